@@ -1,0 +1,113 @@
+//! An error in a text, with the place in it: what is wrong, a caret drawing, a hint.
+use std::fmt;
+use std::ops::Range;
+
+/// What is wrong with a prompt, template or wildcard, and where.
+///
+/// Shown as the message, the line with carets under the place, and a hint where one helps.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PromptError {
+    /// What is wrong: lower case, no full stop.
+    pub message: String,
+    /// The whole text that was read.
+    pub text: String,
+    /// The place: byte offsets into `text`, on character boundaries.
+    pub span: Range<usize>,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl PromptError {
+    /// An error at `span` of `text`.
+    #[must_use]
+    pub fn new(message: impl Into<String>, text: &str, span: Range<usize>) -> Self {
+        Self { message: message.into(), text: text.into(), span, hint: None }
+    }
+
+    /// The same error with a hint.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// The line that holds the place, and the place's columns in it.
+    fn line(&self) -> (&str, Range<usize>) {
+        let start = self.span.start.min(self.text.len());
+        let from = self.text[..start].rfind('\n').map_or(0, |at| at + 1);
+        let to = self.text[start..].find('\n').map_or(self.text.len(), |at| start + at);
+        let end = self.span.end.clamp(start, to);
+        (&self.text[from..to], columns(&self.text[from..start])..columns(&self.text[from..end]))
+    }
+}
+
+impl fmt::Display for PromptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (line, place) = self.line();
+        writeln!(f, "{}", self.message)?;
+        writeln!(f, "  {}", line.replace(['\t', '\r'], " "))?;
+        let carets = "^".repeat(place.len().max(1));
+        write!(f, "  {}{carets}", " ".repeat(place.start))?;
+        if let Some(hint) = &self.hint {
+            write!(f, "\nhint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for PromptError {}
+
+/// How many terminal columns a text takes: East Asian characters and emoji take two, marks none.
+fn columns(text: &str) -> usize {
+    text.chars()
+        .map(|c| match u32::from(c) {
+            0x200b..=0x200f | 0xfe00..=0xfe0f | 0xfeff => 0,
+            _ if unicode_normalization::char::is_combining_mark(c) => 0,
+            0x1100..=0x115f | 0x2e80..=0xa4cf | 0xac00..=0xd7a3 | 0xf900..=0xfaff => 2,
+            0xfe30..=0xfe6f | 0xff00..=0xff60 | 0xffe0..=0xffe6 | 0x1f300..=0x1faff => 2,
+            0x20000..=0x3fffd => 2,
+            _ => 1,
+        })
+        .sum()
+}
+
+/// The name nearest to `given` among `known`, if it is near enough to be a slip of the hand.
+#[must_use]
+pub fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let lower = given.to_lowercase();
+    let allowed = (given.chars().count() / 3).max(1);
+    known
+        .into_iter()
+        .map(|name| (strsim::damerau_levenshtein(&lower, &name.to_lowercase()), name))
+        .filter(|(distance, _)| *distance <= allowed)
+        .min()
+        .map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn draws_the_place() {
+        let error = PromptError::new("a weight is no number", "first\nまた (a:1.2.3)", 16..21);
+        assert_eq!(
+            error.hint("write 1.2").to_string(),
+            "a weight is no number\n  また (a:1.2.3)\n          ^^^^^\nhint: write 1.2"
+        );
+    }
+
+    #[test]
+    fn place_at_the_end_and_beyond() {
+        assert_eq!(PromptError::new("m", "ab", 2..2).to_string(), "m\n  ab\n    ^");
+        assert_eq!(PromptError::new("m", "", 0..9).to_string(), "m\n  \n  ^");
+    }
+
+    #[test]
+    fn suggests_only_what_is_near() {
+        let known = ["evagreen-ti", "zarva-ti"];
+        assert_eq!(did_you_mean("evagren-ti", known), Some("evagreen-ti"));
+        assert_eq!(did_you_mean("Zarva-ti", known), Some("zarva-ti"));
+        assert_eq!(did_you_mean("dog", known), None);
+    }
+}
