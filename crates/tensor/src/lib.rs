@@ -1,0 +1,22 @@
+//! Shapes, devices, the operations with their backward, and the tape.
+//!
+//! Made for networks whose weights are frozen: a backward computes gradients of inputs only. A
+//! [`Tensor`] is a shape and opaque data on a [`Device`]; values enter by [`Tensor::from_host`]
+//! and leave by [`Tensor::to_host`], and nothing else waits. This crate knows no model.
+#![forbid(unsafe_code)]
+
+mod backend;
+mod error;
+pub mod ops;
+pub mod random;
+mod shape;
+mod tape;
+mod tensor;
+mod weight;
+
+pub use backend::{AttentionShape, Backend, LossKind, Storage};
+pub use error::{Error, Result};
+pub use shape::{Grid, Shape, Step};
+pub use tape::{Gradients, Memory, Needs, Tape, block};
+pub use tensor::{Data, Device, Tensor};
+pub use weight::{HostWeight, Layout, Values, Weight};
