@@ -1,0 +1,41 @@
+//! Strangers' bytes to named arrays and back.
+//!
+//! Every reader here treats its file as hostile: sizes are checked before anything is allocated,
+//! nothing in a file is ever executed, and what is not understood is refused by name. Readers give
+//! arrays and text; no mathematics is done in this crate.
+
+pub mod array;
+pub mod atomic;
+pub mod checkpoint;
+pub mod error;
+pub mod map;
+pub mod names;
+mod os;
+pub mod pickle;
+pub mod safetensors;
+
+pub use array::{Array, Bytes, Dtype};
+pub use checkpoint::Checkpoint;
+pub use error::{At, Error, Fault};
+pub use names::Component;
+pub use safetensors::SafeTensors;
+
+/// What a file that is not of the expected format looks like, from its first bytes.
+pub(crate) fn stranger(bytes: &[u8]) -> Option<String> {
+    let start = &bytes[..bytes.len().min(512)];
+    let text = String::from_utf8_lossy(start).trim_start().to_ascii_lowercase();
+    let what = if text.starts_with("version https://git-lfs") {
+        "a git-lfs pointer; the file itself was never downloaded (`git lfs pull`)"
+    } else if text.starts_with("<!doctype") || text.starts_with("<html") {
+        "a saved web page; download the file itself"
+    } else if start.starts_with(b"PK\x03\x04") {
+        "a zip archive, perhaps a torch .pt"
+    } else if start.starts_with(b"\x89PNG") {
+        "a PNG picture"
+    } else if start.first() == Some(&0x80) && start.get(1).is_some_and(|v| *v <= 5) {
+        "a Python pickle, perhaps a torch .pt"
+    } else {
+        return None;
+    };
+    Some(what.to_owned())
+}
