@@ -1,0 +1,221 @@
+//! Where checkpoints usually lie, and which of them are the original ones.
+use crate::failure::Failure;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// An original checkpoint, known by its content.
+pub(crate) struct Known {
+    /// SHA-256 of the file, hexadecimal.
+    pub(crate) sha256: &'static str,
+    /// What people call it.
+    pub(crate) name: &'static str,
+}
+
+/// The original 1.4 and 1.5 checkpoints, as their publishers' pages give the hashes.
+pub(crate) const KNOWN: &[Known] = &[
+    Known {
+        sha256: "6ce0161689b3853acaa03779ec93eafe75a02f4ced659bee03f50797806fa2fa",
+        name: "Stable Diffusion 1.5 (v1-5-pruned-emaonly.safetensors)",
+    },
+    Known {
+        sha256: "cc6cb27103417325ff94f52b7a5d2dde45a7515b25c255d8e396c90014281516",
+        name: "Stable Diffusion 1.5 (v1-5-pruned-emaonly.ckpt)",
+    },
+    Known {
+        sha256: "1a189f0be69d6106a48548e7626207dddd7042a418dbf372cefd05e0cdba61b6",
+        name: "Stable Diffusion 1.5 (v1-5-pruned.safetensors)",
+    },
+    Known {
+        sha256: "e1441589a6f3c5a53f5f54d0975a18a7feb7cdf0b0dee276dfc3331ae376a053",
+        name: "Stable Diffusion 1.5 (v1-5-pruned.ckpt)",
+    },
+    Known {
+        sha256: "fe4efff1e174c627256e44ec2991ba279b3816e364b49f9be2abc0b3ff3f8556",
+        name: "Stable Diffusion 1.4 (sd-v1-4.ckpt)",
+    },
+];
+
+/// The smallest of the known files has 4.27 GB; anything below is not one of them and need not be
+/// read to know that.
+const SMALLEST_KNOWN: u64 = 4_000_000_000;
+
+/// The name of a known original with this SHA-256.
+pub(crate) fn known(sha256: &str) -> Option<&'static str> {
+    KNOWN.iter().find(|k| k.sha256.eq_ignore_ascii_case(sha256)).map(|k| k.name)
+}
+
+/// What a search found.
+pub(crate) struct Found {
+    /// The one to use, and its name.
+    pub(crate) original: Result<(PathBuf, &'static str), Vec<PathBuf>>,
+}
+
+/// Looks for the one original checkpoint to use where no `--base` was given.
+///
+/// # Errors
+/// If none or several were found; the failure lists what there is.
+pub(crate) fn find(hash: impl Fn(&Path) -> Option<String>) -> Result<(PathBuf, &'static str), Failure> {
+    let finds = checkpoints(&places());
+    let big = |p: &Path| std::fs::metadata(p).is_ok_and(|m| m.len() >= SMALLEST_KNOWN);
+    match choose(&finds, |p| if big(p) { hash(p) } else { None }).original {
+        Ok(found) => Ok(found),
+        Err(_) if finds.is_empty() => Err(Failure::user("no checkpoint given, and none found")
+            .hint("give a Stable Diffusion 1.x file with `--base FILE`")
+            .hint("looked in the Hugging Face cache and in the model folders of A1111 and ComfyUI")),
+        Err(originals) => {
+            let (what, list) = if originals.is_empty() {
+                ("no checkpoint given, and none of those found is the original 1.4 or 1.5", &finds)
+            } else {
+                ("no checkpoint given, and several originals found", &originals)
+            };
+            let mut text = what.to_owned();
+            for path in list.iter().take(20) {
+                text.push_str(&format!("\n  {}", path.display()));
+            }
+            if list.len() > 20 {
+                text.push_str(&format!("\n  and {} more", list.len() - 20));
+            }
+            Err(Failure::user(text).hint("name one with `--base FILE`"))
+        }
+    }
+}
+
+/// The one original among the finds; several copies of one file count once. Otherwise all
+/// originals, or none.
+fn choose(finds: &[PathBuf], hash: impl Fn(&Path) -> Option<String>) -> Found {
+    let mut originals: BTreeMap<&'static str, PathBuf> = BTreeMap::new();
+    for path in finds {
+        if let Some(name) = hash(path).and_then(|h| known(&h)) {
+            originals.entry(name).or_insert_with(|| path.clone());
+        }
+    }
+    if originals.len() == 1
+        && let Some((name, path)) = originals.first_key_value()
+    {
+        return Found { original: Ok((path.clone(), name)) };
+    }
+    Found { original: Err(originals.into_values().collect()) }
+}
+
+/// Folders that hold checkpoints on this machine, if they exist.
+fn places() -> Vec<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    let home = variable("HOME").or_else(|| variable("USERPROFILE"));
+    let mut places = Vec::new();
+    // The order of huggingface_hub: its own variables, the XDG folder, the folder in the home.
+    let hub = variable("HF_HUB_CACHE")
+        .or_else(|| variable("HUGGINGFACE_HUB_CACHE"))
+        .or_else(|| variable("HF_HOME").map(|p| p.join("hub")))
+        .or_else(|| variable("XDG_CACHE_HOME").map(|p| p.join("huggingface/hub")))
+        .or_else(|| home.as_ref().map(|p| p.join(".cache/huggingface/hub")));
+    places.extend(hub);
+    let mut parents = vec![PathBuf::from("."), PathBuf::from("..")];
+    if let Some(home) = &home {
+        parents.push(home.clone());
+        parents.extend(["Desktop", "Documents", "Downloads", "AI", "ai"].map(|d| home.join(d)));
+    }
+    for parent in parents {
+        for program in ["stable-diffusion-webui", "stable-diffusion-webui-forge", "sd.webui/webui"] {
+            places.push(parent.join(program).join("models/Stable-diffusion"));
+        }
+        for program in ["ComfyUI", "ComfyUI_windows_portable/ComfyUI", "comfyui"] {
+            places.push(parent.join(program).join("models/checkpoints"));
+        }
+    }
+    places
+}
+
+/// Checkpoint files below the places, sorted, each real file once. Files inside a diffusers folder
+/// are parts of a checkpoint and left out; so are the parts of other kinds of models, which these
+/// folders do not hold.
+fn checkpoints(places: &[PathBuf]) -> Vec<PathBuf> {
+    let mut found: BTreeMap<PathBuf, PathBuf> = BTreeMap::new();
+    for place in places {
+        walk(place, 6, &mut found);
+    }
+    let mut paths: Vec<PathBuf> = found.into_values().collect();
+    paths.sort();
+    paths
+}
+
+fn walk(dir: &Path, depth: usize, found: &mut BTreeMap<PathBuf, PathBuf>) {
+    let Ok(entries) = std::fs::read_dir(dir) else { return };
+    let paths: Vec<PathBuf> = entries.filter_map(|e| e.ok().map(|e| e.path())).collect();
+    let is_diffusers = paths.iter().any(|p| p.file_name().is_some_and(|n| n == "model_index.json"));
+    if is_diffusers && let Ok(real) = dir.canonicalize() {
+        found.insert(real, dir.to_path_buf());
+    }
+    for path in paths {
+        if path.is_dir() {
+            // Blobs are the content of the snapshots under other names.
+            let skipped = path.file_name().is_some_and(|n| n == "blobs" || n == ".locks");
+            if depth > 0 && !skipped && !is_diffusers {
+                walk(&path, depth - 1, found);
+            }
+        } else if path.extension().is_some_and(|e| e == "safetensors" || e == "ckpt")
+            && let Ok(real) = path.canonicalize()
+        {
+            found.entry(real).or_insert(path);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn touch(path: &Path) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, path.to_string_lossy().as_bytes()).unwrap();
+    }
+
+    fn names(paths: &[PathBuf], root: &Path) -> Vec<String> {
+        let below = |p: &PathBuf| p.strip_prefix(root).unwrap().to_string_lossy().replace('\\', "/");
+        paths.iter().map(below).collect()
+    }
+
+    #[test]
+    fn checkpoints_are_found_in_the_usual_folders() {
+        let root = tempfile::tempdir().unwrap();
+        let r = root.path();
+        touch(&r.join("hub/models--a--b/snapshots/1/v1-5-pruned-emaonly.safetensors"));
+        touch(&r.join("hub/models--a--c/snapshots/1/model_index.json"));
+        touch(&r.join("hub/models--a--c/snapshots/1/unet/diffusion_pytorch_model.safetensors"));
+        touch(&r.join("webui/models/Stable-diffusion/sub/dream.ckpt"));
+        touch(&r.join("webui/models/Stable-diffusion/put models here.txt"));
+        let places = [r.join("hub"), r.join("webui/models/Stable-diffusion"), r.join("missing")];
+        assert_eq!(
+            names(&checkpoints(&places), r),
+            [
+                "hub/models--a--b/snapshots/1/v1-5-pruned-emaonly.safetensors",
+                "hub/models--a--c/snapshots/1",
+                "webui/models/Stable-diffusion/sub/dream.ckpt",
+            ]
+        );
+    }
+
+    #[test]
+    fn exactly_one_original_is_used() {
+        let finds: Vec<PathBuf> = ["a", "b", "c"].map(PathBuf::from).into();
+        let hashes = |known: [Option<usize>; 3]| {
+            move |p: &Path| {
+                let i = ["a", "b", "c"].iter().position(|n| Path::new(n) == p)?;
+                known[i].map(|k| KNOWN[k].sha256.to_owned())
+            }
+        };
+        let one = choose(&finds, hashes([None, Some(0), None])).original.unwrap();
+        assert_eq!(one, (PathBuf::from("b"), KNOWN[0].name));
+        let copies = choose(&finds, hashes([None, Some(0), Some(0)])).original.unwrap();
+        assert_eq!(copies.0, PathBuf::from("b"));
+        let two = choose(&finds, hashes([Some(4), Some(0), None])).original.unwrap_err();
+        assert_eq!(two.len(), 2);
+        assert!(choose(&finds, hashes([None, None, None])).original.unwrap_err().is_empty());
+    }
+
+    #[test]
+    fn hashes_are_well_formed() {
+        assert!(KNOWN.iter().all(|k| k.sha256.len() == 64));
+        assert_eq!(known(&KNOWN[2].sha256.to_uppercase()), Some(KNOWN[2].name));
+        assert_eq!(known("00"), None);
+    }
+}

@@ -1,0 +1,165 @@
+//! How a command fails: a kind that decides the exit code, the chain of causes, and hints.
+use std::error::Error;
+use std::fmt::Display;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// What went wrong, as far as the exit code is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// The user's files or values do not fit: exit code 1.
+    User,
+    /// The command line cannot be read, or it only asked for help: clap has said what and chose
+    /// the exit code.
+    CommandLine(u8),
+    /// Stopped by Ctrl-C after the work was saved: exit code 130, as shells expect.
+    Stopped,
+    /// Whoever read our output went away: no error at all.
+    BrokenPipe,
+}
+
+/// A failed command.
+#[derive(Debug, Clone)]
+pub(crate) struct Failure {
+    kind: Kind,
+    message: String,
+    causes: Vec<String>,
+    hints: Vec<String>,
+}
+
+impl Failure {
+    /// The user's input does not fit. Message: lower case, no full stop.
+    pub(crate) fn user(message: impl Into<String>) -> Failure {
+        Failure::of(Kind::User, message)
+    }
+
+    /// A command that ended early, but tidily.
+    pub(crate) fn stopped(message: impl Into<String>) -> Failure {
+        Failure::of(Kind::Stopped, message)
+    }
+
+    /// The command line was refused, or help was asked for; nothing is left to say.
+    pub(crate) fn command_line(code: u8) -> Failure {
+        Failure::of(Kind::CommandLine(code), String::new())
+    }
+
+    /// An error with everything that led to it.
+    pub(crate) fn from_error(error: &(dyn Error + 'static)) -> Failure {
+        let mut failure = Failure::of(Kind::User, error.to_string());
+        let mut cause = Some(error);
+        while let Some(error) = cause {
+            if let Some(io) = error.downcast_ref::<std::io::Error>()
+                && io.kind() == std::io::ErrorKind::BrokenPipe
+            {
+                failure.kind = Kind::BrokenPipe;
+            }
+            let text = error.to_string();
+            // Some errors repeat their cause in their own text.
+            if !failure.message.contains(&text) {
+                failure.causes.push(text);
+            }
+            cause = error.source();
+        }
+        failure.take_hints_from_text();
+        failure
+    }
+
+    /// An error of the operating system, with the file that it is about.
+    pub(crate) fn io(what: &str, path: &Path, error: &std::io::Error) -> Failure {
+        let mut failure = Failure::from_error(error);
+        failure.causes.insert(0, failure.message.clone());
+        failure.message = format!("{what} {}", path.display());
+        failure
+    }
+
+    /// Adds a way out. Shown after a blank line as `hint: …`.
+    pub(crate) fn hint(mut self, hint: impl Display) -> Failure {
+        self.hints.push(hint.to_string());
+        self
+    }
+
+    /// What decides the exit code.
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The first line, without `error: `.
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What led to it, outermost first.
+    pub(crate) fn causes(&self) -> &[String] {
+        &self.causes
+    }
+
+    /// Ways out.
+    pub(crate) fn hints(&self) -> &[String] {
+        &self.hints
+    }
+
+    /// 0 well (or nobody listens), 1 failed, 2 command line, 130 stopped.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self.kind {
+            Kind::User => ExitCode::from(1),
+            Kind::CommandLine(code) => ExitCode::from(code),
+            Kind::Stopped => ExitCode::from(130),
+            Kind::BrokenPipe => ExitCode::SUCCESS,
+        }
+    }
+
+    fn of(kind: Kind, message: impl Into<String>) -> Failure {
+        Failure { kind, message: message.into(), causes: Vec::new(), hints: Vec::new() }
+    }
+
+    /// Errors of the libraries may carry hints as further lines `hint: …` of their text.
+    fn take_hints_from_text(&mut self) {
+        let mut hints = std::mem::take(&mut self.hints);
+        let mut strip = |text: &str| {
+            let mut kept = Vec::new();
+            for line in text.lines() {
+                match line.trim_start().strip_prefix("hint: ") {
+                    Some(hint) if !hints.iter().any(|h| h == hint) => hints.push(hint.to_owned()),
+                    Some(_) => {}
+                    None => kept.push(line),
+                }
+            }
+            kept.join("\n").trim_end().to_owned()
+        };
+        self.message = strip(&self.message);
+        self.causes = self.causes.iter().map(|c| strip(c)).filter(|c| !c.is_empty()).collect();
+        self.hints = hints;
+    }
+}
+
+/// `?` on any library error: its text, its causes, its hints.
+impl<E: Error + 'static> From<E> for Failure {
+    fn from(error: E) -> Failure {
+        Failure::from_error(&error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot read the word\nhint: is it an embedding?")]
+    struct Outer(#[source] std::io::Error);
+
+    #[test]
+    fn causes_and_hints_are_kept_apart() {
+        let inner = std::io::Error::new(std::io::ErrorKind::NotFound, "no such file");
+        let failure = Failure::from(Outer(inner)).hint("or another");
+        assert_eq!(failure.message(), "cannot read the word");
+        assert_eq!(failure.causes(), ["no such file"]);
+        assert_eq!(failure.hints(), ["is it an embedding?", "or another"]);
+        assert_eq!(failure.kind(), Kind::User);
+    }
+
+    #[test]
+    fn a_reader_that_went_away_is_no_failure() {
+        let gone = std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+        assert_eq!(Failure::from(Outer(gone)).kind(), Kind::BrokenPipe);
+    }
+}

@@ -1,0 +1,18 @@
+//! The program `wayword`: reads options, runs one command, says how it ended.
+mod base_search;
+mod commands;
+mod failure;
+mod options;
+mod sheet;
+mod show;
+mod stop;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let Err(failure) = options::read().and_then(commands::run) else {
+        return ExitCode::SUCCESS;
+    };
+    show::failure(&failure);
+    failure.exit_code()
+}

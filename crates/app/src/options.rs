@@ -1,0 +1,83 @@
+//! What was typed: one struct per command, read by clap, turned into a checked plan elsewhere.
+mod common;
+mod demo;
+mod draw;
+mod inspect;
+mod likeness;
+mod train;
+
+pub(crate) use common::{Base, Machine, Prediction, Precision, Size};
+pub(crate) use demo::Demo;
+pub(crate) use draw::Draw;
+pub(crate) use inspect::Inspect;
+pub(crate) use likeness::Likeness;
+pub(crate) use train::{Scheduler, Template, Train, Warmup};
+
+use crate::failure::Failure;
+use clap::{Parser, Subcommand};
+
+/// Teach Stable Diffusion a new word from a few pictures, and draw with it.
+///
+/// A word is a small file (an embedding, "textual inversion") that works with every checkpoint of
+/// the Stable Diffusion 1.x family, in this program and in the others that read such files. The
+/// checkpoint itself is never changed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "wayword",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    after_help = "Start with `wayword demo`: it needs nothing but this program and takes two minutes."
+)]
+pub(crate) struct Options {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Learn a word from a folder of pictures
+    Train(Box<Train>),
+    /// Draw pictures from a prompt, with learned words
+    Draw(Box<Draw>),
+    /// Teach the bundled small model a person it never saw, and show the result on one sheet
+    Demo(Demo),
+    /// Say how alike two sets of pictures are
+    Likeness(Likeness),
+    /// Say what is in a checkpoint or an embedding file
+    Inspect(Inspect),
+}
+
+/// Reads the command line. Help, version and mistakes are written by clap itself.
+///
+/// # Errors
+/// A failure that says nothing more, with clap's exit code (0 for help, 2 for mistakes).
+pub(crate) fn read() -> Result<Options, Failure> {
+    Options::try_parse().map_err(|error| {
+        // A closed pipe below `wayword --help | head` is no mistake.
+        let _ = error.print();
+        Failure::command_line(u8::try_from(error.exit_code()).unwrap_or(2))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn clap_finds_no_contradiction() {
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn every_flag_has_help() {
+        for command in Options::command().get_subcommands() {
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{} {}", command.get_name(), argument.get_id());
+            }
+        }
+    }
+}

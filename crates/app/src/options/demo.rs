@@ -1,0 +1,27 @@
+//! `wayword demo`: flags for the demonstration.
+use clap::Args;
+use std::path::PathBuf;
+
+/// Teach the bundled small model a person it never saw, and show the result on one sheet.
+///
+/// Everything that it needs is in the program: a complete small model in the layout of Stable
+/// Diffusion 1.x, fifteen pictures of "zarva", and a judge of likeness. It writes a contact sheet,
+/// the word's files and a table of numbers.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Demo {
+    /// Folder for the results
+    #[arg(long, value_name = "DIR", default_value = "wayword-demo", help_heading = "Output")]
+    pub(crate) out: PathBuf,
+
+    /// Write events and the numbers as JSON, one object a line, to standard output
+    #[arg(long, help_heading = "Output")]
+    pub(crate) json: bool,
+
+    /// Threads to use [default: one per core]
+    #[arg(long, value_name = "N", value_parser = super::common::at_least_one, help_heading = "Machine")]
+    pub(crate) threads: Option<usize>,
+
+    /// Fewer steps and pictures: a trial of the program, not of the word
+    #[arg(long, hide = true)]
+    pub(crate) quick: bool,
+}

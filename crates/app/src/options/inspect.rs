@@ -1,0 +1,23 @@
+//! `wayword inspect`: flags for looking into a file.
+use clap::Args;
+use std::path::PathBuf;
+
+/// Say what is in a checkpoint or an embedding file.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Inspect {
+    /// A checkpoint, a diffusers folder, or an embedding file
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+
+    /// Checkpoint whose vocabulary the vectors of an embedding are compared with
+    #[arg(long, value_name = "CKPT")]
+    pub(crate) base: Option<PathBuf>,
+
+    /// Skip the hashes: they read the whole file
+    #[arg(long)]
+    pub(crate) no_hash: bool,
+
+    /// Write one JSON object to standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}
