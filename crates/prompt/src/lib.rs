@@ -12,13 +12,30 @@
 //! | caption | `a photo of a {}` | [`caption`], [`template`] |
 #![forbid(unsafe_code)]
 
+pub mod and;
+pub mod attention;
 pub mod caption;
 pub mod error;
 pub mod folder_name;
+pub mod nets;
+pub mod plan;
 pub mod random;
+pub mod schedule;
 pub mod template;
-#[expect(dead_code, reason = "the prompt grammar follows")]
 pub(crate) mod unicode;
 
+pub use attention::{Attention, Emphasis};
 pub use error::PromptError;
+pub use plan::{Language, PromptPlan};
 pub use random::RandomSource;
+
+/// Whether A1111's accidents are kept: what fails its job, drops something without a word, or
+/// depends on chance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Quirks {
+    /// The sane reading.
+    #[default]
+    Sane,
+    /// As A1111 does it (`--a1111-quirks`).
+    A1111,
+}

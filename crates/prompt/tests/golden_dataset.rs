@@ -1,4 +1,5 @@
 //! Folder names, captions and caption files against kohya's.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use wayword_prompt::caption::{CaptionOptions, Moment, Replacement, caption, read_caption_file};
