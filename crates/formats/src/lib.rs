@@ -7,16 +7,24 @@
 pub mod array;
 pub mod atomic;
 pub mod checkpoint;
+pub mod embedding;
 pub mod error;
+pub mod hash;
+pub mod kind;
 pub mod map;
+pub mod modelspec;
 pub mod names;
 mod os;
 pub mod pickle;
+pub mod png_text;
 pub mod safetensors;
 
 pub use array::{Array, Bytes, Dtype};
 pub use checkpoint::Checkpoint;
+pub use embedding::Embedding;
 pub use error::{At, Error, Fault};
+pub use kind::{Kind, kind};
+pub use modelspec::ModelSpec;
 pub use names::Component;
 pub use safetensors::SafeTensors;
 
@@ -38,4 +46,9 @@ pub(crate) fn stranger(bytes: &[u8]) -> Option<String> {
         return None;
     };
     Some(what.to_owned())
+}
+
+/// The ending of a file's name in lower case, without the dot; empty where there is none.
+pub(crate) fn ending(path: &std::path::Path) -> String {
+    path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default()
 }

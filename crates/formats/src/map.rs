@@ -16,8 +16,21 @@ use std::sync::Arc;
 /// A file's bytes in memory, loaded by the system page by page as they are read.
 #[derive(Debug)]
 pub struct Map {
-    // An empty file has nothing to map.
-    inner: Option<memmap2::Mmap>,
+    inner: Inner,
+}
+
+#[derive(Debug)]
+enum Inner {
+    File(memmap2::Mmap),
+    // Also an empty file, which has nothing to map.
+    Memory(Vec<u8>),
+}
+
+impl From<Vec<u8>> for Map {
+    /// Bytes that are in memory already, in the place of a file.
+    fn from(bytes: Vec<u8>) -> Self {
+        Self { inner: Inner::Memory(bytes) }
+    }
 }
 
 impl Map {
@@ -32,25 +45,28 @@ impl Map {
             return Err(io::Error::new(io::ErrorKind::IsADirectory, "is a folder, not a file"));
         }
         if about.len() == 0 {
-            return Ok(Arc::new(Self { inner: None }));
+            return Ok(Arc::new(Vec::new().into()));
         }
         // SAFETY: the map is read-only and only handed out as `&[u8]` for its own lifetime. That
         // no other program shortens the file meanwhile is the promise of the module's doc.
         let map = unsafe { memmap2::Mmap::map(&file)? };
-        Ok(Arc::new(Self { inner: Some(map) }))
+        Ok(Arc::new(Self { inner: Inner::File(map) }))
     }
 
     /// All bytes.
     #[must_use]
     pub fn as_slice(&self) -> &[u8] {
-        self.inner.as_deref().unwrap_or_default()
+        match &self.inner {
+            Inner::File(map) => map,
+            Inner::Memory(bytes) => bytes,
+        }
     }
 
     /// Lets the system take back the memory of the whole pages within `range`. They are read from
     /// disk again when touched. Best effort; does nothing outside unix.
     pub fn release(&self, range: Range<usize>) {
         #[cfg(unix)]
-        if let Some(map) = &self.inner {
+        if let Inner::File(map) = &self.inner {
             const PAGE: usize = 4096;
             let start = range.start.next_multiple_of(PAGE);
             let end = range.end.min(map.len()) / PAGE * PAGE;

@@ -1,0 +1,11 @@
+//! Pictures: text chunks, EXIF, and embeddings in chunks and pixels.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use wayword_formats::{embedding, exif, png_text};
+
+fuzz_target!(|bytes: &[u8]| {
+    let _ = png_text::read(bytes);
+    let _ = exif::user_comment(bytes);
+    let _ = embedding::from_picture(bytes);
+});

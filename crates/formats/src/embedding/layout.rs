@@ -1,0 +1,147 @@
+//! Which tensor of a file holds the rows, and whether its values can be used.
+
+use super::{Embedding, Layout, MOST_ROWS};
+use crate::array::Array;
+use crate::error::Fault;
+use crate::kind::{self, Kind};
+use crate::pickle::Value;
+use std::collections::BTreeMap;
+
+/// Reads an embedding from a torch file's contents.
+///
+/// # Errors
+/// Where it holds no rows, several candidates, another kind of file, or unusable values.
+pub fn from_value(value: &Value) -> Result<Embedding, Fault> {
+    if let Value::Tensor(array) = value {
+        return rows(array, None, Layout::Bare);
+    }
+    let Some(entries) = value.entries() else {
+        return Err(Fault::kind(
+            format!("not an embedding: the file holds {}", value.kind()),
+            "an embedding is a dict with one tensor, or A1111's structure",
+        ));
+    };
+    if let Some(params) = value.get("string_to_param") {
+        return a1111(value, params);
+    }
+    if value.get("state_dict").is_some() {
+        return Err(other_kind(Kind::Checkpoint, entries.len()));
+    }
+    let tensors: Vec<(&str, Array)> =
+        entries.iter().filter_map(|(k, v)| Some((k.as_text()?, v.as_tensor()?.clone()))).collect();
+    if tensors.len() != entries.len() && kind::of_value(value) != Kind::Lora {
+        return Err(Fault::kind(
+            format!("not an embedding: {} entries, {} tensors", entries.len(), tensors.len()),
+            "an embedding is a dict with one tensor, or A1111's structure",
+        ));
+    }
+    from_tensors(&tensors)
+}
+
+/// A1111's structure: one entry in `string_to_param`, notes beside it.
+fn a1111(value: &Value, params: &Value) -> Result<Embedding, Fault> {
+    let entries = params.entries().unwrap_or_default();
+    let [(key, tensor)] = entries else {
+        let what = format!("`string_to_param` holds {} terms, not one", entries.len());
+        return Err(Fault::Container(what));
+    };
+    let Some(array) = tensor.as_tensor() else {
+        return Err(Fault::Container(format!("`string_to_param` holds {}", tensor.kind())));
+    };
+    let text = |key: &str| value.get(key).and_then(Value::as_text).map(str::to_owned);
+    Ok(Embedding {
+        name: text("name"),
+        step: value.get("step").and_then(Value::as_int),
+        sd_checkpoint: text("sd_checkpoint"),
+        sd_checkpoint_name: text("sd_checkpoint_name"),
+        ..rows(array, key.as_text(), Layout::A1111)?
+    })
+}
+
+/// Reads an embedding from named tensors: there must be exactly one.
+pub(super) fn from_tensors(tensors: &[(&str, Array)]) -> Result<Embedding, Fault> {
+    match tensors {
+        [("emb_params", array)] => rows(array, Some("emb_params"), Layout::Kohya),
+        [(key, array)] => match kind::of_names([*key].into_iter()) {
+            Kind::Embedding => rows(array, Some(key), Layout::OneTensor),
+            other => Err(other_kind(other, 1)),
+        },
+        _ => {
+            let names = || tensors.iter().map(|(n, _)| *n);
+            if names().any(|n| n == "clip_g") {
+                return Err(Fault::kind(
+                    "an SDXL embedding (`clip_g`, 1280 values a row)",
+                    "it works with SDXL models only",
+                ));
+            }
+            if names().any(|n| n == "t5xxl" || n == "t5") {
+                return Err(Fault::kind(
+                    "an embedding for a model with a T5 text encoder",
+                    "it works with SD 3 or Flux only",
+                ));
+            }
+            Err(other_kind(kind::of_names(names()), tensors.len()))
+        }
+    }
+}
+
+/// The refusal of a file that belongs elsewhere.
+fn other_kind(kind: Kind, count: usize) -> Fault {
+    let (what, hint): (String, &str) = match kind {
+        Kind::Lora => ("this is a LoRA, not an embedding".into(), "it belongs in the LoRA folder"),
+        Kind::Checkpoint => {
+            ("this is a checkpoint, not an embedding".into(), "it belongs in the model folder")
+        }
+        Kind::Vae => ("this is a VAE, not an embedding".into(), "give it with --vae"),
+        Kind::TextEncoder => {
+            ("this is a text encoder, not an embedding".into(), "it is a part of a model")
+        }
+        _ if count == 0 => ("no tensors in it".into(), "the file is empty"),
+        _ => (
+            format!("{count} tensors, and none is known to be the embedding"),
+            "an embedding file holds one tensor",
+        ),
+    };
+    Fault::kind(what, hint)
+}
+
+/// Checks shape and values of the tensor of rows.
+fn rows(array: &Array, key: Option<&str>, layout: Layout) -> Result<Embedding, Fault> {
+    let name = key.unwrap_or_default();
+    let (rows, width) = match *array.shape() {
+        [width] => (1, width),
+        [rows, width] => (rows, width),
+        ref other => {
+            let found = format!("{other:?}");
+            return Err(Fault::tensor(name, "rows [n, width]", found));
+        }
+    };
+    if rows == 0 || width == 0 {
+        return Err(Fault::tensor(name, "at least one row", format!("{:?}", array.shape())));
+    }
+    if rows > MOST_ROWS {
+        let expected = format!("at most {MOST_ROWS} rows, as many as a prompt has places");
+        return Err(Fault::tensor(name, expected, rows.to_string()));
+    }
+    if width > 1 << 20 {
+        return Err(Fault::tensor(name, "at most 2^20 values a row", width.to_string()));
+    }
+    let vectors = array.to_f32().map_err(|f| f.key(name))?;
+    if let Some(i) = vectors.iter().position(|v| !v.is_finite()) {
+        let found = format!("{} in row {}, column {}", vectors[i], i / width, i % width);
+        return Err(Fault::tensor(name, "finite values", found));
+    }
+    Ok(Embedding {
+        vectors,
+        rows,
+        width,
+        layout,
+        dtype: array.dtype(),
+        key: key.map(str::to_owned),
+        name: None,
+        step: None,
+        sd_checkpoint: None,
+        sd_checkpoint_name: None,
+        metadata: BTreeMap::new(),
+    })
+}

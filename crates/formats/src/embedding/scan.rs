@@ -1,0 +1,103 @@
+//! A folder of embeddings: what was loaded, what was left out and why.
+
+use super::Embedding;
+use crate::error::{Error, Fault};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use walkdir::WalkDir;
+
+/// One embedding of a folder.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The word that calls it.
+    pub name: String,
+    /// Its file.
+    pub path: PathBuf,
+    /// Its rows.
+    pub embedding: Embedding,
+}
+
+/// A file that looked like an embedding and was left out.
+#[derive(Debug)]
+pub struct Skipped {
+    /// The file.
+    pub path: PathBuf,
+    /// Why.
+    pub reason: Error,
+}
+
+/// What a folder holds, both lists in the order of their paths.
+#[derive(Debug, Default)]
+pub struct Scan {
+    /// The usable embeddings; no name comes twice.
+    pub loaded: Vec<Found>,
+    /// Broken files, files of another width or kind, and second files of one name.
+    pub skipped: Vec<Skipped>,
+}
+
+/// Reads all embeddings in a folder and its subfolders, links followed, for a model whose token
+/// rows have `width` values (`None`: any).
+///
+/// Files of other endings, empty files, `NAME.preview.png` and ordinary pictures are passed over.
+/// Of two files with one name the first path counts.
+///
+/// # Errors
+/// Where the folder itself cannot be read; whatever is wrong inside goes to [`Scan::skipped`].
+pub fn scan(folder: &Path, width: Option<usize>) -> Result<Scan, Error> {
+    std::fs::read_dir(folder).map_err(|e| Fault::from(e).at(folder))?;
+    let mut out = Scan::default();
+    let mut names: BTreeMap<String, PathBuf> = BTreeMap::new();
+    for entry in WalkDir::new(folder).follow_links(true).sort_by_file_name() {
+        let path = match entry {
+            Ok(entry) if entry.file_type().is_file() => entry.into_path(),
+            Ok(_) => continue,
+            Err(e) => {
+                // A link to a folder above: its files were seen already.
+                if e.loop_ancestor().is_none() {
+                    let path = e.path().unwrap_or(folder).to_owned();
+                    out.skipped.push(Skipped { reason: Fault::Io(e.into()).at(&path), path });
+                }
+                continue;
+            }
+        };
+        if !is_candidate(&path) {
+            continue;
+        }
+        let embedding = match super::read(&path) {
+            Ok(embedding) => embedding,
+            // The plain picture, a preview.
+            Err(Error { fault: Fault::Kind { hint: None, .. }, .. }) => continue,
+            Err(reason) => {
+                out.skipped.push(Skipped { path, reason });
+                continue;
+            }
+        };
+        let name = embedding.trigger(&path);
+        let refused =
+            width.map_or(Ok(()), |w| embedding.fits(w)).and_then(|()| match names.get(&name) {
+                None => Ok(()),
+                Some(first) => Err(Fault::kind(
+                    format!("the name `{name}` is taken by {}", first.display()),
+                    "rename one of the two files",
+                )),
+            });
+        if let Err(fault) = refused {
+            out.skipped.push(Skipped { reason: fault.at(&path), path });
+            continue;
+        }
+        names.insert(name.clone(), path.clone());
+        out.loaded.push(Found { name, path, embedding });
+    }
+    Ok(out)
+}
+
+fn is_candidate(path: &Path) -> bool {
+    let ending = crate::ending(path);
+    let known = ["safetensors", "pt", "bin", "png", "webp", "jxl", "avif"];
+    let preview =
+        path.file_stem().is_some_and(|s| s.to_string_lossy().to_lowercase().ends_with(".preview"));
+    let picture = ["png", "webp", "jxl", "avif"].contains(&ending.as_str());
+    known.contains(&ending.as_str())
+        && !(preview && picture)
+        && std::fs::metadata(path).is_ok_and(|m| m.len() > 0)
+}

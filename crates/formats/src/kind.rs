@@ -1,0 +1,181 @@
+//! What a file is, told by the names of its tensors.
+
+use crate::error::{Error, Fault};
+use crate::{SafeTensors, pickle};
+use std::path::Path;
+
+/// What a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A whole model: text encoder, UNet and VAE, or at least a UNet.
+    Checkpoint,
+    /// A textual-inversion embedding.
+    Embedding,
+    /// A LoRA or another member of that family.
+    Lora,
+    /// A VAE alone.
+    Vae,
+    /// A text encoder alone.
+    TextEncoder,
+    /// Tensors of a kind that this program does not know.
+    Unknown,
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Checkpoint => "checkpoint",
+            Self::Embedding => "embedding",
+            Self::Lora => "LoRA",
+            Self::Vae => "VAE",
+            Self::TextEncoder => "text encoder",
+            Self::Unknown => "unknown",
+        })
+    }
+}
+
+/// Parts of names that only adapters have: LoRA, LoHa, LoKr, IA3, OFT, GLoRA, norm and full.
+const ADAPTER: [&str; 18] = [
+    "lora_up",
+    "lora_down",
+    "lora_mid",
+    "lora_A",
+    "lora_B",
+    "lora.up",
+    "lora.down",
+    "hada_w",
+    "lokr_w",
+    "lokr_t",
+    "oft_blocks",
+    "oft_diag",
+    "on_input",
+    "dora_scale",
+    "lora_linear_layer",
+    "to_q_lora",
+    "lora_magnitude_vector",
+    "bundle_emb.",
+];
+
+/// The kind of a file with tensors of these names; text alone cannot tell an embedding from any
+/// other file of one tensor, so one or two tensors of unknown names count as an embedding.
+#[must_use]
+pub fn of_names<'a>(names: impl Iterator<Item = &'a str>) -> Kind {
+    let mut kind = Kind::Unknown;
+    let (mut count, mut sdxl) = (0, 0);
+    for name in names {
+        count += 1;
+        sdxl += u32::from(name == "clip_l" || name == "clip_g");
+        if name == "emb_params" || name.starts_with("string_to_param") {
+            return Kind::Embedding;
+        }
+        if ["model.diffusion_model.", "unet.", "cond_stage_model.", "conditioner.", "down_blocks."]
+            .iter()
+            .any(|p| name.starts_with(p))
+            && !ADAPTER.iter().any(|part| name.contains(part))
+        {
+            return Kind::Checkpoint;
+        }
+        let found = if name.starts_with("lora_unet_")
+            || name.starts_with("lora_te_")
+            || ADAPTER.iter().any(|part| name.contains(part))
+        {
+            Kind::Lora
+        } else if ["first_stage_model.", "vae.", "decoder.", "encoder.", "post_quant_conv."]
+            .iter()
+            .any(|p| name.starts_with(p))
+        {
+            Kind::Vae
+        } else if name.starts_with("text_model.") {
+            Kind::TextEncoder
+        } else {
+            continue;
+        };
+        // A checkpoint holds the names of its parts too; an adapter may hold names of neither.
+        kind = match (kind, found) {
+            (Kind::Unknown, found) => found,
+            (kind, found) if kind == found => kind,
+            (Kind::Lora, _) | (_, Kind::Lora) => Kind::Lora,
+            _ => Kind::Checkpoint,
+        };
+    }
+    match kind {
+        Kind::Unknown if count == 1 || (count == 2 && sdxl == 2) => Kind::Embedding,
+        other => other,
+    }
+}
+
+/// The kind of a torch file's contents.
+#[must_use]
+pub fn of_value(value: &pickle::Value) -> Kind {
+    if value.as_tensor().is_some() || value.get("string_to_param").is_some() {
+        return Kind::Embedding;
+    }
+    let entries = value.get("state_dict").unwrap_or(value).entries().unwrap_or_default();
+    let tensors = entries.iter().filter(|(_, v)| v.as_tensor().is_some());
+    of_names(tensors.filter_map(|(k, _)| k.as_text()))
+}
+
+/// The kind of a file or of a diffusers folder.
+///
+/// # Errors
+/// Where it cannot be read as what its name's ending says.
+pub fn kind(path: &Path) -> Result<Kind, Error> {
+    if path.is_dir() {
+        let part = |p: &str| path.join(p).is_dir();
+        return Ok(match (part("unet"), path.join("config.json").is_file()) {
+            (true, _) => Kind::Checkpoint,
+            (false, true) => folder(path),
+            _ => Kind::Unknown,
+        });
+    }
+    let ending = crate::ending(path);
+    match ending.as_str() {
+        "safetensors" => Ok(of_names(SafeTensors::open(path)?.names())),
+        "png" | "webp" => match crate::embedding::read(path) {
+            Ok(_) => Ok(Kind::Embedding),
+            Err(Error { fault: Fault::Kind { .. }, .. }) => Ok(Kind::Unknown),
+            Err(e) => Err(e),
+        },
+        _ => Ok(of_value(&pickle::read(path)?)),
+    }
+}
+
+/// The kind of one component's folder, by the files that diffusers and transformers give it.
+fn folder(path: &Path) -> Kind {
+    let has = |stem: &str| {
+        ["safetensors", "bin"].iter().any(|e| path.join(format!("{stem}.{e}")).is_file())
+    };
+    let text = std::fs::read_to_string(path.join("config.json")).unwrap_or_default();
+    if text.contains("AutoencoderKL") {
+        Kind::Vae
+    } else if has("model") || has("pytorch_model") || text.contains("CLIPText") {
+        Kind::TextEncoder
+    } else {
+        Kind::Unknown
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Kind, of_names};
+
+    #[test]
+    fn names_tell_kinds() {
+        for (names, kind) in [
+            (&["emb_params"][..], Kind::Embedding),
+            (&["<cat>"], Kind::Embedding),
+            (&["clip_l", "clip_g"], Kind::Embedding),
+            (&["a", "b"], Kind::Unknown),
+            (&["lora_unet_mid_block_x.lora_up.weight", "lora_unet_mid_block_x.alpha"], Kind::Lora),
+            (&["unet.down_blocks.0.attn.lora_A.weight"], Kind::Lora),
+            (&["lora_te_x.diff", "lora_te_x.diff_b"], Kind::Lora),
+            (&["model.diffusion_model.out.0.bias", "first_stage_model.x"], Kind::Checkpoint),
+            (&["first_stage_model.decoder.conv_in.bias"], Kind::Vae),
+            (&["decoder.conv_in.bias", "encoder.conv_in.bias"], Kind::Vae),
+            (&["text_model.final_layer_norm.bias"], Kind::TextEncoder),
+            (&[], Kind::Unknown),
+        ] {
+            assert_eq!(of_names(names.iter().copied()), kind, "{names:?}");
+        }
+    }
+}
