@@ -1,0 +1,60 @@
+//! What can be wrong with an optimiser's or a schedule's options.
+
+/// A refused optimiser, argument or state.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum OptimError {
+    /// An argument is not `key=value` with a literal value.
+    #[error("argument `{text}`: {why}")]
+    Argument {
+        /// As the user wrote it.
+        text: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A value is of the wrong kind or out of range.
+    #[error("{optimizer}: `{key}` is {found}, expected {expected}")]
+    Value {
+        /// The optimiser or schedule.
+        optimizer: String,
+        /// The argument.
+        key: String,
+        /// Its value.
+        found: String,
+        /// What it should be.
+        expected: &'static str,
+    },
+    /// The optimiser has no such argument.
+    #[error("{optimizer} has no argument `{key}`{}\nhint: it takes {known}", did_you_mean(.nearest))]
+    UnknownArgument {
+        /// The optimiser or schedule.
+        optimizer: String,
+        /// The argument.
+        key: String,
+        /// The known name nearest to it.
+        nearest: Option<String>,
+        /// All names it takes.
+        known: String,
+    },
+    /// No optimiser of this name is built in.
+    #[error("optimizer `{name}` is not supported{}\nhint: known are {known}", did_you_mean(.nearest))]
+    UnknownOptimizer {
+        /// The name.
+        name: String,
+        /// The known name nearest to it.
+        nearest: Option<String>,
+        /// All known names.
+        known: String,
+    },
+    /// A saved state does not belong to this optimiser.
+    #[error("saved state of {optimizer}: {what}")]
+    State {
+        /// The optimiser.
+        optimizer: String,
+        /// What does not fit.
+        what: String,
+    },
+}
+
+fn did_you_mean(nearest: &Option<String>) -> String {
+    nearest.as_ref().map_or_else(String::new, |n| format!(", did you mean `{n}`?"))
+}
