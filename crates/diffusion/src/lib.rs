@@ -1,4 +1,23 @@
 //! Stable Diffusion 1.x: tokenizer, text encoder, UNet, VAE, samplers, generation.
 #![forbid(unsafe_code)]
 
+pub mod base;
+mod error;
+mod event;
+mod report;
+mod resnet;
+pub mod text_encoder;
+pub mod unet;
+pub mod vae;
+mod weights;
+
 pub mod tokenizer;
+
+pub use base::{Base, BaseInfo, BaseOptions, Prediction};
+pub use error::{Error, Result};
+pub use event::{Event, Events, Quiet, Stop, Warning};
+pub use report::{LoadReport, Missing, WrongShape};
+pub use resnet::Resnet;
+pub use text_encoder::TextEncoder;
+pub use unet::Unet;
+pub use vae::Vae;

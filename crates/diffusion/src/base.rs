@@ -1,0 +1,291 @@
+//! A loaded base model: text encoder, UNet, VAE and tokenizer. It serves many drawings, previews
+//! and trainings, and none of them changes it.
+mod hash;
+
+pub use hash::FileHash;
+
+use crate::report::PartReport;
+use crate::tokenizer::{POSITIONS, Tokenizer, VOCABULARY};
+use crate::weights::{Source, Weights};
+use crate::{Error, Event, Events, LoadReport, Result, TextEncoder, Unet, Vae};
+use std::path::{Path, PathBuf};
+use wayword_formats::checkpoint::{Checkpoint, Layout, Naming};
+use wayword_formats::{Array, Component, Dtype};
+use wayword_tensor::Device;
+
+/// What the UNet predicts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Prediction {
+    /// The noise.
+    #[default]
+    Epsilon,
+    /// The velocity, sqrt(a) noise - sqrt(1 - a) latents (Salimans and Ho 2022).
+    V,
+}
+
+impl std::fmt::Display for Prediction {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Epsilon => "epsilon",
+            Self::V => "v",
+        })
+    }
+}
+
+/// What to load and where to.
+#[derive(Debug, Clone)]
+pub struct BaseOptions {
+    /// A checkpoint file or a diffusers folder.
+    pub path: PathBuf,
+    /// Another VAE than the checkpoint's.
+    pub vae: Option<PathBuf>,
+    /// What the UNet predicts; `None` believes the file, which means noise if it says nothing.
+    pub prediction: Option<Prediction>,
+    /// Where hashes of files are remembered; `None` computes them each time.
+    pub hashes: Option<PathBuf>,
+    /// Where the weights go.
+    pub device: Device,
+}
+
+impl BaseOptions {
+    /// A checkpoint on a device, everything else as the file has it.
+    #[must_use]
+    pub fn new(path: impl Into<PathBuf>, device: &Device) -> Self {
+        let device = device.clone();
+        Self { path: path.into(), vae: None, prediction: None, hashes: None, device }
+    }
+}
+
+/// Facts about a loaded base.
+#[derive(Debug, Clone)]
+pub struct BaseInfo {
+    /// The checkpoint.
+    pub path: PathBuf,
+    /// How it is laid out; `None` for weights made in memory.
+    pub layout: Option<Layout>,
+    /// Whose names the file uses.
+    pub naming: Option<Naming>,
+    /// The element type of most of its values.
+    pub dtype: Option<Dtype>,
+    /// The VAE file, if it is not the checkpoint's.
+    pub vae: Option<PathBuf>,
+    /// What the UNet predicts.
+    pub prediction: Prediction,
+    /// Width and height in pixels that it was made for.
+    pub resolution: (u32, u32),
+    /// Channels of a token.
+    pub token_width: usize,
+    /// Root mean square of the token table's values: 0.0144 in Stable Diffusion 1.5.
+    pub token_rms: f32,
+    /// What was loaded and what was left.
+    pub report: LoadReport,
+}
+
+/// A loaded base model.
+#[derive(Debug)]
+pub struct Base {
+    /// Token ids to text states.
+    pub text: TextEncoder,
+    /// Latents and text states to noise.
+    pub unet: Unet,
+    /// Pixels to latents and back.
+    pub vae: Vae,
+    /// Text to token ids.
+    pub tokenizer: Tokenizer,
+    /// Facts.
+    pub info: BaseInfo,
+    hash: Option<FileHash>,
+    vae_hash: Option<FileHash>,
+    device: Device,
+}
+
+/// Where each component's tensors come from.
+pub(crate) struct Sources<'a> {
+    pub(crate) text: &'a dyn Source,
+    pub(crate) unet: &'a dyn Source,
+    pub(crate) vae: &'a dyn Source,
+    /// Attention heads of the text encoder, where something tells them.
+    pub(crate) heads: Option<usize>,
+}
+
+impl Base {
+    /// Loads a base model.
+    ///
+    /// # Errors
+    /// If the files cannot be read, are of another family, or lack a part of the model.
+    pub fn load(options: &BaseOptions, events: &dyn Events) -> Result<Self> {
+        events.event(Event::Loading { what: "base model", path: options.path.clone() });
+        let file = Checkpoint::open(&options.path)?;
+        let other = options.vae.as_ref().map(|path| {
+            events.event(Event::Loading { what: "VAE", path: path.clone() });
+            Checkpoint::open_vae(path)
+        });
+        let other = other.transpose()?;
+        let part =
+            |file: &'_ Checkpoint, component| file.part(component).cloned().unwrap_or_default();
+        let sources = Sources {
+            text: &part(&file, Component::Text),
+            unet: &part(&file, Component::Unet),
+            vae: &part(other.as_ref().unwrap_or(&file), Component::Vae),
+            heads: text_heads(&file),
+        };
+        let mut base = Self::assemble(&options.device, &sources)?;
+        let report = &mut base.info.report;
+        for file in std::iter::once(&file).chain(&other) {
+            report.unused.extend(file.unknown.iter().cloned());
+            report.left_out.extend(file.left_out.iter().cloned());
+        }
+        if !report.is_whole() {
+            let report = Box::new(report.clone());
+            return Err(Error::Incomplete { path: options.path.clone(), report });
+        }
+        base.info.path.clone_from(&options.path);
+        base.info.layout = file.layout;
+        base.info.naming = file.naming;
+        base.info.dtype = file.dtype();
+        base.info.vae.clone_from(&options.vae);
+        base.info.prediction = options.prediction.unwrap_or_else(|| prediction(&file));
+        base.info.resolution = resolution(&file);
+        let hash =
+            |path: &Path| path.is_file().then(|| FileHash::start(path, options.hashes.clone()));
+        base.hash = hash(&options.path);
+        base.vae_hash = options.vae.as_deref().and_then(hash);
+        events.event(Event::Loaded(base.info.report.clone()));
+        Ok(base)
+    }
+
+    /// Builds the models; what is missing stands in the report.
+    pub(crate) fn assemble(device: &Device, sources: &Sources<'_>) -> Result<Self> {
+        let mut report = LoadReport::default();
+        let text = Weights::prepare(device, Component::Text, sources.text)?;
+        let table = token_table(sources.text)?;
+        let encoder = TextEncoder::load(device, &text.root(), sources.heads, table);
+        report.add(text.finish());
+        let unet = Weights::prepare(device, Component::Unet, sources.unet)?;
+        let predictor = Unet::load(device, &unet.root());
+        report.add(unet.finish());
+        let vae = Weights::prepare(device, Component::Vae, sources.vae)?;
+        let coder = Vae::load(&vae.root());
+        report.add(vae.finish());
+        report.add(widths(&encoder, &predictor, &report));
+        let info = BaseInfo {
+            path: PathBuf::new(),
+            layout: None,
+            naming: None,
+            dtype: None,
+            vae: None,
+            prediction: Prediction::default(),
+            resolution: (512, 512),
+            token_width: encoder.width(),
+            token_rms: encoder.table_rms(),
+            report,
+        };
+        Ok(Self {
+            text: encoder,
+            unet: predictor,
+            vae: coder,
+            tokenizer: Tokenizer::new(),
+            info,
+            hash: None,
+            vae_hash: None,
+            device: device.clone(),
+        })
+    }
+
+    /// The device that holds the weights.
+    #[must_use]
+    pub const fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// SHA-256 of the checkpoint, 64 hex digits; waits until it is computed. `None` for folders.
+    ///
+    /// # Errors
+    /// If the file can no longer be read.
+    pub fn sha256(&self) -> Result<Option<String>> {
+        self.hash.as_ref().map(FileHash::wait).transpose()
+    }
+
+    /// SHA-256 of the other VAE's file, if there is one.
+    ///
+    /// # Errors
+    /// If the file can no longer be read.
+    pub fn vae_sha256(&self) -> Result<Option<String>> {
+        self.vae_hash.as_ref().map(FileHash::wait).transpose()
+    }
+}
+
+/// The token table as the file has it; a stand-in where it is missing, which the report says.
+fn token_table(source: &dyn Source) -> Result<Array> {
+    const NAME: &str = "text_model.embeddings.token_embedding.weight";
+    match source.names().iter().any(|name| name == NAME) {
+        true => source.load(NAME),
+        false => Ok(Array::from_f32(vec![1, 1], &[0.0]).expect("one value in the shape of one")),
+    }
+}
+
+/// The UNet must want states as wide as the text encoder's.
+fn widths(text: &TextEncoder, unet: &Unet, so_far: &LoadReport) -> PartReport {
+    let mut part = PartReport::default();
+    if so_far.is_whole() && text.width() != unet.context_width() {
+        part.wrong.push(crate::WrongShape {
+            key: "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k.weight".into(),
+            expected: format!("[any, {}] for this text encoder", text.width()),
+            found: format!("[any, {}]", unet.context_width()),
+        });
+    }
+    if so_far.is_whole() && (text.vocabulary(), text.positions()) != (VOCABULARY, POSITIONS) {
+        part.wrong.push(crate::WrongShape {
+            key: "text_encoder.text_model.embeddings".into(),
+            expected: format!("{VOCABULARY} tokens and {POSITIONS} positions"),
+            found: format!("{} tokens and {} positions", text.vocabulary(), text.positions()),
+        });
+    }
+    part
+}
+
+/// Attention heads of the text encoder: from a diffusers folder's configuration, or from one that
+/// a single file carries in its metadata (a key ending in `.config` with a `text` object).
+fn text_heads(file: &Checkpoint) -> Option<usize> {
+    let number = |value: &serde_json::Value| usize::try_from(value.as_u64()?).ok();
+    let folder = file.configs.get(&Component::Text).map(|c| &c["num_attention_heads"]);
+    if let Some(heads) = folder.and_then(number) {
+        return Some(heads);
+    }
+    let configs = file.metadata.iter().filter(|(key, _)| key.ends_with(".config"));
+    configs
+        .filter_map(|(_, text)| serde_json::from_str::<serde_json::Value>(text).ok())
+        .find_map(|config| number(&config["text"]["num_attention_heads"]))
+}
+
+/// What the file says that its UNet predicts.
+fn prediction(file: &Checkpoint) -> Prediction {
+    let said = ["modelspec.prediction_type", "scheduler.prediction_type"]
+        .into_iter()
+        .find_map(|key| file.metadata.get(key));
+    // Merged models mark themselves by an otherwise unused tensor of that name.
+    let marked = file.unknown.iter().any(|key| key == "v_pred");
+    match said.map(String::as_str) {
+        Some("v" | "v_prediction" | "v-prediction") => Prediction::V,
+        None if marked => Prediction::V,
+        _ => Prediction::Epsilon,
+    }
+}
+
+/// Width and height that the file names, else 512 x 512.
+fn resolution(file: &Checkpoint) -> (u32, u32) {
+    let said = file.metadata.get("modelspec.resolution").and_then(|text| {
+        let (width, height) = text.split_once(['x', 'X', ','])?;
+        Some((width.trim().parse().ok()?, height.trim().parse().ok()?))
+    });
+    let folder = || {
+        let latents = file.configs.get(&Component::Unet)?["sample_size"].as_u64()?;
+        let side = u32::try_from(latents).ok()?.checked_mul(8)?;
+        Some((side, side))
+    };
+    let usable = |(w, h): &(u32, u32)| (8..=4096).contains(w) && (8..=4096).contains(h);
+    said.or_else(folder).filter(usable).unwrap_or((512, 512))
+}
+
+#[cfg(test)]
+mod tests;

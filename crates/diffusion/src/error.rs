@@ -1,0 +1,81 @@
+//! What can go wrong between a prompt and a picture.
+use crate::LoadReport;
+use std::path::PathBuf;
+
+/// An error of loading or drawing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file cannot be read, or is another kind of file.
+    #[error(transparent)]
+    File(#[from] wayword_formats::Error),
+    /// The device refused or failed.
+    #[error(transparent)]
+    Device(#[from] wayword_tensor::Error),
+    /// A checkpoint does not hold the whole model.
+    #[error("{}: this is not a whole Stable Diffusion 1.x model: {report}", path.display())]
+    Incomplete {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is missing or misshapen.
+        report: Box<LoadReport>,
+    },
+    /// A plan asks for something that cannot be.
+    #[error("{option}: {reason}")]
+    Plan {
+        /// The option as it stands on the command line, without dashes.
+        option: &'static str,
+        /// What is wrong with its value.
+        reason: String,
+    },
+    /// A prompt cannot be understood.
+    #[error("prompt: {0}")]
+    Prompt(String),
+    /// An embedding cannot be used with this base.
+    #[error("embedding `{name}`: expected {expected}, found {found}")]
+    Embedding {
+        /// The word.
+        name: String,
+        /// What would fit.
+        expected: String,
+        /// What the file holds.
+        found: String,
+    },
+    /// A file's hash could not be computed.
+    #[error("{}: {reason}", path.display())]
+    Hash {
+        /// The file.
+        path: PathBuf,
+        /// The reader's words.
+        reason: String,
+    },
+    /// A computation gave something that is not a number.
+    #[error("{what} is not a number")]
+    NotANumber {
+        /// What was computed, and at which step.
+        what: String,
+    },
+}
+
+impl Error {
+    /// A further line of advice, without its `hint: ` prefix.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::File(e) => e.hint(),
+            Self::Incomplete { .. } => {
+                Some("the file may be damaged or cut: download it again, or use another".into())
+            }
+            Self::Embedding { .. } => Some(
+                "embeddings work only with the family of models that they were trained for".into(),
+            ),
+            Self::NotANumber { .. } => Some(
+                "some VAEs and mixed models overflow: try --precision f32 or another --vae".into(),
+            ),
+            _ => None,
+        }
+    }
+}
+
+/// A result with this crate's error.
+pub type Result<T> = std::result::Result<T, Error>;

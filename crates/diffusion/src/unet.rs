@@ -1,0 +1,145 @@
+//! The UNet: noisy latents, noise level and text states to the predicted noise (Rombach et al.
+//! 2022, after Ho et al. 2020).
+//!
+//! Latents go down through levels that halve the picture, through the middle, and up again; each
+//! output on the way down comes back on the way up, concatenated to the channels. Resnets see the
+//! noise level, transformers the text. Depths and widths are those of the loaded weights; the
+//! number of heads is 8 at every level of Stable Diffusion 1.x.
+mod down;
+mod mid;
+mod time;
+mod transformer;
+mod up;
+
+pub use down::{DownBlock, Downsample};
+pub use mid::MidBlock;
+pub use time::{TimeEmbedding, sinusoids};
+pub use transformer::{Attention, FeedForward, Transformer, TransformerBlock};
+pub use up::{UpBlock, Upsample};
+
+use crate::resnet::Resnet;
+use crate::weights::{Cursor, GROUPS};
+use wayword_tensor::{Device, Grid, Step, Tensor, Weight, block, ops};
+
+/// Attention heads at every level.
+pub(crate) const HEADS: usize = 8;
+
+/// Added to the variance of the resnets' norms.
+pub(crate) const EPS: f32 = 1e-5;
+
+/// The UNet; fields named as in diffusers.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names are diffusers'")]
+pub struct Unet {
+    pub time_embedding: TimeEmbedding,
+    pub conv_in: Weight,
+    pub down_blocks: Vec<DownBlock>,
+    pub mid_block: MidBlock,
+    pub up_blocks: Vec<UpBlock>,
+    pub conv_norm_out: Weight,
+    pub conv_out: Weight,
+    context: usize,
+}
+
+/// A feature on its way up, with the size of its picture.
+pub type Skip = (Tensor, Grid);
+
+/// What all blocks of one call share.
+#[derive(Debug, Clone, Copy)]
+pub struct Guides<'a> {
+    /// The activated time vector, `[batch, 1, 4 * channels]`.
+    pub time: &'a Tensor,
+    /// The text states, `[batch, tokens, context width]`.
+    pub context: &'a Tensor,
+}
+
+/// Where a level's weights are, and how many resnets it has.
+struct Level<'a> {
+    at: Cursor<'a>,
+    layers: usize,
+    last: bool,
+}
+
+impl Unet {
+    pub(crate) fn load(device: &Device, at: &Cursor<'_>) -> Self {
+        let channels = at.at("conv_in").outputs();
+        let time_embedding = TimeEmbedding::load(device, &at.at("time_embedding"), channels);
+        let time = time_embedding.width();
+        // The width of every output on the way down, in order; the way up takes them from the end.
+        let mut skips = vec![channels];
+        let mut width = channels;
+        let mut context = 0;
+        let levels = at.at("down_blocks").count().max(1);
+        let resnets = |i: usize| at.at("down_blocks").at(i).at("resnets").count();
+        let layers = (0..levels).map(resnets).max().unwrap_or(0).max(1);
+        let mut down_blocks = Vec::new();
+        for i in 0..levels {
+            let level = Level { at: at.at("down_blocks").at(i), layers, last: i + 1 == levels };
+            // Only the smallest pictures have no attention.
+            let attention = !level.last || level.at.at("attentions").exists();
+            let down = DownBlock::load(&level, width, time, attention, &mut context, &mut skips);
+            width = down.outputs();
+            down_blocks.push(down);
+        }
+        let mid_block = MidBlock::load(&at.at("mid_block"), width, time, &mut context);
+        let mut up_blocks = Vec::new();
+        for i in 0..levels {
+            // A level takes one output more than the resnets that its twin on the way down has.
+            let layers = layers + 1;
+            let level = Level { at: at.at("up_blocks").at(i), layers, last: i + 1 == levels };
+            let attention = i > 0 || level.at.at("attentions").exists();
+            let up = UpBlock::load(&level, width, time, attention, &mut context, &mut skips);
+            width = up.outputs();
+            up_blocks.push(up);
+        }
+        Self {
+            time_embedding,
+            conv_in: at.at("conv_in").conv3x3(4, channels),
+            down_blocks,
+            mid_block,
+            up_blocks,
+            conv_norm_out: at.at("conv_norm_out").group_norm(width),
+            conv_out: at.at("conv_out").conv3x3(width, 4),
+            context,
+        }
+    }
+
+    /// Channels of the text states that it wants.
+    #[must_use]
+    pub const fn context_width(&self) -> usize {
+        self.context
+    }
+
+    /// The prediction for latents x `[batch, h w, 4]` of the size `grid`, one noise level per
+    /// sample (0 to 999, fractions allowed) and text states `[batch, tokens, context width]`.
+    #[must_use]
+    pub fn forward(&self, x: &Tensor, grid: Grid, timesteps: &[f32], context: &Tensor) -> Tensor {
+        assert_eq!(timesteps.len(), x.shape().batch, "one noise level per sample");
+        let time = ops::silu(&self.time_embedding.forward(timesteps));
+        let guides = Guides { time: &time, context };
+        let mut h = (ops::conv3x3(x, grid, Step::Same, &self.conv_in, None), grid);
+        let mut skips = vec![h.clone()];
+        for down in &self.down_blocks {
+            h = down.forward(h, guides, &mut skips);
+        }
+        h = self.mid_block.forward(h, guides);
+        for up in &self.up_blocks {
+            h = up.forward(h, guides, &mut skips);
+        }
+        let (h, grid) = h;
+        let h = ops::group_norm(&h, GROUPS, EPS, &self.conv_norm_out, true);
+        ops::conv3x3(&h, grid, Step::Same, &self.conv_out, None)
+    }
+}
+
+/// A resnet as a unit that recomputation may run twice.
+fn resnet(resnet: &Resnet, x: &Tensor, grid: Grid, guides: Guides<'_>) -> Tensor {
+    let resnet = resnet.clone();
+    block(&[x, guides.time], move |v| resnet.forward(&v[0], grid, Some(&v[1])))
+}
+
+/// A transformer as a unit that recomputation may run twice.
+fn transformer(transformer: &Transformer, x: &Tensor, guides: Guides<'_>) -> Tensor {
+    let transformer = transformer.clone();
+    block(&[x, guides.context], move |v| transformer.forward(&v[0], &v[1]))
+}

@@ -1,0 +1,82 @@
+//! One level on the way down: resnets, transformers where the level has them, then half the size.
+use super::{EPS, Guides, Level, Skip, Transformer, resnet, transformer};
+use crate::resnet::Resnet;
+use wayword_tensor::{Grid, Step, Tensor, Weight, ops};
+
+/// A level; fields named as in diffusers.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names are diffusers'")]
+pub struct DownBlock {
+    pub resnets: Vec<Resnet>,
+    /// As many as resnets, or none.
+    pub attentions: Vec<Transformer>,
+    /// None at the last level.
+    pub downsampler: Option<Downsample>,
+}
+
+impl DownBlock {
+    pub(super) fn load(
+        level: &Level<'_>,
+        inputs: usize,
+        time: usize,
+        attention: bool,
+        context: &mut usize,
+        skips: &mut Vec<usize>,
+    ) -> Self {
+        let at = &level.at;
+        let mut width = inputs;
+        let (mut resnets, mut attentions) = (Vec::new(), Vec::new());
+        for i in 0..level.layers {
+            let resnet = Resnet::load(&at.at("resnets").at(i), width, Some(time), EPS);
+            width = resnet.outputs();
+            resnets.push(resnet);
+            if attention {
+                attentions.push(Transformer::load(&at.at("attentions").at(i), width, context));
+            }
+            skips.push(width);
+        }
+        let downsampler = (!level.last).then(|| {
+            skips.push(width);
+            let at = at.at("downsamplers").at(0).at("conv");
+            Downsample { conv: at.conv3x3(width, width) }
+        });
+        Self { resnets, attentions, downsampler }
+    }
+
+    /// Output channels.
+    #[must_use]
+    pub fn outputs(&self) -> usize {
+        self.resnets.last().map_or(0, Resnet::outputs)
+    }
+
+    /// Runs the level; every output also goes to `skips`.
+    #[must_use]
+    pub fn forward(&self, (mut h, grid): Skip, guides: Guides<'_>, skips: &mut Vec<Skip>) -> Skip {
+        for (i, block) in self.resnets.iter().enumerate() {
+            h = resnet(block, &h, grid, guides);
+            if let Some(block) = self.attentions.get(i) {
+                h = transformer(block, &h, guides);
+            }
+            skips.push((h.clone(), grid));
+        }
+        let Some(down) = &self.downsampler else { return (h, grid) };
+        let half = down.forward(&h, grid);
+        skips.push(half.clone());
+        half
+    }
+}
+
+/// A convolution of stride 2.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names are diffusers'")]
+pub struct Downsample {
+    pub conv: Weight,
+}
+
+impl Downsample {
+    /// Half the size, rounded up.
+    #[must_use]
+    pub fn forward(&self, x: &Tensor, grid: Grid) -> Skip {
+        (ops::conv3x3(x, grid, Step::Half, &self.conv, None), Step::Half.output(grid))
+    }
+}

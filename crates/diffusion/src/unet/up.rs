@@ -1,0 +1,82 @@
+//! One level on the way up: each resnet sees one output of the way down; then twice the size.
+use super::{EPS, Guides, Level, Skip, Transformer, resnet, transformer};
+use crate::resnet::Resnet;
+use wayword_tensor::{Grid, Step, Tensor, Weight, ops};
+
+/// A level; fields named as in diffusers.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names are diffusers'")]
+pub struct UpBlock {
+    pub resnets: Vec<Resnet>,
+    /// As many as resnets, or none.
+    pub attentions: Vec<Transformer>,
+    /// None at the last level.
+    pub upsampler: Option<Upsample>,
+}
+
+impl UpBlock {
+    pub(super) fn load(
+        level: &Level<'_>,
+        inputs: usize,
+        time: usize,
+        attention: bool,
+        context: &mut usize,
+        skips: &mut Vec<usize>,
+    ) -> Self {
+        let at = &level.at;
+        let mut width = inputs;
+        let (mut resnets, mut attentions) = (Vec::new(), Vec::new());
+        for i in 0..level.layers {
+            let skip = skips.pop().unwrap_or(0);
+            let resnet = Resnet::load(&at.at("resnets").at(i), width + skip, Some(time), EPS);
+            width = resnet.outputs();
+            resnets.push(resnet);
+            if attention {
+                attentions.push(Transformer::load(&at.at("attentions").at(i), width, context));
+            }
+        }
+        let upsampler = (!level.last).then(|| {
+            let at = at.at("upsamplers").at(0).at("conv");
+            Upsample { conv: at.conv3x3(width, width) }
+        });
+        Self { resnets, attentions, upsampler }
+    }
+
+    /// Output channels.
+    #[must_use]
+    pub fn outputs(&self) -> usize {
+        self.resnets.last().map_or(0, Resnet::outputs)
+    }
+
+    /// Runs the level, taking outputs of the way down from the end of `skips`.
+    #[must_use]
+    pub fn forward(&self, (mut h, grid): Skip, guides: Guides<'_>, skips: &mut Vec<Skip>) -> Skip {
+        for (i, block) in self.resnets.iter().enumerate() {
+            let (skip, _) = skips.pop().expect("the way down had as many outputs");
+            h = resnet(block, &ops::concat(&h, &skip), grid, guides);
+            if let Some(block) = self.attentions.get(i) {
+                h = transformer(block, &h, guides);
+            }
+        }
+        match (&self.upsampler, skips.last()) {
+            (Some(up), Some((_, to))) => (up.forward(&h, grid, *to), *to),
+            _ => (h, grid),
+        }
+    }
+}
+
+/// Nearest-neighbour resize, then a convolution.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names are diffusers'")]
+pub struct Upsample {
+    pub conv: Weight,
+}
+
+impl Upsample {
+    /// The picture at the size of the next output of the way down: twice its own, or one less
+    /// where that was odd.
+    #[must_use]
+    pub fn forward(&self, x: &Tensor, grid: Grid, to: Grid) -> Tensor {
+        ops::conv3x3(&ops::resize(x, grid, to), to, Step::Same, &self.conv, None)
+    }
+}

@@ -1,0 +1,85 @@
+//! Latents to pixels.
+use super::{EPS, VaeMid};
+use crate::resnet::Resnet;
+use crate::weights::{Cursor, GROUPS};
+use wayword_tensor::{Grid, Step, Tensor, Weight, ops};
+
+/// The decoder; fields named as in diffusers.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names are diffusers'")]
+pub struct Decoder {
+    pub conv_in: Weight,
+    pub mid_block: VaeMid,
+    pub up_blocks: Vec<DecoderLevel>,
+    pub conv_norm_out: Weight,
+    pub conv_out: Weight,
+}
+
+/// One level: resnets, then twice the size.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the names are diffusers'")]
+pub struct DecoderLevel {
+    pub resnets: Vec<Resnet>,
+    /// The convolution behind the resize; none at the last level.
+    pub upsampler: Option<Weight>,
+}
+
+impl Decoder {
+    pub(super) fn load(at: &Cursor<'_>, latents: usize) -> Self {
+        let channels = at.at("conv_in").outputs();
+        let mut width = channels;
+        let level = |i: usize| at.at("up_blocks").at(i);
+        // An eighth of the size takes four levels.
+        let levels = at.at("up_blocks").count().max(4);
+        let layers = (0..levels).map(|i| level(i).at("resnets").count()).max().unwrap_or(0);
+        let mut up_blocks = Vec::new();
+        for i in 0..levels {
+            let mut resnets = Vec::new();
+            for layer in 0..layers.max(1) {
+                let resnet = Resnet::load(&level(i).at("resnets").at(layer), width, None, EPS);
+                width = resnet.outputs();
+                resnets.push(resnet);
+            }
+            let conv = level(i).at("upsamplers").at(0).at("conv");
+            let upsampler = (i + 1 < levels).then(|| conv.conv3x3(width, width));
+            up_blocks.push(DecoderLevel { resnets, upsampler });
+        }
+        Self {
+            conv_in: at.at("conv_in").conv3x3(latents, channels),
+            mid_block: VaeMid::load(&at.at("mid_block"), channels),
+            up_blocks,
+            conv_norm_out: at.at("conv_norm_out").group_norm(width),
+            conv_out: at.at("conv_out").conv3x3(width, 3),
+        }
+    }
+
+    /// `[batch, h w, latents]` to pixels `[batch, 64 h w, 3]`, with the new size.
+    #[must_use]
+    pub fn forward(&self, x: &Tensor, grid: Grid) -> (Tensor, Grid) {
+        let h = ops::conv3x3(x, grid, Step::Same, &self.conv_in, None);
+        let mut h = (self.mid_block.forward(&h, grid), grid);
+        for level in &self.up_blocks {
+            h = level.forward(h.0, h.1);
+        }
+        let (h, grid) = h;
+        let h = ops::group_norm(&h, GROUPS, EPS, &self.conv_norm_out, true);
+        (ops::conv3x3(&h, grid, Step::Same, &self.conv_out, None), grid)
+    }
+}
+
+impl DecoderLevel {
+    /// Runs the level; gives the new size.
+    #[must_use]
+    pub fn forward(&self, mut h: Tensor, grid: Grid) -> (Tensor, Grid) {
+        for resnet in &self.resnets {
+            h = resnet.forward(&h, grid, None);
+        }
+        match &self.upsampler {
+            Some(conv) => {
+                let to = Grid::new(2 * grid.height, 2 * grid.width);
+                (ops::conv3x3(&ops::resize(&h, grid, to), to, Step::Same, conv, None), to)
+            }
+            None => (h, grid),
+        }
+    }
+}
