@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+mod cpu;
 mod error;
 pub mod ops;
 pub mod random;
@@ -15,8 +16,11 @@ mod tensor;
 mod weight;
 
 pub use backend::{AttentionShape, Backend, LossKind, Storage};
+pub use cpu::{CpuOptions, Precision, cpu};
 pub use error::{Error, Result};
 pub use shape::{Grid, Shape, Step};
 pub use tape::{Gradients, Memory, Needs, Tape, block};
 pub use tensor::{Data, Device, Tensor};
 pub use weight::{HostWeight, Layout, Values, Weight};
+/// The processor's instruction sets, for [`CpuOptions::level`].
+pub use wayword_kernels::Level;

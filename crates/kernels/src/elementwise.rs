@@ -1,0 +1,136 @@
+//! Operations on each value: x s(f x), sums, multiples, and sums over tokens.
+use crate::math::logistic;
+use crate::{Cpu, Element};
+
+/// Values of one piece of work.
+const PIECE: usize = 16 * 1024;
+
+vectorised! {
+    fn gate[X, Y](x: &[X], factor: f32, y: &mut [Y]) {
+        for (x, y) in x.iter().zip(y) {
+            let x = x.get();
+            *y = Y::put(x * logistic(factor * x));
+        }
+    }
+}
+
+vectorised! {
+    fn gate_gradient[X, G, D](x: &[X], dy: &[G], factor: f32, dx: &mut [D]) {
+        for ((x, dy), dx) in x.iter().zip(dy).zip(dx) {
+            let x = x.get();
+            let s = logistic(factor * x);
+            *dx = D::put(dy.get() * (s + factor * x * s * (1.0 - s)));
+        }
+    }
+}
+
+vectorised! {
+    fn sum[A, B, Y](a: &[A], b: &[B], y: &mut [Y]) {
+        for ((a, b), y) in a.iter().zip(b).zip(y) {
+            *y = Y::put(a.get() + b.get());
+        }
+    }
+}
+
+vectorised! {
+    fn multiple[X, Y](x: &[X], factor: f32, y: &mut [Y]) {
+        for (x, y) in x.iter().zip(y) {
+            *y = Y::put(x.get() * factor);
+        }
+    }
+}
+
+vectorised! {
+    fn add_rows[X, V, Y](x: &[X], v: &[V], y: &mut [Y]) {
+        let c = v.len();
+        for (x, y) in x.chunks_exact(c).zip(y.chunks_exact_mut(c)) {
+            for i in 0..c {
+                y[i] = Y::put(x[i].get() + v[i].get());
+            }
+        }
+    }
+}
+
+/// y = x s(factor x), s the logistic function.
+pub fn gated<X: Element, Y: Element>(cpu: &Cpu, x: &[X], factor: f32, y: &mut [Y]) {
+    assert_eq!(x.len(), y.len(), "gated: sizes");
+    cpu.pool.chunks(y, PIECE, |i, y| gate(cpu.isa, &x[i * PIECE..][..y.len()], factor, y));
+}
+
+/// dx = dy (s + f x s (1 - s)).
+pub fn gated_backward<X: Element, G: Element, D: Element>(
+    cpu: &Cpu,
+    x: &[X],
+    dy: &[G],
+    factor: f32,
+    dx: &mut [D],
+) {
+    assert!(x.len() == dx.len() && dy.len() == x.len(), "gated: sizes");
+    cpu.pool.chunks(dx, PIECE, |i, dx| {
+        let of = i * PIECE..i * PIECE + dx.len();
+        gate_gradient(cpu.isa, &x[of.clone()], &dy[of], factor, dx);
+    });
+}
+
+/// y = a + b.
+pub fn add<A: Element, B: Element, Y: Element>(cpu: &Cpu, a: &[A], b: &[B], y: &mut [Y]) {
+    assert!(a.len() == y.len() && b.len() == y.len(), "add: sizes");
+    cpu.pool.chunks(y, PIECE, |i, y| {
+        let of = i * PIECE..i * PIECE + y.len();
+        sum(cpu.isa, &a[of.clone()], &b[of], y);
+    });
+}
+
+/// y = factor x.
+pub fn scale<X: Element, Y: Element>(cpu: &Cpu, x: &[X], factor: f32, y: &mut [Y]) {
+    assert_eq!(x.len(), y.len(), "scale: sizes");
+    cpu.pool.chunks(y, PIECE, |i, y| multiple(cpu.isa, &x[i * PIECE..][..y.len()], factor, y));
+}
+
+/// y = x + v: v `[batch, channels]` holds one vector for all tokens of a sample of
+/// x `[batch, tokens, channels]`.
+pub fn add_channels<X: Element, V: Element, Y: Element>(
+    cpu: &Cpu,
+    x: &[X],
+    v: &[V],
+    (tokens, channels): (usize, usize),
+    y: &mut [Y],
+) {
+    let batch = v.len() / channels;
+    assert!(v.len() == batch * channels, "add_channels: sizes");
+    assert!(x.len() == y.len() && x.len() == batch * tokens * channels, "add_channels: sizes");
+    let each = (PIECE / channels).clamp(1, tokens);
+    let pieces = tokens.div_ceil(each);
+    let parts = crate::pool::Parts::new(y);
+    cpu.pool.run(batch * pieces, |i| {
+        let (b, first) = (i / pieces, i % pieces * each);
+        let from = (b * tokens + first) * channels;
+        // SAFETY: pieces are ranges of tokens that do not overlap.
+        let y = unsafe { parts.part(from, each.min(tokens - first) * channels) };
+        add_rows(cpu.isa, &x[from..from + y.len()], &v[b * channels..][..channels], y);
+    });
+}
+
+/// y `[batch, channels]` = sum over the tokens of x `[batch, tokens, channels]`.
+pub fn sum_tokens<X: Element>(
+    cpu: &Cpu,
+    x: &[X],
+    (tokens, channels): (usize, usize),
+    y: &mut [f32],
+) {
+    assert_eq!(x.len(), y.len() * tokens, "sum_tokens: sizes");
+    // Columns in pieces, so that each sum has one order whatever the number of threads.
+    const COLUMNS: usize = 64;
+    for (x, y) in x.chunks_exact(tokens * channels).zip(y.chunks_exact_mut(channels)) {
+        cpu.pool.chunks(y, COLUMNS, |i, y| {
+            let first = i * COLUMNS;
+            let mut total = [0.0_f64; COLUMNS];
+            for row in x.chunks_exact(channels) {
+                for (total, x) in total.iter_mut().zip(&row[first..first + y.len()]) {
+                    *total += f64::from(x.get());
+                }
+            }
+            y.iter_mut().zip(total).for_each(|(y, t)| *y = t as f32);
+        });
+    }
+}

@@ -1,0 +1,49 @@
+//! Fast loops on slices: products, convolutions, attention, norms.
+//!
+//! Slices in, slices out; this crate knows no model and no tensor. Every function takes a
+//! [`Cpu`], which says what the processor can do ([`Isa`]) and holds its threads ([`Pool`]).
+//! Activations are `[rows, channels]`, channels innermost, rows = batch * tokens. The plain form
+//! of every kernel, which its tests trust, stands in [`reference`].
+#![expect(unsafe_code, reason = "vector instructions, threads over one slice; see each SAFETY")]
+
+#[macro_use]
+mod isa;
+mod buffer;
+mod element;
+mod math;
+mod matrix;
+mod pool;
+
+pub mod attention;
+pub mod conv3x3;
+pub mod elementwise;
+pub mod geglu;
+pub mod group_norm;
+pub mod layer_norm;
+pub mod linear;
+pub mod loss;
+pub mod reference;
+pub mod resize;
+pub mod rows;
+
+pub use buffer::{Line, lines};
+pub use element::Element;
+pub use isa::{Isa, Level};
+pub use pool::Pool;
+
+/// A processor as kernels see it: what it can do, and its threads.
+#[derive(Debug)]
+pub struct Cpu {
+    /// The instruction sets in use.
+    pub isa: Isa,
+    /// The threads.
+    pub pool: Pool,
+}
+
+impl Cpu {
+    /// A processor with `threads` threads, the caller's included.
+    #[must_use]
+    pub fn new(isa: Isa, threads: usize) -> Self {
+        Self { isa, pool: Pool::new(threads) }
+    }
+}

@@ -1,0 +1,94 @@
+//! Moving rows: gather and its transpose, lookup in a table, concatenation along the channels.
+use crate::{Cpu, Element};
+
+/// Rows of one piece of work.
+const PIECE: usize = 64;
+
+/// y row i = x row `rows[i]`.
+pub fn gather<X: Element>(cpu: &Cpu, x: &[X], channels: usize, rows: &[u32], y: &mut [X]) {
+    assert_eq!(y.len(), rows.len() * channels, "gather: sizes");
+    cpu.pool.chunks(y, PIECE * channels, |i, y| {
+        for (y, row) in y.chunks_exact_mut(channels).zip(&rows[i * PIECE..]) {
+            y.copy_from_slice(&x[*row as usize * channels..][..channels]);
+        }
+    });
+}
+
+/// dx row `rows[i]` sums dy row i; the others are zero.
+pub fn scatter<G: Element>(dy: &[G], channels: usize, rows: &[u32], dx: &mut [f32]) {
+    assert_eq!(dy.len(), rows.len() * channels, "scatter: sizes");
+    dx.fill(0.0);
+    for (dy, row) in dy.chunks_exact(channels).zip(rows) {
+        let dx = &mut dx[*row as usize * channels..][..channels];
+        dx.iter_mut().zip(dy).for_each(|(dx, dy)| *dx += dy.get());
+    }
+}
+
+/// y row i = row `ids[i]` of the table, or of `extra` behind it.
+pub fn lookup<T: Element, E: Element>(
+    table: &[T],
+    extra: &[E],
+    channels: usize,
+    ids: &[u32],
+    y: &mut [f32],
+) {
+    assert_eq!(y.len(), ids.len() * channels, "lookup: sizes");
+    let known = table.len() / channels;
+    for (y, id) in y.chunks_exact_mut(channels).zip(ids) {
+        let id = *id as usize;
+        match id.checked_sub(known) {
+            None => copy(&table[id * channels..][..channels], y),
+            Some(id) => copy(&extra[id * channels..][..channels], y),
+        }
+    }
+}
+
+fn copy<X: Element, Y: Element>(x: &[X], y: &mut [Y]) {
+    y.iter_mut().zip(x).for_each(|(y, x)| *y = Y::put(x.get()));
+}
+
+/// y row = (a row, b row).
+pub fn concat<A: Element, B: Element, Y: Element>(
+    cpu: &Cpu,
+    a: &[A],
+    b: &[B],
+    channels: (usize, usize),
+    y: &mut [Y],
+) {
+    let width = channels.0 + channels.1;
+    let rows = y.len() / width;
+    assert!(a.len() == rows * channels.0 && b.len() == rows * channels.1, "concat: sizes");
+    cpu.pool.chunks(y, PIECE * width, |i, y| {
+        let first = i * PIECE;
+        for (j, y) in y.chunks_exact_mut(width).enumerate() {
+            let (ya, yb) = y.split_at_mut(channels.0);
+            copy(&a[(first + j) * channels.0..][..channels.0], ya);
+            copy(&b[(first + j) * channels.1..][..channels.1], yb);
+        }
+    });
+}
+
+/// (a row, b row) = x row.
+pub fn split<X: Element, A: Element, B: Element>(
+    cpu: &Cpu,
+    x: &[X],
+    channels: (usize, usize),
+    a: &mut [A],
+    b: &mut [B],
+) {
+    let width = channels.0 + channels.1;
+    let rows = x.len() / width;
+    assert!(a.len() == rows * channels.0 && b.len() == rows * channels.1, "split: sizes");
+    cpu.pool.chunks(a, PIECE * channels.0, |i, a| {
+        let x = &x[i * PIECE * width..];
+        for (a, x) in a.chunks_exact_mut(channels.0).zip(x.chunks_exact(width)) {
+            copy(&x[..channels.0], a);
+        }
+    });
+    cpu.pool.chunks(b, PIECE * channels.1, |i, b| {
+        let x = &x[i * PIECE * width..];
+        for (b, x) in b.chunks_exact_mut(channels.1).zip(x.chunks_exact(width)) {
+            copy(&x[channels.0..], b);
+        }
+    });
+}

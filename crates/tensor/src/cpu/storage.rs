@@ -1,0 +1,117 @@
+//! Where the processor's tensors lie: buffers that go back to their arena when they are dropped.
+//!
+//! A network asks for the same sizes again and again. Giving large blocks back to the system and
+//! fetching them again costs more than many operations, so the arena keeps them.
+use crate::Storage;
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use wayword_kernels::{Line, lines};
+
+#[derive(Debug, Default)]
+struct Books {
+    /// Buffers that nobody uses, by their number of lines.
+    free: BTreeMap<usize, Vec<Vec<Line>>>,
+    /// Bytes in `free`.
+    idle: usize,
+    /// Bytes of tensors and weights.
+    now: usize,
+    peak: usize,
+}
+
+/// The buffers of one device.
+#[derive(Debug, Default)]
+pub(crate) struct Arena(Mutex<Books>);
+
+impl Arena {
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Bytes of tensors and weights now, and the most so far.
+    pub(crate) fn memory(&self) -> (usize, usize) {
+        let books = self.books();
+        (books.now, books.peak)
+    }
+
+    /// Counts bytes that lie outside of the arena's buffers.
+    pub(crate) fn count(self: &Arc<Self>, bytes: usize) -> Counted {
+        let mut books = self.books();
+        books.now += bytes;
+        books.peak = books.peak.max(books.now);
+        Counted { bytes, arena: Arc::clone(self) }
+    }
+
+    /// A buffer for `count` values, with anything in it.
+    pub(crate) fn take(self: &Arc<Self>, count: usize) -> Buffer {
+        let needed = (count * size_of::<f32>()).div_ceil(size_of::<Line>());
+        // Eight sizes for each power of two, so that nearly equal ones share.
+        let step = (needed.next_power_of_two() / 16).max(1);
+        let size = needed.next_multiple_of(step);
+        let mut books = self.books();
+        let found = books.free.get_mut(&size).and_then(Vec::pop);
+        if found.is_some() {
+            books.idle -= size * size_of::<Line>();
+        } else {
+            // What lies idle was the wrong size; it may not outgrow what is in use.
+            while books.idle > books.now / 4 {
+                let Some((size, buffers)) = books.free.pop_last() else { break };
+                books.idle -= size * size_of::<Line>() * buffers.len();
+            }
+        }
+        drop(books);
+        let lines = found.unwrap_or_else(|| lines::<Line>(size));
+        let counted = self.count(size * size_of::<Line>());
+        Buffer { lines, count, counted }
+    }
+}
+
+/// Bytes that count until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    bytes: usize,
+    arena: Arc<Arena>,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.arena.books().now -= self.bytes;
+    }
+}
+
+/// The values of one tensor.
+#[derive(Debug)]
+pub(crate) struct Buffer {
+    lines: Vec<Line>,
+    count: usize,
+    counted: Counted,
+}
+
+impl Buffer {
+    pub(crate) fn values(&self) -> &[f32] {
+        &bytemuck::cast_slice(&self.lines)[..self.count]
+    }
+
+    pub(crate) fn values_mut(&mut self) -> &mut [f32] {
+        &mut bytemuck::cast_slice_mut(&mut self.lines)[..self.count]
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        let lines = std::mem::take(&mut self.lines);
+        let mut books = self.counted.arena.books();
+        books.idle += lines.len() * size_of::<Line>();
+        books.free.entry(lines.len()).or_default().push(lines);
+    }
+}
+
+impl Storage for Buffer {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn bytes(&self) -> usize {
+        self.counted.bytes
+    }
+}

@@ -1,0 +1,79 @@
+//! Frozen weights in the forms that the kernels want.
+use super::storage::Counted;
+use crate::{HostWeight, Layout, Storage, Values};
+use half::{bf16, f16};
+use std::any::Any;
+use wayword_kernels::{conv3x3, linear};
+
+/// Rows of a table in the type of the file: a vocabulary is large and few of its rows are read.
+#[derive(Debug)]
+pub(super) enum Table {
+    F32(Vec<f32>),
+    F16(Vec<f16>),
+    Bf16(Vec<bf16>),
+}
+
+/// A weight by its use.
+#[derive(Debug)]
+pub(super) enum Form {
+    Linear(linear::Weight),
+    Conv3x3(conv3x3::Weight),
+    Norm { scale: Vec<f32>, shift: Vec<f32> },
+    Table(Table),
+}
+
+/// A weight and its share of the device's memory.
+#[derive(Debug)]
+pub(super) struct CpuWeight {
+    pub(super) form: Form,
+    pub(super) bytes: usize,
+    pub(super) _counted: Counted,
+}
+
+impl Storage for CpuWeight {
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+
+    fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
+impl Form {
+    pub(super) fn new(weight: &HostWeight<'_>, layout: Layout) -> Self {
+        let bias = weight.bias.map(|b| b.to_f32());
+        let outputs = weight.shape[0];
+        let inputs = weight.shape.get(1).copied().unwrap_or(1);
+        match layout {
+            Layout::Linear => {
+                Self::Linear(linear::Weight::new(weight.values.to_f32(), outputs, inputs, bias))
+            }
+            Layout::Conv3x3 => {
+                let values = weight.values.to_f32();
+                Self::Conv3x3(conv3x3::Weight::new(&values, outputs, inputs, bias))
+            }
+            Layout::Norm => {
+                let scale = weight.values.to_f32();
+                let shift = bias.unwrap_or_else(|| vec![0.0; outputs]);
+                Self::Norm { scale, shift }
+            }
+            Layout::Table => Self::Table(match weight.values {
+                Values::F32(v) => Table::F32(v.to_vec()),
+                Values::F16(v) => Table::F16(v.to_vec()),
+                Values::Bf16(v) => Table::Bf16(v.to_vec()),
+            }),
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Linear(w) => w.bytes(),
+            Self::Conv3x3(w) => w.bytes(),
+            Self::Norm { scale, shift } => 4 * (scale.len() + shift.len()),
+            Self::Table(Table::F32(v)) => 4 * v.len(),
+            Self::Table(Table::F16(v)) => 2 * v.len(),
+            Self::Table(Table::Bf16(v)) => 2 * v.len(),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! Linear layers, convolutions, attention.
+use super::check::{check, numbers, weight};
+use wayword_kernels::{attention, conv3x3, reference};
+use wayword_tensor::{Grid, Layout, Shape, Step, ops};
+
+#[test]
+fn linear() {
+    let shapes = [
+        (1, 1, 1, 1),
+        (1, 1, 7, 33),
+        (2, 3, 33, 5),
+        (1, 17, 64, 96),
+        (1, 130, 31, 65),
+        (3, 5, 320, 40),
+    ];
+    for (batch, tokens, k, n) in shapes {
+        let (values, bias) = (numbers(1, n * k), numbers(2, n));
+        let (w, b) = (reference::wide(&values), reference::wide(&bias));
+        let x = Shape::new(batch, tokens, k);
+        check(
+            "linear",
+            &[x],
+            |device, x| {
+                ops::linear(&x[0], &weight(device, &[n, k], &values, Some(&bias), Layout::Linear))
+            },
+            |x| reference::linear(&x[0], &w, &b, k),
+        );
+        check(
+            "linear_add",
+            &[x, x.with_channels(n)],
+            |device, x| {
+                let w = weight(device, &[n, k, 1, 1], &values, None, Layout::Linear);
+                ops::linear_add(&x[0], &w, &x[1])
+            },
+            |x| {
+                let mut y = reference::linear(&x[0], &w, &vec![0.0; n], k);
+                y.iter_mut().zip(&x[1]).for_each(|(y, r)| *y += r);
+                y
+            },
+        );
+    }
+}
+
+#[test]
+fn conv3x3() {
+    let shapes = [
+        (1, 1, 1, 1, 1),
+        (1, 5, 3, 4, 8),
+        (2, 4, 4, 3, 5),
+        (1, 7, 6, 33, 17),
+        (2, 9, 13, 8, 34),
+        (1, 3, 2, 64, 32),
+    ];
+    for (batch, height, width, k, n) in shapes {
+        for step in [Step::Same, Step::Half, Step::HalfPadAfter] {
+            let grid = Grid::new(height, width);
+            let to = step.output(grid);
+            if to.tokens() == 0 {
+                continue;
+            }
+            let (values, bias) = (numbers(1, n * k * 9), numbers(2, n));
+            let (w, b) = (reference::wide(&values), reference::wide(&bias));
+            let s = conv3x3::Shape {
+                batch,
+                from: (height, width),
+                to: (to.height, to.width),
+                stride: step.stride(),
+                pad: step.pad_before(),
+            };
+            let x = Shape::new(batch, grid.tokens(), k);
+            check(
+                &format!("conv3x3 {step:?}"),
+                &[x],
+                |device, x| {
+                    let w = weight(device, &[n, k, 3, 3], &values, Some(&bias), Layout::Conv3x3);
+                    ops::conv3x3(&x[0], grid, step, &w, None)
+                },
+                |x| reference::conv3x3(&x[0], &w, &b, k, s),
+            );
+            check(
+                &format!("conv3x3 {step:?} with residual"),
+                &[x, Shape::new(batch, to.tokens(), n)],
+                |device, x| {
+                    let w = weight(device, &[n, k, 3, 3], &values, Some(&bias), Layout::Conv3x3);
+                    ops::conv3x3(&x[0], grid, step, &w, Some(&x[1]))
+                },
+                |x| {
+                    let mut y = reference::conv3x3(&x[0], &w, &b, k, s);
+                    y.iter_mut().zip(&x[1]).for_each(|(y, r)| *y += r);
+                    y
+                },
+            );
+        }
+    }
+}
+
+#[test]
+fn attention() {
+    let shapes = [
+        (1, 1, 1, 1, 1, false),
+        (2, 5, 7, 3, 4, false),
+        (1, 70, 77, 2, 10, false),
+        (1, 9, 9, 2, 5, true),
+        (2, 67, 67, 1, 8, true),
+        (1, 33, 130, 1, 40, false),
+        (1, 20, 20, 1, 160, false),
+    ];
+    for (batch, queries, keys, heads, width, causal) in shapes {
+        let s = attention::Shape { batch, queries, keys, heads, width, causal };
+        let asks = Shape::new(batch, queries, heads * width);
+        let answers = Shape::new(batch, keys, heads * width);
+        check(
+            "attention",
+            &[asks, answers, answers],
+            |_, x| ops::attention(&x[0], &x[1], &x[2], ops::Heads { count: heads, causal }),
+            |x| reference::attention(&x[0], &x[1], &x[2], s),
+        );
+    }
+}
