@@ -1,0 +1,160 @@
+//! A run's folder `DIR/NAME.run/`: what lies in it, who may write to it.
+//!
+//! | file | what |
+//! |---|---|
+//! | `plan.json` | the checked plan, written once |
+//! | `rows.bin` | the word's rows after every step, appended ([`rows`]) |
+//! | `log.jsonl` | what happened, one JSON object a line, appended |
+//! | `state.safetensors` | all that the next step depends on, replaced whole ([`crate::resume`]) |
+//! | `lock` | held by the process that writes here; the system frees it when that process ends |
+pub mod log;
+pub mod rows;
+
+use crate::error::AtFile;
+use crate::{Error, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fs::{File, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use wayword_formats::atomic;
+
+/// A run's folder, locked for this process.
+#[derive(Debug)]
+pub struct RunFolder {
+    path: PathBuf,
+    // Unlocked when dropped.
+    _lock: File,
+}
+
+impl RunFolder {
+    /// Where the run `name` lies below `out`.
+    #[must_use]
+    pub fn place(out: &Path, name: &str) -> PathBuf {
+        out.join(format!("{name}.run"))
+    }
+
+    /// Makes the folder of a new run and writes its plan.
+    ///
+    /// # Errors
+    /// If there is a run already and `overwrite` is not set, another process works in it, or the
+    /// folder cannot be written.
+    pub fn create<P: Serialize>(path: &Path, plan: &P, overwrite: bool) -> Result<Self> {
+        let there = path.join("plan.json").exists();
+        if there && !overwrite {
+            return Err(Error::run(path, "there is a run of this name already").with_hint(
+                format!(
+                    "go on with it by --resume \"{}\", or throw it away by --overwrite",
+                    path.display()
+                ),
+            ));
+        }
+        std::fs::create_dir_all(path).at(path)?;
+        let run = Self { path: path.into(), _lock: lock(path)? };
+        for name in ["plan.json", "state.safetensors", "rows.bin", "log.jsonl"] {
+            let old = run.file(name);
+            if old.exists() {
+                std::fs::remove_file(&old).at(&old)?;
+            }
+        }
+        let text = serde_json::to_string_pretty(plan).map_err(std::io::Error::other);
+        let plan = run.file("plan.json");
+        atomic::write_bytes(&plan, text.at(&plan)?.as_bytes()).at(&plan)?;
+        Ok(run)
+    }
+
+    /// Opens the folder of a run that was begun, and reads its plan.
+    ///
+    /// # Errors
+    /// If it is no run's folder, another process works in it, or its plan cannot be read.
+    pub fn open<P: DeserializeOwned>(path: &Path) -> Result<(Self, P)> {
+        let plan = path.join("plan.json");
+        if !plan.is_file() {
+            return Err(Error::run(path, "no run was begun here: it holds no plan.json")
+                .with_hint("give the folder NAME.run that a training made beside its files"));
+        }
+        let run = Self { path: path.into(), _lock: lock(path)? };
+        let text = std::fs::read_to_string(&plan).at(&plan)?;
+        let parsed = serde_json::from_str(&text);
+        let parsed = parsed.map_err(|e| Error::run(&plan, format!("cannot be read: {e}")))?;
+        Ok((run, parsed))
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A file in it.
+    #[must_use]
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+}
+
+/// Takes the lock, or says who has it.
+fn lock(path: &Path) -> Result<File> {
+    let name = path.join("lock");
+    let options = File::options().create(true).read(true).write(true).truncate(false).clone();
+    let mut file = options.open(&name).at(&name)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut owner = String::new();
+            // Some systems keep a locked file from being read; then the number is not told.
+            let _ = file.read_to_string(&mut owner);
+            let who = match owner.trim() {
+                "" => String::new(),
+                pid => format!(" (process {pid})"),
+            };
+            return Err(Error::run(path, format!("another training is running here{who}"))
+                .with_hint("wait for it, stop it, or train under another --name"));
+        }
+        Err(TryLockError::Error(source)) => return Err(Error::File { path: name, source }),
+    }
+    let written = file.set_len(0).and_then(|()| {
+        file.rewind()?;
+        write!(file, "{}", std::process::id())
+    });
+    written.at(&name)?;
+    Ok(file)
+}
+
+/// Opens a file for appending and cuts it to `length` bytes, which must be there.
+fn append_at(path: &Path, length: u64) -> Result<File> {
+    let file = File::options().create(true).append(true).read(true).open(path).at(path)?;
+    let has = file.metadata().at(path)?.len();
+    if has < length {
+        let what = format!("has {has} bytes where the saved state says {length}");
+        return Err(
+            Error::run(path, what).with_hint("the file was changed; start again with --overwrite")
+        );
+    }
+    file.set_len(length).at(path)?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_start_and_a_second_process_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = RunFolder::place(dir.path(), "zarva-ti");
+        let run = RunFolder::create(&path, &7, false).unwrap();
+        let again = RunFolder::create(&path, &8, false).unwrap_err();
+        assert!(again.hint().unwrap().contains("--resume"), "{again}");
+        assert!(again.hint().unwrap().contains("--overwrite"), "{again}");
+        let busy = RunFolder::open::<i32>(&path).unwrap_err();
+        assert!(busy.to_string().contains("another training"), "{busy}");
+        assert!(RunFolder::create(&path, &8, true).is_err(), "in use, overwritten or not");
+        drop(run);
+        assert_eq!(RunFolder::open::<i32>(&path).unwrap().1, 7);
+        assert!(RunFolder::create(&path, &8, true).is_ok());
+        assert_eq!(RunFolder::open::<i32>(&path).unwrap().1, 8);
+        let none = RunFolder::open::<i32>(dir.path()).unwrap_err();
+        assert!(none.to_string().contains("plan.json"), "{none}");
+    }
+}
