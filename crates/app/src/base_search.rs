@@ -54,14 +54,18 @@ pub(crate) struct Found {
 ///
 /// # Errors
 /// If none or several were found; the failure lists what there is.
-pub(crate) fn find(hash: impl Fn(&Path) -> Option<String>) -> Result<(PathBuf, &'static str), Failure> {
+pub(crate) fn find(
+    hash: impl Fn(&Path) -> Option<String>,
+) -> Result<(PathBuf, &'static str), Failure> {
     let finds = checkpoints(&places());
     let big = |p: &Path| std::fs::metadata(p).is_ok_and(|m| m.len() >= SMALLEST_KNOWN);
     match choose(&finds, |p| if big(p) { hash(p) } else { None }).original {
         Ok(found) => Ok(found),
         Err(_) if finds.is_empty() => Err(Failure::user("no checkpoint given, and none found")
             .hint("give a Stable Diffusion 1.x file with `--base FILE`")
-            .hint("looked in the Hugging Face cache and in the model folders of A1111 and ComfyUI")),
+            .hint(
+                "looked in the Hugging Face cache and in the model folders of A1111 and ComfyUI",
+            )),
         Err(originals) => {
             let (what, list) = if originals.is_empty() {
                 ("no checkpoint given, and none of those found is the original 1.4 or 1.5", &finds)
@@ -115,7 +119,8 @@ fn places() -> Vec<PathBuf> {
         parents.extend(["Desktop", "Documents", "Downloads", "AI", "ai"].map(|d| home.join(d)));
     }
     for parent in parents {
-        for program in ["stable-diffusion-webui", "stable-diffusion-webui-forge", "sd.webui/webui"] {
+        for program in ["stable-diffusion-webui", "stable-diffusion-webui-forge", "sd.webui/webui"]
+        {
             places.push(parent.join(program).join("models/Stable-diffusion"));
         }
         for program in ["ComfyUI", "ComfyUI_windows_portable/ComfyUI", "comfyui"] {
@@ -170,7 +175,8 @@ mod tests {
     }
 
     fn names(paths: &[PathBuf], root: &Path) -> Vec<String> {
-        let below = |p: &PathBuf| p.strip_prefix(root).unwrap().to_string_lossy().replace('\\', "/");
+        let below =
+            |p: &PathBuf| p.strip_prefix(root).unwrap().to_string_lossy().replace('\\', "/");
         paths.iter().map(below).collect()
     }
 

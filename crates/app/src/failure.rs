@@ -132,12 +132,40 @@ impl Failure {
     }
 }
 
-/// `?` on any library error: its text, its causes, its hints.
-impl<E: Error + 'static> From<E> for Failure {
-    fn from(error: E) -> Failure {
-        Failure::from_error(&error)
-    }
+/// `?` on the libraries' errors: their text, their causes, their hints.
+macro_rules! from_library {
+    ($($error:ty),*) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Failure {
+                let failure = Failure::from_error(&error);
+                match error.hint() {
+                    Some(hint) => failure.hint(hint),
+                    None => failure,
+                }
+            }
+        }
+    )*};
 }
+
+/// `?` on errors that know no way out.
+macro_rules! from_plain {
+    ($($error:ty),*) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Failure {
+                Failure::from_error(&error)
+            }
+        }
+    )*};
+}
+
+from_library!(wayword_formats::Error, wayword_diffusion::Error, wayword_train::Error);
+from_plain!(
+    std::io::Error,
+    serde_json::Error,
+    image::ImageError,
+    ctrlc::Error,
+    ab_glyph::InvalidFont
+);
 
 #[cfg(test)]
 mod tests {
@@ -150,7 +178,7 @@ mod tests {
     #[test]
     fn causes_and_hints_are_kept_apart() {
         let inner = std::io::Error::new(std::io::ErrorKind::NotFound, "no such file");
-        let failure = Failure::from(Outer(inner)).hint("or another");
+        let failure = Failure::from_error(&Outer(inner)).hint("or another");
         assert_eq!(failure.message(), "cannot read the word");
         assert_eq!(failure.causes(), ["no such file"]);
         assert_eq!(failure.hints(), ["is it an embedding?", "or another"]);
@@ -160,6 +188,6 @@ mod tests {
     #[test]
     fn a_reader_that_went_away_is_no_failure() {
         let gone = std::io::Error::from(std::io::ErrorKind::BrokenPipe);
-        assert_eq!(Failure::from(Outer(gone)).kind(), Kind::BrokenPipe);
+        assert_eq!(Failure::from_error(&Outer(gone)).kind(), Kind::BrokenPipe);
     }
 }

@@ -6,7 +6,7 @@ mod inspect;
 mod likeness;
 mod train;
 
-pub(crate) use common::{Base, Machine, Prediction, Precision, Size};
+pub(crate) use common::{Base, Machine, Precision, Prediction, Size};
 pub(crate) use demo::Demo;
 pub(crate) use draw::Draw;
 pub(crate) use inspect::Inspect;
@@ -76,7 +76,12 @@ mod tests {
     fn every_flag_has_help() {
         for command in Options::command().get_subcommands() {
             for argument in command.get_arguments() {
-                assert!(argument.get_help().is_some(), "{} {}", command.get_name(), argument.get_id());
+                assert!(
+                    argument.get_help().is_some(),
+                    "{} {}",
+                    command.get_name(),
+                    argument.get_id()
+                );
             }
         }
     }

@@ -17,10 +17,10 @@ pub(crate) fn on_ctrl_c(what: &'static str) -> Result<Stop, Failure> {
     let stop = STOP.get_or_init(Stop::default).clone();
     let raised = stop.clone();
     ctrlc::set_handler(move || {
-        if raised.is_set() {
+        if raised.asked() {
             leave();
         }
-        raised.set();
+        raised.ask();
         show::note(&format!("stopping: {what}; Ctrl-C again ends at once"));
     })?;
     Ok(stop)

@@ -146,9 +146,10 @@ fn unsafe_stands_in_the_places_named_for_it() {
                 && name != "crates/app/tests/tidy.rs"
         })
         .filter(|p| {
-            read(p)
-                .lines()
-                .any(|l| !l.trim_start().starts_with("//") && (l.contains("unsafe {") || l.contains("unsafe fn")))
+            read(p).lines().any(|l| {
+                !l.trim_start().starts_with("//")
+                    && (l.contains("unsafe {") || l.contains("unsafe fn"))
+            })
         })
         .map(|p| shown(p))
         .collect();
@@ -199,7 +200,12 @@ fn open_ends_have_an_owner() {
 #[test]
 fn nothing_reaches_outside_the_repository() {
     // A path of one machine, or a folder that a fresh clone lacks.
-    let words = [concat!("/wo", "rk/"), concat!("../sha", "red"), concat!("/ro", "ot/"), concat!("/ho", "me/")];
+    let words = [
+        concat!("/wo", "rk/"),
+        concat!("../sha", "red"),
+        concat!("/ro", "ot/"),
+        concat!("/ho", "me/"),
+    ];
     let mut all = rust_files();
     all.extend(documents());
     all.extend(files(&root().join("crates"), &["toml", "snap", "json"]));

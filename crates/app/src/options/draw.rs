@@ -21,7 +21,13 @@ pub(crate) struct Draw {
     pub(crate) embeddings: Vec<PathBuf>,
 
     /// What to stay away from
-    #[arg(long, value_name = "PROMPT", default_value = "", hide_default_value = true, help_heading = "Prompt")]
+    #[arg(
+        long,
+        value_name = "PROMPT",
+        default_value = "",
+        hide_default_value = true,
+        help_heading = "Prompt"
+    )]
     pub(crate) negative: String,
 
     /// Pictures to draw; each next one has the next seed

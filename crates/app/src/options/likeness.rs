@@ -1,6 +1,6 @@
 //! `wayword likeness`: flags for comparing pictures.
 use super::common::{Size, at_least_one};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use std::path::PathBuf;
 
 /// Say how alike two sets of pictures are.
@@ -22,13 +22,14 @@ pub(crate) struct Likeness {
     #[arg(long, value_name = "FILE.onnx", help_heading = "Judge")]
     pub(crate) judge: Option<PathBuf>,
 
-    /// Size the judge wants [default: from the file, else 224,224]
+    /// Size the judge wants [default: from the file]
     #[arg(long, value_name = "W,H", help_heading = "Judge")]
     pub(crate) size: Option<Size>,
 
-    /// How the judge wants its colours
-    #[arg(long, value_enum, value_name = "KIND", help_heading = "Judge")]
-    pub(crate) normalise: Option<Normalise>,
+    /// How the judge wants its colours [default: from the file]
+    #[arg(long, value_name = "KIND", value_parser = ["0..1", "-1..1", "imagenet", "clip"],
+          allow_hyphen_values = true, help_heading = "Judge")]
+    pub(crate) normalise: Option<String>,
 
     /// Mean of each colour, instead of --normalise
     #[arg(long, value_name = "R,G,B", value_parser = colours, requires = "std", conflicts_with = "normalise", help_heading = "Judge")]
@@ -38,7 +39,8 @@ pub(crate) struct Likeness {
     #[arg(long, value_name = "R,G,B", value_parser = colours, requires = "mean", help_heading = "Judge")]
     pub(crate) std: Option<[f32; 3]>,
 
-    /// Which output of the judge is the vector [default: the first]
+    /// Which output of the judge is the vector [default: `identity`, `image_embeds`,
+    /// `embedding` or `pooler_output`, else the only one]
     #[arg(long, value_name = "NAME", help_heading = "Judge")]
     pub(crate) output: Option<String>,
 
@@ -49,35 +51,6 @@ pub(crate) struct Likeness {
     /// Write one JSON object to standard output
     #[arg(long, help_heading = "Output")]
     pub(crate) json: bool,
-}
-
-/// Well-known ways to scale colours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Normalise {
-    /// 0 to 1
-    Unit,
-    /// -1 to 1
-    Half,
-    /// The means and spreads of ImageNet (DINO)
-    Imagenet,
-    /// The means and spreads of CLIP
-    Clip,
-}
-
-impl Normalise {
-    /// Mean and spread of red, green and blue, for colours from 0 to 1.
-    ///
-    /// Sources: torchvision's ImageNet statistics; OpenAI's CLIP preprocessing.
-    pub(crate) fn statistics(self) -> ([f32; 3], [f32; 3]) {
-        match self {
-            Normalise::Unit => ([0.0; 3], [1.0; 3]),
-            Normalise::Half => ([0.5; 3], [0.5; 3]),
-            Normalise::Imagenet => ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
-            Normalise::Clip => {
-                ([0.481_454_66, 0.457_827_5, 0.408_210_73], [0.268_629_54, 0.261_302_6, 0.275_777_1])
-            }
-        }
-    }
 }
 
 fn colours(text: &str) -> Result<[f32; 3], String> {

@@ -10,7 +10,9 @@ use std::str::FromStr;
 /// trainer wants it), or a folder of such folders. The word is written to DIR/NAME.safetensors and,
 /// every few hundred steps, to DIR/NAME-step00000200.safetensors; pick the one you like best.
 #[derive(Debug, Clone, Args)]
-#[command(override_usage = "wayword train IMAGES --base CKPT --name NAME --init WORD [OPTIONS]\n       wayword train --resume DIR/NAME.run --base CKPT")]
+#[command(
+    override_usage = "wayword train IMAGES --base CKPT --name NAME --init WORD [OPTIONS]\n       wayword train --resume DIR/NAME.run --base CKPT"
+)]
 pub(crate) struct Train {
     /// Folders of pictures
     #[arg(value_name = "IMAGES", required_unless_present = "resume")]

@@ -34,7 +34,14 @@ pub(super) fn draw(sheet: &Sheet, fonts: &Fonts) -> RgbImage {
 }
 
 /// Draws lines below each other; gives the top of what follows.
-fn lines(page: &mut RgbImage, font: &Font, at: (u32, u32), lines: &[String], size: f32, ink: Rgb<u8>) -> u32 {
+fn lines(
+    page: &mut RgbImage,
+    font: &Font,
+    at: (u32, u32),
+    lines: &[String],
+    size: f32,
+    ink: Rgb<u8>,
+) -> u32 {
     let mut y = at.1;
     for line in lines {
         font.draw(page, (at.0, y), line, size, ink);

@@ -91,7 +91,14 @@ impl Font {
         clippy::cast_sign_loss,
         reason = "pixel positions; what falls outside the page is skipped"
     )]
-    pub(crate) fn draw(&self, page: &mut RgbImage, at: (u32, u32), text: &str, size: f32, ink: Rgb<u8>) {
+    pub(crate) fn draw(
+        &self,
+        page: &mut RgbImage,
+        at: (u32, u32),
+        text: &str,
+        size: f32,
+        ink: Rgb<u8>,
+    ) {
         let font = self.0.as_scaled(PxScale::from(size));
         let baseline = at.1 as f32 + font.ascent();
         let mut x = at.0 as f32;

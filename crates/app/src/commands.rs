@@ -1,0 +1,32 @@
+//! The commands: each takes its options, does its work through the libraries, and shows it.
+mod inspect;
+mod likeness;
+mod pictures;
+
+use crate::failure::Failure;
+use crate::options::{Command, Options};
+
+/// Runs what was asked for.
+///
+/// # Errors
+/// The command's failure.
+pub(crate) fn run(options: Options) -> Result<(), Failure> {
+    match options.command {
+        Command::Inspect(options) => inspect::run(&options),
+        Command::Likeness(options) => likeness::run(&options),
+        _ => Err(Failure::user("not built yet")),
+    }
+}
+
+/// Where hashes of files are remembered between runs: the user's cache folder. `None` where the
+/// system names none; then hashes are computed each time.
+pub(crate) fn hash_cache() -> Option<std::path::PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty());
+    let folder = variable("XDG_CACHE_HOME")
+        .or_else(|| variable("LOCALAPPDATA"))
+        .map(std::path::PathBuf::from)
+        .or_else(|| variable("HOME").map(|h| std::path::PathBuf::from(h).join(".cache")))?;
+    let folder = folder.join("wayword");
+    std::fs::create_dir_all(&folder).ok()?;
+    Some(folder.join("hashes.json"))
+}

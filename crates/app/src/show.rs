@@ -1,0 +1,65 @@
+//! The terminal: what goes to standard output (data) and to standard error (everything else).
+mod facts;
+mod numbers;
+
+pub(crate) use facts::Facts;
+pub(crate) use numbers::{bytes, duration};
+
+use crate::failure::{Failure, Kind};
+use std::io::{self, IsTerminal as _, Write as _};
+
+/// Writes a line of data to standard output.
+///
+/// # Errors
+/// If it cannot be written; a reader that went away is told apart by the failure's kind.
+pub(crate) fn data(line: &str) -> Result<(), Failure> {
+    writeln!(io::stdout().lock(), "{line}").map_err(Failure::from)
+}
+
+/// Writes a line about the work to standard error. If that is closed, nobody wants to know.
+pub(crate) fn note(line: &str) {
+    let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Writes a warning and what to do about it.
+pub(crate) fn warning(text: &str, hint: Option<&str>) {
+    note(&format!("{} {text}", head("warning:", YELLOW)));
+    if let Some(hint) = hint {
+        note(&format!("{} {hint}", head("hint:", CYAN)));
+    }
+}
+
+/// Writes why a command failed.
+pub(crate) fn failure(failure: &Failure) {
+    if matches!(failure.kind(), Kind::CommandLine(_) | Kind::BrokenPipe) {
+        return;
+    }
+    let title = if failure.kind() == Kind::Stopped {
+        head("stopped:", YELLOW)
+    } else {
+        head("error:", RED)
+    };
+    note(&format!("{title} {}", failure.message()));
+    for cause in failure.causes() {
+        note(&format!("  caused by: {cause}"));
+    }
+    if !failure.hints().is_empty() {
+        note("");
+    }
+    for hint in failure.hints() {
+        note(&format!("{} {hint}", head("hint:", CYAN)));
+    }
+}
+
+const RED: &str = "31";
+const YELLOW: &str = "33";
+const CYAN: &str = "36";
+
+/// A heading, in colour where somebody can see it and nobody said no (<https://no-color.org>).
+fn head(text: &str, colour: &str) -> String {
+    let refused = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
+    if refused || !io::stderr().is_terminal() {
+        return text.to_owned();
+    }
+    format!("\u{1b}[1;{colour}m{text}\u{1b}[0m")
+}
