@@ -11,6 +11,7 @@ pub mod unet;
 pub mod vae;
 mod weights;
 
+pub mod sigmas;
 pub mod tokenizer;
 
 pub use base::{Base, BaseInfo, BaseOptions, Prediction};
