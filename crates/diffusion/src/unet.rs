@@ -44,9 +44,22 @@ pub struct Unet {
 /// A feature on its way up, with the size of its picture.
 pub type Skip = (Tensor, Grid);
 
+/// What the way up does where the way down had an odd size, which twice the half does not give
+/// back. For sizes divisible by 8 latents the two are the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OddSizes {
+    /// Resizes to the odd size, then convolves: diffusers and kohya.
+    #[default]
+    ResizeThenConv,
+    /// Doubles, convolves, then resizes to the odd size: the web UI.
+    ConvThenResize,
+}
+
 /// What all blocks of one call share.
 #[derive(Debug, Clone, Copy)]
 pub struct Guides<'a> {
+    /// How odd sizes are met.
+    pub odd: OddSizes,
     /// The activated time vector, `[batch, 1, 4 * channels]`.
     pub time: &'a Tensor,
     /// The text states, `[batch, tokens, context width]`.
@@ -114,9 +127,22 @@ impl Unet {
     /// sample (0 to 999, fractions allowed) and text states `[batch, tokens, context width]`.
     #[must_use]
     pub fn forward(&self, x: &Tensor, grid: Grid, timesteps: &[f32], context: &Tensor) -> Tensor {
+        self.forward_odd(x, grid, timesteps, context, OddSizes::default())
+    }
+
+    /// [`Unet::forward`] with a choice for odd sizes.
+    #[must_use]
+    pub fn forward_odd(
+        &self,
+        x: &Tensor,
+        grid: Grid,
+        timesteps: &[f32],
+        context: &Tensor,
+        odd: OddSizes,
+    ) -> Tensor {
         assert_eq!(timesteps.len(), x.shape().batch, "one noise level per sample");
         let time = ops::silu(&self.time_embedding.forward(timesteps));
-        let guides = Guides { time: &time, context };
+        let guides = Guides { odd, time: &time, context };
         let mut h = (ops::conv3x3(x, grid, Step::Same, &self.conv_in, None), grid);
         let mut skips = vec![h.clone()];
         for down in &self.down_blocks {

@@ -39,11 +39,11 @@ impl Source for wayword_formats::checkpoint::Entries {
     }
 }
 
-/// One module's weight on the device.
+/// One module's weight on the device; `None` if it is of no shape or type that a layer has.
 struct Module {
-    weight: Weight,
+    weight: Option<Weight>,
     shape: Vec<usize>,
-    has_bias: bool,
+    bias: Option<Vec<usize>>,
 }
 
 /// All weights of one component, by module.
@@ -82,17 +82,20 @@ impl Weights {
         let one = |(module, weight, bias): &(String, String, Option<String>)| {
             let weight = source.load(weight)?;
             let bias = bias.as_ref().map(|b| source.load(b)).transpose()?;
-            let prepared = prepare(device, module, &weight, bias.as_ref())?;
-            let shape = weight.shape().to_vec();
+            let shape = |array: &Array| array.shape().to_vec();
+            let prepared = Module {
+                weight: prepare(device, module, &weight, bias.as_ref())?,
+                shape: shape(&weight),
+                bias: bias.as_ref().map(shape),
+            };
             source.done(&weight);
-            Ok(prepared
-                .map(|weight| (module.clone(), Module { weight, shape, has_bias: bias.is_some() })))
+            Ok((module.clone(), prepared))
         };
         let modules: Result<Vec<_>, crate::Error> = jobs.par_iter().map(one).collect();
         let host = HostWeight { shape: &[1, 1], values: Values::F32(&[0.0]), bias: None };
         Ok(Self {
             component,
-            modules: modules?.into_iter().flatten().collect(),
+            modules: modules?.into_iter().collect(),
             stand_in: Weight::prepare(device, &host, Layout::Linear)?,
             state: Mutex::default(),
         })
@@ -111,7 +114,7 @@ impl Weights {
         let mut unused = Vec::new();
         for (name, module) in &self.modules {
             if state.taken.contains(name) {
-                tensors += 1 + usize::from(module.has_bias);
+                tensors += 1 + usize::from(module.bias.is_some());
             } else {
                 unused.push(full(&format!("{name}.weight")));
             }
@@ -222,24 +225,33 @@ impl Cursor<'_> {
             return self.weights.stand_in.clone();
         };
         self.weights.state().taken.insert(self.path.clone());
-        if bias && !module.has_bias {
+        if bias && module.bias.is_none() {
             self.weights.state().missing.insert(format!("{}.bias", self.path));
         }
         // A 1x1 convolution is a linear layer, and a size of 0 fits any.
         let flat = module.shape.strip_suffix(&[1, 1]).unwrap_or(&module.shape);
         let same = flat.len() == expected.len()
             && flat.iter().zip(expected).all(|(f, e)| *e == 0 || f == e);
-        if !same || module.weight.layout() != layout {
-            let any = |n: &usize| if *n == 0 { "any".to_owned() } else { n.to_string() };
-            let expected: Vec<String> = expected.iter().map(any).collect();
-            self.wrong(format!("[{}]", expected.join(", ")), format!("{:?}", module.shape));
-            return self.weights.stand_in.clone();
+        match &module.weight {
+            Some(weight) if same && weight.layout() == layout => return weight.clone(),
+            // The weight is right, so its bias was not.
+            None if same && module.bias.is_some() => {
+                let found = module.bias.as_deref().unwrap_or_default();
+                let key = format!("{}.{}.bias", self.weights.component.folder(), self.path);
+                let (expected, found) = (format!("[{}]", flat[0]), format!("{found:?}"));
+                self.weights.state().wrong.push(WrongShape { key, expected, found });
+            }
+            _ => {
+                let any = |n: &usize| if *n == 0 { "any".to_owned() } else { n.to_string() };
+                let expected: Vec<String> = expected.iter().map(any).collect();
+                self.wrong(format!("[{}]", expected.join(", ")), format!("{:?}", module.shape));
+            }
         }
-        module.weight.clone()
+        self.weights.stand_in.clone()
     }
 }
 
-/// Packs one weight with its bias; `None` for a shape that no layer has.
+/// Packs one weight with its bias; `None` for a shape or type that no layer has.
 fn prepare(
     device: &Device,
     module: &str,
@@ -254,6 +266,9 @@ fn prepare(
         _ => return Ok(None),
     };
     let Some(values) = HostValues::of(weight) else { return Ok(None) };
+    if bias.is_some_and(|b| b.shape() != &weight.shape()[..1] || !b.dtype().is_float()) {
+        return Ok(None);
+    }
     let bias = bias.and_then(HostValues::of);
     let host = HostWeight {
         shape: weight.shape(),

@@ -1,5 +1,5 @@
 //! One level on the way up: each resnet sees one output of the way down; then twice the size.
-use super::{EPS, Guides, Level, Skip, Transformer, resnet, transformer};
+use super::{EPS, Guides, Level, OddSizes, Skip, Transformer, resnet, transformer};
 use crate::resnet::Resnet;
 use wayword_tensor::{Grid, Step, Tensor, Weight, ops};
 
@@ -59,7 +59,7 @@ impl UpBlock {
             }
         }
         match (&self.upsampler, skips.last()) {
-            (Some(up), Some((_, to))) => (up.forward(&h, grid, *to), *to),
+            (Some(up), Some((_, to))) => (up.forward(&h, grid, *to, guides.odd), *to),
             _ => (h, grid),
         }
     }
@@ -76,7 +76,12 @@ impl Upsample {
     /// The picture at the size of the next output of the way down: twice its own, or one less
     /// where that was odd.
     #[must_use]
-    pub fn forward(&self, x: &Tensor, grid: Grid, to: Grid) -> Tensor {
-        ops::conv3x3(&ops::resize(x, grid, to), to, Step::Same, &self.conv, None)
+    pub fn forward(&self, x: &Tensor, grid: Grid, to: Grid, odd: OddSizes) -> Tensor {
+        let size = match odd {
+            OddSizes::ResizeThenConv => to,
+            OddSizes::ConvThenResize => Grid::new(2 * grid.height, 2 * grid.width),
+        };
+        let h = ops::resize(x, grid, size);
+        ops::resize(&ops::conv3x3(&h, size, Step::Same, &self.conv, None), size, to)
     }
 }
