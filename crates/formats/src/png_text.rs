@@ -53,6 +53,61 @@ pub fn read(png: &[u8]) -> Result<Vec<PngText>, Fault> {
     }
 }
 
+/// The chunks of a PNG file as far as it goes: kind and data, checksums unread.
+pub(crate) fn chunks(png: &[u8]) -> impl Iterator<Item = (&[u8; 4], &[u8])> {
+    let mut rest = png.strip_prefix(&SIGNATURE).unwrap_or_default();
+    std::iter::from_fn(move || {
+        let (length, tail) = rest.split_first_chunk::<4>()?;
+        let (kind, tail) = tail.split_first_chunk::<4>()?;
+        let data = tail.get(..u32::from_be_bytes(*length) as usize)?;
+        rest = tail.get(data.len() + 4..).unwrap_or_default();
+        Some((kind, data))
+    })
+}
+
+/// Width and height of a PNG.
+pub(crate) fn size(png: &[u8]) -> Option<(u32, u32)> {
+    let (_, header) = chunks(png).find(|(kind, _)| *kind == b"IHDR")?;
+    let side = |at: usize| Some(u32::from_be_bytes(*header.get(at..)?.first_chunk()?));
+    Some((side(0)?, side(4)?))
+}
+
+/// A PNG file of `width * height` RGB pixels of three bytes, row by row, with texts before the
+/// pixels: tEXt where Latin-1 can hold the text, iTXt otherwise, as A1111 writes them.
+///
+/// # Errors
+/// Where the pixels are of another number, or a keyword is not 1 to 79 Latin-1 characters.
+pub fn encode_rgb8(
+    width: u32,
+    height: u32,
+    pixels: &[u8],
+    texts: &[PngText],
+) -> Result<Vec<u8>, Fault> {
+    let need = u64::from(width) * u64::from(height) * 3;
+    if need != pixels.len() as u64 {
+        let found = format!("{} bytes", pixels.len());
+        return Err(Fault::tensor("pixels", format!("{need} bytes"), found));
+    }
+    let failed = |e: png::EncodingError| Fault::Container(format!("PNG: {e}"));
+    let mut out = Vec::new();
+    let mut encoder = png::Encoder::new(&mut out, width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_depth(png::BitDepth::Eight);
+    for PngText { key, text } in texts {
+        let is_latin1 = text.chars().all(|c| u32::from(c) <= 0xff);
+        let (key, text) = (key.clone(), text.clone());
+        if is_latin1 {
+            encoder.add_text_chunk(key, text).map_err(failed)?;
+        } else {
+            encoder.add_itxt_chunk(key, text).map_err(failed)?;
+        }
+    }
+    let mut writer = encoder.write_header().map_err(failed)?;
+    writer.write_image_data(pixels).map_err(failed)?;
+    writer.finish().map_err(failed)?;
+    Ok(out)
+}
+
 /// Splits at the first zero byte.
 fn at_zero(data: &[u8]) -> Option<(&[u8], &[u8])> {
     let at = data.iter().position(|b| *b == 0)?;
