@@ -1,13 +1,25 @@
 //! Textual inversion: data set, trainable rows, the loop, checkpoints, judges.
 #![forbid(unsafe_code)]
 
+pub mod batches;
 pub mod checkpoint;
+pub mod dataset;
 pub mod error;
+pub mod estimate;
+pub mod event;
 pub mod judge;
+pub mod latents;
 pub mod lr;
 pub mod optim;
+pub mod plan;
+pub mod recipe;
 pub mod resume;
+pub mod rows;
 pub mod run_folder;
 pub mod streams;
+pub mod words;
 
 pub use error::{Error, Result};
+pub use event::{Event, Events, Outcome, Quiet, StepReport};
+pub use plan::{PlanSummary, TrainOptions, TrainPlan};
+pub use words::{Init, Word};

@@ -1,0 +1,15 @@
+//! From folders of pictures to pixels of the sizes that training uses.
+//!
+//! [`scan`](scan::scan) finds pictures and captions, [`image::read`] decodes one, [`bucket::Buckets`]
+//! chooses its size, [`resize::resize`] and [`crop`] bring it there, [`steps`] counts epochs.
+pub mod bucket;
+pub mod crop;
+pub mod image;
+pub mod pixels;
+pub mod resize;
+pub mod scan;
+pub mod steps;
+
+pub use self::bucket::{Buckets, Fit};
+pub use self::pixels::Pixels;
+pub use self::resize::Filter;
