@@ -19,10 +19,12 @@ pub mod error;
 pub mod folder_name;
 pub mod nets;
 pub mod plan;
+pub mod python_random;
 pub mod random;
 pub mod schedule;
 pub mod template;
 pub(crate) mod unicode;
+pub mod wildcards;
 
 pub use attention::{Attention, Emphasis};
 pub use error::PromptError;

@@ -1,5 +1,9 @@
 //! Folder names, captions and caption files against kohya's.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test may panic and prints what ran"
+)]
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use wayword_prompt::caption::{CaptionOptions, Moment, Replacement, caption, read_caption_file};

@@ -1,5 +1,9 @@
 //! The prompt language against A1111's own parsers.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test may panic and prints what ran"
+)]
 use serde_json::{Map, Value, json};
 use wayword_prompt::attention::attention;
 use wayword_prompt::plan::Language;
