@@ -23,15 +23,6 @@ pub enum Prediction {
     V,
 }
 
-impl std::fmt::Display for Prediction {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Epsilon => "epsilon",
-            Self::V => "v",
-        })
-    }
-}
-
 /// What to load and where to.
 #[derive(Debug, Clone)]
 pub struct BaseOptions {

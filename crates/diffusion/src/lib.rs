@@ -6,11 +6,15 @@ mod error;
 mod event;
 mod report;
 mod resnet;
+pub mod synthetic;
 pub mod text_encoder;
 pub mod unet;
 pub mod vae;
 mod weights;
 
+pub mod image_rng;
+pub mod brownian;
+pub mod samplers;
 pub mod sigmas;
 pub mod tokenizer;
 
@@ -22,3 +26,5 @@ pub use resnet::Resnet;
 pub use text_encoder::TextEncoder;
 pub use unet::Unet;
 pub use vae::Vae;
+/// Where a base is loaded to, for callers that know no tensors.
+pub use wayword_tensor::{CpuOptions, Device, Precision, cpu};

@@ -4,7 +4,9 @@ use crate::text_encoder::heads_for_width;
 
 fn file(metadata: &[(&str, &str)]) -> Checkpoint {
     let pair = |(k, v): &(&str, &str)| ((*k).to_owned(), (*v).to_owned());
-    Checkpoint { metadata: metadata.iter().map(pair).collect(), ..Checkpoint::default() }
+    let mut file = Checkpoint::default();
+    file.metadata = metadata.iter().map(pair).collect();
+    file
 }
 
 #[test]
