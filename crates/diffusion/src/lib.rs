@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod base;
+mod embeddings;
 mod error;
 mod event;
 mod report;
@@ -19,6 +20,7 @@ pub mod sigmas;
 pub mod tokenizer;
 
 pub use base::{Base, BaseInfo, BaseOptions, Prediction};
+pub use embeddings::{Embeddings, LoadedWord};
 pub use error::{Error, Result};
 pub use event::{Event, Events, Quiet, Stop, Warning};
 pub use report::{LoadReport, Missing, WrongShape};

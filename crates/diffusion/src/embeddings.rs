@@ -1,0 +1,179 @@
+//! Words that were learned: rows of the token table that a prompt calls by name.
+//!
+//! A name is found in a prompt by its token ids, longest name first, so case and blanks do not
+//! count, as in the web UI. Of two names with equal ids the first registered answers.
+use crate::tokenizer::Tokenizer;
+use crate::{Base, Error, Event, Events, Result, Warning};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use wayword_formats::embedding::{MOST_ROWS, scan};
+use wayword_formats::hash;
+
+/// One learned word.
+#[derive(Debug, Clone)]
+pub struct LoadedWord {
+    /// What the user writes.
+    pub name: String,
+    /// The ids of the name.
+    pub ids: Vec<u32>,
+    /// Number of rows, 1 to 75.
+    pub rows: usize,
+    /// `rows * width` values.
+    pub vectors: Arc<[f32]>,
+    /// Its file; `None` for a word that lives in memory.
+    pub path: Option<PathBuf>,
+    sha256: Arc<OnceLock<Option<String>>>,
+}
+
+impl LoadedWord {
+    /// SHA-256 of its file, computed when first asked for; `None` without a readable file.
+    #[must_use]
+    pub fn sha256(&self) -> Option<&str> {
+        let path = self.path.as_deref();
+        self.sha256.get_or_init(|| path.and_then(|p| hash::sha256(p).ok())).as_deref()
+    }
+}
+
+/// All words that a job may use.
+#[derive(Debug, Clone)]
+pub struct Embeddings {
+    width: usize,
+    tokenizer: Tokenizer,
+    words: Vec<LoadedWord>,
+    /// Places in `words` by the first id of the name, longest name first.
+    by_first: BTreeMap<u32, Vec<usize>>,
+}
+
+impl Embeddings {
+    /// No words yet, for a base.
+    #[must_use]
+    pub fn new(base: &Base) -> Self {
+        Self::for_width(base.info.token_width, &base.tokenizer)
+    }
+
+    /// No words yet, for a token table of `width` channels.
+    #[must_use]
+    pub fn for_width(width: usize, tokenizer: &Tokenizer) -> Self {
+        let (words, by_first) = (Vec::new(), BTreeMap::new());
+        Self { width, tokenizer: tokenizer.clone(), words, by_first }
+    }
+
+    /// All words of some folders, in the order of the folders and of their files' names. Files that
+    /// cannot be used are told as warnings.
+    ///
+    /// # Errors
+    /// If a folder itself cannot be read.
+    pub fn load(base: &Base, folders: &[PathBuf], events: &dyn Events) -> Result<Self> {
+        let mut all = Self::new(base);
+        for folder in folders {
+            events.event(Event::Loading { what: "embeddings", path: folder.clone() });
+            let found = scan(folder, Some(all.width))?;
+            for skipped in found.skipped {
+                let text = format!("embedding left out: {}", skipped.reason);
+                events.event(Event::Warned(Warning { text, hint: skipped.reason.hint() }));
+            }
+            for word in found.loaded {
+                if let Some(first) = all.words.iter().find(|w| w.name == word.name) {
+                    let first = first.path.clone().unwrap_or_default();
+                    let text = format!(
+                        "{}: left out, the word `{}` is that of {}",
+                        word.path.display(),
+                        word.name,
+                        first.display()
+                    );
+                    let hint = Some("rename one of the two files".into());
+                    events.event(Event::Warned(Warning { text, hint }));
+                    continue;
+                }
+                all.add(&word.name, word.embedding.vectors, Some(word.path))?;
+            }
+        }
+        Ok(all)
+    }
+
+    /// Adds a word, or gives a word of this name other rows.
+    ///
+    /// # Errors
+    /// If the rows do not fit the table, are none or more than 75, or the name has no tokens.
+    pub fn add(&mut self, name: &str, vectors: Vec<f32>, path: Option<PathBuf>) -> Result<()> {
+        let rows = vectors.len() / self.width;
+        if vectors.len() != rows * self.width || rows == 0 || rows > MOST_ROWS {
+            return Err(Error::Embedding {
+                name: name.into(),
+                expected: format!("1 to {MOST_ROWS} rows of {} values", self.width),
+                found: format!("{} values", vectors.len()),
+            });
+        }
+        let ids = self.tokenizer.encode(name);
+        let Some(first) = ids.first().copied() else {
+            let (expected, found) = ("a name with letters".into(), "nothing".into());
+            return Err(Error::Embedding { name: name.into(), expected, found });
+        };
+        let (name, vectors, sha256) = (name.to_owned(), vectors.into(), Arc::default());
+        let word = LoadedWord { name, ids, rows, vectors, path, sha256 };
+        if let Some(old) = self.words.iter_mut().find(|w| w.name == word.name) {
+            *old = word;
+            return Ok(());
+        }
+        self.words.push(word);
+        let bucket = self.by_first.entry(first).or_default();
+        bucket.push(self.words.len() - 1);
+        // Stable: of equal length the first registered stays first.
+        bucket.sort_by_key(|i| std::cmp::Reverse(self.words[*i].ids.len()));
+        Ok(())
+    }
+
+    /// The longest word whose ids begin `ids`, by its place.
+    #[must_use]
+    pub fn find(&self, ids: &[u32]) -> Option<usize> {
+        let bucket = self.by_first.get(ids.first()?)?;
+        bucket.iter().copied().find(|i| ids.starts_with(&self.words[*i].ids))
+    }
+
+    /// The word at a place.
+    ///
+    /// # Panics
+    /// If there is none: places come from [`Embeddings::find`].
+    #[must_use]
+    pub fn word(&self, place: usize) -> &LoadedWord {
+        &self.words[place]
+    }
+
+    /// All words, in the order in which they were registered.
+    #[must_use]
+    pub fn words(&self) -> &[LoadedWord] {
+        &self.words
+    }
+
+    /// Channels of a row.
+    #[must_use]
+    pub const fn width(&self) -> usize {
+        self.width
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Embeddings;
+    use crate::tokenizer::Tokenizer;
+
+    #[test]
+    fn longest_first_and_first_registered() {
+        let tokenizer = Tokenizer::new();
+        let mut words = Embeddings::for_width(2, &tokenizer);
+        words.add("evagreen", vec![1.0, 2.0], None).unwrap();
+        words.add("evagreen-ti", vec![3.0, 4.0], None).unwrap();
+        words.add("EvaGreen-TI", vec![5.0, 6.0], None).unwrap();
+        let place = words.find(&tokenizer.encode("EVAGREEN - ti, x")).unwrap();
+        assert_eq!(words.word(place).name, "evagreen-ti");
+        let place = words.find(&tokenizer.encode("evagreen x")).unwrap();
+        assert_eq!(words.word(place).name, "evagreen");
+        assert_eq!(words.find(&tokenizer.encode("dog")), None);
+        words.add("evagreen", vec![7.0; 4], None).unwrap();
+        assert_eq!(words.word(place).rows, 2);
+        assert_eq!(words.words().len(), 3);
+        assert!(words.add("x", vec![0.0; 3], None).is_err());
+        assert!(words.add(" ", vec![0.0; 2], None).is_err());
+    }
+}
