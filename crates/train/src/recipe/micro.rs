@@ -117,7 +117,12 @@ fn join_windows(states: &Tensor, samples: usize, windows: usize) -> Tensor {
 }
 
 /// `[B, channels, h, w]` of the host to `[B, h w, channels]` of the device.
-pub(crate) fn pixels(device: &Device, values: &[f32], samples: usize, grid: Grid) -> Result<Tensor> {
+pub(crate) fn pixels(
+    device: &Device,
+    values: &[f32],
+    samples: usize,
+    grid: Grid,
+) -> Result<Tensor> {
     let tokens = grid.tokens();
     let channels = values.len() / (samples * tokens);
     let mut turned = Vec::with_capacity(values.len());

@@ -1,0 +1,126 @@
+//! What a training tells while it runs.
+use crate::plan::PlanSummary;
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// Something that happened.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Event {
+    /// The base is being loaded, or a preview drawn.
+    Draw(wayword_diffusion::Event),
+    /// What will be done, before anything is.
+    Planned(Box<PlanSummary>),
+    /// A picture was turned into latents.
+    Encoded {
+        /// Pictures done.
+        done: usize,
+        /// All pictures.
+        of: usize,
+    },
+    /// The loss at fixed noise was measured.
+    Measured {
+        /// After how many steps.
+        step: usize,
+        /// The mean loss.
+        loss: f64,
+    },
+    /// An update was made.
+    Step(StepReport),
+    /// A file of the word was written.
+    Saved {
+        /// The file.
+        path: PathBuf,
+        /// After how many steps.
+        step: usize,
+    },
+    /// Something that the user should know, but that stops nothing.
+    Warned(wayword_diffusion::Warning),
+    /// The run was asked to stop; its state is saved.
+    Stopped {
+        /// Steps done.
+        step: usize,
+        /// Steps planned.
+        of: usize,
+        /// The run's folder, for `--resume`.
+        run: PathBuf,
+    },
+    /// All steps are done.
+    Finished(Outcome),
+}
+
+/// One update.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StepReport {
+    /// Steps done.
+    pub step: usize,
+    /// Steps planned.
+    pub of: usize,
+    /// The epoch, from 1.
+    pub epoch: usize,
+    /// Epochs planned.
+    pub epochs: usize,
+    /// Mean loss of the step's batches.
+    pub loss: f64,
+    /// Mean loss of this epoch's batches so far.
+    pub mean_loss: f64,
+    /// Learning rate of the update.
+    pub rate: f64,
+    /// Norm of the gradient before clipping.
+    pub gradient_norm: f64,
+    /// Mean norm of the word's rows.
+    pub row_norm: f64,
+    /// Seconds that the step took.
+    pub seconds: f64,
+    /// Seconds to the end, from the mean of the steps of this process.
+    pub remaining: f64,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Outcome {
+    /// Steps done.
+    pub step: usize,
+    /// Steps planned; more than `step` where the run was asked to stop.
+    pub of: usize,
+    /// The word's last file; `None` where the run was asked to stop.
+    pub path: Option<PathBuf>,
+    /// The run's folder.
+    pub run: PathBuf,
+    /// The loss at fixed noise before the first step.
+    pub fixed_before: f64,
+    /// The same after the last step.
+    pub fixed_after: Option<f64>,
+    /// Mean norm of the word's rows.
+    pub row_norm: f64,
+    /// Seconds of training, of all processes that worked on the run.
+    pub seconds: f64,
+}
+
+impl Outcome {
+    /// Whether all steps are done.
+    #[must_use]
+    pub const fn is_finished(&self) -> bool {
+        self.path.is_some()
+    }
+}
+
+/// A sink of events. Closures are sinks.
+pub trait Events: Sync {
+    /// Takes one event; must not block for long.
+    fn event(&self, event: Event);
+}
+
+impl<F: Fn(Event) + Sync> Events for F {
+    fn event(&self, event: Event) {
+        self(event);
+    }
+}
+
+/// A sink that drops everything.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Quiet;
+
+impl Events for Quiet {
+    fn event(&self, _: Event) {}
+}

@@ -1,0 +1,237 @@
+//! The recipe: how a word is learned, from top to bottom.
+//!
+//! All weights are frozen. The only numbers that change are the word's rows, which stand behind the
+//! vocabulary; a step asks how each place of the text should change so that the UNet predicts the
+//! noise better, sums that over the places of each row, and moves the rows a little.
+pub mod micro;
+mod progress;
+
+use crate::batches::Batches;
+use crate::checkpoint::{self, Saver};
+use crate::event::{Event, Events, Outcome, StepReport};
+use crate::latents;
+use crate::plan::TrainPlan;
+use crate::resume::Place;
+use crate::rows::{self, RowGradients};
+use crate::run_folder::RunFolder;
+use crate::{Error, Result};
+use micro::MicroBatch;
+use progress::Progress;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use wayword_diffusion::tokenizer::VOCABULARY;
+use wayword_diffusion::{Base, Stop};
+use wayword_formats::modelspec::ModelSpec;
+use wayword_tensor::Memory;
+
+/// A state is saved when the last one is older than this; a killed run repeats at most as much.
+const STATE_AGE: Duration = Duration::from_secs(5);
+
+/// Learns the words of a new run. `overwrite` throws away a run of the same name.
+///
+/// # Errors
+/// If there is a run already, a file cannot be read or written, or numbers stop being finite.
+pub fn train(
+    base: &Base,
+    plan: &TrainPlan,
+    overwrite: bool,
+    events: &dyn Events,
+    stop: &Stop,
+) -> Result<Outcome> {
+    let old = Saver::existing(&plan.out, &plan.name)?;
+    if let Some(file) = old.first().filter(|_| !overwrite && !plan.run().exists()) {
+        let what = format!("there is a file of the name `{}` already", plan.name);
+        return Err(Error::run(file, what).with_hint("choose another --name, or use --overwrite"));
+    }
+    let run = RunFolder::create(&plan.run(), plan, overwrite)?;
+    for file in old {
+        std::fs::remove_file(&file).map_err(|source| Error::File { path: file.clone(), source })?;
+    }
+    go_on(base, plan, &run, events, stop)
+}
+
+/// Goes on with the run in the folder `path`, as if it had never stopped.
+///
+/// # Errors
+/// If it is no run's folder, the base or a picture is another than at its start, and as [`train`].
+pub fn resume(base: &Base, path: &Path, events: &dyn Events, stop: &Stop) -> Result<Outcome> {
+    let (run, mut plan) = RunFolder::open::<TrainPlan>(path)?;
+    // The folder may have been moved since.
+    let place = std::path::absolute(path).ok();
+    if let Some(out) = place.as_deref().and_then(Path::parent) {
+        plan.out = out.into();
+    }
+    let (then, now) = (&plan.base, &base.info);
+    if then.token_rms != now.token_rms || then.token_width != now.token_width {
+        let what = format!("the run was begun with another base, {}", then.path.display());
+        return Err(Error::run(path, what).with_hint("give that base by --base"));
+    }
+    go_on(base, &plan, &run, events, stop)
+}
+
+/// From the saved state, or from the start where there is none, to the end.
+fn go_on(
+    base: &Base,
+    plan: &TrainPlan,
+    run: &RunFolder,
+    events: &dyn Events,
+    stop: &Stop,
+) -> Result<Outcome> {
+    let stopped = |place: &Place, rows: &[f32]| {
+        let (step, of, run) = (place.step, plan.steps, run.path().to_owned());
+        events.event(Event::Stopped { step, of, run });
+        outcome(plan, place, rows, None)
+    };
+    let Some(latents) = latents::encode(base, plan, events, stop)? else {
+        return Ok(stopped(&Place::default(), &[]));
+    };
+    let mut batches = Batches::new(base, plan, &latents)?;
+    let fixed = batches.fixed();
+    let schedule = plan.schedule()?;
+    let saver = saver(plan);
+    let width = base.info.token_width;
+    let mut gradients =
+        RowGradients::new(VOCABULARY as u32, plan.vectors(), width, plan.kohya_numbers);
+    let mut here = Progress::begin(base, plan, run, &fixed, events)?;
+    let (began, first) = (Instant::now(), here.place.step);
+
+    while here.place.step < plan.steps {
+        let started = Instant::now();
+        let step = here.place.step;
+        let micros = batches.of_step(step);
+        gradients.clear();
+        let mut losses = 0.0;
+        for numbered in &micros {
+            let batch = batches.make(numbered);
+            // kohya divides by the planned number of batches also where fewer are left over.
+            let share = 1.0 / plan.accumulate as f32;
+            let result = micro::micro_step(base, &here.rows, &batch, share, Memory::Keep)?;
+            finite(step, "the loss", [result.loss])?;
+            gradients.add(&batch.ids, &result.gradient);
+            losses += f64::from(result.loss);
+        }
+        let gradient_norm = gradients.clip(plan.max_grad_norm);
+        finite(step, "the gradient", [gradient_norm as f32])?;
+        let rate = schedule.rate(step as u64);
+        if let Some(momentum) = schedule.momentum(step as u64) {
+            here.optimizer.set_momentum(momentum);
+        }
+        here.optimizer.step(&mut here.rows, &gradients.new, &gradients.others, rate);
+        finite(step, "a row of the word", here.rows.iter().copied())?;
+
+        if step == 0 || batches.ends_epoch(step - 1) {
+            here.place.losses = (0.0, 0);
+        }
+        here.place.step += 1;
+        here.place.micro += micros.len();
+        here.place.losses.0 += losses;
+        here.place.losses.1 += micros.len();
+        let seconds = started.elapsed().as_secs_f64();
+        here.place.seconds += seconds;
+        let done = (here.place.step - first) as f64;
+        let report = StepReport {
+            step: here.place.step,
+            of: plan.steps,
+            epoch: batches.epoch_of(step) + 1,
+            epochs: plan.counts().epochs as usize,
+            loss: losses / micros.len() as f64,
+            mean_loss: here.place.losses.0 / here.place.losses.1 as f64,
+            rate: here.optimizer.own_rate().unwrap_or(rate),
+            gradient_norm,
+            row_norm: mean_norm(&here.rows, width),
+            seconds,
+            remaining: began.elapsed().as_secs_f64() / done * (plan.steps - step - 1) as f64,
+        };
+        here.record(&report)?;
+        events.event(Event::Step(report));
+
+        let (name, epoch) = (&plan.name, batches.epoch_of(step) + 1);
+        let of_step = plan.save.after_step(name, step + 1);
+        here.save(&saver, plan, width, of_step, events)?;
+        if batches.ends_epoch(step) {
+            let of_epoch = plan.save.after_epoch(name, epoch, plan.counts().epochs as usize);
+            here.save(&saver, plan, width, of_epoch, events)?;
+        }
+        if stop.asked() && here.place.step < plan.steps {
+            here.save_state()?;
+            return Ok(stopped(&here.place, &here.rows));
+        }
+        if here.saved.elapsed() > STATE_AGE {
+            here.save_state()?;
+        }
+    }
+
+    if here.place.fixed_after.is_none() {
+        let loss = measure(base, &here.learned(plan), &fixed)?;
+        here.place.fixed_after = Some(loss);
+        here.log.push(&serde_json::json!({ "fixed_loss": loss, "step": plan.steps }))?;
+        here.save_state()?;
+        events.event(Event::Measured { step: plan.steps, loss });
+    }
+    let path = saver.write(&plan.name, &here.learned(plan), width)?;
+    events.event(Event::Saved { path: path.clone(), step: plan.steps });
+    let outcome = outcome(plan, &here.place, &here.rows, Some(path));
+    events.event(Event::Finished(outcome.clone()));
+    Ok(outcome)
+}
+
+/// The mean loss of the fixed set.
+fn measure(base: &Base, rows: &[f32], fixed: &[MicroBatch]) -> Result<f64> {
+    let mut sum = 0.0;
+    for batch in fixed {
+        sum += f64::from(micro::measure(base, rows, batch)?);
+    }
+    let mean = sum / fixed.len() as f64;
+    finite(0, "the loss at fixed noise", [mean as f32]).map(|()| mean)
+}
+
+/// Refuses numbers that nothing can be learned from.
+fn finite(step: usize, what: &str, values: impl IntoIterator<Item = f32>) -> Result<()> {
+    match values.into_iter().find(|v| !v.is_finite()) {
+        None => Ok(()),
+        Some(value) => Err(Error::Diverged { step: step + 1, what: format!("{what} is {value}") }),
+    }
+}
+
+fn mean_norm(rows: &[f32], width: usize) -> f64 {
+    let norms = rows::norms(rows, width);
+    norms.iter().sum::<f64>() / norms.len().max(1) as f64
+}
+
+fn outcome(
+    plan: &TrainPlan,
+    place: &Place,
+    rows: &[f32],
+    path: Option<PathBuf>,
+) -> Outcome {
+    Outcome {
+        step: place.step,
+        of: plan.steps,
+        path,
+        run: plan.run(),
+        fixed_before: place.fixed_before,
+        fixed_after: place.fixed_after,
+        row_norm: mean_norm(rows, plan.base.token_width),
+        seconds: place.seconds,
+    }
+}
+
+/// How the word's files are written: kohya's metadata.
+fn saver(plan: &TrainPlan) -> Saver {
+    let spec = ModelSpec {
+        title: plan.name.clone(),
+        resolution: plan.resolution,
+        date: checkpoint::date(plan.started),
+        v_prediction: plan.base.v_prediction,
+        program: format!("wayword/{}", plan.version),
+        trigger_phrase: Some(plan.name.clone()),
+        clip_skip: (plan.clip_skip > 1).then_some(plan.clip_skip as u32),
+        ..ModelSpec::default()
+    };
+    Saver {
+        out: plan.out.clone(),
+        format: plan.save_format,
+        precision: plan.save_precision,
+        metadata: spec.metadata(),
+    }
+}

@@ -1,0 +1,122 @@
+//! What a plan decides, says and refuses.
+mod common;
+
+use common::{base, demo, options};
+use std::path::Path;
+use wayword_train::plan::TemplateChoice;
+use wayword_train::{Error, Init, TrainOptions, TrainPlan};
+
+fn check(change: impl Fn(&mut TrainOptions)) -> Result<TrainPlan, Error> {
+    let mut options = options(Path::new("out"));
+    change(&mut options);
+    TrainPlan::check(&options, &base().info)
+}
+
+#[test]
+fn defaults_are_decided() {
+    let plain = |o: &mut TrainOptions| {
+        o.steps = None;
+        o.save_every = 200;
+    };
+    let plan = check(plain).unwrap();
+    assert_eq!((plan.steps, plan.batch, plan.resolution), (1000, 1, (64, 64)));
+    assert!((plan.lr - 6e-3).abs() < 3e-4, "{}", plan.lr);
+    assert_eq!(plan.words[0].init, Init::Words("woman".into()));
+    assert_eq!((plan.words[0].token.as_str(), plan.words[0].vectors), ("zarva-ti", 1));
+    let summary = plan.summary(None);
+    assert_eq!((summary.pictures, summary.samples, summary.captions.len()), (15, 1500, 27));
+    assert!(summary.captions.iter().all(|c| c.has_word && c.text.contains("zarva-ti")));
+    assert_eq!(summary.files.first().unwrap(), "zarva-ti-step00000200.safetensors");
+    assert_eq!(summary.files.last().unwrap(), "zarva-ti.safetensors");
+    assert_eq!(summary.files.len(), 6);
+    assert!(plan.warnings.is_empty(), "{:?}", plan.warnings);
+    let json = serde_json::to_string(&plan).unwrap();
+    assert_eq!(serde_json::from_str::<TrainPlan>(&json).unwrap(), plan);
+    assert_ne!(check(|o| o.seed = None).unwrap().seed, check(|o| o.seed = None).unwrap().seed);
+}
+
+#[test]
+fn epochs_become_steps() {
+    let plan = check(|o| {
+        (o.steps, o.epochs, o.batch, o.accumulate) = (None, Some(2), 4, 3);
+    })
+    .unwrap();
+    // 1500 samples are 375 batches; 125 updates an epoch.
+    assert_eq!((plan.steps, plan.counts().epochs), (250, 2));
+}
+
+#[test]
+fn mistakes_are_refused_with_a_hint() {
+    let refuse = |change: &dyn Fn(&mut TrainOptions), words: &[&str]| {
+        let error = check(change).unwrap_err();
+        let text = format!("{error}\nhint: {}", error.hint().unwrap_or_default());
+        for word in words {
+            assert!(text.contains(word), "expected `{word}` in: {text}");
+        }
+    };
+    refuse(&|o| o.name = None, &["--name"]);
+    refuse(&|o| o.name = Some("a/b".into()), &["--name", "a/b"]);
+    refuse(&|o| o.images.clear(), &["pictures"]);
+    refuse(&|o| o.images = vec!["nowhere".into()], &["nowhere"]);
+    refuse(&|o| o.batch = 0, &["--batch", "at least 1"]);
+    refuse(&|o| o.steps = Some(0), &["--steps"]);
+    refuse(&|o| o.epochs = Some(3), &["--epochs", "both"]);
+    refuse(&|o| o.resolution = Some((60, 64)), &["--resolution", "60,64"]);
+    refuse(&|o| o.lr = Some("-1".into()), &["--lr", "-1"]);
+    refuse(&|o| o.optimizer = "Adan9".into(), &["--optimizer", "Adan9"]);
+    refuse(&|o| o.scheduler = "cosin".into(), &["--scheduler", "cosin"]);
+    refuse(&|o| o.warmup = "12".into(), &["--warmup", "12 of 12"]);
+    refuse(&|o| o.vectors = Some(76), &["--vectors", "75"]);
+    refuse(&|o| o.init = Some("none.safetensors".into()), &["none.safetensors"]);
+    refuse(&|o| o.max_token_length = 100, &["--max-token-length", "225"]);
+    // The folder's caption is "zarva woman".
+    refuse(&|o| o.template = TemplateChoice::None, &["zarva-ti", "zarva woman", "--template"]);
+    refuse(&|o| o.template = "nothing-here.txt".to_owned().into(), &["--template", "nothing-here"]);
+}
+
+#[test]
+fn captions_of_files_are_used_or_said_to_be_ignored() {
+    let style = demo().join("concepts/100_velvetine style");
+    let said = check(|o| o.images = vec![style.clone()]).unwrap().warnings;
+    assert!(said.iter().any(|w| w.text.contains("15 caption files are ignored")), "{said:?}");
+    let plan = check(|o| {
+        o.images = vec![style.clone()];
+        o.template = TemplateChoice::None;
+        o.token = Some("velvetine".into());
+    })
+    .unwrap();
+    assert!(plan.summary(None).captions.iter().all(|c| c.has_word));
+}
+
+#[test]
+fn a_real_word_is_allowed_with_a_warning() {
+    let plan = check(|o| o.name = Some("cat".into())).unwrap();
+    assert!(
+        plan.warnings.iter().any(|w| w.text.contains("`cat` is a word")),
+        "{:?}",
+        plan.warnings
+    );
+}
+
+#[test]
+fn init_file_must_fit() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, width: usize, rows: usize| {
+        let path = dir.path().join(name);
+        let values = vec![0.01; width * rows];
+        let none = std::collections::BTreeMap::new();
+        let dtype = wayword_formats::Dtype::F32;
+        wayword_formats::embedding::write_kohya(&path, &values, width, dtype, &none).unwrap();
+        path.display().to_string()
+    };
+    let width = base().info.token_width;
+    let two = write("two.safetensors", width, 2);
+    let plan = check(|o| o.init = Some(two.clone())).unwrap();
+    assert_eq!(plan.words[0].vectors, 2);
+    assert_eq!(plan.words[0].start(base()).unwrap(), vec![0.01; 2 * width]);
+    let error = check(|o| (o.init, o.vectors) = (Some(two.clone()), Some(3))).unwrap_err();
+    assert!(error.hint().unwrap().contains("--vectors 2"), "{error}");
+    let wide = write("wide.pt", width + 1, 1);
+    let error = check(|o| o.init = Some(wide.clone())).unwrap_err();
+    assert!(error.to_string().contains("wide.pt"), "{error}");
+}

@@ -1,0 +1,166 @@
+//! Whole runs on the bundled model: they learn, stop, go on and leave exact files.
+mod common;
+
+use common::counting::Counting;
+use common::{base, demo, load, options, plan};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use wayword_diffusion::Stop;
+use wayword_train::run_folder::rows;
+use wayword_train::{Event, Quiet, TrainPlan, recipe};
+
+/// Every file of a run that must not depend on interruptions.
+fn files(out: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(out).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            found.insert(name, std::fs::read(&path).unwrap());
+        }
+    }
+    found.insert("rows.bin".into(), std::fs::read(out.join("zarva-ti.run/rows.bin")).unwrap());
+    found
+}
+
+#[test]
+fn a_run_leaves_its_files_and_lowers_the_loss() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = options(dir.path());
+    (options.steps, options.save_every) = (Some(40), 20);
+    let plan = plan(&options);
+    let seen = Mutex::new(Vec::new());
+    let events = |event: Event| seen.lock().unwrap().push(event);
+    let outcome = recipe::train(base(), &plan, false, &events, &Stop::default()).unwrap();
+    assert!(outcome.is_finished());
+    let after = outcome.fixed_after.unwrap();
+    println!("fixed loss {} to {after}, {} s", outcome.fixed_before, outcome.seconds);
+    assert!(after < outcome.fixed_before, "{outcome:?}");
+    let names: Vec<String> = files(dir.path()).into_keys().collect();
+    let mut want: Vec<String> = plan.summary(None).files;
+    want.push("rows.bin".into());
+    want.sort();
+    assert_eq!(names, want);
+    let seen = seen.into_inner().unwrap();
+    assert_eq!(seen.iter().filter(|e| matches!(e, Event::Step(_))).count(), 40);
+    assert_eq!(seen.iter().filter(|e| matches!(e, Event::Saved { .. })).count(), 3);
+    let history = rows::read(&plan.run().join("rows.bin")).unwrap();
+    assert_eq!(history.steps.len(), 41);
+    let last = wayword_formats::embedding::read(&outcome.path.unwrap()).unwrap();
+    assert_eq!(history.steps[40].rows, last.vectors);
+    assert_eq!(last.metadata["modelspec.resolution"], "64x64");
+}
+
+#[test]
+fn resume_goes_on_bit_for_bit_after_stops_at_any_step() {
+    let whole = tempfile::tempdir().unwrap();
+    let mut options = options(whole.path());
+    (options.batch, options.accumulate, options.vectors) = (2, 2, Some(2));
+    (options.optimizer, options.scheduler) = ("AdamW".into(), "cosine".into());
+    recipe::train(base(), &plan(&options), false, &Quiet, &Stop::default()).unwrap();
+    for stops in [vec![1], vec![3, 4, 9], vec![5, 11]] {
+        let dir = tempfile::tempdir().unwrap();
+        options.out = dir.path().into();
+        let plan = plan(&options);
+        let mut first = true;
+        for end in stops.iter().copied().chain([usize::MAX]) {
+            let stop = Stop::default();
+            let events = |event: Event| match event {
+                Event::Step(report) if report.step == end => stop.ask(),
+                _ => {}
+            };
+            let outcome = if std::mem::take(&mut first) {
+                recipe::train(base(), &plan, false, &events, &stop).unwrap()
+            } else {
+                recipe::resume(base(), &plan.run(), &events, &stop).unwrap()
+            };
+            assert_eq!(outcome.is_finished(), end == usize::MAX);
+        }
+        assert_eq!(files(dir.path()), files(whole.path()), "{stops:?}");
+    }
+}
+
+#[test]
+fn resume_repeats_what_a_kill_left_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let plan = plan(&options(dir.path()));
+    recipe::train(base(), &plan, false, &Quiet, &Stop::default()).unwrap();
+    let whole = files(dir.path());
+    let (run, state) = (plan.run(), plan.run().join("state.safetensors"));
+    let again = tempfile::tempdir().unwrap();
+    let mut plan = plan.clone();
+    plan.out = again.path().into();
+    let stop = Stop::default();
+    let events = |event: Event| {
+        if matches!(event, Event::Step(report) if report.step == 6) {
+            stop.ask();
+        }
+    };
+    recipe::train(base(), &plan, false, &events, &stop).unwrap();
+    // A later record, torn, and a state that is older than it: as after a kill in step 8.
+    let rows = plan.run().join("rows.bin");
+    let mut bytes = std::fs::read(&rows).unwrap();
+    bytes.extend(std::fs::read(run.join("rows.bin")).unwrap()[bytes.len()..].iter().take(700));
+    std::fs::write(&rows, bytes).unwrap();
+    std::fs::write(plan.run().join("log.jsonl.half"), "x").unwrap();
+    recipe::resume(base(), &plan.run(), &Quiet, &Stop::default()).unwrap();
+    assert_eq!(files(again.path()), whole);
+    assert!(state.exists());
+}
+
+#[test]
+fn a_second_start_is_refused_and_overwriting_starts_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = options(dir.path());
+    options.steps = Some(6);
+    let long = plan(&options);
+    recipe::train(base(), &long, false, &Quiet, &Stop::default()).unwrap();
+    let error = recipe::train(base(), &long, false, &Quiet, &Stop::default()).unwrap_err();
+    let hint = error.hint().unwrap();
+    assert!(hint.contains("--resume") && hint.contains("--overwrite"), "{error} {hint}");
+    options.steps = Some(2);
+    recipe::train(base(), &plan(&options), true, &Quiet, &Stop::default()).unwrap();
+    let names: Vec<String> = files(dir.path()).into_keys().collect();
+    assert_eq!(names, ["rows.bin", "zarva-ti.safetensors"]);
+    // A finished run is finished.
+    let outcome = recipe::resume(base(), &long.run(), &Quiet, &Stop::default()).unwrap();
+    assert_eq!((outcome.step, outcome.is_finished()), (2, true));
+    // A file of the same name that no run made stays.
+    std::fs::remove_dir_all(long.run()).unwrap();
+    assert!(recipe::train(base(), &long, false, &Quiet, &Stop::default()).is_err());
+}
+
+#[test]
+fn numbers_that_are_not_finite_stop_the_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = options(dir.path());
+    options.lr = Some("1e38".into());
+    let error =
+        recipe::train(base(), &plan(&options), false, &Quiet, &Stop::default()).unwrap_err();
+    let text = error.to_string();
+    assert!(text.starts_with("step ") && error.hint().unwrap().contains("--lr"), "{text}");
+}
+
+#[test]
+fn a_step_reads_back_only_the_loss_and_the_gradient() {
+    let device = Arc::new(Counting::new(common::device()));
+    let shared: wayword_tensor::Device = device.clone();
+    let base = load(&demo().join("wayword-mini.safetensors"), &shared);
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = options(dir.path());
+    (options.steps, options.batch, options.accumulate) = (Some(3), 2, 2);
+    let plan: TrainPlan = plan(&options);
+    let reads = Mutex::new(Vec::new());
+    let events = |event: Event| {
+        let mut now = device.reads.lock().unwrap();
+        if matches!(event, Event::Step(_)) {
+            reads.lock().unwrap().push(now.clone());
+        }
+        now.clear();
+    };
+    recipe::train(&base, &plan, false, &events, &Stop::default()).unwrap();
+    let gradient = 2 * 77 * base.info.token_width;
+    let want = vec![vec![1, gradient, 1, gradient]; 3];
+    assert_eq!(reads.into_inner().unwrap(), want);
+}
