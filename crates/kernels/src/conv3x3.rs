@@ -1,10 +1,14 @@
 //! 3x3 convolutions with zero padding, stride 1 or 2: y and dx.
 //!
-//! Pictures are `[batch, height * width, channels]`. One product per tap of the kernel: the rows
-//! that the tap sees are gathered for some pixels at a time, never nine copies of the picture.
-use crate::Cpu;
-use crate::linear::{rows_per_piece, start};
-use crate::matrix::{Matrix, product};
+//! Pictures are `[batch, height * width, channels]`. Some lines at a time are copied with their
+//! zeros around them, in the kernel's type; then every output pixel's nine taps lie at the same
+//! nine distances from its start, and one sum runs over all of them: no picture of nine times the
+//! size. The gradient is a convolution too: of stride 1, with the taps turned around; of stride
+//! 2, four of them, one for each parity of the input's row and column, with one, two or four
+//! taps.
+use crate::packed::{Direction, Packed};
+use crate::product::{Finish, RowValue, Source, Tap, convert, dispatch};
+use crate::{Cpu, Isa, Products, Values, View, ViewMut, scratch};
 
 /// Sizes and steps of one convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,25 +25,10 @@ pub struct Shape {
     pub pad: usize,
 }
 
-impl Shape {
-    /// The row of x, along one side of `from` pixels, that tap `t` of output `o` sees.
-    fn seen(self, o: usize, t: usize, from: usize) -> Option<usize> {
-        (self.stride * o + t).checked_sub(self.pad).filter(|i| *i < from)
-    }
-
-    /// The output, along one side of `to` pixels, whose tap `t` sees `i`.
-    fn sees(self, i: usize, t: usize, to: usize) -> Option<usize> {
-        let o = (i + self.pad).checked_sub(t)?;
-        (o % self.stride == 0 && o / self.stride < to).then_some(o / self.stride)
-    }
-}
-
-/// A frozen weight with its bias, as `[tap, outputs, inputs]`.
+/// A frozen weight with its bias.
 #[derive(Debug)]
 pub struct Weight {
-    values: Vec<f32>,
-    outputs: usize,
-    inputs: usize,
+    packed: Packed,
     bias: Option<Vec<f32>>,
 }
 
@@ -47,117 +36,223 @@ impl Weight {
     /// Takes over torch's `[outputs, inputs, 3, 3]`.
     ///
     /// # Panics
-    /// If the sizes do not fit: a bug of the caller.
+    /// If the sizes do not fit, or bf16 products are asked for where there are none.
     #[must_use]
-    pub fn new(values: &[f32], outputs: usize, inputs: usize, bias: Option<Vec<f32>>) -> Self {
-        assert!(outputs > 0 && values.len() == outputs * inputs * 9, "a weight of its size");
+    pub fn new(
+        cpu: &Cpu,
+        values: Values<'_>,
+        (outputs, inputs): (usize, usize),
+        bias: Option<Vec<f32>>,
+        products: Products,
+    ) -> Self {
         assert!(bias.as_ref().is_none_or(|b| b.len() == outputs), "one bias per output");
-        let size = outputs * inputs;
-        let mut taps = vec![0.0; values.len()];
-        for (i, nine) in values.chunks_exact(9).enumerate() {
-            for (t, value) in nine.iter().enumerate() {
-                taps[t * size + i] = *value;
-            }
-        }
-        Self { values: taps, outputs, inputs, bias }
+        Self { packed: Packed::new(cpu, values, (outputs, inputs, 9), products), bias }
     }
 
     /// Bytes held.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        4 * (self.values.len() + self.bias.as_ref().map_or(0, Vec::len))
+        self.packed.bytes() + 4 * self.bias.as_ref().map_or(0, Vec::len)
     }
+}
+
+/// One convolution as the products see it.
+struct Lines<'a> {
+    x: View<'a>,
+    channels: usize,
+    /// Channels of one pixel in the copy.
+    padded: usize,
+    /// Height and width of x.
+    from: (usize, usize),
+    /// Height and width of what is computed.
+    to: (usize, usize),
+    stride: usize,
+    pad: usize,
+    batch: usize,
+    /// Lines of the result in one block.
+    each: usize,
+    taps: Vec<Tap>,
+    /// Where pixel (row, column) of a picture goes: its picture's `size`, then
+    /// (row * step.0 + origin.0) * width + column * step.1 + origin.1.
+    place: Place,
+}
+
+#[derive(Clone, Copy)]
+struct Place {
+    size: usize,
+    width: usize,
+    step: usize,
+    origin: (usize, usize),
+}
+
+impl<'a> Lines<'a> {
+    /// `taps` are (row, column) in the copy, counted from an output's first tap, and the weight's.
+    #[expect(clippy::too_many_arguments, reason = "each is a size of its own")]
+    fn new(
+        x: View<'a>,
+        channels: usize,
+        padded: usize,
+        batch: usize,
+        (from, to): ((usize, usize), (usize, usize)),
+        (stride, pad): (usize, usize),
+        taps: impl Iterator<Item = ((usize, usize), usize)>,
+        place: Place,
+        direction: Direction,
+    ) -> Self {
+        let width = Self::width(to, stride);
+        let taps =
+            taps.map(|((i, j), tap)| Tap { offset: (i * width + j) * padded, tap }).collect();
+        let rows = match direction {
+            Direction::Forward => 256,
+            Direction::Backward => 512,
+        };
+        let lines = (rows / to.1).clamp(1, to.0);
+        let each = to.0.div_ceil(to.0.div_ceil(lines));
+        Self { x, channels, padded, from, to, stride, pad, batch, each, taps, place }
+    }
+
+    /// Pixels of one line of the copy.
+    fn width(to: (usize, usize), stride: usize) -> usize {
+        stride * (to.1 - 1) + 3
+    }
+
+    fn blocks_of_one(&self) -> usize {
+        self.to.0.div_ceil(self.each)
+    }
+
+    fn copy<V: RowValue>(&self, isa: Isa, picture: usize, first: usize, a: &mut [V]) {
+        let width = Self::width(self.to, self.stride);
+        let size = self.from.0 * self.from.1 * self.channels;
+        let zero = V::put(0.0);
+        // Pixels of a source line that the copy has room for.
+        let inside = self.from.1.min(width - self.pad);
+        for (i, line) in a.chunks_exact_mut(width * self.padded).enumerate() {
+            let row = (self.stride * first + i).checked_sub(self.pad).filter(|r| *r < self.from.0);
+            let Some(row) = row else {
+                line.fill(zero);
+                continue;
+            };
+            let (before, rest) = line.split_at_mut(self.pad * self.padded);
+            let (pixels, after) = rest.split_at_mut(inside * self.padded);
+            before.fill(zero);
+            after.fill(zero);
+            let at = picture * size + row * self.from.1 * self.channels;
+            let of = at..at + inside * self.channels;
+            match self.x {
+                View::F32(x) => convert(isa, &x[of], self.channels, self.padded, pixels),
+                View::Bf16(x) => convert(isa, &x[of], self.channels, self.padded, pixels),
+            }
+        }
+    }
+}
+
+impl<V: RowValue> Source<V> for Lines<'_> {
+    fn blocks(&self) -> usize {
+        self.batch * self.blocks_of_one()
+    }
+
+    fn taps(&self) -> &[Tap] {
+        &self.taps
+    }
+
+    fn with_block(&self, isa: Isa, block: usize, f: &mut dyn FnMut(&[V], &[usize], &[usize])) {
+        let blocks = self.blocks_of_one();
+        let (picture, first) = (block / blocks, block % blocks * self.each);
+        let lines = self.each.min(self.to.0 - first);
+        let width = Self::width(self.to, self.stride);
+        let (mut starts, mut rows) = (Vec::new(), Vec::new());
+        let p = self.place;
+        for i in 0..lines {
+            for j in 0..self.to.1 {
+                starts.push(self.stride * (i * width + j) * self.padded);
+                let line = (first + i) * p.step + p.origin.0;
+                rows.push(picture * p.size + line * p.width + j * p.step + p.origin.1);
+            }
+        }
+        let copied = self.stride * (lines - 1) + 3;
+        scratch::with(copied * width * self.padded, |a: &mut [V]| {
+            self.copy(isa, picture, first, a);
+            f(a, &starts, &rows);
+        });
+    }
+}
+
+/// Channels of one pixel in a copy: even, and the distance of two pixels no multiple of 4 KB,
+/// which would put eight pixels in the same places of a cache.
+fn padded(channels: usize, w: &Packed) -> usize {
+    let even = channels.next_multiple_of(2);
+    let bytes = match w.products() {
+        Products::Bf16 => 2 * even,
+        Products::F32 => 4 * even,
+    };
+    if bytes % 4096 == 0 { even + 32 } else { even }
 }
 
 /// y `[batch, to, outputs]` from x `[batch, from, inputs]`, plus bias (and residual).
 pub fn forward(
     cpu: &Cpu,
-    x: &[f32],
+    x: View<'_>,
     shape: Shape,
     w: &Weight,
-    residual: Option<&[f32]>,
-    y: &mut [f32],
+    residual: Option<View<'_>>,
+    y: ViewMut<'_>,
 ) {
-    let (k, n) = (w.inputs, w.outputs);
+    let (k, n) = (w.packed.inputs, w.packed.outputs);
     let (from, to) = (shape.from, shape.to);
-    let (inside, pixels) = (from.0 * from.1, to.0 * to.1);
-    assert!(x.len() == shape.batch * inside * k, "conv3x3: size of the input");
-    assert!(y.len() == shape.batch * pixels * n, "conv3x3: size of the output");
-    let each = rows_per_piece(shape.batch * pixels);
-    cpu.pool.chunks(y, each * n, |i, y| {
-        let (first, count) = (i * each, y.len() / n);
-        start(y, first, w.bias.as_deref(), residual, n);
-        let mut seen = vec![0.0; count * k];
-        for (t, w) in w.values.chunks_exact(n * k).enumerate() {
-            gather(
-                &mut seen,
-                x,
-                first,
-                k,
-                pixels,
-                |pixel| {
-                    let row = shape.seen(pixel / to.1, t / 3, from.0)?;
-                    let column = shape.seen(pixel % to.1, t % 3, from.1)?;
-                    Some(row * from.1 + column)
-                },
-                inside,
-            );
-            let w = Matrix::rows(w, k).transposed();
-            product(y, n, Matrix::rows(&seen, k), w, (count, n, k), 1.0, true);
-        }
-    });
+    assert!(x.len() == shape.batch * from.0 * from.1 * k, "conv3x3: size of the input");
+    assert!(y.len() == shape.batch * to.0 * to.1 * n, "conv3x3: size of the output");
+    let place = Place { size: to.0 * to.1, width: to.1, step: 1, origin: (0, 0) };
+    let source = Lines::new(
+        x,
+        k,
+        padded(k, &w.packed),
+        shape.batch,
+        (from, to),
+        (shape.stride, shape.pad),
+        (0..9).map(|t| ((t / 3, t % 3), t)),
+        place,
+        Direction::Forward,
+    );
+    let finish = Finish::new(w.bias.as_deref(), residual, y, n);
+    dispatch(cpu, &source, &w.packed, Direction::Forward, &finish);
 }
 
 /// dx `[batch, from, inputs]` from dy `[batch, to, outputs]`.
-pub fn backward(cpu: &Cpu, dy: &[f32], shape: Shape, w: &Weight, dx: &mut [f32]) {
-    let (k, n) = (w.outputs, w.inputs);
-    let (from, to) = (shape.from, shape.to);
-    let (pixels, inside) = (from.0 * from.1, to.0 * to.1);
-    assert!(dy.len() == shape.batch * inside * k, "conv3x3: size of the gradient");
-    assert!(dx.len() == shape.batch * pixels * n, "conv3x3: size of the input");
-    let each = rows_per_piece(shape.batch * pixels);
-    cpu.pool.chunks(dx, each * n, |i, dx| {
-        let (first, count) = (i * each, dx.len() / n);
-        dx.fill(0.0);
-        let mut seen = vec![0.0; count * k];
-        for (t, w) in w.values.chunks_exact(n * k).enumerate() {
-            gather(
-                &mut seen,
-                dy,
-                first,
-                k,
-                pixels,
-                |pixel| {
-                    let row = shape.sees(pixel / from.1, t / 3, to.0)?;
-                    let column = shape.sees(pixel % from.1, t % 3, to.1)?;
-                    Some(row * to.1 + column)
-                },
-                inside,
-            );
-            let w = Matrix::rows(w, n);
-            product(dx, n, Matrix::rows(&seen, k), w, (count, n, k), 1.0, true);
+pub fn backward(cpu: &Cpu, dy: View<'_>, shape: Shape, w: &Weight, dx: ViewMut<'_>) {
+    let (k, n) = (w.packed.outputs, w.packed.inputs);
+    let (from, to, stride) = (shape.from, shape.to, shape.stride);
+    assert!(dy.len() == shape.batch * to.0 * to.1 * k, "conv3x3: size of the gradient");
+    assert!(dx.len() == shape.batch * from.0 * from.1 * n, "conv3x3: size of the input");
+    let finish = Finish::new(None, None, dx, n);
+    // Input pixel stride * a + p met tap t of output a + d, d = (p + pad - t) / stride.
+    let met = |p: usize| {
+        (0..3).filter_map(move |t: usize| {
+            let d = (p + shape.pad + 2 * stride).checked_sub(t)?;
+            // One more than d, because the copy has one pixel before the first.
+            (d % stride == 0).then_some((d / stride - 1, t))
+        })
+    };
+    for parity in 0..stride * stride {
+        let origin = (parity / stride, parity % stride);
+        let side = |pixels: usize, p: usize| (pixels + stride - 1 - p) / stride;
+        let grid = (side(from.0, origin.0), side(from.1, origin.1));
+        if grid.0 == 0 || grid.1 == 0 {
+            continue;
         }
-    });
-}
-
-/// Fills the rows of `seen` with the pixels of `x` that `source` names, or zeros. `pixels` and
-/// `inside` are the pixels of one picture on the asking and on the answering side.
-fn gather(
-    seen: &mut [f32],
-    x: &[f32],
-    first: usize,
-    channels: usize,
-    pixels: usize,
-    source: impl Fn(usize) -> Option<usize>,
-    inside: usize,
-) {
-    for (i, row) in seen.chunks_exact_mut(channels).enumerate() {
-        let (picture, pixel) = ((first + i) / pixels, (first + i) % pixels);
-        match source(pixel) {
-            Some(from) => {
-                row.copy_from_slice(&x[(picture * inside + from) * channels..][..channels]);
-            }
-            None => row.fill(0.0),
-        }
+        let place = Place { size: from.0 * from.1, width: from.1, step: stride, origin };
+        let taps =
+            met(origin.0).flat_map(|(i, t)| met(origin.1).map(move |(j, u)| ((i, j), 3 * t + u)));
+        let source = Lines::new(
+            dy,
+            k,
+            padded(k, &w.packed),
+            shape.batch,
+            (to, grid),
+            (1, 1),
+            taps,
+            place,
+            Direction::Backward,
+        );
+        dispatch(cpu, &source, &w.packed, Direction::Backward, &finish);
     }
 }

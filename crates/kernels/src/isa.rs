@@ -56,6 +56,12 @@ impl Isa {
         self.0
     }
 
+    /// Whether there is an instruction for products of bf16 pairs.
+    #[must_use]
+    pub fn bf16_products(self) -> bool {
+        self.0 >= Level::Avx512Bf16
+    }
+
     /// Name for people.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -10,9 +10,16 @@
 mod isa;
 mod buffer;
 mod element;
+#[cfg(all(test, unix))]
+mod guard;
 mod math;
 mod matrix;
+mod packed;
 mod pool;
+mod product;
+mod scratch;
+mod tile;
+mod view;
 
 pub mod attention;
 pub mod conv3x3;
@@ -29,7 +36,9 @@ pub mod rows;
 pub use buffer::{Line, lines};
 pub use element::Element;
 pub use isa::{Isa, Level};
+pub use packed::{Products, Values};
 pub use pool::Pool;
+pub use view::{View, ViewMut};
 
 /// A processor as kernels see it: what it can do, and its threads.
 #[derive(Debug)]

@@ -5,11 +5,11 @@ use crate::{Cpu, Element};
 const PIECE: usize = 64;
 
 /// y row i = x row `rows[i]`.
-pub fn gather<X: Element>(cpu: &Cpu, x: &[X], channels: usize, rows: &[u32], y: &mut [X]) {
+pub fn gather<X: Element>(cpu: &Cpu, x: &[X], channels: usize, rows: &[u32], y: &mut [f32]) {
     assert_eq!(y.len(), rows.len() * channels, "gather: sizes");
     cpu.pool.chunks(y, PIECE * channels, |i, y| {
         for (y, row) in y.chunks_exact_mut(channels).zip(&rows[i * PIECE..]) {
-            y.copy_from_slice(&x[*row as usize * channels..][..channels]);
+            copy(&x[*row as usize * channels..][..channels], y);
         }
     });
 }

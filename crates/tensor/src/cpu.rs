@@ -9,12 +9,11 @@ use crate::{
     AttentionShape, Backend, Data, Device, Grid, HostWeight, Layout, LossKind, Result, Shape, Step,
     Weight,
 };
-use half::{bf16, f16};
 use std::sync::Arc;
-use storage::{Arena, Buffer};
+use storage::{Arena, Buffer, Kind};
 use wayword_kernels::{
-    Cpu, Element, Isa, Level, attention, conv3x3, elementwise, geglu, group_norm, layer_norm,
-    linear, loss, resize, rows,
+    Cpu, Element, Isa, Level, Products, View, ViewMut, attention, conv3x3, elementwise, geglu,
+    group_norm, layer_norm, linear, loss, resize, rows,
 };
 use weights::{CpuWeight, Form, Table};
 
@@ -59,7 +58,10 @@ pub fn cpu(options: CpuOptions) -> Device {
     let threads = options.threads.unwrap_or_else(cores).max(1);
     Arc::new(Processor {
         cpu: Cpu::new(isa, threads),
-        precision: options.precision,
+        precision: match isa.bf16_products() {
+            true => options.precision,
+            false => Precision::F32,
+        },
         arena: Arc::default(),
     })
 }
@@ -71,10 +73,39 @@ struct Processor {
     arena: Arc<Arena>,
 }
 
-/// The values of this device's data.
-fn values(data: &Data) -> &[f32] {
+fn buffer(data: &Data) -> &Buffer {
     let buffer: Option<&Buffer> = data.as_any().downcast_ref();
-    buffer.expect("a tensor of another device").values()
+    buffer.expect("a tensor of another device")
+}
+
+/// The values of this device's data.
+fn view(data: &Data) -> View<'_> {
+    buffer(data).view()
+}
+
+/// The values of data that this device always keeps in f32.
+fn values(data: &Data) -> &[f32] {
+    match view(data) {
+        View::F32(v) => v,
+        View::Bf16(_) => panic!("these values are kept in f32"),
+    }
+}
+
+/// Calls a kernel that takes slices of any type: `x` is bound to the slice of each view.
+macro_rules! with {
+    ([] $call:expr) => { $call };
+    ([ref $x:ident = $view:expr $(, $($rest:tt)*)?] $call:expr) => {
+        match $view {
+            View::F32($x) => with!([$($($rest)*)?] $call),
+            View::Bf16($x) => with!([$($($rest)*)?] $call),
+        }
+    };
+    ([mut $x:ident = $view:expr $(, $($rest:tt)*)?] $call:expr) => {
+        match $view {
+            ViewMut::F32($x) => with!([$($($rest)*)?] $call),
+            ViewMut::Bf16($x) => with!([$($($rest)*)?] $call),
+        }
+    };
 }
 
 fn form(weight: &Weight) -> &Form {
@@ -138,11 +169,30 @@ fn loss_kind(kind: &LossKind) -> loss::Kind<'_> {
     }
 }
 
+/// Rows from which on values that only products and norms read are kept in bf16; fewer cost
+/// nothing in f32.
+const MANY: usize = 256;
+
 impl Processor {
+    /// How a result is kept that a bf16 product or a norm made for others of them.
+    fn kind(&self, rows: usize, channels: usize) -> Kind {
+        match self.precision == Precision::Bf16 && rows >= MANY && channels > 16 {
+            true => Kind::Bf16,
+            false => Kind::F32,
+        }
+    }
+
     /// A new tensor of `count` values that `fill` writes, every one.
-    fn make(&self, count: usize, fill: impl FnOnce(&mut [f32])) -> Data {
-        let mut buffer = self.arena.take(count);
-        fill(buffer.values_mut());
+    fn make(&self, count: usize, kind: Kind, fill: impl FnOnce(ViewMut<'_>)) -> Data {
+        let mut buffer = self.arena.take(count, kind);
+        fill(buffer.view_mut());
+        Arc::new(buffer)
+    }
+
+    /// The same in f32.
+    fn make_f32(&self, count: usize, fill: impl FnOnce(&mut [f32])) -> Data {
+        let mut buffer = self.arena.take(count, Kind::F32);
+        fill(buffer.f32_mut());
         Arc::new(buffer)
     }
 }
@@ -162,29 +212,35 @@ impl Backend for Processor {
     }
 
     fn from_host(&self, values: &[f32]) -> Data {
-        self.make(values.len(), |y| y.copy_from_slice(values))
+        self.make_f32(values.len(), |y| y.copy_from_slice(values))
     }
 
     fn to_host(&self, data: &Data) -> Result<Vec<f32>> {
-        Ok(values(data).to_vec())
+        Ok(with!([ref x = view(data)] x.iter().map(|v| Element::get(*v)).collect()))
     }
 
     fn prepare(&self, weight: &HostWeight<'_>, layout: Layout) -> Result<Data> {
-        let form = Form::new(weight, layout);
+        let products = match self.precision {
+            Precision::F32 => Products::F32,
+            Precision::Bf16 => Products::Bf16,
+        };
+        let form = Form::new(&self.cpu, weight, layout, products);
         let bytes = form.bytes();
         Ok(Arc::new(CpuWeight { form, bytes, _counted: self.arena.count(bytes) }))
     }
 
     fn linear(&self, x: &Data, rows: usize, w: &Weight, residual: Option<&Data>) -> Data {
-        self.make(rows * w.outputs(), |y| {
-            let residual = residual.map(values);
-            linear::forward(&self.cpu, values(x), rows, linear_weight(w), residual, y);
+        let n = w.outputs();
+        let kind = if residual.is_some() { Kind::F32 } else { self.kind(rows, n) };
+        self.make(rows * n, kind, |y| {
+            linear::forward(&self.cpu, view(x), rows, linear_weight(w), residual.map(view), y);
         })
     }
 
     fn linear_backward(&self, dy: &Data, rows: usize, w: &Weight) -> Data {
-        self.make(rows * w.inputs(), |dx| {
-            linear::backward(&self.cpu, values(dy), rows, linear_weight(w), dx);
+        let n = w.inputs();
+        self.make(rows * n, self.kind(rows, n), |dx| {
+            linear::backward(&self.cpu, view(dy), rows, linear_weight(w), dx);
         })
     }
 
@@ -198,9 +254,10 @@ impl Backend for Processor {
         residual: Option<&Data>,
     ) -> Data {
         let shape = conv_shape(batch, grid, step);
-        self.make(batch * step.output(grid).tokens() * w.outputs(), |y| {
-            let residual = residual.map(values);
-            conv3x3::forward(&self.cpu, values(x), shape, conv_weight(w), residual, y);
+        let (rows, n) = (batch * step.output(grid).tokens(), w.outputs());
+        let kind = if residual.is_some() { Kind::F32 } else { self.kind(rows, n) };
+        self.make(rows * n, kind, |y| {
+            conv3x3::forward(&self.cpu, view(x), shape, conv_weight(w), residual.map(view), y);
         })
     }
 
@@ -213,8 +270,9 @@ impl Backend for Processor {
         w: &Weight,
     ) -> Data {
         let shape = conv_shape(batch, grid, step);
-        self.make(batch * grid.tokens() * w.inputs(), |dx| {
-            conv3x3::backward(&self.cpu, values(dy), shape, conv_weight(w), dx);
+        let (rows, n) = (batch * grid.tokens(), w.inputs());
+        self.make(rows * n, self.kind(rows, n), |dx| {
+            conv3x3::backward(&self.cpu, view(dy), shape, conv_weight(w), dx);
         })
     }
 
@@ -229,8 +287,9 @@ impl Backend for Processor {
     ) -> Data {
         let (scale, shift) = norm_weight(w);
         let s = norm_shape(shape, groups, eps, silu);
-        self.make(shape.elements(), |y| {
-            group_norm::forward(&self.cpu, values(x), s, scale, shift, y);
+        self.make(shape.elements(), self.kind(shape.rows(), shape.channels), |y| {
+            with!([ref x = view(x), mut y = y]
+                group_norm::forward(&self.cpu, x, s, scale, shift, y));
         })
     }
 
@@ -246,31 +305,35 @@ impl Backend for Processor {
     ) -> Data {
         let (scale, shift) = norm_weight(w);
         let s = norm_shape(shape, groups, eps, silu);
-        self.make(shape.elements(), |dx| {
-            group_norm::backward(&self.cpu, values(x), values(dy), s, scale, shift, dx);
+        self.make(shape.elements(), self.kind(shape.rows(), shape.channels), |dx| {
+            with!([ref x = view(x), ref dy = view(dy), mut dx = dx]
+                group_norm::backward(&self.cpu, x, dy, s, scale, shift, dx));
         })
     }
 
     fn layer_norm(&self, x: &Data, rows: usize, eps: f32, w: &Weight) -> Data {
         let (scale, shift) = norm_weight(w);
-        self.make(rows * scale.len(), |y| {
-            layer_norm::forward(&self.cpu, values(x), eps, scale, shift, y);
+        self.make(rows * scale.len(), self.kind(rows, scale.len()), |y| {
+            with!([ref x = view(x), mut y = y]
+                layer_norm::forward(&self.cpu, x, eps, scale, shift, y));
         })
     }
 
     fn layer_norm_backward(&self, x: &Data, dy: &Data, rows: usize, eps: f32, w: &Weight) -> Data {
         let (scale, _) = norm_weight(w);
-        self.make(rows * scale.len(), |dx| {
-            layer_norm::backward(&self.cpu, values(x), values(dy), eps, scale, dx);
+        self.make(rows * scale.len(), self.kind(rows, scale.len()), |dx| {
+            with!([ref x = view(x), ref dy = view(dy), mut dx = dx]
+                layer_norm::backward(&self.cpu, x, dy, eps, scale, dx));
         })
     }
 
     fn attention(&self, q: &Data, k: &Data, v: &Data, shape: AttentionShape) -> (Data, Data) {
         let s = attention_shape(shape);
-        let x = attention::Inputs { q: values(q), k: values(k), v: values(v) };
-        let mut lse = self.arena.take(s.batch * s.heads * s.queries);
-        let y = self.make(x.q.len(), |y| {
-            attention::forward(&self.cpu, x, s, y, lse.values_mut());
+        let owned = [q, k, v].map(|d| self.to_host(d).unwrap_or_default());
+        let x = attention::Inputs { q: &owned[0], k: &owned[1], v: &owned[2] };
+        let mut lse = self.arena.take(s.batch * s.heads * s.queries, Kind::F32);
+        let y = self.make_f32(x.q.len(), |y| {
+            attention::forward(&self.cpu, x, s, y, lse.f32_mut());
         });
         (y, Arc::new(lse))
     }
@@ -286,77 +349,99 @@ impl Backend for Processor {
         shape: AttentionShape,
         want: [bool; 3],
     ) -> [Option<Data>; 3] {
-        let x = attention::Inputs { q: values(q), k: values(k), v: values(v) };
-        let out = attention::Outcome { y: values(out), lse: values(saved), dy: values(dy) };
+        let owned = [q, k, v, out, dy].map(|d| self.to_host(d).unwrap_or_default());
+        let x = attention::Inputs { q: &owned[0], k: &owned[1], v: &owned[2] };
+        let out = attention::Outcome { y: &owned[3], lse: values(saved), dy: &owned[4] };
         let sizes = [x.q.len(), x.k.len(), x.v.len()];
-        let mut buffers = [0, 1, 2].map(|i| want[i].then(|| self.arena.take(sizes[i])));
-        let gradients = buffers.each_mut().map(|b| b.as_mut().map(Buffer::values_mut));
+        let mut buffers = [0, 1, 2].map(|i| want[i].then(|| self.arena.take(sizes[i], Kind::F32)));
+        let gradients = buffers.each_mut().map(|b| b.as_mut().map(Buffer::f32_mut));
         attention::backward(&self.cpu, x, out, attention_shape(shape), gradients);
         buffers.map(|b| b.map(|b| Arc::new(b) as Data))
     }
 
     fn geglu(&self, x: &Data, rows: usize, channels: usize) -> Data {
-        self.make(rows * channels, |y| geglu::forward(&self.cpu, values(x), channels, y))
+        self.make(rows * channels, self.kind(rows, channels), |y| {
+            with!([ref x = view(x), mut y = y] geglu::forward(&self.cpu, x, channels, y));
+        })
     }
 
     fn geglu_backward(&self, x: &Data, dy: &Data, rows: usize, channels: usize) -> Data {
-        self.make(2 * rows * channels, |dx| {
-            geglu::backward(&self.cpu, values(x), values(dy), channels, dx);
+        self.make(2 * rows * channels, self.kind(rows, channels), |dx| {
+            with!([ref x = view(x), ref dy = view(dy), mut dx = dx]
+                geglu::backward(&self.cpu, x, dy, channels, dx));
         })
     }
 
     fn gated(&self, x: &Data, factor: f32) -> Data {
-        let x = values(x);
-        self.make(x.len(), |y| elementwise::gated(&self.cpu, x, factor, y))
+        let (count, kind) = (view(x).len(), buffer(x).kind());
+        self.make(count, kind, |y| {
+            with!([ref x = view(x), mut y = y] elementwise::gated(&self.cpu, x, factor, y));
+        })
     }
 
     fn gated_backward(&self, x: &Data, dy: &Data, factor: f32) -> Data {
-        let x = values(x);
-        self.make(x.len(), |dx| elementwise::gated_backward(&self.cpu, x, values(dy), factor, dx))
+        let (count, kind) = (view(dy).len(), buffer(dy).kind());
+        self.make(count, kind, |dx| {
+            with!([ref x = view(x), ref dy = view(dy), mut dx = dx]
+                elementwise::gated_backward(&self.cpu, x, dy, factor, dx));
+        })
     }
 
     fn add(&self, a: &Data, b: &Data) -> Data {
-        let a = values(a);
-        self.make(a.len(), |y| elementwise::add(&self.cpu, a, values(b), y))
+        self.make_f32(view(a).len(), |y| {
+            with!([ref a = view(a), ref b = view(b)] elementwise::add(&self.cpu, a, b, y));
+        })
     }
 
     fn scale(&self, x: &Data, factor: f32) -> Data {
-        let x = values(x);
-        self.make(x.len(), |y| elementwise::scale(&self.cpu, x, factor, y))
+        self.make_f32(view(x).len(), |y| {
+            with!([ref x = view(x)] elementwise::scale(&self.cpu, x, factor, y));
+        })
     }
 
     fn add_channels(&self, x: &Data, v: &Data, shape: Shape) -> Data {
-        self.make(shape.elements(), |y| {
+        self.make(shape.elements(), buffer(x).kind(), |y| {
             let sizes = (shape.tokens, shape.channels);
-            elementwise::add_channels(&self.cpu, values(x), values(v), sizes, y);
+            with!([ref x = view(x), ref v = view(v), mut y = y]
+                elementwise::add_channels(&self.cpu, x, v, sizes, y));
         })
     }
 
     fn sum_tokens(&self, x: &Data, shape: Shape) -> Data {
-        self.make(shape.batch * shape.channels, |y| {
+        self.make_f32(shape.batch * shape.channels, |y| {
             let sizes = (shape.tokens, shape.channels);
-            elementwise::sum_tokens(&self.cpu, values(x), sizes, y);
+            with!([ref x = view(x)] elementwise::sum_tokens(&self.cpu, x, sizes, y));
         })
     }
 
     fn concat(&self, a: &Data, b: &Data, rows: usize, channels: (usize, usize)) -> Data {
-        self.make(rows * (channels.0 + channels.1), |y| {
-            rows::concat(&self.cpu, values(a), values(b), channels, y);
+        let width = channels.0 + channels.1;
+        self.make(rows * width, self.kind(rows, width), |y| {
+            with!([ref a = view(a), ref b = view(b), mut y = y]
+                rows::concat(&self.cpu, a, b, channels, y));
         })
     }
 
     fn split(&self, x: &Data, rows: usize, channels: (usize, usize)) -> (Data, Data) {
-        let mut b = self.arena.take(rows * channels.1);
-        let a = self.make(rows * channels.0, |a| {
-            rows::split(&self.cpu, values(x), channels, a, b.values_mut());
+        let mut b = self.arena.take(rows * channels.1, Kind::F32);
+        let a = self.make_f32(rows * channels.0, |a| {
+            with!([ref x = view(x)] rows::split(&self.cpu, x, channels, a, b.f32_mut()));
         });
         (a, Arc::new(b))
     }
 
     fn resize(&self, x: &Data, batch: usize, channels: usize, from: Grid, to: Grid) -> Data {
-        self.make(batch * to.tokens() * channels, |y| {
+        self.make(batch * to.tokens() * channels, buffer(x).kind(), |y| {
             let (from, to) = ((from.height, from.width), (to.height, to.width));
-            resize::forward(&self.cpu, values(x), channels, from, to, y);
+            match (view(x), y) {
+                (View::F32(x), ViewMut::F32(y)) => {
+                    resize::forward(&self.cpu, x, channels, from, to, y);
+                }
+                (View::Bf16(x), ViewMut::Bf16(y)) => {
+                    resize::forward(&self.cpu, x, channels, from, to, y);
+                }
+                _ => unreachable!("made of the same kind"),
+            }
         })
     }
 
@@ -368,33 +453,35 @@ impl Backend for Processor {
         from: Grid,
         to: Grid,
     ) -> Data {
-        self.make(batch * from.tokens() * channels, |dx| {
+        self.make_f32(batch * from.tokens() * channels, |dx| {
             let (from, to) = ((from.height, from.width), (to.height, to.width));
-            resize::backward(&self.cpu, values(dy), channels, from, to, dx);
+            with!([ref dy = view(dy)]
+                resize::backward(&self.cpu, dy, channels, from, to, dx));
         })
     }
 
     fn gather(&self, x: &Data, channels: usize, rows: &[u32]) -> Data {
-        self.make(rows.len() * channels, |y| {
-            rows::gather(&self.cpu, values(x), channels, rows, y);
+        self.make_f32(rows.len() * channels, |y| {
+            with!([ref x = view(x)] rows::gather(&self.cpu, x, channels, rows, y));
         })
     }
 
     fn gather_backward(&self, dy: &Data, channels: usize, rows: &[u32], total: usize) -> Data {
-        self.make(total * channels, |dx| rows::scatter(values(dy), channels, rows, dx))
+        self.make_f32(total * channels, |dx| {
+            with!([ref dy = view(dy)] rows::scatter(dy, channels, rows, dx));
+        })
     }
 
     fn lookup(&self, table: &Weight, extra: Option<&Data>, ids: &[u32]) -> Data {
-        fn find<T: Element>(table: &[T], extra: &[f32], c: usize, ids: &[u32], y: &mut [f32]) {
-            rows::lookup(table, extra, c, ids, y);
-        }
-        let extra = extra.map_or(&[][..], values);
         let c = table.inputs();
         let Form::Table(rows) = form(table) else { panic!("a table is needed") };
-        self.make(ids.len() * c, |y| match rows {
-            Table::F32(t) => find(t, extra, c, ids, y),
-            Table::F16(t) => find::<f16>(t, extra, c, ids, y),
-            Table::Bf16(t) => find::<bf16>(t, extra, c, ids, y),
+        let extra = extra.map_or(View::F32(&[]), view);
+        self.make_f32(ids.len() * c, |y| {
+            with!([ref extra = extra] match rows {
+                Table::F32(t) => rows::lookup(t, extra, c, ids, y),
+                Table::F16(t) => rows::lookup(t, extra, c, ids, y),
+                Table::Bf16(t) => rows::lookup(t, extra, c, ids, y),
+            });
         })
     }
 
@@ -407,8 +494,9 @@ impl Backend for Processor {
         kind: &LossKind,
     ) -> Data {
         let kind = loss_kind(kind);
-        self.make(1, |y| {
-            y[0] = loss::forward(values(pred), values(target), values(weight), shape.tokens, kind);
+        self.make_f32(1, |y| {
+            with!([ref p = view(pred), ref t = view(target), ref w = view(weight)]
+                y[0] = loss::forward(p, t, w, shape.tokens, kind));
         })
     }
 
@@ -422,7 +510,10 @@ impl Backend for Processor {
         kind: &LossKind,
     ) -> Data {
         let (tokens, kind) = (shape.tokens, loss_kind(kind));
-        let (p, t, w, dy) = (values(pred), values(target), values(weight), values(dy)[0]);
-        self.make(p.len(), |dp| loss::backward(p, t, w, (tokens, dy), kind, dp))
+        let dy = values(dy)[0];
+        self.make_f32(view(pred).len(), |dp| {
+            with!([ref p = view(pred), ref t = view(target), ref w = view(weight)]
+                loss::backward(p, t, w, (tokens, dy), kind, dp));
+        })
     }
 }

@@ -3,10 +3,20 @@
 //! A network asks for the same sizes again and again. Giving large blocks back to the system and
 //! fetching them again costs more than many operations, so the arena keeps them.
 use crate::Storage;
+use half::bf16;
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use wayword_kernels::{Line, lines};
+use wayword_kernels::{Line, View, ViewMut, lines};
+
+/// The type of a tensor's values in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Full.
+    F32,
+    /// Upper halves: for what only products and norms read, and their rounding swallows.
+    Bf16,
+}
 
 #[derive(Debug, Default)]
 struct Books {
@@ -43,8 +53,12 @@ impl Arena {
     }
 
     /// A buffer for `count` values, with anything in it.
-    pub(crate) fn take(self: &Arc<Self>, count: usize) -> Buffer {
-        let needed = (count * size_of::<f32>()).div_ceil(size_of::<Line>());
+    pub(crate) fn take(self: &Arc<Self>, count: usize, kind: Kind) -> Buffer {
+        let each = match kind {
+            Kind::F32 => size_of::<f32>(),
+            Kind::Bf16 => size_of::<bf16>(),
+        };
+        let needed = (count * each).div_ceil(size_of::<Line>());
         // Eight sizes for each power of two, so that nearly equal ones share.
         let step = (needed.next_power_of_two() / 16).max(1);
         let size = needed.next_multiple_of(step);
@@ -62,7 +76,7 @@ impl Arena {
         drop(books);
         let lines = found.unwrap_or_else(|| lines::<Line>(size));
         let counted = self.count(size * size_of::<Line>());
-        Buffer { lines, count, counted }
+        Buffer { lines, count, kind, counted }
     }
 }
 
@@ -84,15 +98,33 @@ impl Drop for Counted {
 pub(crate) struct Buffer {
     lines: Vec<Line>,
     count: usize,
+    kind: Kind,
     counted: Counted,
 }
 
 impl Buffer {
-    pub(crate) fn values(&self) -> &[f32] {
-        &bytemuck::cast_slice(&self.lines)[..self.count]
+    pub(crate) fn view(&self) -> View<'_> {
+        match self.kind {
+            Kind::F32 => View::F32(&bytemuck::cast_slice(&self.lines)[..self.count]),
+            Kind::Bf16 => View::Bf16(&bytemuck::cast_slice(&self.lines)[..self.count]),
+        }
     }
 
-    pub(crate) fn values_mut(&mut self) -> &mut [f32] {
+    pub(crate) fn view_mut(&mut self) -> ViewMut<'_> {
+        let lines = &mut self.lines;
+        match self.kind {
+            Kind::F32 => ViewMut::F32(&mut bytemuck::cast_slice_mut(lines)[..self.count]),
+            Kind::Bf16 => ViewMut::Bf16(&mut bytemuck::cast_slice_mut(lines)[..self.count]),
+        }
+    }
+
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The values of a buffer that was taken as f32.
+    pub(crate) fn f32_mut(&mut self) -> &mut [f32] {
+        assert_eq!(self.kind, Kind::F32, "taken as f32");
         &mut bytemuck::cast_slice_mut(&mut self.lines)[..self.count]
     }
 }

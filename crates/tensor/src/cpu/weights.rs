@@ -3,7 +3,7 @@ use super::storage::Counted;
 use crate::{HostWeight, Layout, Storage, Values};
 use half::{bf16, f16};
 use std::any::Any;
-use wayword_kernels::{conv3x3, linear};
+use wayword_kernels::{Cpu, Products, conv3x3, linear};
 
 /// Rows of a table in the type of the file: a vocabulary is large and few of its rows are read.
 #[derive(Debug)]
@@ -40,18 +40,32 @@ impl Storage for CpuWeight {
     }
 }
 
+fn host(values: Values<'_>) -> wayword_kernels::Values<'_> {
+    match values {
+        Values::F32(v) => wayword_kernels::Values::F32(v),
+        Values::F16(v) => wayword_kernels::Values::F16(v),
+        Values::Bf16(v) => wayword_kernels::Values::Bf16(v),
+    }
+}
+
 impl Form {
-    pub(super) fn new(weight: &HostWeight<'_>, layout: Layout) -> Self {
+    pub(super) fn new(
+        cpu: &Cpu,
+        weight: &HostWeight<'_>,
+        layout: Layout,
+        products: Products,
+    ) -> Self {
         let bias = weight.bias.map(|b| b.to_f32());
         let outputs = weight.shape[0];
         let inputs = weight.shape.get(1).copied().unwrap_or(1);
         match layout {
             Layout::Linear => {
-                Self::Linear(linear::Weight::new(weight.values.to_f32(), outputs, inputs, bias))
+                let sizes = (outputs, inputs);
+                Self::Linear(linear::Weight::new(cpu, host(weight.values), sizes, bias, products))
             }
             Layout::Conv3x3 => {
-                let values = weight.values.to_f32();
-                Self::Conv3x3(conv3x3::Weight::new(&values, outputs, inputs, bias))
+                let sizes = (outputs, inputs);
+                Self::Conv3x3(conv3x3::Weight::new(cpu, host(weight.values), sizes, bias, products))
             }
             Layout::Norm => {
                 let scale = weight.values.to_f32();

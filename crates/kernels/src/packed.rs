@@ -1,0 +1,274 @@
+//! Frozen weights in blocks of 32 outputs x 32 inputs, one copy for both directions.
+//!
+//! A panel (see [`crate::tile`]) of 32 outputs is a run of blocks, so the forward product reads
+//! it in place; the input gradient wants panels of 32 inputs over the outputs, which are the
+//! same blocks transposed on the way into a scratch panel that many rows then use. For bf16
+//! products blocks hold bf16 pairs. For f32 products they hold the file's own type, which is
+//! widened panel by panel: exact, and half the memory of f32 for a file of 16-bit values.
+use crate::Element;
+use crate::buffer::{Line, lines};
+use crate::tile::COLUMNS;
+use crate::{Cpu, Isa};
+use half::{bf16, f16};
+
+mod transpose;
+
+/// Values of one block.
+const BLOCK: usize = COLUMNS * COLUMNS;
+
+/// Values on the host, as the file holds them.
+#[derive(Debug, Clone, Copy)]
+pub enum Values<'a> {
+    /// 32-bit floats.
+    F32(&'a [f32]),
+    /// IEEE half floats.
+    F16(&'a [f16]),
+    /// The upper halves of 32-bit floats.
+    Bf16(&'a [bf16]),
+}
+
+impl Values<'_> {
+    const fn len(&self) -> usize {
+        match self {
+            Self::F32(v) => v.len(),
+            Self::F16(v) => v.len(),
+            Self::Bf16(v) => v.len(),
+        }
+    }
+}
+
+/// In which numbers products are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Products {
+    /// f32.
+    F32,
+    /// Pairs of bf16 with f32 sums; needs the instruction.
+    Bf16,
+}
+
+/// How a block lies in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// bf16, two inputs side by side: `[inputs / 2, outputs, 2]`.
+    Pairs,
+    /// `[inputs, outputs]`.
+    F32,
+    F16,
+    Bf16,
+}
+
+/// Which way a weight is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// Columns are outputs, the sum runs over inputs.
+    Forward,
+    /// Columns are inputs, the sum runs over outputs.
+    Backward,
+}
+
+/// A weight `[outputs, inputs, taps]` in blocks `[outputs / 32, taps, inputs / 32]`.
+#[derive(Debug)]
+pub(crate) struct Packed {
+    kind: Kind,
+    lines: Vec<Line>,
+    pub(crate) outputs: usize,
+    pub(crate) inputs: usize,
+    taps: usize,
+}
+
+impl Packed {
+    /// Takes over `[outputs, inputs, taps]`, row-major.
+    pub(crate) fn new(
+        cpu: &Cpu,
+        values: Values<'_>,
+        (outputs, inputs, taps): (usize, usize, usize),
+        products: Products,
+    ) -> Self {
+        assert!(values.len() == outputs * inputs * taps && outputs > 0, "a weight of its size");
+        let kind = match (products, values) {
+            (Products::Bf16, _) => {
+                assert!(cpu.isa.bf16_products(), "bf16 products need the instruction");
+                Kind::Pairs
+            }
+            (_, Values::F32(_)) => Kind::F32,
+            (_, Values::F16(_)) => Kind::F16,
+            (_, Values::Bf16(_)) => Kind::Bf16,
+        };
+        let row = taps * inputs.div_ceil(COLUMNS) * BLOCK;
+        let count = outputs.div_ceil(COLUMNS) * row;
+        let sizes = (outputs, inputs, taps);
+        let mut lines = match kind {
+            Kind::F32 => lines::<f32>(count),
+            _ => lines::<u16>(count),
+        };
+        let bytes = lines.len() / (count / row);
+        cpu.pool.chunks(&mut lines, bytes, |j, lines| match (kind, values) {
+            (Kind::F32, Values::F32(v)) => plain(v, sizes, j, bytemuck::cast_slice_mut(lines)),
+            (Kind::F16, Values::F16(v)) => plain(v, sizes, j, bytemuck::cast_slice_mut(lines)),
+            (Kind::Bf16, Values::Bf16(v)) => plain(v, sizes, j, bytemuck::cast_slice_mut(lines)),
+            (_, Values::F32(v)) => {
+                pairs(cpu.isa, v, sizes, j, bytemuck::cast_slice_mut(lines));
+            }
+            (_, Values::F16(v)) => {
+                pairs(cpu.isa, v, sizes, j, bytemuck::cast_slice_mut(lines));
+            }
+            (_, Values::Bf16(v)) => {
+                pairs(cpu.isa, v, sizes, j, bytemuck::cast_slice_mut(lines));
+            }
+        });
+        Self { kind, lines, outputs, inputs, taps }
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.lines.len() * size_of::<Line>()
+    }
+
+    pub(crate) fn products(&self) -> Products {
+        if self.kind == Kind::Pairs { Products::Bf16 } else { Products::F32 }
+    }
+
+    /// Columns and length of the sum in this direction.
+    pub(crate) fn sizes(&self, direction: Direction) -> (usize, usize) {
+        match direction {
+            Direction::Forward => (self.outputs, self.inputs),
+            Direction::Backward => (self.inputs, self.outputs),
+        }
+    }
+
+    /// Where block (`output`, `tap`, `input`) begins.
+    fn at(&self, output: usize, tap: usize, input: usize) -> usize {
+        ((output * self.taps + tap) * self.inputs.div_ceil(COLUMNS) + input) * BLOCK
+    }
+
+    fn values<T: Element>(&self) -> &[T] {
+        bytemuck::cast_slice(&self.lines)
+    }
+}
+
+fn plain<T: Element>(v: &[T], (n, k, taps): (usize, usize, usize), j: usize, to: &mut [T]) {
+    let across = k.div_ceil(COLUMNS);
+    for (i, block) in to.chunks_exact_mut(BLOCK).enumerate() {
+        let (tap, first) = (i / across, i % across * COLUMNS);
+        for (o, row) in (j * COLUMNS..n.min((j + 1) * COLUMNS)).enumerate() {
+            for (c, input) in (first..k.min(first + COLUMNS)).enumerate() {
+                block[c * COLUMNS + o] = v[((j * COLUMNS + o) * k + input) * taps + tap];
+            }
+            debug_assert!(row < n);
+        }
+    }
+}
+
+vectorised! {
+    fn pairs[T](v: &[T], sizes: (usize, usize, usize), j: usize, to: &mut [bf16]) {
+        let (n, k, taps) = sizes;
+        let across = k.div_ceil(COLUMNS);
+        for (i, block) in to.chunks_exact_mut(BLOCK).enumerate() {
+            let (tap, first) = (i / across, i % across * COLUMNS);
+            let count = (k - first).min(COLUMNS);
+            for o in 0..(n - j * COLUMNS).min(COLUMNS) {
+                let row = &v[((j * COLUMNS + o) * k + first) * taps..][..count * taps];
+                for c in 0..count {
+                    let value = <bf16 as Element>::put(row[c * taps + tap].get());
+                    block[c / 2 * 2 * COLUMNS + o * 2 + c % 2] = value;
+                }
+            }
+        }
+    }
+}
+
+/// A type of which a kernel's panels consist.
+pub(crate) trait PanelValue: Element {
+    /// The panel of all taps, in place, and where tap t begins in it; `None` if it must be made.
+    fn in_place(w: &Packed, direction: Direction, panel: usize) -> Option<(&[Self], usize)>;
+    /// Makes the blocks `blocks` of tap `tap` of a panel.
+    fn make(
+        isa: Isa,
+        w: &Packed,
+        direction: Direction,
+        panel: usize,
+        tap: usize,
+        blocks: std::ops::Range<usize>,
+        to: &mut [Self],
+    );
+}
+
+impl Packed {
+    fn panel<T: Element>(&self, panel: usize) -> (&[T], usize) {
+        let run = &self.values::<T>()[self.at(panel, 0, 0)..self.at(panel + 1, 0, 0)];
+        (run, run.len() / self.taps)
+    }
+}
+
+impl PanelValue for bf16 {
+    fn in_place(w: &Packed, direction: Direction, panel: usize) -> Option<(&[Self], usize)> {
+        (direction == Direction::Forward && w.kind == Kind::Pairs).then(|| w.panel(panel))
+    }
+
+    fn make(
+        isa: Isa,
+        w: &Packed,
+        direction: Direction,
+        panel: usize,
+        tap: usize,
+        blocks: std::ops::Range<usize>,
+        to: &mut [Self],
+    ) {
+        assert!(direction == Direction::Backward && w.kind == Kind::Pairs, "others are in place");
+        for (to, block) in to.chunks_exact_mut(BLOCK).zip(blocks) {
+            let from = &w.values::<bf16>()[w.at(block, tap, panel)..][..BLOCK];
+            transpose::pairs(isa, bytemuck::cast_slice(from), bytemuck::cast_slice_mut(to));
+        }
+    }
+}
+
+impl PanelValue for f32 {
+    fn in_place(w: &Packed, direction: Direction, panel: usize) -> Option<(&[Self], usize)> {
+        (direction == Direction::Forward && w.kind == Kind::F32).then(|| w.panel(panel))
+    }
+
+    fn make(
+        isa: Isa,
+        w: &Packed,
+        direction: Direction,
+        panel: usize,
+        tap: usize,
+        blocks: std::ops::Range<usize>,
+        to: &mut [Self],
+    ) {
+        for (to, block) in to.chunks_exact_mut(BLOCK).zip(blocks) {
+            let at = match direction {
+                Direction::Forward => w.at(panel, tap, block),
+                Direction::Backward => w.at(block, tap, panel),
+            };
+            let turned = direction == Direction::Backward;
+            match w.kind {
+                Kind::F32 => widen(isa, &w.values::<f32>()[at..at + BLOCK], turned, to),
+                Kind::F16 => {
+                    let mut wide = [0.0; BLOCK];
+                    transpose::widen_half(isa, &w.values::<f16>()[at..at + BLOCK], &mut wide);
+                    widen(isa, &wide, turned, to);
+                }
+                Kind::Bf16 => widen(isa, &w.values::<bf16>()[at..at + BLOCK], turned, to),
+                Kind::Pairs => unreachable!("f32 products of bf16 pairs"),
+            }
+        }
+    }
+}
+
+vectorised! {
+    /// A block as f32, or its transpose.
+    fn widen[T](from: &[T], turned: bool, to: &mut [f32]) {
+        let (from, to) = (&from[..BLOCK], &mut to[..BLOCK]);
+        if turned {
+            for j in 0..COLUMNS {
+                for i in 0..COLUMNS {
+                    to[j * COLUMNS + i] = from[i * COLUMNS + j].get();
+                }
+            }
+        } else {
+            for i in 0..BLOCK {
+                to[i] = from[i].get();
+            }
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! Rows times packed weights: what linear layers and convolutions have in common.
+//!
+//! The rows come in blocks from a [`Source`], which lays them out for the kernel (in place where
+//! they already are). A piece of work is one block times some panels; each element of the result
+//! is one sum in one order, whatever the pieces, so results do not depend on the threads.
+use crate::packed::{Direction, Packed, PanelValue};
+use crate::tile::{COLUMNS, Kernel, Segment, multiply};
+use crate::view::{PartsMut, View, ViewMut};
+use crate::{Cpu, Element, Isa, scratch};
+use half::bf16;
+
+/// Values of a panel that is made in scratch memory: a quarter of a megabyte of f32.
+const PANEL: usize = 64 * 1024;
+
+/// A tap of the weight and where its values lie, counted from a row's start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tap {
+    pub(crate) offset: usize,
+    pub(crate) tap: usize,
+}
+
+/// Where rows come from.
+pub(crate) trait Source<V>: Sync {
+    /// Number of blocks.
+    fn blocks(&self) -> usize;
+    /// The taps that are summed; offsets are the same for each row.
+    fn taps(&self) -> &[Tap];
+    /// Calls `f` with values, the starts of a block's rows in them, and the result's rows.
+    fn with_block(&self, isa: Isa, block: usize, f: &mut dyn FnMut(&[V], &[usize], &[usize]));
+}
+
+/// What becomes of the sums.
+pub(crate) struct Finish<'a> {
+    /// Added to each row.
+    pub(crate) bias: Option<&'a [f32]>,
+    /// Added, value by value.
+    pub(crate) residual: Option<View<'a>>,
+    /// Written: `[rows, columns]`.
+    pub(crate) y: PartsMut<'a>,
+    pub(crate) columns: usize,
+}
+
+impl<'a> Finish<'a> {
+    pub(crate) fn new(
+        bias: Option<&'a [f32]>,
+        residual: Option<View<'a>>,
+        y: ViewMut<'a>,
+        columns: usize,
+    ) -> Self {
+        assert!(residual.is_none_or(|r| r.len() == y.len()), "a residual has the result's size");
+        Self { bias, residual, y: y.into(), columns }
+    }
+
+    /// # Safety
+    /// No other thread may write these rows' columns from `first` on at the same time.
+    unsafe fn rows(&self, isa: Isa, c: &[f32], rows: &[usize], first: usize) {
+        let bias = self.bias.map_or(&[][..], |b| &b[first..]);
+        let count = COLUMNS.min(self.columns - first);
+        for (c, row) in c.chunks_exact(COLUMNS).zip(rows) {
+            let at = row * self.columns + first;
+            let c = &c[..count];
+            match &self.y {
+                // SAFETY: the caller's promise.
+                PartsMut::F32(y) => self.row(isa, c, bias, at, unsafe { y.part(at, count) }),
+                // SAFETY: the caller's promise.
+                PartsMut::Bf16(y) => self.row(isa, c, bias, at, unsafe { y.part(at, count) }),
+            }
+        }
+    }
+
+    #[inline]
+    fn row<Y: Element>(&self, isa: Isa, c: &[f32], bias: &[f32], at: usize, y: &mut [Y]) {
+        match self.residual {
+            None => finish::<f32, Y>(isa, c, bias, &[], y),
+            Some(View::F32(r)) => finish(isa, c, bias, &r[at..at + y.len()], y),
+            Some(View::Bf16(r)) => finish(isa, c, bias, &r[at..at + y.len()], y),
+        }
+    }
+}
+
+vectorised! {
+    fn finish[R, Y](c: &[f32], bias: &[f32], residual: &[R], y: &mut [Y]) {
+        let n = y.len();
+        let mut sums = [0.0_f32; COLUMNS];
+        sums[..n].copy_from_slice(&c[..n]);
+        if !bias.is_empty() {
+            for i in 0..n {
+                sums[i] += bias[i];
+            }
+        }
+        if !residual.is_empty() {
+            for i in 0..n {
+                sums[i] += residual[i].get();
+            }
+        }
+        if n == COLUMNS {
+            for i in 0..COLUMNS {
+                y[i] = Y::put(sums[i]);
+            }
+        } else {
+            for i in 0..n {
+                y[i] = Y::put(sums[i]);
+            }
+        }
+    }
+}
+
+/// y = rows of the source times the weight in this direction.
+pub(crate) fn run<K: Kernel>(
+    cpu: &Cpu,
+    kernel: K,
+    source: &impl Source<K::Value>,
+    w: &Packed,
+    direction: Direction,
+    finish: &Finish<'_>,
+) where
+    K::Value: PanelValue,
+{
+    let (columns, length) = w.sizes(direction);
+    let panels = columns.div_ceil(COLUMNS);
+    let blocks = source.blocks();
+    // Enough pieces that threads end at nearly the same time.
+    let groups = (8 * cpu.pool.threads()).div_ceil(blocks).min(panels);
+    cpu.pool.run(blocks * groups, |i| {
+        let (block, group) = (i / groups, i % groups);
+        let panels = group * panels / groups..(group + 1) * panels / groups;
+        source.with_block(cpu.isa, block, &mut |a, starts, rows| {
+            scratch::with(starts.len() * COLUMNS, |c: &mut [f32]| {
+                for panel in panels.clone() {
+                    one(cpu.isa, kernel, a, starts, source.taps(), w, direction, panel, length, c);
+                    // SAFETY: this piece alone has these rows and columns.
+                    unsafe { finish.rows(cpu.isa, c, rows, panel * COLUMNS) };
+                }
+            });
+        });
+    });
+}
+
+/// c = all rows of a block times one panel.
+fn one<K: Kernel>(
+    isa: Isa,
+    kernel: K,
+    a: &[K::Value],
+    starts: &[usize],
+    taps: &[Tap],
+    w: &Packed,
+    direction: Direction,
+    panel: usize,
+    length: usize,
+    c: &mut [f32],
+) where
+    K::Value: PanelValue,
+{
+    if let Some((values, tap)) = K::Value::in_place(w, direction, panel) {
+        let mut segments = [Segment { offset: 0, panel: 0 }; 9];
+        for (s, t) in segments.iter_mut().zip(taps) {
+            *s = Segment { offset: t.offset, panel: t.tap * tap };
+        }
+        let segments = &segments[..taps.len()];
+        let steps = length.div_ceil(K::PAIR);
+        return multiply(kernel, a, starts, values, segments, steps, c, false);
+    }
+    let blocks = length.div_ceil(COLUMNS);
+    let tap_size = blocks * COLUMNS * COLUMNS;
+    scratch::with(PANEL.max(COLUMNS * COLUMNS), |made: &mut [K::Value]| {
+        if tap_size <= PANEL {
+            // Several taps at a time.
+            for (i, taps) in taps.chunks(PANEL / tap_size).enumerate() {
+                let mut segments = [Segment { offset: 0, panel: 0 }; 9];
+                for (j, t) in taps.iter().enumerate() {
+                    let to = &mut made[j * tap_size..(j + 1) * tap_size];
+                    K::Value::make(isa, w, direction, panel, t.tap, 0..blocks, to);
+                    segments[j] = Segment { offset: t.offset, panel: j * tap_size };
+                }
+                let segments = &segments[..taps.len()];
+                let steps = length.div_ceil(K::PAIR);
+                multiply(kernel, a, starts, made, segments, steps, c, i > 0);
+            }
+        } else {
+            // A part of a tap at a time.
+            let each = PANEL / (COLUMNS * COLUMNS);
+            for (i, t) in taps.iter().enumerate() {
+                for first in (0..blocks).step_by(each) {
+                    let part = first..blocks.min(first + each);
+                    let to = &mut made[..part.len() * COLUMNS * COLUMNS];
+                    K::Value::make(isa, w, direction, panel, t.tap, part.clone(), to);
+                    let from = first * COLUMNS;
+                    let steps = (length.min(part.end * COLUMNS) - from).div_ceil(K::PAIR);
+                    let segment = Segment { offset: t.offset + from, panel: 0 };
+                    let add = i + first > 0;
+                    multiply(kernel, a, starts, made, &[segment], steps, c, add);
+                }
+            }
+        }
+    });
+}
+
+/// Rows one after the other, `[rows, length]`.
+pub(crate) struct Rows<'a> {
+    x: View<'a>,
+    rows: usize,
+    length: usize,
+    /// Rows of one block.
+    each: usize,
+}
+
+impl<'a> Rows<'a> {
+    pub(crate) fn new(x: View<'a>, rows: usize, length: usize, direction: Direction) -> Self {
+        assert!(rows > 0 && x.len() == rows * length, "rows of their size");
+        // A block's values stay in the second cache while panel after panel passes, and are many
+        // enough that the making of a panel does not count.
+        let each = match direction {
+            Direction::Forward => (256 * 1024 / length).clamp(64, 256),
+            Direction::Backward => 512,
+        };
+        let each = rows.div_ceil(rows.div_ceil(each)).next_multiple_of(24);
+        Self { x, rows, length, each }
+    }
+}
+
+const TAP: [Tap; 1] = [Tap { offset: 0, tap: 0 }];
+
+/// A value of rows for a kernel.
+pub(crate) trait RowValue: Element {
+    /// The rows as they lie, if they are of this type and need no padding.
+    fn as_is(x: View<'_>, length: usize) -> Option<&[Self]>;
+    /// Length of a row with padding, for whole steps.
+    fn padded(length: usize) -> usize;
+}
+
+impl RowValue for f32 {
+    fn as_is(x: View<'_>, _: usize) -> Option<&[Self]> {
+        if let View::F32(x) = x { Some(x) } else { None }
+    }
+
+    fn padded(length: usize) -> usize {
+        length
+    }
+}
+
+impl RowValue for bf16 {
+    fn as_is(x: View<'_>, length: usize) -> Option<&[Self]> {
+        match x {
+            View::Bf16(x) if length % 2 == 0 => Some(x),
+            _ => None,
+        }
+    }
+
+    fn padded(length: usize) -> usize {
+        length.next_multiple_of(2)
+    }
+}
+
+vectorised! {
+    /// Rows of `length` values as another type, with zeros up to `padded`.
+    pub(crate) fn convert[X, V](x: &[X], length: usize, padded: usize, to: &mut [V]) {
+        if length == padded {
+            for (x, to) in x.iter().zip(to) {
+                *to = V::put(x.get());
+            }
+            return;
+        }
+        for (x, to) in x.chunks_exact(length).zip(to.chunks_exact_mut(padded)) {
+            for (x, to) in x.iter().zip(to.iter_mut()) {
+                *to = V::put(x.get());
+            }
+            to[length..].fill(V::put(0.0));
+        }
+    }
+}
+
+impl<V: RowValue> Source<V> for Rows<'_> {
+    fn blocks(&self) -> usize {
+        self.rows.div_ceil(self.each)
+    }
+
+    fn taps(&self) -> &[Tap] {
+        &TAP
+    }
+
+    fn with_block(&self, isa: Isa, block: usize, f: &mut dyn FnMut(&[V], &[usize], &[usize])) {
+        let first = block * self.each;
+        let count = self.each.min(self.rows - first);
+        let rows: Vec<usize> = (first..first + count).collect();
+        let (from, to) = (first * self.length, (first + count) * self.length);
+        if let Some(x) = V::as_is(self.x, self.length) {
+            let starts: Vec<usize> = (0..count).map(|i| i * self.length).collect();
+            return f(&x[from..to], &starts, &rows);
+        }
+        let padded = V::padded(self.length);
+        let starts: Vec<usize> = (0..count).map(|i| i * padded).collect();
+        scratch::with(count * padded, |a: &mut [V]| {
+            match self.x {
+                View::F32(x) => convert(isa, &x[from..to], self.length, padded, a),
+                View::Bf16(x) => convert(isa, &x[from..to], self.length, padded, a),
+            }
+            f(a, &starts, &rows);
+        });
+    }
+}
+
+/// Calls [`run`] with the kernel that suits the weight and the processor.
+pub(crate) fn dispatch<S>(
+    cpu: &Cpu,
+    source: &S,
+    w: &Packed,
+    direction: Direction,
+    finish: &Finish<'_>,
+) where
+    S: Source<f32> + Source<bf16>,
+{
+    #[cfg(target_arch = "x86_64")]
+    {
+        if w.products() == crate::Products::Bf16 {
+            let kernel = cpu.isa.bf16().expect("a weight of bf16 pairs was packed for this isa");
+            return run(cpu, kernel, source, w, direction, finish);
+        }
+        if let Some(kernel) = cpu.isa.avx512() {
+            return run(cpu, kernel, source, w, direction, finish);
+        }
+        if let Some(kernel) = cpu.isa.avx2() {
+            return run(cpu, kernel, source, w, direction, finish);
+        }
+    }
+    run(cpu, crate::tile::Portable, source, w, direction, finish);
+}

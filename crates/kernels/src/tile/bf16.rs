@@ -1,0 +1,104 @@
+//! Tiles of 8 x 32 with AVX-512's products of bf16 pairs.
+use super::{COLUMNS, Kernel, Segment};
+use crate::{Isa, Level};
+use half::bf16;
+use std::arch::x86_64::{
+    __m512, __m512bh, __m512i, _mm512_dpbf16_ps, _mm512_loadu_ps, _mm512_loadu_si512,
+    _mm512_set1_epi32, _mm512_setzero_ps, _mm512_storeu_ps,
+};
+
+const ROWS: usize = 8;
+
+/// Proof that the processor has AVX-512 with bf16.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bf16(());
+
+impl Isa {
+    pub(crate) fn bf16(self) -> Option<Bf16> {
+        (self.level() >= Level::Avx512Bf16).then_some(Bf16(()))
+    }
+}
+
+impl Kernel for Bf16 {
+    type Value = bf16;
+    const ROWS: usize = ROWS;
+    const PAIR: usize = 2;
+
+    #[inline]
+    unsafe fn tile(
+        self,
+        a: &[bf16],
+        rows: &[usize],
+        panel: &[bf16],
+        segments: &[Segment],
+        steps: usize,
+        c: &mut [f32],
+        add: bool,
+    ) {
+        debug_assert!(rows.len() == ROWS && c.len() == ROWS * COLUMNS);
+        // SAFETY: the instructions exist, as `self` proves; the bounds are the caller's promise.
+        unsafe {
+            tile(a.as_ptr(), rows.as_ptr(), panel.as_ptr(), segments, steps, c.as_mut_ptr(), add);
+        }
+    }
+}
+
+/// # Safety
+/// As [`Kernel::tile`], and the processor has the instructions.
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+unsafe fn tile(
+    a: *const bf16,
+    rows: *const usize,
+    panel: *const bf16,
+    segments: &[Segment],
+    steps: usize,
+    c: *mut f32,
+    add: bool,
+) {
+    let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
+    // SAFETY: every address is inside the ranges that the caller promises.
+    unsafe {
+        if add {
+            for (i, sums) in sums.iter_mut().enumerate() {
+                sums[0] = _mm512_loadu_ps(c.add(i * COLUMNS));
+                sums[1] = _mm512_loadu_ps(c.add(i * COLUMNS + 16));
+            }
+        }
+        for segment in segments {
+            let mut starts = [a.cast::<i32>(); ROWS];
+            for (i, start) in starts.iter_mut().enumerate() {
+                *start = a.add(*rows.add(i) + segment.offset).cast();
+            }
+            let panel = panel.add(segment.panel);
+            for step in 0..steps {
+                let b = panel.add(step * 2 * COLUMNS);
+                let b0 = pairs(_mm512_loadu_si512(b.cast()));
+                let b1 = pairs(_mm512_loadu_si512(b.add(COLUMNS).cast()));
+                for i in 0..ROWS {
+                    let both = starts[i].add(step).read_unaligned();
+                    let both = pairs(_mm512_set1_epi32(both));
+                    sums[i][0] = _mm512_dpbf16_ps(sums[i][0], both, b0);
+                    sums[i][1] = _mm512_dpbf16_ps(sums[i][1], both, b1);
+                }
+            }
+        }
+        for (i, sums) in sums.iter().enumerate() {
+            store(c.add(i * COLUMNS), sums[0]);
+            store(c.add(i * COLUMNS + 16), sums[1]);
+        }
+    }
+}
+
+/// # Safety
+/// 16 values may be written at `to`.
+#[target_feature(enable = "avx512f")]
+unsafe fn store(to: *mut f32, values: __m512) {
+    // SAFETY: the caller's promise.
+    unsafe { _mm512_storeu_ps(to, values) };
+}
+
+#[target_feature(enable = "avx512f,avx512bf16")]
+fn pairs(bits: __m512i) -> __m512bh {
+    // SAFETY: both are 512 bits without invalid patterns.
+    unsafe { std::mem::transmute::<__m512i, __m512bh>(bits) }
+}

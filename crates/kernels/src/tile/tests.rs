@@ -1,0 +1,70 @@
+//! Each kernel against plain loops, at the edge of unreadable memory.
+use super::*;
+use crate::guard::Guarded;
+use crate::{Isa, Level};
+
+fn value(i: usize) -> f32 {
+    // Whole numbers up to 8: exact in bf16, and their sums in f32.
+    ((i * 7 + i / 3) % 17) as f32 - 8.0
+}
+
+fn check<K: Kernel>(kernel: K) {
+    for rows in [1, 3, 8, 13] {
+        for steps in [1, 2, 5, 16] {
+            for taps in [1, 3] {
+                for add in [false, true] {
+                    one(kernel, rows, steps, taps, add);
+                }
+            }
+        }
+    }
+}
+
+fn one<K: Kernel>(kernel: K, rows: usize, steps: usize, taps: usize, add: bool) {
+    let k = steps * K::PAIR;
+    // Rows overlap by taps, as a convolution's do.
+    let a: Guarded<K::Value> =
+        Guarded::new((0..(rows + taps - 1) * k).map(|i| K::Value::put(value(i))));
+    let panel: Guarded<K::Value> =
+        Guarded::new((0..taps * k * COLUMNS).map(|i| K::Value::put(value(i + 5))));
+    let mut c: Guarded<f32> = Guarded::new((0..rows * COLUMNS).map(value));
+    let starts: Vec<usize> = (0..rows).map(|r| r * k).collect();
+    let segments: Vec<Segment> =
+        (0..taps).map(|t| Segment { offset: t * k, panel: t * k * COLUMNS }).collect();
+    multiply(kernel, &a, &starts, &panel, &segments, steps, &mut c, add);
+    for (i, c) in c.iter().enumerate() {
+        let (row, column) = (i / COLUMNS, i % COLUMNS);
+        let mut right = if add { value(i) } else { 0.0 };
+        for t in 0..taps {
+            for x in 0..k {
+                let step = t * k * COLUMNS + x / K::PAIR * K::PAIR * COLUMNS;
+                let b = panel[step + column * K::PAIR + x % K::PAIR].get();
+                right += a[row * k + t * k + x].get() * b;
+            }
+        }
+        assert_eq!(*c, right, "{rows} rows, {steps} steps, {taps} taps: {row}, {column}");
+    }
+}
+
+#[test]
+fn portable() {
+    check(Portable);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn vectors() {
+    let isa = Isa::detect();
+    isa.avx2().map(check);
+    isa.avx512().map(check);
+    isa.bf16().map(check);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn a_capped_isa_gives_no_better_kernel() {
+    let isa = Isa::detect();
+    assert!(isa.cap(Level::Avx512).bf16().is_none());
+    assert!(isa.cap(Level::Avx2).avx512().is_none());
+    assert!(isa.cap(Level::Portable).avx2().is_none());
+}
