@@ -44,6 +44,7 @@ impl PromptError {
 impl fmt::Display for PromptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (line, place) = self.line();
+        let (line, place) = cut(line, place);
         writeln!(f, "{}", self.message)?;
         writeln!(f, "  {}", line.replace(['\t', '\r'], " "))?;
         let carets = "^".repeat(place.len().max(1));
@@ -53,6 +54,30 @@ impl fmt::Display for PromptError {
         }
         Ok(())
     }
+}
+
+/// A long line's part around a place, with `…` where something is left out, and the place in it.
+fn cut(line: &str, place: Range<usize>) -> (String, Range<usize>) {
+    /// What is shown of a line before and after the start of a place, in columns.
+    const BEFORE: usize = 40;
+    const AFTER: usize = 56;
+    let (first, last) = (place.start.saturating_sub(BEFORE), place.start + AFTER);
+    let (mut shown, mut at, mut left_out) = (String::new(), 0, 0);
+    for c in line.chars() {
+        let width = columns(c.encode_utf8(&mut [0; 4]));
+        if at + width <= first && first > 1 {
+            left_out += width;
+        } else if at < last {
+            shown.push(c);
+        }
+        at += width;
+    }
+    let end = place.end.min(last).min(at).max(place.start);
+    let tail = if at > last { "…" } else { "" };
+    if left_out == 0 {
+        return (shown + tail, place.start..end);
+    }
+    (format!("…{shown}{tail}"), place.start - left_out + 1..end - left_out + 1)
 }
 
 impl std::error::Error for PromptError {}
@@ -95,6 +120,16 @@ mod tests {
             error.hint("write 1.2").to_string(),
             "a weight is no number\n  また (a:1.2.3)\n          ^^^^^\nhint: write 1.2"
         );
+    }
+
+    #[test]
+    fn a_long_line_is_cut() {
+        let text = format!("{}(w:1.2.3){}", "a, ".repeat(60), " b".repeat(60));
+        insta::assert_snapshot!(PromptError::new("m", &text, 183..188).to_string());
+        let text = format!("{}(w:1.2.3)", "漢字".repeat(60));
+        insta::assert_snapshot!(PromptError::new("m", &text, 363..368).to_string());
+        let text = format!("(w:{})", "9".repeat(300));
+        insta::assert_snapshot!(PromptError::new("m", &text, 3..303).to_string());
     }
 
     #[test]

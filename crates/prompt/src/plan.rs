@@ -4,7 +4,7 @@ use crate::and;
 use crate::attention::{Attention, Emphasis, items};
 use crate::error::{PromptError, did_you_mean};
 use crate::nets::{self, LORA_KINDS, NetTag};
-use crate::schedule::{self, Node, Pass, Tree, entry_at_call};
+use crate::schedule::{self, Node, Pass, Tree, Unread, entry_at_call};
 
 /// How prompts are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -142,13 +142,20 @@ fn known(prompt: &str, tag: &NetTag) -> Result<(), PromptError> {
 
 /// Notes what the grammar has no place for, where that matters to a schedule.
 fn unread_remark(tree: &Tree, quirks: Quirks) -> Option<PromptError> {
-    let at = tree.unread.first().filter(|_| tree.changes())?.at();
-    let message = match quirks {
-        Quirks::Sane => "this is text here, as it divides no alternation and protects nothing",
-        Quirks::A1111 => "because of this nothing in the prompt is scheduled",
+    let unread = tree.unread.first().filter(|_| tree.changes())?;
+    let (message, hint) = match (quirks, unread) {
+        (Quirks::A1111, _) => {
+            ("because of this nothing in the prompt is scheduled", "leave --a1111-quirks out")
+        }
+        (Quirks::Sane, Unread::Bar(_)) => {
+            ("`|` is text here", "it alternates directly inside square brackets: [a|b]")
+        }
+        (Quirks::Sane, Unread::Backslash(_)) => {
+            ("this backslash protects nothing", "it goes before a bracket: \\(")
+        }
     };
-    let error = PromptError::new(message, &tree.text, at..at + 1);
-    Some(error.hint("`|` belongs directly inside `[ ]`, a backslash before a sign"))
+    let at = unread.at();
+    Some(PromptError::new(message, &tree.text, at..at + 1).hint(hint))
 }
 
 /// Notes brackets that look like a weight and are a time.

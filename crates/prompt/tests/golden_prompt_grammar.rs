@@ -116,6 +116,11 @@ fn outcomes<'a>(case: &'a Value, key: &str) -> Vec<&'a Value> {
     std::iter::once(case).chain(others).filter_map(|outcome| outcome.get(key)).collect()
 }
 
+/// Whether the peer's result changes from run to run.
+fn by_chance(case: &Value) -> bool {
+    case["nondeterministic_in_peer"] == true
+}
+
 #[test]
 fn golden_prompt_grammar_schedules() {
     let Some(cases) = cases("schedules") else { return };
@@ -135,6 +140,10 @@ fn golden_prompt_grammar_schedules() {
         }
         let fits = |outcome: &&Value| found.iter().all(|(key, list)| &outcome[key] == list);
         let expected = outcomes(case, "schedules");
+        if by_chance(case) && !expected.iter().any(fits) {
+            report.skip("the peer's choice depends on chance");
+            continue;
+        }
         assert!(expected.iter().any(fits), "{}: {found:?}, not {expected:?}", prompt(case));
         report.ran();
     }
@@ -167,6 +176,10 @@ fn golden_prompt_grammar_pipeline() {
             if matches!(last, Some(Ok(()))) {
                 break;
             }
+        }
+        if by_chance(case) && matches!(last, Some(Err(_))) {
+            report.skip("the peer's choice depends on chance");
+            continue;
         }
         last.unwrap().unwrap_or_else(|why| panic!("{case}: {why}"));
         report.ran();
