@@ -174,6 +174,14 @@ pub fn read(path: &Path) -> Result<Embedding, Error> {
     }
 }
 
+/// An embedding from its tensor alone, such as one that comes with a LoRA under the name `key`.
+///
+/// # Errors
+/// Where shape or values are unusable.
+pub(crate) fn from_array(array: &Array, key: &str) -> Result<Embedding, Fault> {
+    layout::rows(array, Some(key), Layout::OneTensor)
+}
+
 /// Reads an embedding from an open safetensors file.
 ///
 /// # Errors

@@ -46,6 +46,16 @@ impl SafeTensors {
         Self::from_map(Map::open(path).at(path)?).at(path)
     }
 
+    /// The metadata of a file whose header can be read, though its tensors may be cut off.
+    #[must_use]
+    pub fn metadata_of(path: &Path) -> BTreeMap<String, String> {
+        let header = |map: Arc<Map>| {
+            let (header, _) = split(map.as_slice()).ok()?;
+            serde_json::from_slice::<Header>(header).ok()
+        };
+        Map::open(path).ok().and_then(header).map(|h| h.metadata).unwrap_or_default()
+    }
+
     /// As [`SafeTensors::open`], for a file that is mapped already.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use wayword_formats::embedding::{self, Embedding, Layout};
 use wayword_formats::map::Map;
 use wayword_formats::pickle::{self, Value};
-use wayword_formats::{Array, Dtype, SafeTensors, safetensors};
+use wayword_formats::{Array, Dtype, Infotext, SafeTensors, exif, lora, safetensors};
 
 /// Feeds bytes to every reader as far as it goes.
 fn read_all(bytes: &[u8]) {
@@ -19,18 +19,23 @@ fn read_all(bytes: &[u8]) {
             let _ = file.get(name).map(|a| a.to_f32());
         }
         let _ = embedding::from_safetensors(&file);
+        let _ = lora::from_safetensors(&file);
     }
     if let Ok(value) = pickle::from_map(&map) {
         let _ = embedding::from_value(&value);
+        let _ = lora::from_value(&value);
     }
     let _ = embedding::from_picture(bytes);
+    let _ = exif::infotext(bytes);
+    let _ = exif::jpeg_with_comment(bytes, "x");
+    let _ = exif::webp_with_comment(bytes, "x");
 }
 
 /// Small files of every format that the repository holds.
 fn corpus() -> Vec<Vec<u8>> {
     let golden = wayword_testing::repository().join("golden");
     let mut paths: Vec<PathBuf> = Vec::new();
-    for folder in ["embeddings/made", "embeddings/files", "kohya-saved", "infotext"] {
+    for folder in ["embeddings/made", "embeddings/files", "kohya-saved", "infotext", "lora/files"] {
         for entry in std::fs::read_dir(golden.join(folder)).into_iter().flatten().flatten() {
             paths.push(entry.path());
         }
@@ -86,12 +91,17 @@ fn damaged_files_are_refused_or_read_but_never_panic() {
     println!("{count} damaged files");
 }
 
+/// Failures are repeated by their seed, not by a file beside the tests.
+fn config(cases: u32) -> ProptestConfig {
+    ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(cases) }
+}
+
 fn dtypes() -> impl Strategy<Value = Dtype> {
     prop::sample::select(vec![Dtype::F64, Dtype::F32, Dtype::F16, Dtype::BF16])
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(config(300))]
 
     #[test]
     fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
@@ -107,6 +117,33 @@ proptest! {
         bytes.extend_from_slice(text.as_bytes());
         bytes.resize(bytes.len() + tail, 0);
         read_all(&bytes);
+    }
+
+    #[test]
+    fn infotext_never_panics(text in "[A-Za-z0-9:,x\"\\\\ ()\\[\\]\\n-]{0,80}", any in ".{0,40}") {
+        for text in [text, any] {
+            let parts = Infotext::parse(&text);
+            let _ = parts.fields();
+            let _ = Infotext::parse(&parts.to_string());
+        }
+    }
+
+    #[test]
+    fn comments_round_trip(text in "[a-zäß漢😀,: \\n]{0,60}") {
+        let mut jpeg = std::io::Cursor::new(Vec::new());
+        image::RgbImage::new(3, 2).write_to(&mut jpeg, image::ImageFormat::Jpeg).unwrap();
+        let mut webp = std::io::Cursor::new(Vec::new());
+        image::RgbImage::new(3, 2).write_to(&mut webp, image::ImageFormat::WebP).unwrap();
+        let mut files = (jpeg.into_inner(), webp.into_inner());
+        // The second time replaces what the first wrote.
+        for text in ["first", &text] {
+            files.0 = exif::jpeg_with_comment(&files.0, text).unwrap();
+            files.1 = exif::webp_with_comment(&files.1, text).unwrap();
+            for file in [&files.0, &files.1] {
+                prop_assert_eq!(exif::user_comment(file), Some(text.to_owned()));
+                prop_assert_eq!(image::load_from_memory(file).unwrap().width(), 3);
+            }
+        }
     }
 
     #[test]
@@ -133,7 +170,7 @@ proptest! {
 
 proptest! {
     // Each case writes and syncs six files.
-    #![proptest_config(ProptestConfig::with_cases(16))]
+    #![proptest_config(config(16))]
 
     #[test]
     fn embeddings_round_trip(rows in 1_usize..5, width in 1_usize..9, dtype in dtypes(), step in any::<i64>()) {

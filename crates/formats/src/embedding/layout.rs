@@ -106,7 +106,7 @@ fn other_kind(kind: Kind, count: usize) -> Fault {
 }
 
 /// Checks shape and values of the tensor of rows.
-fn rows(array: &Array, key: Option<&str>, layout: Layout) -> Result<Embedding, Fault> {
+pub(super) fn rows(array: &Array, key: Option<&str>, layout: Layout) -> Result<Embedding, Fault> {
     let name = key.unwrap_or_default();
     let (rows, width) = match *array.shape() {
         [width] => (1, width),
