@@ -11,16 +11,6 @@ pub use steps::{Img2imgSteps, ddim_timesteps, img2img_steps};
 /// Steps of the training schedule.
 pub const TRAIN_STEPS: usize = 1000;
 
-/// What a model's output means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Prediction {
-    /// The noise.
-    #[default]
-    Epsilon,
-    /// The velocity `sqrt(a) noise - sqrt(1 - a) picture` (Salimans and Ho 2022).
-    V,
-}
-
 /// The noise level (sigma) of every training step, as k-diffusion's discrete schedules have it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SigmaTable {
@@ -73,7 +63,7 @@ impl SigmaTable {
     pub fn new(alphas: Vec<f32>) -> Self {
         assert!(alphas.len() >= 2, "a noise schedule has at least two steps");
         let sigmas: Vec<f32> = alphas.iter().map(|a| ((1.0 - a) / a).sqrt()).collect();
-        let logs = sigmas.iter().map(|s| s.ln()).collect();
+        let logs = sigmas.iter().map(|s| ln(*s)).collect();
         Self { alphas, sigmas, logs, stride: 1 }
     }
 
@@ -144,10 +134,12 @@ impl SigmaTable {
     /// only its own steps.
     #[must_use]
     pub fn sigma_to_t(&self, sigma: f32) -> f32 {
-        let log = sigma.ln();
+        let log = ln(sigma);
         if self.stride > 1 {
-            let distance = |i: &usize| (log - self.logs[*i]).abs();
-            let nearest = (0..self.logs.len()).min_by(|a, b| distance(a).total_cmp(&distance(b)));
+            let distance = |i: usize| (log - self.logs[i]).abs();
+            let least = (0..self.logs.len()).map(distance).fold(f32::MAX, f32::min);
+            // Half way between two entries, where rounding would decide, the lower one is taken.
+            let nearest = (0..self.logs.len()).find(|i| distance(*i) <= least + 1e-6);
             return (nearest.unwrap_or(0) * self.stride + self.stride - 1) as f32;
         }
         let at_most = self.logs.iter().rposition(|l| log - l >= 0.0).unwrap_or(0);
@@ -159,12 +151,17 @@ impl SigmaTable {
 }
 
 /// The f32 nearest to `e^x`, whatever the platform's f32 library does.
-fn exp(x: f32) -> f32 {
+pub(crate) fn exp(x: f32) -> f32 {
     f64::from(x).exp() as f32
 }
 
+/// The f32 nearest to the natural logarithm.
+pub(crate) fn ln(x: f32) -> f32 {
+    f64::from(x).ln() as f32
+}
+
 /// torch's `linspace` in f32: the second half counts back from the end.
-fn linspace(start: f32, end: f32, count: usize) -> Vec<f32> {
+pub(crate) fn linspace(start: f32, end: f32, count: usize) -> Vec<f32> {
     if count == 1 {
         return vec![start];
     }

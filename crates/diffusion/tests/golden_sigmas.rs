@@ -103,7 +103,7 @@ fn golden_sigmas_model_tables() {
                     // Some of torch's roots are one unit in the last place off, and shifting the
                     // last one to zero magnifies that: the limit holds before the shift.
                     let pairs = values.iter().zip(&expected_values).zip(table.alphas());
-                    pairs.fold(0.0, |worst, ((a, b), alpha)| {
+                    pairs.fold(0.0f64, |worst, ((a, b), alpha)| {
                         worst.max(f64::from((a.sqrt() - b.sqrt()).abs() / alpha.sqrt()))
                     })
                 } else {
