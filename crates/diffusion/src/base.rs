@@ -137,10 +137,8 @@ impl Base {
         base.info.vae.clone_from(&options.vae);
         base.info.prediction = options.prediction.unwrap_or_else(|| prediction(&file));
         base.info.resolution = resolution(&file);
-        let hash =
-            |path: &Path| path.is_file().then(|| FileHash::start(path, options.hashes.clone()));
-        base.hash = hash(&options.path);
-        base.vae_hash = options.vae.as_deref().and_then(hash);
+        base.hash = hash(&options.path, options);
+        base.vae_hash = options.vae.as_ref().and_then(|path| hash(path, options));
         events.event(Event::Loaded(base.info.report.clone()));
         Ok(base)
     }
@@ -206,8 +204,13 @@ impl Base {
     }
 }
 
+/// The hash of a file, begun; folders have none.
+fn hash(path: &Path, options: &BaseOptions) -> Option<FileHash> {
+    path.is_file().then(|| FileHash::start(path, options.hashes.clone()))
+}
+
 /// The token table as the file has it; a stand-in where it is missing, which the report says.
-fn token_table(source: &dyn Source) -> Result<Array> {
+pub(crate) fn token_table(source: &dyn Source) -> Result<Array> {
     const NAME: &str = "text_model.embeddings.token_embedding.weight";
     match source.names().iter().any(|name| name == NAME) {
         true => source.load(NAME),

@@ -30,7 +30,7 @@ pub enum Error {
     },
     /// A prompt cannot be understood.
     #[error("prompt: {0}")]
-    Prompt(String),
+    Prompt(#[from] wayword_prompt::PromptError),
     /// An embedding cannot be used with this base.
     #[error("embedding `{name}`: expected {expected}, found {found}")]
     Embedding {

@@ -1,4 +1,5 @@
 //! The UNet against golden `unet`: outputs, gradients to x and to the text, every block's output.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 mod common;
 
 use std::collections::BTreeMap;

@@ -1,4 +1,5 @@
 //! The VAE against golden `vae`: statistics, samples, pictures, every block's output, another VAE.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 mod common;
 
 use std::collections::BTreeMap;
