@@ -1,7 +1,10 @@
 //! The commands: each takes its options, does its work through the libraries, and shows it.
+mod base;
+mod draw;
 mod inspect;
 mod likeness;
 mod pictures;
+mod train;
 
 use crate::failure::Failure;
 use crate::options::{Command, Options};
@@ -14,7 +17,9 @@ pub(crate) fn run(options: Options) -> Result<(), Failure> {
     match options.command {
         Command::Inspect(options) => inspect::run(&options),
         Command::Likeness(options) => likeness::run(&options),
-        _ => Err(Failure::user("not built yet")),
+        Command::Train(options) => train::run(&options),
+        Command::Draw(options) => draw::run(&options),
+        Command::Demo(_) => Err(Failure::user("not built yet")),
     }
 }
 

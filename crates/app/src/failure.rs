@@ -164,7 +164,8 @@ from_plain!(
     serde_json::Error,
     image::ImageError,
     ctrlc::Error,
-    ab_glyph::InvalidFont
+    ab_glyph::InvalidFont,
+    wayword_diffusion::sigmas::UnknownName
 );
 
 #[cfg(test)]

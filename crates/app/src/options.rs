@@ -11,7 +11,7 @@ pub(crate) use demo::Demo;
 pub(crate) use draw::Draw;
 pub(crate) use inspect::Inspect;
 pub(crate) use likeness::Likeness;
-pub(crate) use train::{Scheduler, Template, Train, Warmup};
+pub(crate) use train::Train;
 
 use crate::failure::Failure;
 use clap::{Parser, Subcommand};

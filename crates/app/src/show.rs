@@ -1,9 +1,12 @@
 //! The terminal: what goes to standard output (data) and to standard error (everything else).
 mod facts;
 mod numbers;
+pub(crate) mod plan;
+mod progress;
 
 pub(crate) use facts::Facts;
 pub(crate) use numbers::{bytes, duration};
+pub(crate) use progress::Progress;
 
 use crate::failure::{Failure, Kind};
 use std::io::{self, IsTerminal as _, Write as _};

@@ -302,6 +302,23 @@ fn every_direct_dependency_has_a_sentence() {
 }
 
 #[test]
+fn invariants_name_tests_that_exist() {
+    let text = read(&root().join("ARCHITECTURE.md"));
+    let code: Vec<String> = rust_files().iter().map(|p| read(p)).collect();
+    let mut findings = Vec::new();
+    for line in text.lines() {
+        let Some((_, named)) = line.split_once("Noticed by ") else { continue };
+        for word in named.split('`').skip(1).step_by(2) {
+            let is_name = word.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit());
+            if is_name && !code.iter().any(|c| c.contains(&format!("fn {word}("))) {
+                findings.push(word.to_owned());
+            }
+        }
+    }
+    none("tests that ARCHITECTURE.md names and nobody wrote", &findings);
+}
+
+#[test]
 fn root_has_its_documents() {
     let wanted = [
         "README.md",

@@ -24,9 +24,9 @@ pub(crate) struct Base {
 /// How the machine is used.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Machine {
-    /// Precision of the products
-    #[arg(long, value_enum, value_name = "KIND", help_heading = "Machine")]
-    pub(crate) precision: Option<Precision>,
+    /// Precision of the products; sums are always f32
+    #[arg(long, value_enum, value_name = "KIND", default_value_t = Precision::F32, help_heading = "Machine")]
+    pub(crate) precision: Precision,
 
     /// Threads to use [default: one per core]
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Machine")]
@@ -51,6 +51,8 @@ pub(crate) enum Prediction {
 pub(crate) enum Precision {
     /// 32-bit products
     F32,
+    /// 16-bit products where the processor has them, else 32-bit
+    Bf16,
 }
 
 /// A width and a height in pixels, written `W,H`, `WxH` or one number for both.

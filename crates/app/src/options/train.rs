@@ -1,8 +1,8 @@
 //! `wayword train`: flags for learning a word.
 use super::common::{Base, Machine, Size, at_least_one};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use std::path::PathBuf;
-use std::str::FromStr;
+use wayword_train::plan::TrainOptions;
 
 /// Learn a word from a folder of pictures.
 ///
@@ -38,9 +38,10 @@ pub(crate) struct Train {
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Word")]
     pub(crate) vectors: Option<usize>,
 
-    /// Captions: sentences for a thing or a person, sentences for a style, or the caption files
-    #[arg(long, value_enum, value_name = "KIND", default_value_t = Template::Object, help_heading = "Pictures")]
-    pub(crate) template: Template,
+    /// Captions: `object` (sentences for a thing or a person), `style` (sentences for a style) or
+    /// `none` (the caption files, else the class words)
+    #[arg(long, value_name = "KIND", default_value = "object", help_heading = "Pictures")]
+    pub(crate) template: String,
 
     /// Ending of the caption files, with --template none [default: .txt, then .caption]
     #[arg(long, value_name = "EXT", help_heading = "Pictures")]
@@ -72,16 +73,17 @@ pub(crate) struct Train {
 
     /// Learning rate [default: 1e-3 on Stable Diffusion 1.5; on other bases scaled by the size of
     /// their word vectors]
-    #[arg(long, value_name = "RATE", value_parser = positive, help_heading = "Training")]
-    pub(crate) lr: Option<f64>,
+    #[arg(long, value_name = "RATE", help_heading = "Training")]
+    pub(crate) lr: Option<String>,
 
-    /// How the learning rate goes on after the warm-up
-    #[arg(long, value_enum, value_name = "NAME", default_value_t = Scheduler::Constant, help_heading = "Training")]
-    pub(crate) scheduler: Scheduler,
+    /// How the learning rate goes on after the warm-up: `constant`, `linear` (falls to nought) or
+    /// `cosine` (falls in half a wave)
+    #[arg(long, value_name = "NAME", default_value = "constant", help_heading = "Training")]
+    pub(crate) scheduler: String,
 
     /// Steps in which the learning rate rises from nought: a number, or a share such as 10%
     #[arg(long, value_name = "N|%", default_value = "0", help_heading = "Training")]
-    pub(crate) warmup: Warmup,
+    pub(crate) warmup: String,
 
     /// Optimiser
     #[arg(long, value_name = "NAME", default_value = "AdamW", help_heading = "Training")]
@@ -119,79 +121,6 @@ pub(crate) struct Train {
     pub(crate) machine: Machine,
 }
 
-/// Where captions come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Template {
-    /// Sentences such as "a photo of a NAME"
-    Object,
-    /// Sentences such as "a painting in the style of NAME"
-    Style,
-    /// Caption files, else the class words
-    None,
-}
-
-/// The learning rate after the warm-up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Scheduler {
-    /// Stays
-    Constant,
-    /// Falls in a straight line to nought
-    Linear,
-    /// Falls in half a wave to nought
-    Cosine,
-}
-
-/// How long the learning rate rises.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Warmup {
-    /// So many steps.
-    Steps(usize),
-    /// This share of all steps, below 1.
-    Share(f64),
-}
-
-impl Warmup {
-    /// Steps of warm-up in a run of `steps`, rounded down as kohya's trainer does.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "a share below 1 of a count of steps"
-    )]
-    pub(crate) fn of(self, steps: usize) -> usize {
-        match self {
-            Warmup::Steps(n) => n,
-            Warmup::Share(share) => (share * steps as f64) as usize,
-        }
-    }
-}
-
-impl FromStr for Warmup {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Warmup, String> {
-        let error = || "expected a number of steps, or a share such as 10% or 0.1".to_owned();
-        if let Ok(steps) = text.parse() {
-            return Ok(Warmup::Steps(steps));
-        }
-        let share = match text.strip_suffix('%') {
-            Some(percent) => percent.trim().parse::<f64>().map(|p| p / 100.0),
-            None => text.parse::<f64>(),
-        };
-        match share {
-            Ok(share) if (0.0..1.0).contains(&share) => Ok(Warmup::Share(share)),
-            _ => Err(error()),
-        }
-    }
-}
-
-fn positive(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(x) if x > 0.0 && x.is_finite() => Ok(x),
-        _ => Err("expected a number above 0, as in 5e-4".into()),
-    }
-}
-
 fn not_negative(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(x) if x >= 0.0 && x.is_finite() => Ok(x),
@@ -199,17 +128,33 @@ fn not_negative(text: &str) -> Result<f64, String> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn warm_up_is_steps_or_a_share() {
-        assert_eq!("100".parse(), Ok(Warmup::Steps(100)));
-        assert_eq!("10%".parse(), Ok(Warmup::Share(0.1)));
-        assert_eq!("0.1".parse(), Ok(Warmup::Share(0.1)));
-        assert!("1.0".parse::<Warmup>().is_err());
-        assert!("-5".parse::<Warmup>().is_err());
-        assert_eq!(Warmup::Share(0.1).of(1005), 100);
+impl Train {
+    /// As the library takes them; what is left out is decided there.
+    pub(crate) fn to_library(&self) -> TrainOptions {
+        TrainOptions {
+            images: self.images.clone(),
+            name: self.name.clone(),
+            token: self.token.clone(),
+            init: self.init.clone(),
+            vectors: self.vectors,
+            template: self.template.clone().into(),
+            caption_ext: self.caption_ext.clone(),
+            resolution: self.resolution.map(|s| (s.width, s.height)),
+            batch: self.batch,
+            accumulate: self.accumulate,
+            steps: self.steps,
+            epochs: self.epochs,
+            lr: self.lr.clone(),
+            scheduler: self.scheduler.clone(),
+            warmup: self.warmup.clone(),
+            optimizer: self.optimizer.clone(),
+            weight_decay: self.weight_decay,
+            max_grad_norm: self.max_grad_norm,
+            clip_skip: self.clip_skip,
+            seed: self.seed,
+            out: self.out.clone(),
+            save_every: self.save_every,
+            ..TrainOptions::default()
+        }
     }
 }

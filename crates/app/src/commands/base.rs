@@ -1,0 +1,60 @@
+//! The base of a command: found, named, loaded onto the processor.
+use crate::base_search;
+use crate::failure::Failure;
+use crate::options;
+use crate::show::Progress;
+use std::path::PathBuf;
+use wayword_diffusion::{Base, BaseOptions, CpuOptions, Device, Events, Precision, Prediction, cpu};
+use wayword_formats::hash::HashCache;
+
+/// The processor with the threads and precision that were asked for.
+pub(crate) fn device(threads: Option<usize>, precision: options::Precision) -> Device {
+    let precision = match precision {
+        options::Precision::F32 => Precision::F32,
+        options::Precision::Bf16 => Precision::Bf16,
+    };
+    cpu(CpuOptions { threads, precision, ..CpuOptions::default() })
+}
+
+/// Loads the base that was named, or else the one original that is found on this machine.
+///
+/// # Errors
+/// If none was named and not exactly one original is found, or it cannot be loaded.
+pub(crate) fn load(
+    base: &options::Base,
+    machine: &options::Machine,
+    progress: &Progress,
+    events: &dyn Events,
+) -> Result<Base, Failure> {
+    let path = match &base.base {
+        Some(path) => {
+            if !path.exists() {
+                return Err(Failure::user(format!("no such checkpoint: {}", path.display())));
+            }
+            path.clone()
+        }
+        None => search(progress)?,
+    };
+    let loading = BaseOptions {
+        path,
+        vae: base.vae.clone(),
+        prediction: base.prediction.map(|p| match p {
+            options::Prediction::Epsilon => Prediction::Epsilon,
+            options::Prediction::V => Prediction::V,
+        }),
+        hashes: super::hash_cache(),
+        device: device(machine.threads, machine.precision),
+    };
+    Ok(Base::load(&loading, events)?)
+}
+
+fn search(progress: &Progress) -> Result<PathBuf, Failure> {
+    progress.note("no --base given: looking for the original Stable Diffusion 1.5 or 1.4");
+    let cache = super::hash_cache();
+    let (path, name) = base_search::find(|path| match &cache {
+        Some(cache) => HashCache::open(cache).sha256(path).ok(),
+        None => wayword_formats::hash::sha256(path).ok(),
+    })?;
+    progress.note(&format!("using {name}: {}", path.display()));
+    Ok(path)
+}

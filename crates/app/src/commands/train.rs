@@ -1,0 +1,81 @@
+//! `wayword train`: a plan from the options, the run, and how it ended.
+use super::base;
+use crate::failure::Failure;
+use crate::options::{Prediction, Train as Options};
+use crate::show::{self, Progress};
+use crate::stop;
+use std::path::Path;
+use wayword_diffusion::Base;
+use wayword_train::event::{Event, Events as _, Outcome};
+use wayword_train::plan::TrainPlan;
+use wayword_train::{estimate, recipe};
+
+/// Runs the command.
+///
+/// # Errors
+/// If the options cannot be used, a file cannot be read or written, the numbers stop being finite,
+/// or Ctrl-C ended the run early.
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    let progress = Progress::new(options.machine.json);
+    let stop = stop::on_ctrl_c("the step that runs is finished and saved")?;
+    let outcome = match &options.resume {
+        Some(run) => {
+            let base = load_for(options, run, &progress)?;
+            progress.note(&format!("going on with {}", run.display()));
+            recipe::resume(&base, run, &progress, &stop)?
+        }
+        None => {
+            let base = base::load(&options.base, &options.machine, &progress, &progress)?;
+            let plan = TrainPlan::check(&options.to_library(), &base.info)?;
+            let estimate = estimate::estimate(&base, &plan)?;
+            progress.event(Event::Planned(Box::new(plan.summary(Some(estimate)))));
+            recipe::train(&base, &plan, options.overwrite, &progress, &stop)?
+        }
+    };
+    end(&outcome, options, &progress)
+}
+
+/// The base of a run that goes on: as the options say, else as the run remembers.
+fn load_for(options: &Options, run: &Path, progress: &Progress) -> Result<Base, Failure> {
+    let mut base = options.base.clone();
+    // Where it cannot be read, the library says so when it opens the run.
+    let plan = std::fs::read(run.join("plan.json")).ok();
+    let plan: Option<TrainPlan> = plan.and_then(|text| serde_json::from_slice(&text).ok());
+    if let Some(plan) = plan {
+        base.base.get_or_insert(plan.base.path);
+        if plan.loss.v_prediction {
+            base.prediction.get_or_insert(Prediction::V);
+        }
+    } else if !run.join("plan.json").is_file() {
+        return Err(Failure::user(format!("{}: no run was begun here", run.display()))
+            .hint("give the folder NAME.run that a training made beside its files"));
+    }
+    base::load(&base, &options.machine, progress, progress)
+}
+
+/// Says how the run ended: the word's file on standard output, the rest beside it.
+fn end(outcome: &Outcome, options: &Options, progress: &Progress) -> Result<(), Failure> {
+    let Some(path) = &outcome.path else {
+        let run = outcome.run.display();
+        let message = format!("after step {} of {}; all of it is saved", outcome.step, outcome.of);
+        return Err(Failure::stopped(message)
+            .hint(format!("go on with `wayword train --resume \"{run}\"`")));
+    };
+    let after = outcome.fixed_after.map_or(String::new(), |l| format!(" -> {l:.4}"));
+    progress.note(&format!(
+        "{} steps in {}; loss at fixed noise {:.4}{after}",
+        outcome.of,
+        show::duration(outcome.seconds),
+        outcome.fixed_before
+    ));
+    if options.machine.json {
+        return Ok(());
+    }
+    let word = path.file_stem().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    progress.note(&format!(
+        "draw with it: wayword draw \"photo of {word}\" --embeddings \"{}\"",
+        folder.display()
+    ));
+    show::data(&path.display().to_string())
+}

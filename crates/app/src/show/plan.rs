@@ -1,0 +1,107 @@
+//! The plan of a training as a table, shown before the first step.
+use super::{bytes, duration};
+use crate::show::Facts;
+use wayword_train::plan::PlanSummary;
+
+/// Captions shown at most.
+const CAPTIONS: usize = 4;
+/// Files shown at most.
+const FILES: usize = 3;
+
+/// The table, then the warnings.
+pub(crate) fn lines(plan: &PlanSummary) -> Vec<String> {
+    let mut facts = Facts::default();
+    let vectors = if plan.vectors == 1 { "1 vector".into() } else { format!("{} vectors", plan.vectors) };
+    let token = match plan.token == plan.name {
+        true => String::new(),
+        false => format!(", written {} in captions", plan.token),
+    };
+    facts.line("word", format!("{}, {vectors}, from \"{}\"{token}", plan.name, plan.init));
+    facts.line("pictures", pictures(plan));
+    facts.line("captions", captions(plan));
+    facts.line("steps", steps(plan));
+    facts.line("optimiser", format!("{}, learning rate {:.3e}, {}", plan.optimizer, plan.lr, plan.scheduler));
+    facts.line("seed", plan.seed.to_string());
+    facts.line("files", files(plan));
+    if let Some(estimate) = &plan.estimate {
+        let memory = bytes(estimate.memory as u64);
+        let step = if estimate.seconds_per_step < 1.0 {
+            format!("{:.0} ms", estimate.seconds_per_step * 1000.0)
+        } else {
+            format!("{:.1} s", estimate.seconds_per_step)
+        };
+        facts.line("estimate", format!("{} ({step} a step), {memory} of memory", duration(estimate.seconds)));
+    }
+    let mut lines = facts.to_lines();
+    for warning in &plan.warnings {
+        lines.push(format!("warning: {}", warning.text));
+        if let Some(hint) = &warning.hint {
+            lines.push(format!("hint: {hint}"));
+        }
+    }
+    lines
+}
+
+fn pictures(plan: &PlanSummary) -> String {
+    let mut text = format!("{}", plan.pictures);
+    if plan.samples != plan.pictures as u64 {
+        text.push_str(&format!(", with repeats {} an epoch", plan.samples));
+    }
+    match plan.sizes.as_slice() {
+        [((w, h), _)] => text.push_str(&format!(", at {w}x{h}")),
+        sizes => {
+            let list: Vec<String> =
+                sizes.iter().map(|((w, h), n)| format!("{n} at {w}x{h}")).collect();
+            text.push_str(&format!(": {}", list.join(", ")));
+        }
+    }
+    text
+}
+
+fn captions(plan: &PlanSummary) -> String {
+    let total = plan.captions.len();
+    let mut lines = vec![match plan.template {
+        true => format!("{total} sentences, one drawn for each picture"),
+        false => format!("{total} of the pictures' own"),
+    }];
+    for caption in plan.captions.iter().take(CAPTIONS) {
+        let without = if caption.has_word { "" } else { "   (without the word)" };
+        lines.push(format!("  {}{without}", caption.text));
+    }
+    if total > CAPTIONS {
+        lines.push(format!("  and {} more", total - CAPTIONS));
+    }
+    lines.join("\n")
+}
+
+fn steps(plan: &PlanSummary) -> String {
+    let mut text = format!("{}, {}", plan.steps, epochs(plan));
+    if plan.batch * plan.accumulate > 1 {
+        text.push_str(&format!(
+            ", {} pictures a step ({} a batch, {} batches)",
+            plan.batch * plan.accumulate,
+            plan.batch,
+            plan.accumulate
+        ));
+    }
+    text
+}
+
+fn epochs(plan: &PlanSummary) -> String {
+    let many = |n: u64, what: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
+    let batches = match plan.batches_per_epoch {
+        1 => "1 batch".into(),
+        n => format!("{n} batches"),
+    };
+    format!("{} of {batches}", many(plan.epochs, "epoch"))
+}
+
+fn files(plan: &PlanSummary) -> String {
+    let last = plan.files.last().cloned().unwrap_or_default();
+    let others = plan.files.len().saturating_sub(1);
+    match others {
+        0 => last,
+        1..=FILES => format!("{}, {last}", plan.files[..others].join(", ")),
+        _ => format!("{}, … {others} step files, {last}", plan.files[0]),
+    }
+}

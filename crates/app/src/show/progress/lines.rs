@@ -1,0 +1,119 @@
+//! Events as lines, for logs: the first step, about twenty on the way, and whatever is slow.
+use super::loaded;
+use crate::show::{duration, note};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+use wayword_diffusion as diffusion;
+use wayword_train::event::{Event, StepReport};
+
+/// A step that takes longer gets a line of its own.
+const LONG: Duration = Duration::from_secs(30);
+
+/// Remembers when the last line was written.
+#[derive(Default)]
+pub(crate) struct Lines {
+    last: Mutex<Option<Instant>>,
+}
+
+impl Lines {
+    /// Whether step `step` of `of` is worth a line.
+    fn due(&self, step: usize, of: usize) -> bool {
+        let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let late = last.is_some_and(|t| t.elapsed() >= LONG);
+        let every = (of / 20).max(1);
+        let due = step == 1 || step == of || step.is_multiple_of(every) || late;
+        if due {
+            *last = Some(Instant::now());
+        }
+        due
+    }
+
+    /// Loading and drawing.
+    pub(super) fn draw_event(&self, event: &diffusion::Event) {
+        match event {
+            diffusion::Event::Loading { what, path } => {
+                note(&format!("loading {what} {}", path.display()));
+            }
+            diffusion::Event::Loaded(report) => {
+                if let Some(line) = loaded(report) {
+                    note(&line);
+                }
+            }
+            diffusion::Event::Picture { index, of, seed } => {
+                note(&format!("picture {} of {of}, seed {seed}", index + 1));
+            }
+            diffusion::Event::Saved(path) => note(&format!("wrote {}", path.display())),
+            _ => {}
+        }
+    }
+
+    /// Training.
+    pub(super) fn train_event(&self, event: &Event) {
+        match event {
+            Event::Planned(summary) => {
+                for line in crate::show::plan::lines(summary) {
+                    note(&line);
+                }
+            }
+            Event::Encoded { done, of } if done == of => note(&format!("{of} pictures encoded")),
+            Event::Measured { step, loss } => {
+                note(&format!("loss at fixed noise after {step} steps: {loss:.4}"));
+            }
+            Event::Step(report) if self.due(report.step, report.of) => note(&step(report)),
+            Event::Saved { path, .. } => note(&format!("wrote {}", path.display())),
+            _ => {}
+        }
+    }
+}
+
+/// A step in a line.
+fn step(report: &StepReport) -> String {
+    format!(
+        "step {} of {}: loss {:.4} (mean {:.4}), lr {:.2e}, {} a step, {} left",
+        report.step,
+        report.of,
+        report.loss,
+        report.mean_loss,
+        report.rate,
+        seconds(report.seconds),
+        duration(report.remaining)
+    )
+}
+
+/// Seconds of a step with two digits that matter.
+fn seconds(seconds: f64) -> String {
+    if seconds < 1.0 { format!("{:.0} ms", seconds * 1000.0) } else { format!("{seconds:.1} s") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_is_a_line() {
+        let report = StepReport {
+            step: 200,
+            of: 1000,
+            epoch: 1,
+            epochs: 1,
+            loss: 0.12345,
+            mean_loss: 0.2,
+            rate: 1e-3,
+            gradient_norm: 0.5,
+            row_norm: 0.4,
+            seconds: 0.051,
+            remaining: 41.0,
+        };
+        assert_eq!(
+            step(&report),
+            "step 200 of 1000: loss 0.1235 (mean 0.2000), lr 1.00e-3, 51 ms a step, 41.0 s left"
+        );
+    }
+
+    #[test]
+    fn some_twenty_steps_get_a_line() {
+        let lines = Lines::default();
+        assert_eq!((1..=1000).filter(|s| lines.due(*s, 1000)).count(), 21);
+        assert_eq!((1..=3).filter(|s| lines.due(*s, 3)).count(), 3);
+    }
+}

@@ -1,0 +1,1 @@
+//! `wayword demo` on the bundled model.

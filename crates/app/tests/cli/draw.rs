@@ -1,0 +1,1 @@
+//! `wayword draw` on the bundled model.

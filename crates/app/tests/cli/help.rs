@@ -1,0 +1,48 @@
+//! The page `docs/cli.md` is the program's own help.
+use super::program::{Program, repository};
+use std::fmt::Write as _;
+
+const COMMANDS: &[&str] = &["train", "draw", "demo", "likeness", "inspect"];
+
+fn page() -> String {
+    let program = Program::new();
+    let mut page = String::from(
+        "# Commands and flags\n\n\
+         This page is the program's own help: a test writes it (`WAYWORD_BLESS=1 cargo test \
+         --release -p wayword-app flags`) and notices when it is old.\n",
+    );
+    let mut add = |title: &str, arguments: &[&str]| {
+        let help = program.well(arguments).out;
+        write!(page, "\n## {title}\n\n```text\n{}\n```\n", help.trim_end()).unwrap();
+    };
+    add("wayword", &["--help"]);
+    for command in COMMANDS {
+        add(&format!("wayword {command}"), &[command, "--help"]);
+    }
+    page
+}
+
+#[test]
+fn the_page_of_flags_is_current() {
+    let file = repository("docs/cli.md");
+    let page = page();
+    if std::env::var_os("WAYWORD_BLESS").is_some() {
+        std::fs::write(&file, &page).unwrap();
+    }
+    let written = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(written == page, "docs/cli.md is old; write it with WAYWORD_BLESS=1");
+}
+
+#[test]
+fn short_help_fits_a_screen() {
+    let program = Program::new();
+    insta::assert_snapshot!(program.well(&["-h"]).out);
+    let train = program.well(&["train", "-h"]).out;
+    assert!(train.lines().count() < 80, "{train}");
+}
+
+#[test]
+fn version_is_one_line() {
+    let run = Program::new().well(&["--version"]);
+    assert_eq!(run.out, format!("wayword {}\n", env!("CARGO_PKG_VERSION")));
+}

@@ -1,0 +1,1 @@
+//! `wayword train` on the bundled model.
