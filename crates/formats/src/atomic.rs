@@ -38,10 +38,10 @@ pub fn write(
     done
 }
 
-/// Writes `bytes` as a whole file; see [`write`].
+/// Writes `bytes` as a whole file; see [`write()`].
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_bytes(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write(path, |out| out.write_all(bytes))
 }

@@ -13,7 +13,7 @@
 //!
 //! Each may bring `alpha`, `scale`, `bias` and `dora_scale`. A module's name may be kohya's, LDM's,
 //! diffusers' or PEFT's, with or without attention processors; cloneofsimo's files only number the
-//! modules ([`numbered`]). What is not understood is listed, never dropped silently.
+//! modules (`numbered`). What is not understood is listed, never dropped silently.
 
 mod kinds;
 mod numbered;

@@ -7,12 +7,12 @@
 //! `candle-core` and `tch` read the zip form only or through libtorch, `serde-pickle` knows neither
 //! persistent ids nor storages and ignores what it does not understand.
 //!
-//! Two containers exist. Since 1.6 torch writes a zip archive ([`zipped`]) with one member a
+//! Two containers exist. Since 1.6 torch writes a zip archive (`zipped`) with one member a
 //! storage; those stored uncompressed are views of the mapped file, so a checkpoint of four
-//! gigabytes is not copied. Before, one file held five pickles and then the storages ([`legacy`]).
+//! gigabytes is not copied. Before, one file held five pickles and then the storages (`legacy`).
 //!
-//! The interpreter builds a graph of nodes ([`machine`]); lists may be shared or even contain
-//! themselves there. The graph is then unfolded to a tree of bounded size and depth ([`tree`]).
+//! The interpreter builds a graph of nodes (`machine`); lists may be shared or even contain
+//! themselves there. The graph is then unfolded to a tree of bounded size and depth (`tree`).
 
 mod globals;
 mod legacy;

@@ -264,10 +264,10 @@ pub fn write<N: AsRef<str>>(
     .at(path)
 }
 
-/// A whole file's bytes; see [`write`].
+/// A whole file's bytes; see [`write()`].
 ///
 /// # Errors
-/// As [`write`], without the path.
+/// As [`write()`], without the path.
 pub fn to_bytes<N: AsRef<str>>(
     tensors: &[(N, Array)],
     metadata: &BTreeMap<String, String>,

@@ -22,7 +22,7 @@ pub fn write(path: &Path, value: &Value) -> Result<(), Error> {
 /// A torch zip file's bytes.
 ///
 /// # Errors
-/// As [`write`], without the path.
+/// As [`write()`], without the path.
 pub fn to_bytes(value: &Value) -> Result<Vec<u8>, Fault> {
     let mut out = Writer { pickle: vec![0x80, 2], storages: Vec::new() };
     out.value(value, 0)?;
