@@ -3,16 +3,17 @@
 //! A micro-step is one batch; they are numbered through the whole run, and everything random in one
 //! comes from generators of that number ([`crate::streams`]).
 use crate::latents::Latent;
+use crate::loss::LossOptions;
+use crate::noise_options::{self, Draws, Rounding, STEPS};
 use crate::plan::TrainPlan;
+use crate::recipe::compose::{Composer, Parts};
 use crate::recipe::micro::MicroBatch;
 use crate::streams::{Chance, Purpose, Streams};
 use crate::words::Lexicon;
 use crate::{Error, Result};
 use wayword_diffusion::Base;
-use wayword_diffusion::sigmas::{TRAIN_STEPS, alphas_cumprod};
 use wayword_diffusion::tokenizer::{Tokenizer, VOCABULARY};
 use wayword_prompt::template::Templates;
-use wayword_tensor::LossKind;
 use wayword_tensor::random::TorchGenerator;
 
 /// Batches of the set by which a run is measured.
@@ -27,8 +28,9 @@ pub struct Batches<'a> {
     lexicon: Lexicon,
     templates: Option<Templates>,
     streams: Streams,
-    /// Share of the picture that is left at each noise level (the papers' alpha bar).
-    alphas: Vec<f32>,
+    composer: Composer,
+    /// The plain square, by which a run is measured.
+    plain: Composer,
     /// Batches in an epoch, and updates.
     per_epoch: (usize, usize),
     /// The epoch, from 0, whose order is at hand.
@@ -60,7 +62,11 @@ impl<'a> Batches<'a> {
             lexicon: Lexicon::new(&plan.words, VOCABULARY as u32, plan.kohya_numbers),
             templates,
             streams: Streams::new(plan.seed),
-            alphas: alphas_cumprod(),
+            composer: composer(plan, &plan.loss),
+            plain: composer(
+                plan,
+                &LossOptions { v_prediction: plan.loss.v_prediction, ..LossOptions::default() },
+            ),
             per_epoch: (counts.batches_per_epoch as usize, counts.updates_per_epoch as usize),
             order: (0, Vec::new()),
         };
@@ -138,10 +144,18 @@ impl<'a> Batches<'a> {
     #[must_use]
     pub fn make(&self, batch: &Numbered) -> MicroBatch {
         let mut levels = self.streams.generator(Purpose::Timesteps, batch.number);
-        let timesteps = levels.randint(0, TRAIN_STEPS as i64, batch.pictures.len());
-        let noise = self.streams.generator(Purpose::Noise, batch.number);
-        let latents = self.streams.generator(Purpose::Latents, batch.number);
-        self.assemble(batch, &timesteps, noise, latents)
+        let (low, high) = self.plan.timesteps;
+        let timesteps = levels.randint(low as i64, high as i64, batch.pictures.len());
+        let mut noise = Drawn(self.streams.generator(Purpose::Noise, batch.number));
+        let chance = self.streams.generator(Purpose::Latents, batch.number);
+        let mut parts = self.parts(batch, timesteps.iter().map(|t| *t as usize).collect(), chance);
+        let shape = [batch.pictures.len(), 4, parts.grid.height, parts.grid.width];
+        parts.noise = noise_options::noise(&mut noise, &parts.latents, shape, &self.plan.noise);
+        if self.plan.noise.ip_gamma != 0.0 {
+            let perturbed = noise_options::perturbed(&mut noise, &parts.noise, &self.plan.noise);
+            parts.perturbed = Some(perturbed);
+        }
+        self.composer.batch(parts)
     }
 
     /// The set by which a run is measured: the same noise, levels and latents before and after.
@@ -151,65 +165,62 @@ impl<'a> Batches<'a> {
         let one = |i: usize| {
             let batch = Numbered { number: i as u64, pictures: vec![i * 7 % count] };
             // Levels spread over the whole range.
-            let level = (2 * i + 1) * TRAIN_STEPS / (2 * FIXED_BATCHES);
+            let level = (2 * i + 1) * STEPS / (2 * FIXED_BATCHES);
             let mut noise = self.streams.generator(Purpose::Measure, i as u64);
-            let latents = TorchGenerator::new(noise.next_u64());
-            self.assemble(&batch, &[level as i64], noise, latents)
+            let chance = TorchGenerator::new(noise.next_u64());
+            let mut parts = self.parts(&batch, vec![level], chance);
+            parts.noise = noise.randn(parts.latents.len());
+            self.plain.batch(parts)
         };
         (0..FIXED_BATCHES).map(one).collect()
     }
 
-    fn assemble(
+    /// Everything of a batch but its noise.
+    fn parts(
         &self,
         batch: &Numbered,
-        timesteps: &[i64],
-        mut noise: TorchGenerator,
+        timesteps: Vec<usize>,
         mut chance: TorchGenerator,
-    ) -> MicroBatch {
-        let grid = self.latents[batch.pictures[0]].grid;
-        let mut z = Vec::new();
+    ) -> Parts<'_> {
+        let mut latents = Vec::new();
         for place in &batch.pictures {
-            let latent = &self.latents[*place];
             if self.plan.kohya_numbers {
                 // Drawn once: the same draw at every use.
                 chance = self.streams.generator(Purpose::Latents, u64::MAX - *place as u64);
             }
-            z.extend(latent.draw(&mut chance));
+            latents.extend(self.latents[*place].draw(&mut chance));
         }
-        let noise = noise.randn(z.len());
         let captions = self.captions(batch);
         let windows = self.plan.windows;
         let ids = |text: &String| self.lexicon.windows(self.tokenizer, text, windows);
-        let samples = batch.pictures.len();
-        MicroBatch {
-            grid,
-            noisy: self.mix(&z, &noise, timesteps, |a| (a.sqrt(), (1.0 - a).sqrt())),
-            target: match self.plan.base.v_prediction {
-                false => noise,
-                true => self.mix(&z, &noise, timesteps, |a| (-(1.0 - a).sqrt(), a.sqrt())),
-            },
-            timesteps: timesteps.iter().map(|t| *t as f32).collect(),
+        Parts {
+            grid: self.latents[batch.pictures[0]].grid,
+            latents,
+            noise: Vec::new(),
+            perturbed: None,
+            timesteps,
             ids: captions.iter().flat_map(ids).collect(),
             windows,
-            weights: vec![1.0; samples * grid.tokens()],
-            kind: LossKind::L2,
-            clip_skip: self.plan.clip_skip,
+            own: vec![1.0; batch.pictures.len()],
+            masks: vec![None; batch.pictures.len()],
         }
     }
+}
 
-    /// p z + q noise with the p and q of each sample's level.
-    fn mix(
-        &self,
-        z: &[f32],
-        noise: &[f32],
-        timesteps: &[i64],
-        factors: impl Fn(f32) -> (f32, f32),
-    ) -> Vec<f32> {
-        let size = z.len() / timesteps.len();
-        let value = |i: usize| {
-            let (p, q) = factors(self.alphas[timesteps[i / size] as usize]);
-            p * z[i] + q * noise[i]
-        };
-        (0..z.len()).map(value).collect()
+fn composer(plan: &TrainPlan, loss: &LossOptions) -> Composer {
+    let wide = plan.noise.is_wide();
+    Composer::new(loss, plan.zero_terminal_snr, Rounding::F32, wide, plan.clip_skip)
+}
+
+/// A generator as the source of noise.
+struct Drawn(TorchGenerator);
+
+impl Draws for Drawn {
+    fn normal(&mut self, count: usize) -> Vec<f32> {
+        self.0.randn(count)
+    }
+
+    fn unit(&mut self) -> f64 {
+        f64::from(self.0.uniform())
     }
 }

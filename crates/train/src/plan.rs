@@ -11,7 +11,9 @@ pub use summary::{EffectiveCaption, Estimate, PlanSummary};
 
 use crate::checkpoint::{SaveFormat, SavePrecision, SaveRules};
 use crate::dataset::steps::{self, Counts, Duration};
+use crate::loss::LossOptions;
 use crate::lr::{Length, LrOptions, LrSchedule, RateList};
+use crate::noise_options::NoiseOptions;
 use crate::optim::{Optimizer, Statistics};
 use crate::words::Word;
 use crate::{Error, Result};
@@ -72,6 +74,14 @@ pub struct TrainPlan {
     pub max_grad_norm: f64,
     /// Which layer of the text encoder, counted from the last; 1 is the last.
     pub clip_skip: usize,
+    /// Kind and weights of the loss.
+    pub loss: LossOptions,
+    /// Kind of the noise.
+    pub noise: NoiseOptions,
+    /// Noise levels that are drawn: from the first to before the second.
+    pub timesteps: (usize, usize),
+    /// Whether the last noise level is pure noise.
+    pub zero_terminal_snr: bool,
     /// Seed of everything random.
     pub seed: u64,
     /// Exactly kohya's numbers where ours are saner.
@@ -89,8 +99,6 @@ pub struct PlannedBase {
     pub token_width: usize,
     /// Root mean square of the token table.
     pub token_rms: f32,
-    /// Whether it predicts v.
-    pub v_prediction: bool,
 }
 
 /// A picture and how it is used.
@@ -149,8 +157,12 @@ impl TrainPlan {
     pub fn counts(&self) -> Counts {
         let steps = Duration::Steps(self.steps as u64);
         let buckets = self.buckets();
-        let counted =
-            steps::count(buckets.values().copied(), self.batch as u64, self.accumulate as u64, steps);
+        let counted = steps::count(
+            buckets.values().copied(),
+            self.batch as u64,
+            self.accumulate as u64,
+            steps,
+        );
         counted.expect("a checked plan has pictures")
     }
 

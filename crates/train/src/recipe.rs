@@ -3,6 +3,7 @@
 //! All weights are frozen. The only numbers that change are the word's rows, which stand behind the
 //! vocabulary; a step asks how each place of the text should change so that the UNet predicts the
 //! noise better, sums that over the places of each row, and moves the rows a little.
+pub mod compose;
 pub mod micro;
 mod progress;
 
@@ -10,6 +11,7 @@ use crate::batches::Batches;
 use crate::checkpoint::{self, Saver};
 use crate::event::{Event, Events, Outcome, StepReport};
 use crate::latents;
+use crate::noise_options::STEPS;
 use crate::plan::TrainPlan;
 use crate::resume::Place;
 use crate::rows::{self, RowGradients};
@@ -198,12 +200,7 @@ fn mean_norm(rows: &[f32], width: usize) -> f64 {
     norms.iter().sum::<f64>() / norms.len().max(1) as f64
 }
 
-fn outcome(
-    plan: &TrainPlan,
-    place: &Place,
-    rows: &[f32],
-    path: Option<PathBuf>,
-) -> Outcome {
+fn outcome(plan: &TrainPlan, place: &Place, rows: &[f32], path: Option<PathBuf>) -> Outcome {
     Outcome {
         step: place.step,
         of: plan.steps,
@@ -222,9 +219,10 @@ fn saver(plan: &TrainPlan) -> Saver {
         title: plan.name.clone(),
         resolution: plan.resolution,
         date: checkpoint::date(plan.started),
-        v_prediction: plan.base.v_prediction,
+        v_prediction: plan.loss.v_prediction,
         program: format!("wayword/{}", plan.version),
         trigger_phrase: Some(plan.name.clone()),
+        timesteps: timesteps(plan),
         clip_skip: (plan.clip_skip > 1).then_some(plan.clip_skip as u32),
         ..ModelSpec::default()
     };
@@ -234,4 +232,10 @@ fn saver(plan: &TrainPlan) -> Saver {
         precision: plan.save_precision,
         metadata: spec.metadata(),
     }
+}
+
+/// The range of noise levels where it is not the whole.
+fn timesteps(plan: &TrainPlan) -> (Option<u32>, Option<u32>) {
+    let (low, high) = plan.timesteps;
+    ((low > 0).then_some(low as u32), (high < STEPS).then_some(high as u32))
 }

@@ -1,5 +1,7 @@
 //! What a user may ask for: the options of the command line and of files, before they are checked.
 use crate::checkpoint::{SaveFormat, SavePrecision};
+use crate::loss::{Difference, HuberSchedule, LossOptions};
+use crate::noise_options::{NoiseOptions, STEPS};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -103,6 +105,24 @@ pub struct TrainOptions {
     pub max_grad_norm: f64,
     pub clip_skip: usize,
     pub max_token_length: usize,
+    pub loss: String,
+    pub huber_schedule: String,
+    pub huber_c: f64,
+    pub huber_scale: f64,
+    pub min_snr_gamma: Option<f64>,
+    pub scale_v_pred_loss_like_noise_pred: bool,
+    pub v_pred_like_loss: Option<f64>,
+    pub debiased_estimation_loss: bool,
+    pub noise_offset: f64,
+    pub noise_offset_random_strength: bool,
+    pub adaptive_noise_scale: Option<f64>,
+    pub multires_noise_iterations: u32,
+    pub multires_noise_discount: f64,
+    pub ip_noise_gamma: f64,
+    pub ip_noise_gamma_random_strength: bool,
+    pub min_timestep: usize,
+    pub max_timestep: usize,
+    pub zero_terminal_snr: bool,
     pub seed: Option<u64>,
     pub out: PathBuf,
     pub save_every: usize,
@@ -138,6 +158,24 @@ impl Default for TrainOptions {
             max_grad_norm: 1.0,
             clip_skip: 1,
             max_token_length: 75,
+            loss: "l2".into(),
+            huber_schedule: "snr".into(),
+            huber_c: 0.1,
+            huber_scale: 1.0,
+            min_snr_gamma: None,
+            scale_v_pred_loss_like_noise_pred: false,
+            v_pred_like_loss: None,
+            debiased_estimation_loss: false,
+            noise_offset: 0.0,
+            noise_offset_random_strength: false,
+            adaptive_noise_scale: None,
+            multires_noise_iterations: 0,
+            multires_noise_discount: 0.3,
+            ip_noise_gamma: 0.0,
+            ip_noise_gamma_random_strength: false,
+            min_timestep: 0,
+            max_timestep: STEPS,
+            zero_terminal_snr: false,
             seed: None,
             out: PathBuf::from("."),
             save_every: 200,
@@ -148,5 +186,56 @@ impl Default for TrainOptions {
             save_precision: SavePrecision::Float,
             kohya_numbers: false,
         }
+    }
+}
+
+impl TrainOptions {
+    /// The loss, checked.
+    ///
+    /// # Errors
+    /// If a name is unknown, a number is out of range, or options do not fit the prediction.
+    pub fn loss(&self, v_prediction: bool) -> Result<LossOptions> {
+        let loss = LossOptions {
+            kind: Difference::parse(&self.loss)?,
+            huber_schedule: HuberSchedule::parse(&self.huber_schedule)?,
+            huber_c: self.huber_c,
+            huber_scale: self.huber_scale,
+            min_snr_gamma: self.min_snr_gamma,
+            scale_v_pred_loss_like_noise_pred: self.scale_v_pred_loss_like_noise_pred,
+            v_pred_like_loss: self.v_pred_like_loss,
+            debiased_estimation: self.debiased_estimation_loss,
+            v_prediction,
+        };
+        loss.check().map(|()| loss)
+    }
+
+    /// The noise, checked.
+    ///
+    /// # Errors
+    /// If a number is out of range or options do not fit together.
+    pub fn noise(&self) -> Result<NoiseOptions> {
+        let noise = NoiseOptions {
+            offset: self.noise_offset,
+            offset_random: self.noise_offset_random_strength,
+            offset_adaptive: self.adaptive_noise_scale,
+            multires_iterations: self.multires_noise_iterations,
+            multires_discount: self.multires_noise_discount,
+            ip_gamma: self.ip_noise_gamma,
+            ip_gamma_random: self.ip_noise_gamma_random_strength,
+        };
+        noise.check().map(|()| noise)
+    }
+
+    /// The noise levels that are drawn, checked.
+    ///
+    /// # Errors
+    /// If the range is empty or leaves 0 to 1000.
+    pub fn timesteps(&self) -> Result<(usize, usize)> {
+        let (low, high) = (self.min_timestep, self.max_timestep);
+        if low < high && high <= STEPS {
+            return Ok((low, high));
+        }
+        let expected = format!("--min-timestep below it, at most {STEPS}");
+        Err(Error::option("--max-timestep", expected, format!("{low} and {high}")))
     }
 }
