@@ -17,8 +17,10 @@ pub mod unet;
 pub mod vae;
 mod weights;
 
+pub mod conditioning;
 pub mod image_rng;
 pub mod brownian;
+pub mod noise;
 pub mod samplers;
 pub mod sigmas;
 pub mod tokenizer;

@@ -267,6 +267,37 @@ impl Source for Made {
     }
 }
 
+/// The UNet alone, with the rule's weights.
+///
+/// # Errors
+/// If the device has no room.
+pub fn unet(device: &Device, dimensions: &Dimensions) -> Result<crate::Unet> {
+    let made = Made::new(dimensions, Component::Unet);
+    let weights = crate::weights::Weights::prepare(device, Component::Unet, &made)?;
+    Ok(crate::Unet::load(device, &weights.root()))
+}
+
+/// The VAE alone, with the rule's weights.
+///
+/// # Errors
+/// If the device has no room.
+pub fn vae(device: &Device, dimensions: &Dimensions) -> Result<crate::Vae> {
+    let made = Made::new(dimensions, Component::Vae);
+    let weights = crate::weights::Weights::prepare(device, Component::Vae, &made)?;
+    Ok(crate::Vae::load(&weights.root()))
+}
+
+/// The text encoder alone, with the rule's weights.
+///
+/// # Errors
+/// If the device has no room.
+pub fn text(device: &Device, dimensions: &Dimensions) -> Result<crate::TextEncoder> {
+    let made = Made::new(dimensions, Component::Text);
+    let weights = crate::weights::Weights::prepare(device, Component::Text, &made)?;
+    let table = crate::base::token_table(&made)?;
+    Ok(crate::TextEncoder::load(device, &weights.root(), None, table))
+}
+
 impl Base {
     /// A base of these dimensions with the rule's weights.
     ///

@@ -13,6 +13,7 @@ pub mod random;
 mod shape;
 mod tape;
 mod tensor;
+mod timed;
 mod weight;
 
 pub use backend::{AttentionShape, Backend, LossKind, Storage};
@@ -21,6 +22,7 @@ pub use error::{Error, Result};
 pub use shape::{Grid, Shape, Step};
 pub use tape::{Gradients, Memory, Needs, Tape, block};
 pub use tensor::{Data, Device, Tensor};
+pub use timed::{Spent, Times, timed};
 pub use weight::{HostWeight, Layout, Values, Weight};
 /// The processor's instruction sets, for [`CpuOptions::level`].
 pub use wayword_kernels::Level;
