@@ -18,7 +18,7 @@ use std::rc::Rc;
 
 /// How deep sources may ask each other, and how many texts a job may ask for inwardly.
 const MAX_DEPTH: usize = 400;
-const MAX_WORK: usize = 20_000_000;
+const MAX_WORK: usize = 2_000_000;
 
 /// A source of texts; `None` when it has no more.
 pub(super) trait Source {
@@ -276,7 +276,12 @@ impl<'a> World<'a> {
     }
 
     /// What stands for a wildcard without values: in the sane reading, an error.
-    fn unknown(&mut self, command: &Command, name: &str) -> Result<Gen, PromptError> {
+    fn unknown(
+        &mut self,
+        command: &Command,
+        name: &str,
+        context: &Context,
+    ) -> Result<Gen, PromptError> {
         let message = format!("no wildcard called `{name}`");
         if let (Quirks::Sane, Command::Wildcard { place, .. }) = (self.quirks, command) {
             let error = PromptError::new(message, &place.text, place.span.clone());
@@ -286,6 +291,11 @@ impl<'a> World<'a> {
             });
         }
         self.notes.insert(message);
+        // The peer draws the name once more, which another choice in it can change.
+        let name = match command {
+            Command::Wildcard { path, .. } => self.path(path, context)?,
+            _ => name.to_owned(),
+        };
         let open = if name.starts_with("__") { "" } else { "__" };
         let close = if name.ends_with("__") { "" } else { "__" };
         Ok(Box::new(Literal { text: format!("{open}{name}{close}"), left: true, endless: true }))
@@ -326,7 +336,7 @@ impl<'a> World<'a> {
         let name = self.path(path, context)?;
         let values = self.values(&name);
         if values.is_empty() && self.quirks == Quirks::Sane {
-            self.unknown(only, &name)?;
+            self.unknown(only, &name, context)?;
         }
         let count = i64::try_from(values.len()).unwrap_or(i64::MAX);
         let mut options = Vec::new();

@@ -282,7 +282,7 @@ impl Source for Wildcard {
             self.context = self.context.with_given(variables);
             let values = world.values(&name);
             if values.is_empty() {
-                self.source = Some(world.unknown(&self.command, &name)?);
+                self.source = Some(world.unknown(&self.command, &name, &self.context)?);
             }
             let mut texts: Vec<String> = repeated(&values).map(str::to_owned).collect();
             texts.reverse();

@@ -114,7 +114,7 @@ impl Wildcard {
         let context = self.context.with_given(variables).with_method(Method::Cyclical);
         let values = world.values(&name);
         if values.is_empty() {
-            return Ok(vec![world.unknown(&self.command, &name)?]);
+            return Ok(vec![world.unknown(&self.command, &name, &context)?]);
         }
         repeated(&values).map(|text| world.template(text, &context)).collect()
     }

@@ -116,7 +116,7 @@ impl Wildcard {
         self.context = self.context.with_given(variables);
         let values = world.values(&name);
         if values.is_empty() {
-            return Ok(State::Unknown(world.unknown(&self.command, &name)?));
+            return Ok(State::Unknown(world.unknown(&self.command, &name, &self.context)?));
         }
         #[expect(clippy::float_cmp, reason = "equal weights are the same number")]
         let varied = values.iter().any(|value| value.weight != values[0].weight);
