@@ -2,9 +2,13 @@
 //!
 //! [`scan`](scan::scan) finds pictures and captions, [`image::read`] decodes one, [`bucket::Buckets`]
 //! chooses its size, [`resize::resize`] and [`crop`] bring it there, [`steps`] counts epochs.
+pub mod augment;
 pub mod bucket;
+pub mod config;
 pub mod crop;
 pub mod image;
+pub mod mask;
+pub mod metadata;
 pub mod pixels;
 pub mod resize;
 pub mod scan;
