@@ -6,6 +6,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
+/// A training's own folder `NAME.run` beside its files: its state is no embedding.
+fn is_run(path: &Path) -> bool {
+    path.extension().is_some_and(|e| e == "run") && path.join("plan.json").is_file()
+}
+
 /// One embedding of a folder.
 #[derive(Debug, Clone)]
 pub struct Found {
@@ -38,7 +43,8 @@ pub struct Scan {
 /// Reads all embeddings in a folder and its subfolders, links followed, for a model whose token
 /// rows have `width` values (`None`: any).
 ///
-/// Files of other endings, empty files, `NAME.preview.png` and ordinary pictures are passed over.
+/// Files of other endings, empty files, `NAME.preview.png`, ordinary pictures and the folders of
+/// training runs are passed over.
 /// Of two files with one name the first path counts.
 ///
 /// # Errors
@@ -47,7 +53,8 @@ pub fn scan(folder: &Path, width: Option<usize>) -> Result<Scan, Error> {
     std::fs::read_dir(folder).map_err(|e| Fault::from(e).at(folder))?;
     let mut out = Scan::default();
     let mut names: BTreeMap<String, PathBuf> = BTreeMap::new();
-    for entry in WalkDir::new(folder).follow_links(true).sort_by_file_name() {
+    let walk = WalkDir::new(folder).follow_links(true).sort_by_file_name();
+    for entry in walk.into_iter().filter_entry(|e| !is_run(e.path())) {
         let path = match entry {
             Ok(entry) if entry.file_type().is_file() => entry.into_path(),
             Ok(_) => continue,
