@@ -7,7 +7,8 @@ mod infotext;
 mod picture;
 mod texts;
 
-pub use picture::Picture;
+pub use picture::{Picture, finish};
+pub use texts::{Conditioning, PartStates};
 
 use crate::brownian::BrownianNoise;
 use crate::image_rng::{ImageRng, ImageRngOptions};
@@ -20,7 +21,6 @@ use crate::{Base, Error, Event, Events, Result, Stop};
 use guided::Guided;
 use std::ops::{ControlFlow, Range};
 use std::time::Instant;
-pub use texts::{Conditioning, PartStates};
 use wayword_tensor::Grid;
 
 /// Draws all pictures of a plan. When asked to stop, gives those that are done.
@@ -40,7 +40,7 @@ pub fn draw(
         let texts = Texts::encode(base, plan, group.clone())?;
         let Some(latents) = sample(base, plan, &texts, events, stop)? else { break };
         for (latent, index) in latents.into_iter().zip(group) {
-            let picture = picture::decode(base, plan, &texts, index, &latent)?;
+            let picture = finish(base, plan, &texts, index, &latent)?;
             let seed = picture.seed;
             pictures.push(picture);
             events.event(Event::Picture { index, of: plan.settings().count, seed });

@@ -84,6 +84,38 @@ fn golden_tiny_model_layouts() {
 }
 
 #[test]
+fn golden_tiny_model_vae_layouts() {
+    let Some(topic) = topic("tiny-model") else { return };
+    let mut report = Report::new("golden_tiny_model_vae_layouts");
+    let whole = Checkpoint::open_vae(&common::tiny_file()).unwrap();
+    let values = |file: &Checkpoint| -> BTreeMap<String, Vec<f32>> {
+        let part = file.part(Component::Vae).unwrap();
+        part.iter().map(|(name, e)| (name.clone(), e.array.to_f32().unwrap())).collect()
+    };
+    // The same VAE as a folder and as a file of its own.
+    for path in ["diffusers/vae", "diffusers/vae/diffusion_pytorch_model.safetensors", "diffusers"]
+    {
+        let Some(path) = topic.file(path) else {
+            report.skip("a layout that this tree has no file of");
+            continue;
+        };
+        let alone = Checkpoint::open_vae(&path).unwrap_or_else(|e| panic!("{e}"));
+        assert!(values(&alone) == values(&whole), "{}", path.display());
+        report.ran();
+    }
+    // Another VAE, without a prefix, and one with everybody else's prefix.
+    let other = tiny_model().join("vae2_ldm.safetensors");
+    if other.exists() {
+        let other = Checkpoint::open_vae(&other).unwrap();
+        assert_eq!(other.left_out.len(), 1, "its training loss");
+        assert_eq!(values(&other).len(), values(&whole).len());
+        assert!(values(&other) != values(&whole));
+        report.ran();
+    }
+    report.finish();
+}
+
+#[test]
 fn golden_tiny_model_widths() {
     let Some(topic) = topic("tiny-model") else { return };
     let mut report = Report::new("golden_tiny_model_widths");

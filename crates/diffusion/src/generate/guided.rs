@@ -4,6 +4,7 @@
 //! timesteps, as in the web UI. Each call of the model counts for schedules in prompts.
 use super::Conditioning;
 use super::Texts;
+use crate::conditioning::pad_parts;
 use crate::plan::DrawSettings;
 use crate::samplers::{Denoiser, Predicted, Predictor, guide, lcm_denoised};
 use crate::sigmas::{SamplerKind, SigmaTable};
@@ -59,19 +60,15 @@ impl<'a> Guided<'a> {
             conds.extend(at(&self.texts.positive[picture]).map(|(w, s)| (picture, w, s)));
             unconds.extend(at(&self.texts.negative[picture]).map(|(w, s)| (picture, w, s)));
         }
-        let width = self.base.info.token_width;
-        let tokens = |rows: &[(usize, f64, &[f32])]| {
-            rows.iter().map(|(_, _, states)| states.len() / width).max().unwrap_or(0)
-        };
-        let (long, short) = (tokens(&conds), tokens(&unconds));
+        let longest = |rows: &[(usize, f64, &[f32])]| rows.iter().map(|row| row.2.len()).max();
         // Of equal length all go through the UNet at once.
-        let (cond, uncond) = if long == short {
+        let (cond, uncond) = if longest(&conds) == longest(&unconds) {
             let both: Vec<_> = conds.iter().chain(&unconds).copied().collect();
-            let mut cond = self.run(&latents, &both, long, t)?;
+            let mut cond = self.run(&latents, &both, t)?;
             let uncond = cond.split_off(conds.len());
             (cond, uncond)
         } else {
-            (self.run(&latents, &conds, long, t)?, self.run(&latents, &unconds, short, t)?)
+            (self.run(&latents, &conds, t)?, self.run(&latents, &unconds, t)?)
         };
         let mut parts: Vec<Vec<(f64, Vec<f32>)>> = vec![Vec::new(); latents.len()];
         for ((picture, weight, _), said) in conds.iter().zip(cond) {
@@ -80,27 +77,20 @@ impl<'a> Guided<'a> {
         Ok(Said { parts, uncond })
     }
 
-    /// The UNet on (picture, weight, states) rows, all states brought to `tokens` by repeating
-    /// the last one.
+    /// The UNet on (picture, weight, states) rows.
     fn run(
         &self,
         latents: &[&[f32]],
         rows: &[(usize, f64, &[f32])],
-        tokens: usize,
         t: f32,
     ) -> Result<Vec<Vec<f32>>> {
         let (device, width) = (self.base.device(), self.base.info.token_width);
         let x: Vec<f32> = rows.iter().flat_map(|(p, ..)| latents[*p]).copied().collect();
         let x = pixels::to_device(device, &x, rows.len(), 4, self.grid)?;
-        let mut states = Vec::with_capacity(rows.len() * tokens * width);
-        for (_, _, own) in rows {
-            states.extend_from_slice(own);
-            let last = &own[own.len() - width..];
-            for _ in own.len() / width..tokens {
-                states.extend_from_slice(last);
-            }
-        }
-        let context = Tensor::from_host(device, Shape::new(rows.len(), tokens, width), &states)?;
+        let mut states: Vec<Vec<f32>> = rows.iter().map(|row| row.2.to_vec()).collect();
+        pad_parts(&mut states, width);
+        let shape = Shape::new(rows.len(), states[0].len() / width, width);
+        let context = Tensor::from_host(device, shape, &states.concat())?;
         let steps = vec![t; rows.len()];
         let odd = OddSizes::ConvThenResize;
         let out = self.base.unet.forward_odd(&x, self.grid, &steps, &context, odd);

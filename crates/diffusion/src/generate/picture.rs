@@ -20,11 +20,12 @@ pub struct Picture {
     pub infotext: String,
 }
 
-/// Decodes a latent of the UNet's scale.
+/// Decodes a latent of the UNet's scale, `[4, h, w]`, and writes the picture's text; `index` is the
+/// picture's place in the plan.
 ///
 /// # Errors
 /// If the device fails, or the VAE gives something that is not a number: said, not black.
-pub(super) fn decode(
+pub fn finish(
     base: &Base,
     plan: &DrawPlan,
     texts: &Texts,
