@@ -3,6 +3,8 @@
 //! kohya trains the whole embedding table and puts all but the new rows back after each step. For
 //! rules that work number by number this changes nothing; those that sum over the table (Adafactor,
 //! Prodigy, D-Adaptation) also see the rows of other words. [`Statistics`] says which is wanted.
+#![expect(clippy::needless_range_loop, reason = "formulas over several arrays read best by index")]
+
 mod adafactor;
 mod adagrad;
 mod adam;

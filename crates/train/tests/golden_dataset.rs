@@ -1,4 +1,9 @@
 //! Buckets, steps and pixels against kohya's data set (golden `dataset`).
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test may panic and prints what ran"
+)]
 use serde_json::Value;
 use wayword_testing::{Report, Topic, topic};
 use wayword_train::dataset::steps::{Duration, balance, count, epochs_between_saves};

@@ -1,4 +1,9 @@
 //! Names of saved files and which of them stay, against kohya's (golden `dataset`).
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test may panic and prints what ran"
+)]
 use std::collections::BTreeSet;
 use wayword_testing::{Report, topic};
 use wayword_train::checkpoint::{SaveRules, epoch_name, step_name};

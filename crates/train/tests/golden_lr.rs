@@ -1,4 +1,9 @@
 //! Learning rates of every update against kohya's trainer (golden `lr`).
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test may panic and prints what ran"
+)]
 use serde_json::Value;
 use wayword_testing::{Report, topic};
 use wayword_train::lr::{Length, LrOptions, LrSchedule};

@@ -1,4 +1,9 @@
 //! Every optimiser's rows after every step against the peers' (golden `optim`).
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test may panic and prints what ran"
+)]
 use serde_json::Value;
 use std::sync::Arc;
 use wayword_testing::{HostTensor, Report, Tensors, max_abs, topic};

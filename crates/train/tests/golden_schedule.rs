@@ -1,4 +1,9 @@
 //! Noise levels, loss weights and noisy latents against kohya's (golden `schedule`).
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test may panic and prints what ran"
+)]
 use half::{bf16, f16};
 use serde_json::Value;
 use wayword_testing::{Report, Tensors, topic};

@@ -1,4 +1,9 @@
 //! The options of noise, of recorded draws, against kohya's training runs (golden `kohya-trace`).
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test may panic and prints what ran"
+)]
 use serde_json::Value;
 use std::collections::VecDeque;
 use wayword_testing::{Report, Tensors, json, max_abs, topic};
