@@ -1,4 +1,5 @@
-//! Times the work on a full model: `measure step|draw|text|decode|encode [f32|bf16] [repeats]`.
+//! Times the work on a full model: `measure step|draw|text|decode|encode [f32] [avx2] [single]
+//! [recompute] [repeats]`.
 #![expect(clippy::print_stdout, reason = "an example's result")]
 use wayword_diffusion::measure::{Load, Work, measure};
 use wayword_diffusion::synthetic::Dimensions;
@@ -15,8 +16,9 @@ fn main() {
         _ => Work::Step,
     };
     let precision = if has("f32") { Precision::F32 } else { Precision::best() };
+    let threads = has("single").then_some(1);
     let level = has("avx2").then_some(Level::Avx2);
-    let device = cpu(CpuOptions { threads: None, precision, level });
+    let device = cpu(CpuOptions { threads, precision, level });
     let repeats = words.iter().find_map(|w| w.parse().ok()).unwrap_or(3);
     let memory = if has("recompute") { Memory::Recompute } else { Memory::Keep };
     let load = Load { size: 512, batch: 1, repeats, memory };

@@ -1,13 +1,22 @@
-//! Attention in blocks of queries: y = softmax(q k^T / sqrt(width)) v, and its gradients.
+//! Attention without a matrix of probabilities: y = softmax(q k^T / sqrt(width)) v, and its
+//! gradients (Dao et al. 2022, arXiv 2205.14135).
 //!
-//! Probabilities live for one head and some queries at a time. Forward saves the logarithm of
-//! each row's sum of exponentials; backward computes the probabilities again from it.
-use crate::matrix::{Matrix, product};
-use crate::pool::Parts;
-use crate::{Cpu, math::exp};
+//! Queries lie side by side in the lanes of vectors and keys go by in blocks, so that the largest
+//! score and the sum of each query are plain vertical operations and nothing is transposed on the
+//! way: scores `[keys, 32 queries]` become the panel that the values are multiplied with. Forward
+//! saves the logarithm of each query's sum; backward computes the probabilities again from it.
+mod backward;
+mod fold;
+mod forward;
+mod heads;
 
-/// Queries of one block.
-const BLOCK: usize = 64;
+use crate::pool::Parts;
+use crate::tile::Portable;
+use crate::view::PartsMut;
+use crate::{Cpu, Products, View, ViewMut};
+
+/// Keys that go by at a time: a multiple of every kernel's rows.
+const KEYS: usize = 96;
 
 /// Sizes: q and y `[batch, queries, heads * width]`, k and v `[batch, keys, heads * width]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,17 +56,21 @@ impl Shape {
     fn seen(&self, end: usize) -> usize {
         if self.causal { end.min(self.keys) } else { self.keys }
     }
+
+    fn lse(&self) -> usize {
+        self.batch * self.heads * self.queries
+    }
 }
 
 /// What is read: q, k, v.
 #[derive(Debug, Clone, Copy)]
 pub struct Inputs<'a> {
     /// Queries.
-    pub q: &'a [f32],
+    pub q: View<'a>,
     /// Keys.
-    pub k: &'a [f32],
+    pub k: View<'a>,
     /// Values.
-    pub v: &'a [f32],
+    pub v: View<'a>,
 }
 
 impl Inputs<'_> {
@@ -69,102 +82,44 @@ impl Inputs<'_> {
     }
 }
 
-vectorised! {
-    /// Turns rows of products into probabilities; the logarithm of each sum goes to `lse`.
-    fn softmax[](s: &mut [f32], keys: usize, first: usize, causal: bool, lse: &mut [f32]) {
-        for (i, (row, lse)) in s.chunks_exact_mut(keys).zip(lse).enumerate() {
-            let seen = if causal { (first + i + 1).min(keys) } else { keys };
-            let (row, hidden) = row.split_at_mut(seen);
-            let mut lanes = [f32::NEG_INFINITY; 16];
-            for part in row.chunks(16) {
-                for (lane, x) in lanes.iter_mut().zip(part) {
-                    *lane = if *x > *lane { *x } else { *lane };
-                }
-            }
-            let most = lanes.iter().fold(f32::NEG_INFINITY, |a, b| a.max(*b));
-            let mut sums = [0.0_f32; 16];
-            for part in row.chunks_mut(16) {
-                for (sum, x) in sums.iter_mut().zip(part) {
-                    *x = exp(*x - most);
-                    *sum += *x;
-                }
-            }
-            let sum: f32 = sums.iter().sum();
-            let factor = 1.0 / sum;
-            for x in row {
-                *x *= factor;
-            }
-            hidden.fill(0.0);
-            *lse = most + sum.ln();
-        }
-    }
-}
-
-vectorised! {
-    /// Probabilities again, from products and the saved logarithms.
-    fn again[](s: &mut [f32], keys: usize, first: usize, causal: bool, lse: &[f32]) {
-        for (i, (row, lse)) in s.chunks_exact_mut(keys).zip(lse).enumerate() {
-            let seen = if causal { (first + i + 1).min(keys) } else { keys };
-            let (row, hidden) = row.split_at_mut(seen);
-            for x in row {
-                *x = exp(*x - *lse);
-            }
-            hidden.fill(0.0);
-        }
-    }
-}
-
-vectorised! {
-    /// dS = scale P (dP - delta), in place of dP.
-    fn slope[](p: &[f32], dp: &mut [f32], keys: usize, scale: f32, delta: &[f32]) {
-        let rows = p.chunks_exact(keys).zip(dp.chunks_exact_mut(keys));
-        for ((p, dp), delta) in rows.zip(delta) {
-            for (p, dp) in p.iter().zip(dp) {
-                *dp = scale * *p * (*dp - *delta);
-            }
-        }
-    }
-}
-
-/// y, and `lse` `[batch, heads, queries]`.
-pub fn forward(cpu: &Cpu, x: Inputs<'_>, s: Shape, y: &mut [f32], lse: &mut [f32]) {
-    x.check(&s);
-    assert!(y.len() == s.asking() && lse.len() == s.batch * s.heads * s.queries, "attention: y");
-    let (stride, w) = (s.stride(), s.width);
-    let blocks = s.queries.div_ceil(BLOCK);
-    let (y, lse) = (Parts::new(y), Parts::new(lse));
-    cpu.pool.run(s.batch * s.heads * blocks, |i| {
-        let (b, h, first) = (i / blocks / s.heads, i / blocks % s.heads, i % blocks * BLOCK);
-        let count = BLOCK.min(s.queries - first);
-        let keys = s.seen(first + count);
-        let asks = (b * s.queries + first) * stride + h * w;
-        let answers = b * s.keys * stride + h * w;
-        let q = Matrix::rows(&x.q[asks..], stride);
-        let k = Matrix::rows(&x.k[answers..], stride);
-        let v = Matrix::rows(&x.v[answers..], stride);
-        let mut p = vec![0.0; count * keys];
-        product(&mut p, keys, q, k.transposed(), (count, keys, w), s.scale(), false);
-        // SAFETY: each piece has its own sample, head and queries.
-        let lse = unsafe { lse.part((b * s.heads + h) * s.queries + first, count) };
-        softmax(cpu.isa, &mut p, keys, first, s.causal, lse);
-        let mut out = vec![0.0; count * w];
-        product(&mut out, w, Matrix::rows(&p, keys), v, (count, w, keys), 1.0, false);
-        for (row, out) in out.chunks_exact(w).enumerate() {
-            // SAFETY: as above; the columns of one head in one row.
-            unsafe { y.part(asks + row * stride, w) }.copy_from_slice(out);
-        }
-    });
-}
-
 /// What backward knows beside q, k and v: the forward's results and the gradient of y.
 #[derive(Debug, Clone, Copy)]
 pub struct Outcome<'a> {
     /// The forward's y.
-    pub y: &'a [f32],
+    pub y: View<'a>,
     /// The forward's logarithms.
     pub lse: &'a [f32],
     /// Gradient of y.
-    pub dy: &'a [f32],
+    pub dy: View<'a>,
+}
+
+/// y, and the logarithms of the sums, `lse` `[batch, heads, queries]`.
+pub fn forward(
+    cpu: &Cpu,
+    x: Inputs<'_>,
+    s: Shape,
+    products: Products,
+    y: ViewMut<'_>,
+    lse: &mut [f32],
+) {
+    x.check(&s);
+    assert!(y.len() == s.asking() && lse.len() == s.lse(), "attention: sizes of the results");
+    let (y, lse) = (PartsMut::from(y), Parts::new(lse));
+    #[cfg(target_arch = "x86_64")]
+    {
+        if products == Products::Bf16 {
+            let kernel = cpu.isa.bf16().expect("bf16 products need the instruction");
+            return forward::run(cpu, kernel, x, s, &y, &lse);
+        }
+        if let Some(kernel) = cpu.isa.avx512() {
+            return forward::run(cpu, kernel, x, s, &y, &lse);
+        }
+        if let Some(kernel) = cpu.isa.avx2() {
+            return forward::run(cpu, kernel, x, s, &y, &lse);
+        }
+    }
+    let _ = products;
+    forward::run(cpu, Portable, x, s, &y, &lse);
 }
 
 /// Gradients of q, k and v, of those that are given.
@@ -176,65 +131,30 @@ pub fn backward(
     x: Inputs<'_>,
     out: Outcome<'_>,
     s: Shape,
-    gradients: [Option<&mut [f32]>; 3],
+    products: Products,
+    gradients: [Option<ViewMut<'_>>; 3],
 ) {
     x.check(&s);
     assert!(out.y.len() == s.asking() && out.dy.len() == s.asking(), "attention: y");
-    assert_eq!(out.lse.len(), s.batch * s.heads * s.queries, "attention: lse");
+    assert_eq!(out.lse.len(), s.lse(), "attention: lse");
     let sizes = [s.asking(), s.answering(), s.answering()];
-    let [dq, dk, dv] = gradients;
-    for (g, size) in [&dq, &dk, &dv].into_iter().zip(sizes) {
+    for (g, size) in gradients.iter().zip(sizes) {
         assert!(g.as_ref().is_none_or(|g| g.len() == size), "attention: sizes of gradients");
     }
-    let [dq, dk, dv] = [dq, dk, dv].map(|g| g.map(Parts::new));
-    let (stride, w) = (s.stride(), s.width);
-    cpu.pool.run(s.batch * s.heads, |i| {
-        let (b, h) = (i / s.heads, i % s.heads);
-        let answers = b * s.keys * stride + h * w;
-        let k = Matrix::rows(&x.k[answers..], stride);
-        let v = Matrix::rows(&x.v[answers..], stride);
-        let (mut sum_k, mut sum_v) = (vec![0.0; s.keys * w], vec![0.0; s.keys * w]);
-        for first in (0..s.queries).step_by(BLOCK) {
-            let count = BLOCK.min(s.queries - first);
-            let keys = s.seen(first + count);
-            let asks = (b * s.queries + first) * stride + h * w;
-            let q = Matrix::rows(&x.q[asks..], stride);
-            let dy = Matrix::rows(&out.dy[asks..], stride);
-            let lse = &out.lse[(b * s.heads + h) * s.queries + first..][..count];
-            let mut p = vec![0.0; count * keys];
-            product(&mut p, keys, q, k.transposed(), (count, keys, w), s.scale(), false);
-            again(cpu.isa, &mut p, keys, first, s.causal, lse);
-            let p_rows = Matrix::rows(&p, keys);
-            product(&mut sum_v, w, p_rows.transposed(), dy, (keys, w, count), 1.0, true);
-            let delta: Vec<f32> = (0..count)
-                .map(|row| {
-                    let of = asks + row * stride..asks + row * stride + w;
-                    out.dy[of.clone()].iter().zip(&out.y[of]).map(|(a, b)| a * b).sum()
-                })
-                .collect();
-            let mut ds = vec![0.0; count * keys];
-            product(&mut ds, keys, dy, v.transposed(), (count, keys, w), 1.0, false);
-            slope(cpu.isa, &p, &mut ds, keys, s.scale(), &delta);
-            let ds = Matrix::rows(&ds, keys);
-            product(&mut sum_k, w, ds.transposed(), q, (keys, w, count), 1.0, true);
-            if let Some(dq) = &dq {
-                let mut own = vec![0.0; count * w];
-                product(&mut own, w, ds, k, (count, w, keys), 1.0, false);
-                spread(&own, dq, asks, stride, w);
-            }
+    let gradients = gradients.map(|g| g.map(PartsMut::from));
+    #[cfg(target_arch = "x86_64")]
+    {
+        if products == Products::Bf16 {
+            let kernel = cpu.isa.bf16().expect("bf16 products need the instruction");
+            return backward::run(cpu, kernel, x, out, s, &gradients);
         }
-        for (sum, out) in [(sum_k, &dk), (sum_v, &dv)] {
-            if let Some(out) = out {
-                spread(&sum, out, answers, stride, w);
-            }
+        if let Some(kernel) = cpu.isa.avx512() {
+            return backward::run(cpu, kernel, x, out, s, &gradients);
         }
-    });
-}
-
-/// Writes one head's rows into their columns.
-fn spread(rows: &[f32], out: &Parts<'_, f32>, at: usize, stride: usize, width: usize) {
-    for (i, row) in rows.chunks_exact(width).enumerate() {
-        // SAFETY: each piece of `backward` has its own sample and head, and so its own columns.
-        unsafe { out.part(at + i * stride, width) }.copy_from_slice(row);
+        if let Some(kernel) = cpu.isa.avx2() {
+            return backward::run(cpu, kernel, x, out, s, &gradients);
+        }
     }
+    let _ = products;
+    backward::run(cpu, Portable, x, out, s, &gradients);
 }

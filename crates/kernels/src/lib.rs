@@ -13,7 +13,6 @@ mod element;
 #[cfg(all(test, unix))]
 mod guard;
 mod math;
-mod matrix;
 mod packed;
 mod pool;
 mod product;

@@ -108,27 +108,27 @@ macro_rules! with {
     };
 }
 
-fn form(weight: &Weight) -> &Form {
-    let weight: Option<&CpuWeight> = weight.handle().as_any().downcast_ref();
+fn form(handle: &Data) -> &Form {
+    let weight: Option<&CpuWeight> = handle.as_any().downcast_ref();
     &weight.expect("a weight of another device").form
 }
 
-fn linear_weight(weight: &Weight) -> &linear::Weight {
-    match form(weight) {
+fn linear_weight(handle: &Data) -> &linear::Weight {
+    match form(handle) {
         Form::Linear(w) => w,
         other => panic!("a linear weight is needed, not {other:?}"),
     }
 }
 
-fn conv_weight(weight: &Weight) -> &conv3x3::Weight {
-    match form(weight) {
+fn conv_weight(handle: &Data) -> &conv3x3::Weight {
+    match form(handle) {
         Form::Conv3x3(w) => w,
         other => panic!("a convolution's weight is needed, not {other:?}"),
     }
 }
 
-fn norm_weight(weight: &Weight) -> (&[f32], &[f32]) {
-    match form(weight) {
+fn norm_weight(handle: &Data) -> (&[f32], &[f32]) {
+    match form(handle) {
         Form::Norm { scale, shift } => (scale, shift),
         other => panic!("a norm's weight is needed, not {other:?}"),
     }
@@ -182,6 +182,13 @@ impl Processor {
         }
     }
 
+    fn products(&self) -> Products {
+        match self.precision {
+            Precision::F32 => Products::F32,
+            Precision::Bf16 => Products::Bf16,
+        }
+    }
+
     /// A new tensor of `count` values that `fill` writes, every one.
     fn make(&self, count: usize, kind: Kind, fill: impl FnOnce(ViewMut<'_>)) -> Data {
         let mut buffer = self.arena.take(count, kind);
@@ -220,11 +227,7 @@ impl Backend for Processor {
     }
 
     fn prepare(&self, weight: &HostWeight<'_>, layout: Layout) -> Result<Data> {
-        let products = match self.precision {
-            Precision::F32 => Products::F32,
-            Precision::Bf16 => Products::Bf16,
-        };
-        let form = Form::new(&self.cpu, weight, layout, products);
+        let form = Form::new(&self.cpu, weight, layout, self.products());
         let bytes = form.bytes();
         Ok(Arc::new(CpuWeight { form, bytes, _counted: self.arena.count(bytes) }))
     }
@@ -233,14 +236,14 @@ impl Backend for Processor {
         let n = w.outputs();
         let kind = if residual.is_some() { Kind::F32 } else { self.kind(rows, n) };
         self.make(rows * n, kind, |y| {
-            linear::forward(&self.cpu, view(x), rows, linear_weight(w), residual.map(view), y);
+            linear::forward(&self.cpu, view(x), rows, linear_weight(&w.handle()), residual.map(view), y);
         })
     }
 
     fn linear_backward(&self, dy: &Data, rows: usize, w: &Weight) -> Data {
         let n = w.inputs();
         self.make(rows * n, self.kind(rows, n), |dx| {
-            linear::backward(&self.cpu, view(dy), rows, linear_weight(w), dx);
+            linear::backward(&self.cpu, view(dy), rows, linear_weight(&w.handle()), dx);
         })
     }
 
@@ -257,7 +260,7 @@ impl Backend for Processor {
         let (rows, n) = (batch * step.output(grid).tokens(), w.outputs());
         let kind = if residual.is_some() { Kind::F32 } else { self.kind(rows, n) };
         self.make(rows * n, kind, |y| {
-            conv3x3::forward(&self.cpu, view(x), shape, conv_weight(w), residual.map(view), y);
+            conv3x3::forward(&self.cpu, view(x), shape, conv_weight(&w.handle()), residual.map(view), y);
         })
     }
 
@@ -272,7 +275,7 @@ impl Backend for Processor {
         let shape = conv_shape(batch, grid, step);
         let (rows, n) = (batch * grid.tokens(), w.inputs());
         self.make(rows * n, self.kind(rows, n), |dx| {
-            conv3x3::backward(&self.cpu, view(dy), shape, conv_weight(w), dx);
+            conv3x3::backward(&self.cpu, view(dy), shape, conv_weight(&w.handle()), dx);
         })
     }
 
@@ -285,7 +288,8 @@ impl Backend for Processor {
         w: &Weight,
         silu: bool,
     ) -> Data {
-        let (scale, shift) = norm_weight(w);
+        let handle = w.handle();
+        let (scale, shift) = norm_weight(&handle);
         let s = norm_shape(shape, groups, eps, silu);
         self.make(shape.elements(), self.kind(shape.rows(), shape.channels), |y| {
             with!([ref x = view(x), mut y = y]
@@ -303,7 +307,8 @@ impl Backend for Processor {
         w: &Weight,
         silu: bool,
     ) -> Data {
-        let (scale, shift) = norm_weight(w);
+        let handle = w.handle();
+        let (scale, shift) = norm_weight(&handle);
         let s = norm_shape(shape, groups, eps, silu);
         self.make(shape.elements(), self.kind(shape.rows(), shape.channels), |dx| {
             with!([ref x = view(x), ref dy = view(dy), mut dx = dx]
@@ -312,7 +317,8 @@ impl Backend for Processor {
     }
 
     fn layer_norm(&self, x: &Data, rows: usize, eps: f32, w: &Weight) -> Data {
-        let (scale, shift) = norm_weight(w);
+        let handle = w.handle();
+        let (scale, shift) = norm_weight(&handle);
         self.make(rows * scale.len(), self.kind(rows, scale.len()), |y| {
             with!([ref x = view(x), mut y = y]
                 layer_norm::forward(&self.cpu, x, eps, scale, shift, y));
@@ -320,7 +326,8 @@ impl Backend for Processor {
     }
 
     fn layer_norm_backward(&self, x: &Data, dy: &Data, rows: usize, eps: f32, w: &Weight) -> Data {
-        let (scale, _) = norm_weight(w);
+        let handle = w.handle();
+        let (scale, _) = norm_weight(&handle);
         self.make(rows * scale.len(), self.kind(rows, scale.len()), |dx| {
             with!([ref x = view(x), ref dy = view(dy), mut dx = dx]
                 layer_norm::backward(&self.cpu, x, dy, eps, scale, dx));
@@ -329,11 +336,11 @@ impl Backend for Processor {
 
     fn attention(&self, q: &Data, k: &Data, v: &Data, shape: AttentionShape) -> (Data, Data) {
         let s = attention_shape(shape);
-        let owned = [q, k, v].map(|d| self.to_host(d).unwrap_or_default());
-        let x = attention::Inputs { q: &owned[0], k: &owned[1], v: &owned[2] };
+        let x = attention::Inputs { q: view(q), k: view(k), v: view(v) };
         let mut lse = self.arena.take(s.batch * s.heads * s.queries, Kind::F32);
-        let y = self.make_f32(x.q.len(), |y| {
-            attention::forward(&self.cpu, x, s, y, lse.f32_mut());
+        let kind = self.kind(s.batch * s.queries, s.heads * s.width);
+        let y = self.make(x.q.len(), kind, |y| {
+            attention::forward(&self.cpu, x, s, self.products(), y, lse.f32_mut());
         });
         (y, Arc::new(lse))
     }
@@ -349,13 +356,17 @@ impl Backend for Processor {
         shape: AttentionShape,
         want: [bool; 3],
     ) -> [Option<Data>; 3] {
-        let owned = [q, k, v, out, dy].map(|d| self.to_host(d).unwrap_or_default());
-        let x = attention::Inputs { q: &owned[0], k: &owned[1], v: &owned[2] };
-        let out = attention::Outcome { y: &owned[3], lse: values(saved), dy: &owned[4] };
+        let s = attention_shape(shape);
+        let x = attention::Inputs { q: view(q), k: view(k), v: view(v) };
+        let out = attention::Outcome { y: view(out), lse: values(saved), dy: view(dy) };
         let sizes = [x.q.len(), x.k.len(), x.v.len()];
-        let mut buffers = [0, 1, 2].map(|i| want[i].then(|| self.arena.take(sizes[i], Kind::F32)));
-        let gradients = buffers.each_mut().map(|b| b.as_mut().map(Buffer::f32_mut));
-        attention::backward(&self.cpu, x, out, attention_shape(shape), gradients);
+        let rows = [s.batch * s.queries, s.batch * s.keys, s.batch * s.keys];
+        let mut buffers = [0, 1, 2].map(|i| {
+            let kind = self.kind(rows[i], s.heads * s.width);
+            want[i].then(|| self.arena.take(sizes[i], kind))
+        });
+        let gradients = buffers.each_mut().map(|b| b.as_mut().map(Buffer::view_mut));
+        attention::backward(&self.cpu, x, out, s, self.products(), gradients);
         buffers.map(|b| b.map(|b| Arc::new(b) as Data))
     }
 
@@ -474,7 +485,8 @@ impl Backend for Processor {
 
     fn lookup(&self, table: &Weight, extra: Option<&Data>, ids: &[u32]) -> Data {
         let c = table.inputs();
-        let Form::Table(rows) = form(table) else { panic!("a table is needed") };
+        let handle = table.handle();
+        let Form::Table(rows) = form(&handle) else { panic!("a table is needed") };
         let extra = extra.map_or(View::F32(&[]), view);
         self.make_f32(ids.len() * c, |y| {
             with!([ref extra = extra] match rows {

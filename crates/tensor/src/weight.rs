@@ -1,7 +1,7 @@
 //! Frozen weights: handed over once, a handle from then on.
-use crate::{Device, Error, Result, Storage};
+use crate::{Data, Device, Error, Result};
 use half::{bf16, f16};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// Values of a weight in the type in which the file holds them.
 #[derive(Debug, Clone, Copy)]
@@ -88,13 +88,13 @@ impl Layout {
     }
 }
 
-/// A frozen weight on a device. Cheap to clone.
+/// A frozen weight on a device. Cheap to clone; clones see what [`Weight::replace`] puts in.
 #[derive(Debug, Clone)]
 pub struct Weight {
     layout: Layout,
     outputs: usize,
     inputs: usize,
-    handle: Arc<dyn Storage>,
+    handle: Arc<RwLock<Data>>,
 }
 
 impl Weight {
@@ -104,20 +104,26 @@ impl Weight {
     /// If shape, layout and number of values do not fit, or the device has no room.
     pub fn prepare(device: &Device, weight: &HostWeight<'_>, layout: Layout) -> Result<Self> {
         let shape = weight.shape;
-        if !layout.fits(shape) || shape.contains(&0) {
-            return Err(Error::Layout { layout: layout.name(), found: shape.to_vec() });
-        }
-        let size = |what: &str, expected, found| match expected == found {
-            true => Ok(()),
-            false => Err(Error::Size { what: what.into(), expected, found }),
-        };
-        size("weight", shape.iter().product(), weight.values.len())?;
-        if let Some(bias) = &weight.bias {
-            size("bias", shape[0], bias.len())?;
-        }
-        let handle = device.prepare(weight, layout)?;
+        check(weight, layout)?;
+        let handle = Arc::new(RwLock::new(device.prepare(weight, layout)?));
         let inputs = shape.get(1).copied().unwrap_or(shape[0]);
         Ok(Self { layout, outputs: shape[0], inputs, handle })
+    }
+
+    /// Puts other values in the place of those that it has, for all its clones. What was there is
+    /// freed when the operations that run on it are done.
+    ///
+    /// # Errors
+    /// If the shape is another one, or the device has no room; then the old values stay.
+    pub fn replace(&self, device: &Device, weight: &HostWeight<'_>) -> Result<()> {
+        check(weight, self.layout)?;
+        let shape = weight.shape;
+        if (shape[0], shape.get(1).copied().unwrap_or(shape[0])) != (self.outputs, self.inputs) {
+            return Err(Error::Layout { layout: self.layout.name(), found: shape.to_vec() });
+        }
+        let new = device.prepare(weight, self.layout)?;
+        *self.handle.write().unwrap_or_else(PoisonError::into_inner) = new;
+        Ok(())
     }
 
     /// What it is used for.
@@ -140,7 +146,21 @@ impl Weight {
 
     /// The device's own form; only a backend looks inside.
     #[must_use]
-    pub fn handle(&self) -> &Arc<dyn Storage> {
-        &self.handle
+    pub fn handle(&self) -> Data {
+        Arc::clone(&self.handle.read().unwrap_or_else(PoisonError::into_inner))
     }
+}
+
+/// Shape, layout and number of values must fit.
+fn check(weight: &HostWeight<'_>, layout: Layout) -> Result<()> {
+    let shape = weight.shape;
+    if !layout.fits(shape) || shape.contains(&0) {
+        return Err(Error::Layout { layout: layout.name(), found: shape.to_vec() });
+    }
+    let size = |what: &str, expected, found| match expected == found {
+        true => Ok(()),
+        false => Err(Error::Size { what: what.into(), expected, found }),
+    };
+    size("weight", shape.iter().product(), weight.values.len())?;
+    weight.bias.as_ref().map_or(Ok(()), |bias| size("bias", shape[0], bias.len()))
 }
