@@ -9,6 +9,8 @@ use std::rc::Rc;
 struct Filled {
     order: Rc<[Rc<Command>]>,
     sources: Option<Vec<Gen>>,
+    /// Whether an option has run out of texts.
+    ended: bool,
 }
 
 impl Filled {
@@ -20,9 +22,18 @@ impl Filled {
         }
         let Some(sources) = &mut self.sources else { return Ok(None) };
         let mut texts = Vec::new();
-        // The peer asks the last first.
+        if self.ended {
+            return Err(world.error("a cycle has nothing to choose from"));
+        }
+        // The peer asks the last first; one that has run out takes those after it along.
         for source in sources.iter_mut().rev() {
-            texts.push(world.must(source)?);
+            match world.next(source)? {
+                Some(text) => texts.push(text),
+                None => {
+                    texts.clear();
+                    self.ended = true;
+                }
+            }
         }
         texts.reverse();
         Ok(Some(join(texts, separator)))
@@ -82,7 +93,7 @@ impl Source for Choice {
         }
         if let Some(order) = self.fresh(world)? {
             self.turn = self.filled.len();
-            self.filled.push(Filled { order, sources: None });
+            self.filled.push(Filled { order, sources: None, ended: false });
         }
         if self.filled.is_empty() {
             return Err(world.error("a cycle has nothing to choose from"));
