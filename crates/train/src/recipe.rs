@@ -95,6 +95,7 @@ fn go_on(
     let mut gradients =
         RowGradients::new(VOCABULARY as u32, plan.vectors(), width, plan.kohya_numbers);
     let mut here = Progress::begin(base, plan, run, &fixed, events)?;
+    let epochs = plan.counts().epochs as usize;
     let (began, first) = (Instant::now(), here.place.step);
 
     while here.place.step < plan.steps {
@@ -135,7 +136,7 @@ fn go_on(
             step: here.place.step,
             of: plan.steps,
             epoch: batches.epoch_of(step) + 1,
-            epochs: plan.counts().epochs as usize,
+            epochs,
             loss: losses / micros.len() as f64,
             mean_loss: here.place.losses.0 / here.place.losses.1 as f64,
             rate: here.optimizer.own_rate().unwrap_or(rate),
@@ -151,7 +152,7 @@ fn go_on(
         let of_step = plan.save.after_step(name, step + 1);
         here.save(&saver, plan, width, of_step, events)?;
         if batches.ends_epoch(step) {
-            let of_epoch = plan.save.after_epoch(name, epoch, plan.counts().epochs as usize);
+            let of_epoch = plan.save.after_epoch(name, epoch, epochs);
             here.save(&saver, plan, width, of_epoch, events)?;
         }
         if stop.asked() && here.place.step < plan.steps {

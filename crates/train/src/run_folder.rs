@@ -40,8 +40,9 @@ impl RunFolder {
     /// If there is a run already and `overwrite` is not set, another process works in it, or the
     /// folder cannot be written.
     pub fn create<P: Serialize>(path: &Path, plan: &P, overwrite: bool) -> Result<Self> {
-        let there = path.join("plan.json").exists();
-        if there && !overwrite {
+        std::fs::create_dir_all(path).at(path)?;
+        let run = Self { path: path.into(), _lock: lock(path)? };
+        if run.file("plan.json").exists() && !overwrite {
             return Err(Error::run(path, "there is a run of this name already").with_hint(
                 format!(
                     "go on with it by --resume \"{}\", or throw it away by --overwrite",
@@ -49,8 +50,6 @@ impl RunFolder {
                 ),
             ));
         }
-        std::fs::create_dir_all(path).at(path)?;
-        let run = Self { path: path.into(), _lock: lock(path)? };
         for name in ["plan.json", "state.safetensors", "rows.bin", "log.jsonl"] {
             let old = run.file(name);
             if old.exists() {
@@ -144,13 +143,13 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = RunFolder::place(dir.path(), "zarva-ti");
         let run = RunFolder::create(&path, &7, false).unwrap();
-        let again = RunFolder::create(&path, &8, false).unwrap_err();
-        assert!(again.hint().unwrap().contains("--resume"), "{again}");
-        assert!(again.hint().unwrap().contains("--overwrite"), "{again}");
         let busy = RunFolder::open::<i32>(&path).unwrap_err();
         assert!(busy.to_string().contains("another training"), "{busy}");
         assert!(RunFolder::create(&path, &8, true).is_err(), "in use, overwritten or not");
         drop(run);
+        let again = RunFolder::create(&path, &8, false).unwrap_err();
+        assert!(again.hint().unwrap().contains("--resume"), "{again}");
+        assert!(again.hint().unwrap().contains("--overwrite"), "{again}");
         assert_eq!(RunFolder::open::<i32>(&path).unwrap().1, 7);
         assert!(RunFolder::create(&path, &8, true).is_ok());
         assert_eq!(RunFolder::open::<i32>(&path).unwrap().1, 8);

@@ -1,4 +1,5 @@
 //! The word's files against those that kohya's sd-scripts wrote: names, retention, values, metadata.
+#![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 use serde_json::Value;
 use std::collections::BTreeMap;
 use wayword_formats::{Dtype, SafeTensors, embedding};

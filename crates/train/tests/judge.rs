@@ -1,4 +1,5 @@
 //! The bundled judge on the bundled concepts.
+#![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 use std::path::Path;
 use wayword_train::judge::{Judge, OnnxJudge, OnnxOptions, likeness, likeness_among};
 

@@ -1,4 +1,5 @@
 //! What a plan decides, says and refuses.
+#![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 mod common;
 
 use common::{base, demo, options};

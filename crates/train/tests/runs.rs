@@ -1,4 +1,5 @@
 //! Whole runs on the bundled model: they learn, stop, go on and leave exact files.
+#![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 mod common;
 
 use common::counting::Counting;
@@ -28,7 +29,7 @@ fn files(out: &Path) -> BTreeMap<String, Vec<u8>> {
 fn a_run_leaves_its_files_and_lowers_the_loss() {
     let dir = tempfile::tempdir().unwrap();
     let mut options = options(dir.path());
-    (options.steps, options.save_every) = (Some(40), 20);
+    (options.steps, options.save_every) = (Some(30), 20);
     let plan = plan(&options);
     let seen = Mutex::new(Vec::new());
     let events = |event: Event| seen.lock().unwrap().push(event);
@@ -43,12 +44,12 @@ fn a_run_leaves_its_files_and_lowers_the_loss() {
     want.sort();
     assert_eq!(names, want);
     let seen = seen.into_inner().unwrap();
-    assert_eq!(seen.iter().filter(|e| matches!(e, Event::Step(_))).count(), 40);
+    assert_eq!(seen.iter().filter(|e| matches!(e, Event::Step(_))).count(), 30);
     assert_eq!(seen.iter().filter(|e| matches!(e, Event::Saved { .. })).count(), 3);
     let history = rows::read(&plan.run().join("rows.bin")).unwrap();
-    assert_eq!(history.steps.len(), 41);
+    assert_eq!(history.steps.len(), 31);
     let last = wayword_formats::embedding::read(&outcome.path.unwrap()).unwrap();
-    assert_eq!(history.steps[40].rows, last.vectors);
+    assert_eq!(history.steps[30].rows, last.vectors);
     assert_eq!(last.metadata["modelspec.resolution"], "64x64");
 }
 
@@ -57,9 +58,10 @@ fn resume_goes_on_bit_for_bit_after_stops_at_any_step() {
     let whole = tempfile::tempdir().unwrap();
     let mut options = options(whole.path());
     (options.batch, options.accumulate, options.vectors) = (2, 2, Some(2));
+    (options.steps, options.save_every) = (Some(6), 2);
     (options.optimizer, options.scheduler) = ("AdamW".into(), "cosine".into());
     recipe::train(base(), &plan(&options), false, &Quiet, &Stop::default()).unwrap();
-    for stops in [vec![1], vec![3, 4, 9], vec![5, 11]] {
+    for stops in [vec![1, 2, 5], vec![4]] {
         let dir = tempfile::tempdir().unwrap();
         options.out = dir.path().into();
         let plan = plan(&options);

@@ -272,6 +272,11 @@ fn pictures(
             });
         }
     }
+    let samples = scan.samples();
+    if samples > 10_000_000 {
+        let what = format!("{samples} pictures an epoch, repeats included, are more than 10000000");
+        return Err(Error::data(what).with_hint("write fewer repeats into the folders' names"));
+    }
     if planned.len() < 3 {
         let text = format!(
             "{} pictures are few: the word will learn their backgrounds too",

@@ -57,17 +57,10 @@ impl Composer {
     /// The batch.
     #[must_use]
     pub fn batch(&self, parts: Parts<'_>) -> MicroBatch {
-        let size = parts.latents.len() / parts.timesteps.len();
-        let per_sample = |noise: &[f32], one: &dyn Fn(&[f32], &[f32], usize) -> Vec<f32>| {
-            let samples = parts.latents.chunks_exact(size).zip(noise.chunks_exact(size));
-            let samples = samples.zip(&parts.timesteps);
-            samples.flat_map(|((z, noise), t)| one(z, noise, *t)).collect::<Vec<f32>>()
-        };
         let given = parts.perturbed.as_ref().unwrap_or(&parts.noise);
-        let noisy = per_sample(given, &|z, n, t| self.levels.add_noise(z, n, t, self.wide));
-        let velocity = |z: &[f32], n: &[f32], t| self.levels.velocity(z, n, t, self.wide);
+        let noisy = each(&parts, given, |z, n, t| self.levels.add_noise(z, n, t, self.wide));
         let target = match self.v_prediction {
-            true => per_sample(&parts.noise, &velocity),
+            true => each(&parts, &parts.noise, |z, n, t| self.levels.velocity(z, n, t, self.wide)),
             false => parts.noise.clone(),
         };
         let places = parts.grid.tokens();
@@ -83,4 +76,15 @@ impl Composer {
             clip_skip: self.clip_skip,
         }
     }
+}
+
+/// Joins what `one` makes of each sample's latents, noise and level.
+fn each(
+    parts: &Parts<'_>,
+    noise: &[f32],
+    one: impl Fn(&[f32], &[f32], usize) -> Vec<f32>,
+) -> Vec<f32> {
+    let size = parts.latents.len() / parts.timesteps.len();
+    let samples = parts.latents.chunks_exact(size).zip(noise.chunks_exact(size));
+    samples.zip(&parts.timesteps).flat_map(|((z, noise), t)| one(z, noise, *t)).collect()
 }
