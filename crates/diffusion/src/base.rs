@@ -4,11 +4,14 @@ mod hash;
 
 pub use hash::FileHash;
 
+use crate::adapters::{Applied, Network, Stored};
 use crate::report::PartReport;
 use crate::tokenizer::{POSITIONS, Tokenizer, VOCABULARY};
 use crate::weights::{Source, Weights};
 use crate::{Error, Event, Events, LoadReport, Result, TextEncoder, Unet, Vae};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use wayword_formats::checkpoint::{Checkpoint, Layout, Naming};
 use wayword_formats::{Array, Component, Dtype};
 use wayword_tensor::Device;
@@ -87,14 +90,19 @@ pub struct Base {
     pub info: BaseInfo,
     hash: Option<FileHash>,
     vae_hash: Option<FileHash>,
-    device: Device,
+    pub(crate) device: Device,
+    /// The modules that LoRAs can change.
+    pub(crate) kept: BTreeMap<Component, Stored>,
+    /// The LoRAs that belong to this base.
+    pub(crate) worn: Vec<Network>,
+    pub(crate) applied: Applied,
 }
 
 /// Where each component's tensors come from.
-pub(crate) struct Sources<'a> {
-    pub(crate) text: &'a dyn Source,
-    pub(crate) unet: &'a dyn Source,
-    pub(crate) vae: &'a dyn Source,
+pub(crate) struct Sources {
+    pub(crate) text: Arc<dyn Source>,
+    pub(crate) unet: Arc<dyn Source>,
+    pub(crate) vae: Arc<dyn Source>,
     /// Attention heads of the text encoder, where something tells them.
     pub(crate) heads: Option<usize>,
 }
@@ -112,12 +120,13 @@ impl Base {
             Checkpoint::open_vae(path)
         });
         let other = other.transpose()?;
-        let part =
-            |file: &'_ Checkpoint, component| file.part(component).cloned().unwrap_or_default();
+        let part = |file: &Checkpoint, component| -> Arc<dyn Source> {
+            Arc::new(file.part(component).cloned().unwrap_or_default())
+        };
         let sources = Sources {
-            text: &part(&file, Component::Text),
-            unet: &part(&file, Component::Unet),
-            vae: &part(other.as_ref().unwrap_or(&file), Component::Vae),
+            text: part(&file, Component::Text),
+            unet: part(&file, Component::Unet),
+            vae: part(other.as_ref().unwrap_or(&file), Component::Vae),
             heads: text_heads(&file),
         };
         let mut base = Self::assemble(&options.device, &sources)?;
@@ -144,16 +153,22 @@ impl Base {
     }
 
     /// Builds the models; what is missing stands in the report.
-    pub(crate) fn assemble(device: &Device, sources: &Sources<'_>) -> Result<Self> {
+    pub(crate) fn assemble(device: &Device, sources: &Sources) -> Result<Self> {
         let mut report = LoadReport::default();
-        let text = Weights::prepare(device, Component::Text, sources.text)?;
-        let table = token_table(sources.text)?;
+        let text = Weights::prepare(device, Component::Text, &*sources.text)?;
+        let table = token_table(&*sources.text)?;
         let encoder = TextEncoder::load(device, &text.root(), sources.heads, table);
+        let store = |source: &Arc<dyn Source>, weights: &Weights| Stored {
+            source: Arc::clone(source),
+            modules: weights.kept(),
+        };
+        let mut kept = BTreeMap::from([(Component::Text, store(&sources.text, &text))]);
         report.add(text.finish());
-        let unet = Weights::prepare(device, Component::Unet, sources.unet)?;
+        let unet = Weights::prepare(device, Component::Unet, &*sources.unet)?;
         let predictor = Unet::load(device, &unet.root());
+        kept.insert(Component::Unet, store(&sources.unet, &unet));
         report.add(unet.finish());
-        let vae = Weights::prepare(device, Component::Vae, sources.vae)?;
+        let vae = Weights::prepare(device, Component::Vae, &*sources.vae)?;
         let coder = Vae::load(&vae.root());
         report.add(vae.finish());
         report.add(widths(&encoder, &predictor, &report));
@@ -178,6 +193,9 @@ impl Base {
             hash: None,
             vae_hash: None,
             device: device.clone(),
+            kept,
+            worn: Vec::new(),
+            applied: Applied::default(),
         })
     }
 

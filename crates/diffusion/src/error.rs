@@ -41,6 +41,16 @@ pub enum Error {
         /// What the file holds.
         found: String,
     },
+    /// A LoRA cannot be used.
+    #[error("LoRA `{name}`: {reason}")]
+    Lora {
+        /// The name that was asked for, or the module.
+        name: String,
+        /// Why not.
+        reason: String,
+        /// What to do about it.
+        hint: Option<String>,
+    },
     /// A file's hash could not be computed.
     #[error("{}: {reason}", path.display())]
     Hash {
@@ -69,6 +79,7 @@ impl Error {
             Self::Embedding { .. } => Some(
                 "embeddings work only with the family of models that they were trained for".into(),
             ),
+            Self::Lora { hint, .. } => hint.clone(),
             Self::NotANumber { .. } => Some(
                 "some VAEs and mixed models overflow: try --precision f32 or another --vae".into(),
             ),

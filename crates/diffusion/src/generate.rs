@@ -21,6 +21,7 @@ use crate::{Base, Error, Event, Events, Result, Stop};
 use guided::Guided;
 use std::ops::{ControlFlow, Range};
 use std::time::Instant;
+use wayword_prompt::Quirks;
 use wayword_tensor::Grid;
 
 /// Draws all pictures of a plan. When asked to stop, gives those that are done.
@@ -35,10 +36,28 @@ pub fn draw(
 ) -> Result<Vec<Picture>> {
     let start = Instant::now();
     plan.remarks().into_iter().for_each(|remark| events.event(Event::Warned(remark)));
+    let pictures = draw_groups(base, plan, events, stop);
+    if !plan.settings().keep_loras {
+        drop(base.using(&[])?);
+    }
+    let pictures = pictures?;
+    let seconds = start.elapsed().as_secs_f64();
+    events.event(Event::Finished { pictures: pictures.len(), seconds });
+    Ok(pictures)
+}
+
+fn draw_groups(
+    base: &Base,
+    plan: &DrawPlan,
+    events: &dyn Events,
+    stop: &Stop,
+) -> Result<Vec<Picture>> {
     let mut pictures = Vec::new();
     for group in groups(plan) {
+        let using = base.using(plan.networks(group.start))?;
         let texts = Texts::encode(base, plan, group.clone())?;
         let Some(latents) = sample(base, plan, &texts, events, stop)? else { break };
+        drop(using);
         for (latent, index) in latents.into_iter().zip(group) {
             let picture = finish(base, plan, &texts, index, &latent)?;
             let seed = picture.seed;
@@ -46,16 +65,28 @@ pub fn draw(
             events.event(Event::Picture { index, of: plan.settings().count, seed });
         }
     }
-    let seconds = start.elapsed().as_secs_f64();
-    events.event(Event::Finished { pictures: pictures.len(), seconds });
     Ok(pictures)
 }
 
-/// Runs of pictures that are computed at once.
+/// Runs of pictures that are computed at once: all of a run are drawn with the LoRAs of the first.
+/// The web UI puts other pictures into a run, too; without its quirks a run ends before them.
 #[must_use]
 pub fn groups(plan: &DrawPlan) -> Vec<Range<usize>> {
     let (count, batch) = (plan.settings().count, plan.settings().batch);
-    (0..count).step_by(batch).map(|first| first..(first + batch).min(count)).collect()
+    let mut out = Vec::new();
+    for first in (0..count).step_by(batch) {
+        let end = (first + batch).min(count);
+        let mut start = first;
+        for next in first + 1..end {
+            let same = plan.networks(next) == plan.networks(start);
+            if !same && plan.settings().quirks == Quirks::Sane {
+                out.push(start..next);
+                start = next;
+            }
+        }
+        out.push(start..end);
+    }
+    out
 }
 
 /// The encoded prompts of a group of pictures.
@@ -70,7 +101,8 @@ pub struct Texts {
 }
 
 impl Texts {
-    /// Encodes the prompts of a group; equal prompts once.
+    /// Encodes the prompts of a group; equal prompts once. The base must be wearing the group's
+    /// LoRAs ([`Base::using`]).
     ///
     /// # Errors
     /// If a prompt cannot be encoded.
@@ -80,7 +112,7 @@ impl Texts {
             if let Some((_, done)) = known.iter().find(|(p, _)| *p == prompt) {
                 return Ok(done.clone());
             }
-            let done = texts::encode(base, plan, prompt)?;
+            let done = texts::encode(base, plan, plan.words(pictures.start), prompt)?;
             known.push((prompt, done.clone()));
             Ok(done)
         };

@@ -1,6 +1,7 @@
 //! Stable Diffusion 1.x: tokenizer, text encoder, UNet, VAE, samplers, generation.
 #![forbid(unsafe_code)]
 
+pub mod adapters;
 pub mod base;
 mod embeddings;
 mod error;
@@ -25,6 +26,7 @@ pub mod samplers;
 pub mod sigmas;
 pub mod tokenizer;
 
+pub use adapters::{Loras, Network};
 pub use base::{Base, BaseInfo, BaseOptions, Prediction};
 pub use embeddings::{Embeddings, LoadedWord};
 pub use error::{Error, Result};

@@ -1,8 +1,9 @@
 //! A drawing job: what is wanted, and the same checked against a base.
+use crate::adapters::{self, Chosen};
 use crate::samplers::SamplerOptions;
 use crate::sigmas::{SamplerKind, Schedule};
 use crate::vae::LATENT_SIZE;
-use crate::{Base, Embeddings, Error, Result, Warning};
+use crate::{Base, Embeddings, Error, Loras, Network, Result, Warning};
 use std::sync::Arc;
 use wayword_prompt::schedule::Pass;
 use wayword_prompt::{Emphasis, Language, PromptPlan, Quirks};
@@ -53,6 +54,11 @@ pub struct DrawSettings {
     pub later_seed_delta: i64,
     /// Words that prompts may use.
     pub embeddings: Option<Arc<Embeddings>>,
+    /// LoRAs that prompts may use.
+    pub loras: Option<Arc<Loras>>,
+    /// Whether the base keeps wearing the last picture's LoRAs, so that the next drawing with them
+    /// need not apply them again.
+    pub keep_loras: bool,
 }
 
 impl DrawSettings {
@@ -82,6 +88,8 @@ impl DrawSettings {
             seed_resize: None,
             later_seed_delta: 0,
             embeddings: None,
+            loras: None,
+            keep_loras: false,
         }
     }
 }
@@ -90,9 +98,10 @@ impl DrawSettings {
 #[derive(Debug, Clone)]
 pub struct DrawPlan {
     pub(crate) settings: DrawSettings,
-    pub(crate) embeddings: Arc<Embeddings>,
     prompts: Vec<PromptPlan>,
     negatives: Vec<PromptPlan>,
+    /// LoRAs and words of each prompt.
+    chosen: Vec<Chosen>,
 }
 
 impl DrawPlan {
@@ -118,20 +127,16 @@ impl DrawPlan {
         let language = Language { quirks: settings.quirks, emphasis: settings.emphasis };
         let pass = Pass::first(calls);
         let positive = |text: &String| -> Result<PromptPlan> {
-            let plan = PromptPlan::positive(text, pass, language)?;
-            match plan.nets.iter().find(|tag| tag.is_lora()) {
-                Some(tag) => Err(Error::Plan {
-                    option: "prompt",
-                    reason: format!("`<{}:{}>`: LoRA is not supported yet", tag.kind, tag.name()),
-                }),
-                None => Ok(plan),
-            }
+            Ok(PromptPlan::positive(text, pass, language)?)
         };
         let negative = |text: &String| Ok(PromptPlan::negative(text, pass, language)?);
+        let prompts = settings.prompts.iter().map(positive).collect::<Result<Vec<_>>>()?;
+        let loras = settings.loras.as_deref();
+        let chosen = |prompt| adapters::choose(base, loras, prompt, &embeddings, settings.quirks);
         Ok(Self {
-            prompts: settings.prompts.iter().map(positive).collect::<Result<_>>()?,
+            chosen: prompts.iter().map(chosen).collect::<Result<_>>()?,
+            prompts,
             negatives: settings.negatives.iter().map(negative).collect::<Result<_>>()?,
-            embeddings,
             settings,
         })
     }
@@ -146,6 +151,22 @@ impl DrawPlan {
     #[must_use]
     pub fn prompt(&self, picture: usize) -> &PromptPlan {
         &self.prompts[picture.min(self.prompts.len() - 1)]
+    }
+
+    /// The LoRAs that a picture's prompt asks for, in its order.
+    #[must_use]
+    pub fn networks(&self, picture: usize) -> &[Network] {
+        &self.chosen(picture).networks
+    }
+
+    /// The words that a picture's prompts may use: the job's, and those that its LoRAs bring.
+    #[must_use]
+    pub fn words(&self, picture: usize) -> &Embeddings {
+        &self.chosen(picture).words
+    }
+
+    fn chosen(&self, picture: usize) -> &Chosen {
+        &self.chosen[picture.min(self.chosen.len() - 1)]
     }
 
     /// The negative prompt of a picture.
@@ -171,7 +192,14 @@ impl DrawPlan {
     #[must_use]
     pub fn remarks(&self) -> Vec<Warning> {
         let notes = self.prompts.iter().chain(&self.negatives).flat_map(|p| &p.notes);
-        notes.map(|note| Warning::new(note.to_string())).collect()
+        let notes = notes.map(|note| Warning::new(note.to_string()));
+        let mut all: Vec<Warning> = Vec::new();
+        for warning in notes.chain(self.chosen.iter().flat_map(|c| c.warnings.iter().cloned())) {
+            if !all.contains(&warning) {
+                all.push(warning);
+            }
+        }
+        all
     }
 
     /// The latents' height and width.

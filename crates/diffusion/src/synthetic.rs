@@ -8,6 +8,7 @@ use crate::base::Sources;
 use crate::weights::Source;
 use crate::{Base, Error, Result};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use wayword_formats::{Array, Component};
 use wayword_tensor::Device;
 
@@ -237,6 +238,7 @@ fn uniform(seed: u64, i: u64) -> f32 {
 }
 
 /// One component, made as it is asked for.
+#[derive(Debug)]
 struct Made {
     /// LDM key and shape by diffusers name.
     tensors: BTreeMap<String, (String, Vec<usize>)>,
@@ -307,9 +309,9 @@ impl Base {
     /// # Panics
     /// If the lists of shapes are not those that the models ask for: a bug.
     pub fn synthetic(device: &Device, dimensions: &Dimensions) -> Result<Self> {
-        let [unet, vae, text] = Component::ALL.map(|c| Made::new(dimensions, c));
-        let base =
-            Self::assemble(device, &Sources { text: &text, unet: &unet, vae: &vae, heads: None })?;
+        let [unet, vae, text] =
+            Component::ALL.map(|c| Arc::new(Made::new(dimensions, c)) as Arc<dyn Source>);
+        let base = Self::assemble(device, &Sources { text, unet, vae, heads: None })?;
         assert!(base.info.report.is_whole(), "{}", base.info.report);
         Ok(base)
     }

@@ -4,6 +4,7 @@
 //! its weight is packed. The models then take what they need by name through a [`Cursor`], which
 //! checks shapes and remembers what was taken. A missing or misshapen tensor does not stop the
 //! walk: a stand-in takes its place, and [`Weights::finish`] reports all problems at once.
+use crate::adapters::Kept;
 use crate::report::{Missing, PartReport, WrongShape};
 use half::{bf16, f16};
 use rayon::prelude::*;
@@ -18,7 +19,7 @@ use wayword_tensor::{Device, HostWeight, Layout, Values, Weight};
 pub(crate) const GROUPS: usize = 32;
 
 /// Where tensors come from, one at a time, so that no second copy of a model is ever held.
-pub(crate) trait Source: Sync {
+pub(crate) trait Source: Send + Sync + std::fmt::Debug {
     /// Names of all tensors.
     fn names(&self) -> Vec<String>;
     /// One tensor.
@@ -104,6 +105,15 @@ impl Weights {
     /// The root of the names.
     pub(crate) fn root(&self) -> Cursor<'_> {
         Cursor { weights: self, path: String::new() }
+    }
+
+    /// The handles of all modules, to put other values into.
+    pub(crate) fn kept(&self) -> BTreeMap<String, Kept> {
+        let kept = |(name, module): (&String, &Module)| {
+            let (shape, bias) = (module.shape.clone(), module.bias.is_some());
+            Some((name.clone(), Kept { weight: module.weight.clone()?, shape, bias }))
+        };
+        self.modules.iter().filter_map(kept).collect()
     }
 
     /// What was taken, missing, misshapen and left over.
@@ -276,6 +286,23 @@ fn prepare(
         bias: bias.as_ref().map(HostValues::view),
     };
     Ok(Some(Weight::prepare(device, &host, layout)?))
+}
+
+/// Puts a weight with its bias, as a file has them, in the place of what a handle has.
+pub(crate) fn replace(
+    device: &Device,
+    handle: &Weight,
+    weight: &Array,
+    bias: Option<&Array>,
+) -> Result<(), crate::Error> {
+    let Some(values) = HostValues::of(weight) else { return Ok(()) };
+    let bias = bias.and_then(HostValues::of);
+    let host = HostWeight {
+        shape: weight.shape(),
+        values: values.view(),
+        bias: bias.as_ref().map(HostValues::view),
+    };
+    Ok(handle.replace(device, &host)?)
 }
 
 /// An array's floats in the type that the file holds, without a copy where the bytes allow it.

@@ -23,6 +23,9 @@ pub(super) fn write(base: &Base, plan: &DrawPlan, texts: &Texts, index: usize) -
     let file = |path: &Path| path.file_name().map(|n| n.to_string_lossy().into_owned());
     let eta_is_zero = s.sampler_options.eta == Some(0.0);
     let mut extra = Vec::new();
+    if let Some(hashes) = lora_hashes(plan, texts, index) {
+        extra.push(("Lora hashes".into(), hashes));
+    }
     if let Some(hashes) = word_hashes(plan, texts, index) {
         extra.push(("TI hashes".into(), hashes));
     }
@@ -72,11 +75,27 @@ fn word_hashes(plan: &DrawPlan, texts: &Texts, index: usize) -> Option<String> {
             }
         }
     }
+    let words = plan.words(texts.pictures.start);
     let entry = |place: &usize| {
-        let word = plan.embeddings.word(*place);
+        let word = words.word(*place);
         let name = word.name.replace([':', ','], "");
         Some(format!("{name}: {}", short_network(word.sha256()?)))
     };
     let entries: Vec<String> = used.iter().filter_map(entry).collect();
+    (!entries.is_empty()).then(|| entries.join(", "))
+}
+
+/// The LoRAs that a picture was drawn with, each once, with their files' hashes.
+fn lora_hashes(plan: &DrawPlan, texts: &Texts, index: usize) -> Option<String> {
+    let picture = match plan.settings().quirks {
+        Quirks::A1111 => texts.pictures.start,
+        Quirks::Sane => index,
+    };
+    let mut entries: Vec<String> = Vec::new();
+    for network in plan.networks(picture) {
+        let name = network.name.replace([':', ','], "");
+        let entry = network.loaded.short_hash().map(|hash| format!("{name}: {hash}"));
+        entries.extend(entry.filter(|e| !entries.contains(e)));
+    }
     (!entries.is_empty()).then(|| entries.join(", "))
 }

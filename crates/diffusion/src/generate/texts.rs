@@ -1,7 +1,7 @@
 //! The states of prompts over the steps of a run.
 use crate::conditioning::{ChunkOptions, Found, chunk, encode as encode_together};
 use crate::plan::DrawPlan;
-use crate::{Base, Result};
+use crate::{Base, Embeddings, Result};
 use wayword_prompt::PromptPlan;
 use wayword_prompt::schedule::entry_at_call;
 
@@ -35,13 +35,18 @@ impl Conditioning {
 
 /// Encodes a prompt: each part's texts over the steps together, since they share the mean that
 /// emphasis restores.
-pub(super) fn encode(base: &Base, plan: &DrawPlan, prompt: &PromptPlan) -> Result<Conditioning> {
+pub(super) fn encode(
+    base: &Base,
+    plan: &DrawPlan,
+    words: &Embeddings,
+    prompt: &PromptPlan,
+) -> Result<Conditioning> {
     let settings = plan.settings();
     let options =
         ChunkOptions { comma_backtrack: settings.comma_backtrack, quirks: settings.quirks };
     let find = |ids: &[u32]| {
-        let word = plan.embeddings.find(ids)?;
-        let loaded = plan.embeddings.word(word);
+        let word = words.find(ids)?;
+        let loaded = words.word(word);
         Some(Found { word, ids: loaded.ids.len(), rows: loaded.rows })
     };
     let mut all = Conditioning { parts: Vec::new(), words: Vec::new() };
@@ -52,7 +57,7 @@ pub(super) fn encode(base: &Base, plan: &DrawPlan, prompt: &PromptPlan) -> Resul
             &base.text,
             base.device(),
             windows.collect(),
-            |word| &plan.embeddings.word(word).vectors,
+            |word| &words.word(word).vectors,
             settings.clip_skip,
             settings.emphasis,
         )?;

@@ -1,0 +1,130 @@
+//! Folders of LoRA files, found by the names that prompts use, each file read once.
+use super::{Loaded, Network};
+use crate::{Event, Events, Result};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use wayword_formats::lora::{self, File, Folder};
+use wayword_prompt::error::did_you_mean;
+
+/// All LoRA files that a job may use.
+#[derive(Debug, Default)]
+pub struct Loras {
+    folders: Vec<Folder>,
+    loaded: Mutex<BTreeMap<PathBuf, Arc<Loaded>>>,
+}
+
+/// What a name means.
+pub(super) enum Found<'a> {
+    File(&'a File),
+    /// Several files bear this alias.
+    Ambiguous(Vec<&'a File>),
+    /// The file of this name cannot be opened.
+    Broken(&'a wayword_formats::Error),
+    Nothing,
+}
+
+impl Loras {
+    /// Lists the files of folders and their subfolders; none is read yet.
+    ///
+    /// # Errors
+    /// If a folder itself cannot be read.
+    pub fn open(folders: &[PathBuf], events: &dyn Events) -> Result<Self> {
+        let mut all = Self::default();
+        for folder in folders {
+            events.event(Event::Loading { what: "LoRA", path: folder.clone() });
+            all.folders.push(lora::folder(folder)?);
+        }
+        Ok(all)
+    }
+
+    /// The files, in the order of the folders and of their paths.
+    pub fn files(&self) -> impl Iterator<Item = &File> {
+        self.folders.iter().flat_map(|folder| &folder.files)
+    }
+
+    /// Files that cannot be used, and why.
+    pub fn skipped(&self) -> impl Iterator<Item = &wayword_formats::Error> {
+        self.folders.iter().flat_map(|folder| &folder.skipped)
+    }
+
+    /// The file, read. Files stay known for as long as this does; their tensors are mapped.
+    ///
+    /// # Errors
+    /// If the file is broken or no LoRA.
+    pub fn load(&self, file: &File) -> Result<Arc<Loaded>> {
+        let known = || self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(done) = known().get(&file.path) {
+            return Ok(Arc::clone(done));
+        }
+        let loaded = Arc::new(Loaded::new(file.clone())?);
+        known().insert(file.path.clone(), Arc::clone(&loaded));
+        Ok(loaded)
+    }
+
+    /// The LoRA of a name with these multipliers, for callers without a prompt.
+    ///
+    /// # Errors
+    /// If no file has the name, or it is broken.
+    pub fn network(&self, name: &str, text: f32, unet: f32) -> Result<Network> {
+        match self.find(name) {
+            Found::File(file) => Ok(Network::new(name, self.load(file)?, text, unet)),
+            other => Err(crate::Error::Lora {
+                name: name.into(),
+                reason: self.reason(name, &other),
+                hint: self.hint(name),
+            }),
+        }
+    }
+
+    /// The file that a name means: by the file's name, else by its author's name for it, if no
+    /// other file bears that, in whatever case.
+    pub(super) fn find(&self, name: &str) -> Found<'_> {
+        if let Some(file) = self.files().find(|f| f.name == name) {
+            return Found::File(file);
+        }
+        let broken = |e: &&wayword_formats::Error| {
+            e.path.file_stem().is_some_and(|s| s.to_string_lossy() == name)
+        };
+        if let Some(error) = self.skipped().find(broken) {
+            return Found::Broken(error);
+        }
+        let bears = |f: &&File| {
+            let alias = f.alias.as_deref().unwrap_or(&f.name);
+            alias.to_lowercase() == name.to_lowercase()
+        };
+        let bearers: Vec<&File> = self.files().filter(bears).collect();
+        let said = |f: &&File| f.alias.as_deref() == Some(name);
+        if !bearers.iter().any(said) {
+            return Found::Nothing;
+        }
+        // A broken file's alias counts, too.
+        match bearers.as_slice() {
+            [one] if !self.folders.iter().any(|f| f.is_ambiguous(name)) => Found::File(one),
+            _ => Found::Ambiguous(bearers),
+        }
+    }
+
+    /// Why a name means no file.
+    pub(super) fn reason(&self, name: &str, found: &Found<'_>) -> String {
+        match found {
+            Found::Ambiguous(files) => {
+                let names: Vec<String> = files.iter().map(|f| format!("`{}`", f.name)).collect();
+                format!("several files have the name `{name}` inside: {}", names.join(", "))
+            }
+            Found::Broken(error) => error.to_string(),
+            _ => "not found".to_owned(),
+        }
+    }
+
+    /// What to write instead.
+    pub(super) fn hint(&self, name: &str) -> Option<String> {
+        let names = self.files().flat_map(|f| f.alias.iter().chain([&f.name])).map(String::as_str);
+        match self.find(name) {
+            Found::Ambiguous(_) => Some("write the file's own name".into()),
+            Found::Broken(error) => error.hint(),
+            _ if self.folders.is_empty() => Some("name their folder: --loras DIR".into()),
+            _ => did_you_mean(name, names).map(|meant| format!("did you mean `{meant}`?")),
+        }
+    }
+}
