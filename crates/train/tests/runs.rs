@@ -29,7 +29,8 @@ fn files(out: &Path) -> BTreeMap<String, Vec<u8>> {
 fn a_run_leaves_its_files_and_lowers_the_loss() {
     let dir = tempfile::tempdir().unwrap();
     let mut options = options(dir.path());
-    (options.steps, options.save_every) = (Some(30), 20);
+    (options.steps, options.save_every) = (Some(60), 40);
+    options.lr = Some("0.02".into());
     let plan = plan(&options);
     let seen = Mutex::new(Vec::new());
     let events = |event: Event| seen.lock().unwrap().push(event);
@@ -44,12 +45,12 @@ fn a_run_leaves_its_files_and_lowers_the_loss() {
     want.sort();
     assert_eq!(names, want);
     let seen = seen.into_inner().unwrap();
-    assert_eq!(seen.iter().filter(|e| matches!(e, Event::Step(_))).count(), 30);
-    assert_eq!(seen.iter().filter(|e| matches!(e, Event::Saved { .. })).count(), 3);
+    assert_eq!(seen.iter().filter(|e| matches!(e, Event::Step(_))).count(), 60);
+    assert_eq!(seen.iter().filter(|e| matches!(e, Event::Saved { .. })).count(), 2);
     let history = rows::read(&plan.run().join("rows.bin")).unwrap();
-    assert_eq!(history.steps.len(), 31);
+    assert_eq!(history.steps.len(), 61);
     let last = wayword_formats::embedding::read(&outcome.path.unwrap()).unwrap();
-    assert_eq!(history.steps[30].rows, last.vectors);
+    assert_eq!(history.steps[60].rows, last.vectors);
     assert_eq!(last.metadata["modelspec.resolution"], "64x64");
 }
 
