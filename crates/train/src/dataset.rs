@@ -7,6 +7,7 @@ pub mod bucket;
 pub mod config;
 pub mod crop;
 pub mod image;
+mod jpeg;
 pub mod mask;
 pub mod metadata;
 pub mod pixels;

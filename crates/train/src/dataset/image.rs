@@ -1,6 +1,7 @@
 //! Decodes PNG, JPEG, WebP and BMP files; the camera's orientation is honoured unless switched off.
+use super::jpeg;
 use super::pixels::Pixels;
-use crate::error::{Error, Result};
+use crate::error::{AtFile, Error, Result};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
 use std::path::Path;
@@ -26,7 +27,7 @@ pub struct Decoded {
 /// If the file cannot be read or is no picture, naming it.
 pub fn read(path: &Path, orient: bool) -> Result<Decoded> {
     let (decoder, format, orientation) = open(path)?;
-    let jpeg = if format == Some(ImageFormat::Jpeg) { jpeg(path)? } else { None };
+    let jpeg = if format == Some(ImageFormat::Jpeg) { read_jpeg(path)? } else { None };
     let mut picture = match jpeg {
         Some(picture) => picture,
         None => DynamicImage::from_decoder(decoder).map_err(|e| broken(path, &e.to_string()))?,
@@ -37,23 +38,19 @@ pub fn read(path: &Path, orient: bool) -> Result<Decoded> {
     Ok(split(&picture))
 }
 
-/// Grey and colour JPEGs go through a decoder that enlarges chroma as libjpeg does up to the last
-/// column; the other one is off by up to 7 levels there. `None` for kinds that it does not convert.
-fn jpeg(path: &Path) -> Result<Option<DynamicImage>> {
-    let file =
-        std::fs::File::open(path).map_err(|source| Error::File { path: path.into(), source })?;
-    let mut decoder = jpeg_decoder::Decoder::new(std::io::BufReader::new(file));
-    let Ok(data) = decoder.decode() else { return Ok(None) };
-    let Some(info) = decoder.info() else { return Ok(None) };
-    let (width, height) = (u32::from(info.width), u32::from(info.height));
-    Ok(match info.pixel_format {
-        jpeg_decoder::PixelFormat::RGB24 => {
-            image::RgbImage::from_raw(width, height, data).map(DynamicImage::ImageRgb8)
-        }
-        jpeg_decoder::PixelFormat::L8 => {
-            image::GrayImage::from_raw(width, height, data).map(DynamicImage::ImageLuma8)
-        }
-        _ => None,
+/// JPEGs to libjpeg's levels. `None` for kinds that the other decoder takes.
+fn read_jpeg(path: &Path) -> Result<Option<DynamicImage>> {
+    let file = std::fs::read(path).at(path)?;
+    let picture = match jpeg::decode(&file) {
+        Ok(picture) => picture,
+        Err(jpeg::Refused::OtherKind) => return Ok(None),
+        Err(jpeg::Refused::Damaged(what)) => return Err(broken(path, what)),
+    };
+    let (width, height) = (picture.width as u32, picture.height as u32);
+    Ok(if picture.channels == 1 {
+        image::GrayImage::from_raw(width, height, picture.data).map(DynamicImage::ImageLuma8)
+    } else {
+        image::RgbImage::from_raw(width, height, picture.data).map(DynamicImage::ImageRgb8)
     })
 }
 

@@ -1,0 +1,330 @@
+//! Decodes JPEG files to the very levels that libjpeg gives, and so kohya's data set.
+//!
+//! Other decoders round the transform differently and enlarge chroma differently at borders: up to 7
+//! levels at single pixels, and more after sharpening filters. Sequential and progressive files with
+//! Huffman codes and 8 bits, grey or of three colours, are read here; the caller has another decoder
+//! for the rest.
+mod entropy;
+mod samples;
+
+use entropy::{Bits, HuffmanTable, Progress};
+
+/// More pixels than this are refused, as Pillow does (a "decompression bomb").
+const MOST_PIXELS: usize = 178_956_970;
+
+/// Why a file was not decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// It is sound perhaps, but of a kind for another decoder.
+    OtherKind,
+    /// It is damaged.
+    Damaged(&'static str),
+}
+
+/// Pixels of a decoded file: 1 channel (grey) or 3 (RGB).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Picture {
+    pub(super) width: usize,
+    pub(super) height: usize,
+    pub(super) channels: usize,
+    pub(super) data: Vec<u8>,
+}
+
+/// One colour component: its sampling, its size, and its coefficients.
+struct Component {
+    id: u8,
+    /// Sampling factors.
+    h: usize,
+    v: usize,
+    quantisation: usize,
+    /// Blocks in a row and in a column, whole units included.
+    blocks: (usize, usize),
+    /// Samples that belong to the picture.
+    size: (usize, usize),
+    /// 64 for each block, in natural order.
+    coefficients: Vec<i16>,
+}
+
+/// What the file's headers say.
+#[derive(Default)]
+struct Headers {
+    width: usize,
+    height: usize,
+    progressive: bool,
+    components: Vec<Component>,
+    quantisation: [Option<[u16; 64]>; 4],
+    dc: [Option<HuffmanTable>; 4],
+    ac: [Option<HuffmanTable>; 4],
+    restart: usize,
+    jfif: bool,
+    adobe: Option<u8>,
+}
+
+/// Natural place of each coefficient in the order of the file.
+const ZIGZAG: [usize; 64] = [
+    0, 1, 8, 16, 9, 2, 3, 10, 17, 24, 32, 25, 18, 11, 4, 5, 12, 19, 26, 33, 40, 48, 41, 34, 27, 20,
+    13, 6, 7, 14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59,
+    52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
+];
+
+const SHORT: Refused = Refused::Damaged("the file ends early");
+
+/// Decodes a whole file.
+pub(super) fn decode(file: &[u8]) -> Result<Picture, Refused> {
+    let mut at = 2;
+    if file.get(..2) != Some(&[0xff, 0xd8]) {
+        return Err(Refused::Damaged("it does not begin as a JPEG file"));
+    }
+    let mut headers = Headers::default();
+    let mut scans = 0;
+    loop {
+        let marker = next_marker(file, &mut at).ok_or(SHORT)?;
+        match marker {
+            0xd9 if scans > 0 => return samples::picture(&headers),
+            0xd9 => return Err(Refused::Damaged("it has no picture data")),
+            // restart markers and the like carry nothing
+            0x01 | 0xd0..=0xd8 => continue,
+            _ => {}
+        }
+        let segment = segment(file, &mut at)?;
+        match marker {
+            0xc0..=0xc2 => frame(&mut headers, segment, marker == 0xc2)?,
+            0xc3 | 0xc5..=0xc7 | 0xc9..=0xcb | 0xcd..=0xcf => return Err(Refused::OtherKind),
+            0xc4 => huffman_tables(&mut headers, segment)?,
+            0xdb => quantisation_tables(&mut headers, segment)?,
+            0xdd => headers.restart = usize::from(word(segment, 0).ok_or(SHORT)?),
+            0xe0 if segment.starts_with(b"JFIF\0") => headers.jfif = true,
+            0xee if segment.starts_with(b"Adobe") => headers.adobe = segment.get(11).copied(),
+            0xda => {
+                scan(&mut headers, segment, file, &mut at)?;
+                scans += 1;
+            }
+            _ => {}
+        }
+    }
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_be_bytes([*bytes.get(at)?, *bytes.get(at + 1)?]))
+}
+
+/// The next marker's second byte; what lies before it is passed over.
+fn next_marker(file: &[u8], at: &mut usize) -> Option<u8> {
+    loop {
+        while *file.get(*at)? != 0xff {
+            *at += 1;
+        }
+        while *file.get(*at)? == 0xff {
+            *at += 1;
+        }
+        *at += 1;
+        match file[*at - 1] {
+            0 => {}
+            marker => return Some(marker),
+        }
+    }
+}
+
+fn segment<'a>(file: &'a [u8], at: &mut usize) -> Result<&'a [u8], Refused> {
+    let length = usize::from(word(file, *at).ok_or(SHORT)?);
+    if length < 2 {
+        return Err(Refused::Damaged("a segment is shorter than its header"));
+    }
+    let found = file.get(*at + 2..*at + length).ok_or(SHORT)?;
+    *at += length;
+    Ok(found)
+}
+
+fn frame(headers: &mut Headers, s: &[u8], progressive: bool) -> Result<(), Refused> {
+    if !headers.components.is_empty() {
+        return Err(Refused::Damaged("it has two frames"));
+    }
+    let side = |at: usize| word(s, at).map(usize::from).ok_or(SHORT);
+    let (height, width) = (side(1)?, side(3)?);
+    let count = usize::from(*s.get(5).ok_or(SHORT)?);
+    if s[0] != 8 || !matches!(count, 1 | 3) || height == 0 {
+        return Err(Refused::OtherKind);
+    }
+    if width == 0 {
+        return Err(Refused::Damaged("the picture has no pixels"));
+    }
+    if width * height > MOST_PIXELS {
+        return Err(Refused::Damaged("the picture is too large"));
+    }
+    let specs = s.get(6..6 + 3 * count).ok_or(SHORT)?;
+    let factors = |c: &[u8]| (usize::from(c[1] >> 4), usize::from(c[1] & 15));
+    for c in specs.chunks_exact(3) {
+        let (h, v) = factors(c);
+        if !(1..=4).contains(&h) || !(1..=4).contains(&v) || c[2] > 3 {
+            return Err(Refused::Damaged("a component's sampling is out of range"));
+        }
+    }
+    // With one component its sampling factors say nothing.
+    let alone = count == 1;
+    let factors = |c: &[u8]| if alone { (1, 1) } else { factors(c) };
+    let most = |f: fn((usize, usize)) -> usize| {
+        specs.chunks_exact(3).map(|c| f(factors(c))).max().unwrap_or(1)
+    };
+    let (most_h, most_v) = (most(|f| f.0), most(|f| f.1));
+    let units = (width.div_ceil(8 * most_h), height.div_ceil(8 * most_v));
+    for c in specs.chunks_exact(3) {
+        let (h, v) = factors(c);
+        let blocks = (units.0 * h, units.1 * v);
+        headers.components.push(Component {
+            id: c[0],
+            h,
+            v,
+            quantisation: c[2].into(),
+            blocks,
+            size: ((width * h).div_ceil(most_h), (height * v).div_ceil(most_v)),
+            coefficients: vec![0; blocks.0 * blocks.1 * 64],
+        });
+    }
+    (headers.width, headers.height, headers.progressive) = (width, height, progressive);
+    Ok(())
+}
+
+fn quantisation_tables(headers: &mut Headers, mut s: &[u8]) -> Result<(), Refused> {
+    while let Some((kind, rest)) = s.split_first() {
+        let (wide, slot) = (kind >> 4 != 0, usize::from(kind & 15));
+        let length = if wide { 128 } else { 64 };
+        let values = rest.get(..length).ok_or(SHORT)?;
+        let table = headers.quantisation.get_mut(slot);
+        let table = table.ok_or(Refused::Damaged("there are four quantisation tables only"))?;
+        let mut natural = [0; 64];
+        for (i, place) in ZIGZAG.iter().enumerate() {
+            let value = if wide { word(values, 2 * i) } else { Some(values[i].into()) };
+            natural[*place] = value.unwrap_or(0);
+        }
+        *table = Some(natural);
+        s = &rest[length..];
+    }
+    Ok(())
+}
+
+fn huffman_tables(headers: &mut Headers, mut s: &[u8]) -> Result<(), Refused> {
+    while let Some((kind, rest)) = s.split_first() {
+        let lengths = rest.get(..16).ok_or(SHORT)?;
+        let count: usize = lengths.iter().map(|n| usize::from(*n)).sum();
+        let symbols = rest.get(16..16 + count).ok_or(SHORT)?;
+        let table = HuffmanTable::new(lengths, symbols);
+        let table = table.ok_or(Refused::Damaged("a code table is impossible"))?;
+        let tables = if kind >> 4 == 0 { &mut headers.dc } else { &mut headers.ac };
+        let slot = tables.get_mut(usize::from(kind & 15));
+        *slot.ok_or(Refused::Damaged("there are four code tables only"))? = Some(table);
+        s = &rest[16 + count..];
+    }
+    Ok(())
+}
+
+/// What a scan says about one of its components.
+struct Part {
+    component: usize,
+    dc: usize,
+    ac: usize,
+    last_dc: i32,
+}
+
+fn scan(headers: &mut Headers, s: &[u8], file: &[u8], at: &mut usize) -> Result<(), Refused> {
+    let count = usize::from(*s.first().ok_or(SHORT)?);
+    let specs = s.get(1..1 + 2 * count).ok_or(SHORT)?;
+    let end = s.get(1 + 2 * count..4 + 2 * count).ok_or(SHORT)?;
+    let mut parts: Vec<Part> = Vec::new();
+    for spec in specs.chunks_exact(2) {
+        let component = headers.components.iter().position(|c| c.id == spec[0]);
+        let component = component.ok_or(Refused::Damaged("a scan names an unknown component"))?;
+        let (dc, ac) = (usize::from(spec[1] >> 4), usize::from(spec[1] & 15));
+        if dc > 3 || ac > 3 || parts.iter().any(|p| p.component == component) {
+            return Err(Refused::Damaged("a scan's header is impossible"));
+        }
+        parts.push(Part { component, dc, ac, last_dc: 0 });
+    }
+    let progress = if headers.progressive {
+        let (first, last) = (usize::from(end[0]), usize::from(end[1]));
+        if last > 63 || first > last || (first > 0 && count != 1) || (first == 0 && last != 0) {
+            return Err(Refused::Damaged("a scan's range is impossible"));
+        }
+        let (high, low) = (end[2] >> 4, end[2] & 15);
+        if low > 13 || (high != 0 && high != low + 1) {
+            return Err(Refused::Damaged("a scan's precision is impossible"));
+        }
+        Some(Progress { first, last, refine: high != 0, low })
+    } else {
+        None
+    };
+    if parts.is_empty() {
+        return Err(Refused::Damaged("a scan has no components"));
+    }
+    let mut reader = ScanReader { bits: Bits::new(file, *at), run: 0, progress };
+    let Headers { components, dc, ac, restart, width, height, .. } = headers;
+    let (dc, ac) = (&*dc, &*ac);
+    let alone = count == 1;
+    let units = if alone {
+        let c = &components[parts[0].component];
+        (c.size.0.div_ceil(8), c.size.1.div_ceil(8))
+    } else {
+        let most_h = components.iter().map(|c| c.h).max().unwrap_or(1);
+        let most_v = components.iter().map(|c| c.v).max().unwrap_or(1);
+        (width.div_ceil(8 * most_h), height.div_ceil(8 * most_v))
+    };
+    for unit in 0..units.0 * units.1 {
+        if *restart > 0 && unit > 0 && unit.is_multiple_of(*restart) {
+            reader.bits.restart();
+            reader.run = 0;
+            parts.iter_mut().for_each(|p| p.last_dc = 0);
+        }
+        let (column, row) = (unit % units.0, unit / units.0);
+        for part in &mut parts {
+            let c = &mut components[part.component];
+            let (h, v) = if alone { (1, 1) } else { (c.h, c.v) };
+            for y in row * v..(row + 1) * v {
+                for x in column * h..(column + 1) * h {
+                    let block = (y * c.blocks.0 + x) * 64;
+                    let block = &mut c.coefficients[block..block + 64];
+                    reader.block(block, part, dc[part.dc].as_ref(), ac[part.ac].as_ref())?;
+                }
+            }
+        }
+    }
+    if reader.bits.ran_out() {
+        return Err(SHORT);
+    }
+    *at = reader.bits.position();
+    Ok(())
+}
+
+struct ScanReader<'a> {
+    bits: Bits<'a>,
+    /// blocks of zeros still to come (progressive)
+    run: u32,
+    progress: Option<Progress>,
+}
+
+impl ScanReader<'_> {
+    fn block(
+        &mut self,
+        block: &mut [i16],
+        part: &mut Part,
+        dc: Option<&HuffmanTable>,
+        ac: Option<&HuffmanTable>,
+    ) -> Result<(), Refused> {
+        let table = |t| Option::ok_or(t, Refused::Damaged("a code table is missing"));
+        let bits = &mut self.bits;
+        let read = match &self.progress {
+            None => entropy::sequential(bits, block, &mut part.last_dc, table(dc)?, table(ac)?),
+            Some(p) if p.first == 0 && p.refine => {
+                entropy::refine_dc(bits, block, p);
+                Some(())
+            }
+            Some(p) if p.first == 0 => {
+                entropy::first_dc(bits, block, &mut part.last_dc, p, table(dc)?)
+            }
+            Some(p) if p.refine => entropy::refine_ac(bits, block, &mut self.run, p, table(ac)?),
+            Some(p) => entropy::first_ac(bits, block, &mut self.run, p, table(ac)?),
+        };
+        read.ok_or(Refused::Damaged("its codes are damaged"))
+    }
+}
+
+#[cfg(test)]
+mod tests;
