@@ -80,7 +80,7 @@ fn golden_samplers_analytic() {
         Some((conds, Box::new(eps) as Box<Eps<'_>>))
     };
     let stated = |steps: u64, _: &[f32]| if steps < 3 { 5e-5 } else { 2e-5 };
-    judge(test, &topic, "analytic", &file, conds, stated);
+    judge(test, &topic, "analytic", &file, conds, 2.0 * f32::EPSILON, stated);
 }
 
 /// The tiny UNet's word on pictures of one size, all with the same states.
@@ -163,5 +163,7 @@ fn golden_samplers_tiny_unet() {
     let stated = |_: u64, expected: &[f32]| {
         1e-5 * f64::from(expected.iter().fold(0.0f32, |m, v| m.max(v.abs())))
     };
-    judge(test, &topic, "tiny-unet", &file, conds, stated);
+    // At the smallest level the tiny net norms groups of two values, which makes 1000 of a last
+    // bit where the two are nearly equal; the sums before it differ between programs by this much.
+    judge(test, &topic, "tiny-unet", &file, conds, 2e-6, stated);
 }

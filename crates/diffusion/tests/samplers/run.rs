@@ -46,6 +46,8 @@ pub type Eps<'a> = dyn Fn(&[f32], f32, usize) -> Vec<f32> + 'a;
 
 struct Model<'a> {
     eps: &'a Eps<'a>,
+    /// The relative difference of inputs that roundings inside the model amount to.
+    rounding: f32,
     steps_table: SigmaTable,
     lcm: bool,
     conds: Conds,
@@ -59,7 +61,7 @@ struct Model<'a> {
     calls: Vec<f64>,
     /// Largest difference of an input from the peer's, relative to its largest value.
     worst_input: f64,
-    /// Moves the inputs of every call by about their last bit.
+    /// Moves the inputs of every call by the rounding.
     jitter: Option<TorchGenerator>,
 }
 
@@ -78,9 +80,10 @@ impl Model<'_> {
         let call = self.calls.len();
         self.calls.push(f64::from(level));
         if let Some(random) = &mut self.jitter {
-            let mut move_bit = |v: f32| v * (1.0 + (random.uniform() - 0.5) * 4.0 * f32::EPSILON);
-            let level = move_bit(level);
-            return (x.iter().map(|v| move_bit(*v)).collect(), level);
+            let rounding = self.rounding;
+            let mut moved = |v: f32| v * (1.0 + (random.uniform() - 0.5) * 2.0 * rounding);
+            let level = moved(level);
+            return (x.iter().map(|v| moved(*v)).collect(), level);
         }
         let near = |a: f64, b: f64, scale: f64| (a - b).abs() <= 2e-3 * scale;
         let given = self.asked.levels.get(call).copied();
@@ -237,6 +240,7 @@ pub fn run(
     conds: Conds,
     file: &Tensors,
     eps: &Eps<'_>,
+    rounding: f32,
     jitter: Option<u64>,
 ) -> Outcome {
     let id = case["id"].as_str().unwrap();
@@ -282,6 +286,7 @@ pub fn run(
     let total = steps * if info.second_order { 2 } else { 1 };
     let mut model = Model {
         eps,
+        rounding,
         steps_table: steps_table.clone(),
         lcm,
         conds,
@@ -377,13 +382,15 @@ pub fn run(
 
 /// Runs all cases of a model and judges finals, calls and draws.
 ///
-/// `conds` gives a case's conditions and model, `stated` the README's limit for a final.
+/// `conds` gives a case's conditions and model, `rounding` the relative difference of inputs that
+/// roundings inside the model amount to, `stated` the README's limit for a final.
 pub fn judge<'a>(
     test: &str,
     topic: &Topic,
     model: &str,
     file: &Tensors,
     conds: impl Fn(&Value) -> Option<(Conds, Box<Eps<'a>>)>,
+    rounding: f32,
     stated: impl Fn(u64, &[f32]) -> f64,
 ) {
     let mut report = Report::new(test);
@@ -416,7 +423,7 @@ pub fn judge<'a>(
         let sampler = case["sampler"].as_str().unwrap();
         let (info, _) = resolve(sampler, None, true).unwrap();
         assert_eq!(info.name, sampler);
-        let go = |jitter| run(case, info, conds.clone(), file, &*eps, jitter);
+        let go = |jitter| run(case, info, conds.clone(), file, &*eps, rounding, jitter);
         let outcome = go(None);
         let adaptive = info.kind == SamplerKind::DpmAdaptive;
         let steps = case["steps"].as_u64().unwrap();
