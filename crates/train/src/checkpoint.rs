@@ -2,8 +2,8 @@
 //!
 //! Names and rules are kohya's: `NAME-step00000200.safetensors`, `NAME-000003.safetensors` (epoch),
 //! `NAME.safetensors` at the end.
+use crate::Result;
 use crate::error::AtFile;
-use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -166,7 +166,7 @@ impl Saver {
     pub fn write(&self, name: &str, rows: &[f32], width: usize) -> Result<PathBuf> {
         let path = self.path(name);
         let dtype = self.precision.dtype();
-        embedding::write_kohya(&path, rows, width, dtype, &self.metadata).map_err(unfold)?;
+        embedding::write_kohya(&path, rows, width, dtype, &self.metadata)?;
         Ok(path)
     }
 
@@ -196,16 +196,6 @@ impl Saver {
         }
         found.sort();
         Ok(found)
-    }
-}
-
-/// A failure of the system keeps its kind, so that its hint can be given.
-fn unfold(error: wayword_formats::Error) -> Error {
-    match error {
-        wayword_formats::Error { path, fault: wayword_formats::Fault::Io(source) } => {
-            Error::File { path, source }
-        }
-        other => Error::Format(other),
     }
 }
 

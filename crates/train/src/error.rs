@@ -66,7 +66,19 @@ pub enum Error {
     Device(#[from] wayword_tensor::Error),
     /// A checkpoint, embedding or picture cannot be read or written.
     #[error(transparent)]
-    Format(#[from] wayword_formats::Error),
+    Format(wayword_formats::Error),
+}
+
+/// A failure of the system keeps its kind, by which its hint is found.
+impl From<wayword_formats::Error> for Error {
+    fn from(error: wayword_formats::Error) -> Self {
+        match error {
+            wayword_formats::Error { path, fault: wayword_formats::Fault::Io(source) } => {
+                Self::File { path, source }
+            }
+            other => Self::Format(other),
+        }
+    }
 }
 
 /// A result with this crate's error.
@@ -143,5 +155,24 @@ pub(crate) trait AtFile<T> {
 impl<T> AtFile<T> for io::Result<T> {
     fn at(self, path: &Path) -> Result<T> {
         self.map_err(|source| Error::File { path: path.into(), source })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_says_how_to_go_on() {
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        let path = Path::new("DIR/word.run/rows.bin");
+        let plain: Result<()> = Err(full()).at(path);
+        let fault = wayword_formats::Fault::Io(full());
+        for error in [plain.unwrap_err(), Error::from(fault.at(path))] {
+            assert!(error.to_string().starts_with("DIR/word.run/rows.bin: "), "{error}");
+            assert!(error.hint().unwrap().contains("--resume"), "{error}");
+        }
+        let read_only: Result<()> = Err(io::ErrorKind::ReadOnlyFilesystem.into()).at(path);
+        assert!(read_only.unwrap_err().hint().unwrap().contains("--out"));
     }
 }

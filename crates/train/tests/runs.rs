@@ -167,3 +167,16 @@ fn a_step_reads_back_only_the_loss_and_the_gradient() {
     let want = vec![vec![1, gradient, 1, gradient]; 3];
     assert_eq!(reads.into_inner().unwrap(), want);
 }
+
+#[test]
+fn a_folder_that_cannot_be_written_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("a-file");
+    std::fs::write(&file, "not a folder").unwrap();
+    let mut options = options(dir.path());
+    options.out = file.clone();
+    let error = recipe::train(base(), &plan(&options), false, &Quiet, &Stop::default());
+    let text = error.unwrap_err().to_string();
+    assert!(text.contains("a-file"), "{text}");
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "not a folder");
+}
