@@ -1,5 +1,6 @@
 //! The commands: each takes its options, does its work through the libraries, and shows it.
 mod base;
+mod demo;
 mod draw;
 mod inspect;
 mod likeness;
@@ -19,7 +20,7 @@ pub(crate) fn run(options: Options) -> Result<(), Failure> {
         Command::Likeness(options) => likeness::run(&options),
         Command::Train(options) => train::run(&options),
         Command::Draw(options) => draw::run(&options),
-        Command::Demo(_) => Err(Failure::user("not built yet")),
+        Command::Demo(options) => demo::run(&options),
     }
 }
 

@@ -6,7 +6,7 @@ mod inspect;
 mod likeness;
 mod train;
 
-pub(crate) use common::{Base, Machine, Precision, Prediction, Size};
+pub(crate) use common::{Base, Machine, Precision, Prediction};
 pub(crate) use demo::Demo;
 pub(crate) use draw::Draw;
 pub(crate) use inspect::Inspect;

@@ -1,4 +1,5 @@
 //! What people see: help, mistakes, and the commands on the bundled model.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 mod cli {
     mod demo;
     mod draw;

@@ -1,4 +1,5 @@
 //! Rules of the house that no compiler knows: crate edges, file sizes, doc lines, paths in documents.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -309,7 +310,8 @@ fn invariants_name_tests_that_exist() {
     for line in text.lines() {
         let Some((_, named)) = line.split_once("Noticed by ") else { continue };
         for word in named.split('`').skip(1).step_by(2) {
-            let is_name = word.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit());
+            let is_name =
+                word.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit());
             if is_name && !code.iter().any(|c| c.contains(&format!("fn {word}("))) {
                 findings.push(word.to_owned());
             }

@@ -4,7 +4,9 @@ use crate::failure::Failure;
 use crate::options;
 use crate::show::Progress;
 use std::path::PathBuf;
-use wayword_diffusion::{Base, BaseOptions, CpuOptions, Device, Events, Precision, Prediction, cpu};
+use wayword_diffusion::{
+    Base, BaseOptions, CpuOptions, Device, Events, Precision, Prediction, cpu,
+};
 use wayword_formats::hash::HashCache;
 
 /// The processor with the threads and precision that were asked for.

@@ -7,9 +7,7 @@ use crate::stop;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wayword_diffusion::sigmas::resolve;
-use wayword_diffusion::{
-    Base, DrawPlan, DrawSettings, Embeddings, Event, Events, Picture, draw,
-};
+use wayword_diffusion::{Base, DrawPlan, DrawSettings, Embeddings, Event, Events, Picture, draw};
 use wayword_formats::png_text::{PngText, encode_rgb8};
 use wayword_formats::{atomic, embedding};
 
@@ -61,7 +59,11 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 }
 
 /// The words in folders and files.
-pub(crate) fn words(base: &Base, places: &[PathBuf], events: &dyn Events) -> Result<Embeddings, Failure> {
+pub(crate) fn words(
+    base: &Base,
+    places: &[PathBuf],
+    events: &dyn Events,
+) -> Result<Embeddings, Failure> {
     let (files, folders): (Vec<PathBuf>, Vec<PathBuf>) =
         places.iter().cloned().partition(|p| p.is_file());
     let mut words = Embeddings::load(base, &folders, events)?;
@@ -103,18 +105,18 @@ impl Place {
             return Ok(Place::File(out.clone()));
         }
         make(out)?;
-        let entries = std::fs::read_dir(out)
-            .map_err(|e| Failure::io("cannot read the folder", out, &e))?;
+        let entries =
+            std::fs::read_dir(out).map_err(|e| Failure::io("cannot read the folder", out, &e))?;
         let number = |name: &str| name.get(..5).and_then(|n| n.parse::<usize>().ok());
-        let taken = entries
-            .filter_map(|e| number(&e.ok()?.file_name().to_string_lossy()))
-            .max();
+        let taken = entries.filter_map(|e| number(&e.ok()?.file_name().to_string_lossy())).max();
         Ok(Place::Folder(out.clone(), taken.map_or(0, |n| n + 1)))
     }
 
     fn save(&self, picture: &Picture, index: usize) -> Result<PathBuf, Failure> {
         let path = match self {
-            Place::Folder(dir, next) => dir.join(format!("{:05}-{}.png", next + index, picture.seed)),
+            Place::Folder(dir, next) => {
+                dir.join(format!("{:05}-{}.png", next + index, picture.seed))
+            }
             Place::File(path) => path.clone(),
         };
         save(picture, &path)?;
@@ -153,4 +155,3 @@ impl Events for OneOfMany<'_> {
         Events::event(self.progress, event);
     }
 }
-

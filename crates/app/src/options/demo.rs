@@ -21,7 +21,7 @@ pub(crate) struct Demo {
     #[arg(long, value_name = "N", value_parser = super::common::at_least_one, help_heading = "Machine")]
     pub(crate) threads: Option<usize>,
 
-    /// Fewer steps and pictures: a trial of the program, not of the word
-    #[arg(long, hide = true)]
-    pub(crate) quick: bool,
+    /// Seed of the training
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Training")]
+    pub(crate) seed: u64,
 }

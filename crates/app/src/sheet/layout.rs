@@ -12,7 +12,7 @@ pub(crate) struct Sheet {
     pub(crate) rows: Vec<Row>,
     /// Small print.
     pub(crate) footer: String,
-    /// Pictures in a line before the row goes on below.
+    /// Pictures that fit beside each other.
     pub(crate) columns: u32,
     /// Side of a picture on the page.
     pub(crate) side: u32,
@@ -26,6 +26,8 @@ pub(crate) struct Row {
     pub(crate) note: String,
     /// Left to right.
     pub(crate) cells: Vec<Cell>,
+    /// Pictures in a line before the row goes on below; at most the sheet's columns.
+    pub(crate) per_line: u32,
 }
 
 /// One picture with a line below it, which may be empty.
@@ -111,7 +113,7 @@ pub(super) fn place(sheet: &Sheet, fonts: &Fonts) -> Placing {
         let mut cells = Vec::new();
         let (mut column, mut line) = (0, 0);
         for _ in &row.cells {
-            if column == sheet.columns {
+            if column == row.per_line.clamp(1, sheet.columns) {
                 (column, line) = (0, line + 1);
             }
             cells.push((MARGIN + LABELS + column * (sheet.side + GAP), y + line * pitch));

@@ -13,7 +13,12 @@ fn sheet(columns: u32, count: u8) -> Sheet {
     Sheet {
         title: "A word".into(),
         subtitle: "What this page shows.".into(),
-        rows: vec![Row { label: "photo of a word".into(), note: "eight seeds".into(), cells }],
+        rows: vec![Row {
+            label: "photo of a word".into(),
+            note: "eight seeds".into(),
+            cells,
+            per_line: 8,
+        }],
         footer: "small print".into(),
         columns,
         side: 128,

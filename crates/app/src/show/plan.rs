@@ -11,7 +11,8 @@ const FILES: usize = 3;
 /// The table, then the warnings.
 pub(crate) fn lines(plan: &PlanSummary) -> Vec<String> {
     let mut facts = Facts::default();
-    let vectors = if plan.vectors == 1 { "1 vector".into() } else { format!("{} vectors", plan.vectors) };
+    let vectors =
+        if plan.vectors == 1 { "1 vector".into() } else { format!("{} vectors", plan.vectors) };
     let token = match plan.token == plan.name {
         true => String::new(),
         false => format!(", written {} in captions", plan.token),
@@ -20,7 +21,10 @@ pub(crate) fn lines(plan: &PlanSummary) -> Vec<String> {
     facts.line("pictures", pictures(plan));
     facts.line("captions", captions(plan));
     facts.line("steps", steps(plan));
-    facts.line("optimiser", format!("{}, learning rate {:.3e}, {}", plan.optimizer, plan.lr, plan.scheduler));
+    facts.line(
+        "optimiser",
+        format!("{}, learning rate {:.3e}, {}", plan.optimizer, plan.lr, plan.scheduler),
+    );
     facts.line("seed", plan.seed.to_string());
     facts.line("files", files(plan));
     if let Some(estimate) = &plan.estimate {
@@ -30,7 +34,10 @@ pub(crate) fn lines(plan: &PlanSummary) -> Vec<String> {
         } else {
             format!("{:.1} s", estimate.seconds_per_step)
         };
-        facts.line("estimate", format!("{} ({step} a step), {memory} of memory", duration(estimate.seconds)));
+        facts.line(
+            "estimate",
+            format!("{} ({step} a step), {memory} of memory", duration(estimate.seconds)),
+        );
     }
     let mut lines = facts.to_lines();
     for warning in &plan.warnings {
@@ -88,7 +95,8 @@ fn steps(plan: &PlanSummary) -> String {
 }
 
 fn epochs(plan: &PlanSummary) -> String {
-    let many = |n: u64, what: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
+    let many =
+        |n: u64, what: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
     let batches = match plan.batches_per_epoch {
         1 => "1 batch".into(),
         n => format!("{n} batches"),

@@ -1,1 +1,51 @@
-//! `wayword draw` on the bundled model.
+//! `wayword draw` on the bundled model: files, seeds, mistakes in prompts.
+use super::program::{Program, model};
+
+fn draw(program: &Program, more: &[&str]) -> super::program::Run {
+    let model = model();
+    let mut arguments = vec!["draw", "photo of emma", "--base", &model, "--steps", "2"];
+    arguments.extend(more);
+    program.run(&arguments)
+}
+
+#[test]
+fn a_seed_gives_the_same_picture() {
+    let program = Program::new();
+    for name in ["a.png", "b.png"] {
+        let run = draw(&program, &["--seed", "3", "--out", name]);
+        assert_eq!((run.code, run.out), (Some(0), format!("{name}\n")), "{}", run.err);
+    }
+    draw(&program, &["--seed", "4", "--out", "c.png"]);
+    let file = |name: &str| std::fs::read(program.path(name)).unwrap();
+    assert_eq!(file("a.png"), file("b.png"));
+    assert_ne!(file("a.png"), file("c.png"));
+}
+
+#[test]
+fn numbers_go_on_where_they_ended() {
+    let program = Program::new();
+    assert_eq!(draw(&program, &["--seed", "1", "--out", "p"]).out, "p/00000-1.png\n");
+    assert_eq!(draw(&program, &["--seed", "9", "--out", "p"]).out, "p/00001-9.png\n");
+}
+
+#[test]
+fn every_sampler_that_help_names_draws() {
+    let program = Program::new();
+    for sampler in ["Euler", "Euler a", "DPM++ 2M Karras", "DDIM"] {
+        let run = draw(&program, &["--sampler", sampler, "--seed", "1", "--out", "s.png"]);
+        assert_eq!(run.code, Some(0), "{sampler}: {}", run.err);
+    }
+}
+
+#[test]
+fn mistakes_are_told() {
+    let program = Program::new();
+    let model = model();
+    let shown = |run: super::program::Run| {
+        format!("exit {}\n{}", run.code.unwrap_or(-1), run.err.replace(&model, "MODEL"))
+    };
+    insta::assert_snapshot!("sampler", shown(draw(&program, &["--sampler", "Euler b"])));
+    insta::assert_snapshot!("one_file", shown(draw(&program, &["--count", "2", "--out", "x.png"])));
+    insta::assert_snapshot!("clip_skip", shown(draw(&program, &["--clip-skip", "9"])));
+    insta::assert_snapshot!("embeddings", shown(draw(&program, &["--embeddings", "gone"])));
+}

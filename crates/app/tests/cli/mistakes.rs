@@ -44,7 +44,12 @@ fn no_base_and_strangers_found() {
 
 #[test]
 fn a_base_that_is_not_there() {
-    insta::assert_snapshot!(shown(&Program::new().run(&["draw", "a cat", "--base", "gone.safetensors"])));
+    insta::assert_snapshot!(shown(&Program::new().run(&[
+        "draw",
+        "a cat",
+        "--base",
+        "gone.safetensors"
+    ])));
 }
 
 #[test]
@@ -59,7 +64,8 @@ fn an_empty_folder_of_pictures() {
     let program = Program::new();
     std::fs::create_dir(program.path("pictures")).unwrap();
     let model = model();
-    let run = program.run(&["train", "pictures", "--base", &model, "--name", "x-ti", "--init", "dog"]);
+    let run =
+        program.run(&["train", "pictures", "--base", &model, "--name", "x-ti", "--init", "dog"]);
     insta::assert_snapshot!(shown(&run).replace(&model, "MODEL"));
 }
 
@@ -67,8 +73,16 @@ fn an_empty_folder_of_pictures() {
 fn captions_without_the_word_teach_nothing() {
     let program = Program::new();
     let (model, zarva) = (model(), zarva());
-    let run = program
-        .run(&["train", &zarva, "--base", &model, "--name", "zarva-ti", "--template", "none"]);
+    let run = program.run(&[
+        "train",
+        &zarva,
+        "--base",
+        &model,
+        "--name",
+        "zarva-ti",
+        "--template",
+        "none",
+    ]);
     insta::assert_snapshot!(shown(&run).replace(&model, "MODEL").replace(&zarva, "ZARVA"));
 }
 
