@@ -194,6 +194,9 @@ pub fn sample_sigmas<D: Denoiser>(
     limits: Option<(f32, f32)>,
     sampling: &mut Sampling<'_>,
 ) -> Result<Vec<f32>, SampleError<D::Error>> {
+    if sigmas.len() < 2 {
+        return Ok(x);
+    }
     match kind {
         SamplerKind::Euler => euler::euler(model, x, sigmas, sampling),
         SamplerKind::Heun => euler::heun(model, x, sigmas, sampling),

@@ -49,7 +49,7 @@ pub fn zero_terminal_snr(alphas: &[f32]) -> Vec<f32> {
     let scale = first / (first - last);
     let mut out: Vec<f32> = roots.iter().map(|r| ((r - last) * scale).powi(2)).collect();
     if let Some(end) = out.last_mut() {
-        *end = 4.897_345_2e-8;
+        *end = 4.897_345e-8;
     }
     out
 }

@@ -1,4 +1,5 @@
 //! Windows and states of prompts against A1111's (golden topic `conditioning`).
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail and says what ran")]
 mod common;
 
 use serde_json::Value;

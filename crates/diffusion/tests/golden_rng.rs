@@ -1,4 +1,5 @@
 //! A batch's noise and Brownian noise against A1111's (golden topic `rng`).
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 use serde_json::Value;
 use wayword_diffusion::brownian::BrownianNoise;
 use wayword_diffusion::image_rng::{ImageRng, ImageRngOptions};

@@ -1,4 +1,5 @@
 //! Samplers against A1111's (golden topic `samplers`): on an analytic model, and on the tiny UNet.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail and says what ran")]
 mod common;
 #[path = "samplers/run.rs"]
 mod run;

@@ -1,6 +1,10 @@
 //! The noise schedule of training against sd-scripts' (golden topic `schedule`).
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail and says what ran")]
 use wayword_diffusion::noise::{NoiseSchedule, Rounding};
 use wayword_testing::{Report, Tensors, max_abs, topic};
+
+/// Something made of a latent and a noise at a step.
+type Quantity<'a> = dyn Fn(&[f32], &[f32], usize) -> Vec<f32> + 'a;
 
 fn tensors(test: &str) -> Option<Tensors> {
     let topic = topic("schedule")?;
@@ -86,7 +90,7 @@ fn golden_schedule_noise_latents() {
             continue;
         };
         let each = latents.len() / steps.len();
-        let all = |f: &dyn Fn(&[f32], &[f32], usize) -> Vec<f32>| -> Vec<f32> {
+        let all = |f: &Quantity<'_>| -> Vec<f32> {
             let pairs = latents.chunks_exact(each).zip(noise.chunks_exact(each));
             pairs.zip(&steps).flat_map(|((z, n), t)| f(z, n, *t as usize)).collect()
         };

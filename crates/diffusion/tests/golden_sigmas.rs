@@ -1,4 +1,5 @@
 //! Noise levels, steps and names against A1111's (golden topic `sigmas`).
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail and says what ran")]
 use serde_json::Value;
 use wayword_diffusion::sigmas::{
     SAMPLERS, Schedule, ScheduleOptions, SigmaTable, alphas_cumprod, ddim_timesteps, img2img_steps,

@@ -1,4 +1,5 @@
 //! Token ids against the slow CLIP tokenizer's (golden topic `text`).
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail and says what ran")]
 use serde_json::Value;
 use wayword_diffusion::tokenizer::{BOS, EOS, POSITIONS, Tokenizer};
 use wayword_testing::{Report, topic};

@@ -1,4 +1,5 @@
 //! Random numbers against torch's and A1111's (golden topic `rng`).
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
 use wayword_tensor::random::{HalfKind, PhiloxGenerator, TorchGenerator, TorchRelease};
 use wayword_testing::{HostTensor, Report, Topic, max_abs, topic};
 

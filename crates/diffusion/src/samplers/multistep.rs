@@ -12,9 +12,9 @@ pub(super) fn lms<D: Denoiser>(
     let steps = sigmas.len() - 1;
     let levels: Vec<f64> = sigmas.iter().map(|v| f64::from(*v)).collect();
     let mut directions: Vec<Vec<f32>> = Vec::new();
-    for i in 0..steps {
-        let denoised = model.denoise(&x, sigmas[i])?;
-        directions.insert(0, direction(&x, &denoised, sigmas[i]));
+    for (i, sigma) in sigmas.iter().copied().enumerate().take(steps) {
+        let denoised = model.denoise(&x, sigma)?;
+        directions.insert(0, direction(&x, &denoised, sigma));
         directions.truncate(4);
         let mut sum = vec![0.0; x.len()];
         for (j, d) in directions.iter().enumerate() {

@@ -194,9 +194,8 @@ fn solve(mut rows: Vec<Vec<f64>>, mut right: Vec<f64>) -> Vec<f64> {
         right.swap(column, best);
         for below in column + 1..n {
             let factor = rows[below][column] / rows[column][column];
-            for k in column..n {
-                rows[below][k] -= factor * rows[column][k];
-            }
+            let pivot = rows[column].clone();
+            rows[below].iter_mut().zip(&pivot).for_each(|(v, p)| *v -= factor * p);
             right[below] -= factor * right[column];
         }
     }
@@ -238,10 +237,9 @@ pub(super) fn unipc<P: Predictor>(
     let most = options.order.clamp(1, steps);
     // Clean latents and their times, newest first.
     let mut past = vec![(denoised(model, &times, &x, grid[0])?, grid[0])];
-    for step in 1..=steps {
+    for (step, t) in grid.iter().copied().enumerate().skip(1) {
         let left = if options.lower_order_final { steps + 1 - step } else { most };
         let order = step.min(most).min(left).min(past.len());
-        let t = grid[step];
         let (newest, t0) = (past[0].0.clone(), past[0].1);
         let h = times.lambda(t) - times.lambda(t0);
         let place = |i: usize| (times.lambda(past[i].1) - times.lambda(t0)) / h;

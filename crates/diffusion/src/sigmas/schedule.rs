@@ -5,7 +5,7 @@ use super::{SigmaTable, exp, linspace};
 /// A way to spread steps over the noise levels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
 pub enum Schedule {
-    /// The sampler's own: see [`super::SamplerInfo::schedule`].
+    /// The sampler's own: see [`super::SamplerInfo`].
     #[default]
     Automatic,
     /// Evenly in training steps.
