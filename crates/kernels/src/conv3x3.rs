@@ -5,7 +5,7 @@
 //! nine distances from its start, and one sum runs over all of them: no picture of nine times the
 //! size. The gradient is a convolution too: of stride 1, with the taps turned around; of stride
 //! 2, four of them, one for each parity of the input's row and column, with one, two or four
-//! taps.
+//! taps. With bf16 products, convolutions of stride 1 go by [`crate::winograd`] where that pays.
 use crate::packed::{Direction, Packed};
 use crate::product::{Finish, RowValue, Source, Tap, convert, dispatch};
 use crate::{Cpu, Isa, Products, Values, View, ViewMut, scratch};
@@ -201,6 +201,15 @@ pub fn forward(
     let (from, to) = (shape.from, shape.to);
     assert!(x.len() == shape.batch * from.0 * from.1 * k, "conv3x3: size of the input");
     assert!(y.len() == shape.batch * to.0 * to.1 * n, "conv3x3: size of the output");
+    let finish = Finish::new(w.bias.as_deref(), residual, y, n);
+    if !tiled(cpu, x, shape, w, Direction::Forward, &finish) {
+        products(cpu, x, shape, w, &finish);
+    }
+}
+
+/// The convolution of x, tap by tap.
+fn products(cpu: &Cpu, x: View<'_>, shape: Shape, w: &Weight, finish: &Finish<'_>) {
+    let (from, to, k) = (shape.from, shape.to, w.packed.inputs);
     let place = Place { size: to.0 * to.1, width: to.1, step: 1, origin: (0, 0) };
     let source = Lines::new(
         x,
@@ -213,8 +222,34 @@ pub fn forward(
         place,
         Direction::Forward,
     );
-    let finish = Finish::new(w.bias.as_deref(), residual, y, n);
-    dispatch(cpu, &source, &w.packed, Direction::Forward, &finish);
+    dispatch(cpu, &source, &w.packed, Direction::Forward, finish);
+}
+
+/// Does a convolution of stride 1 by [`crate::winograd`] where that pays.
+fn tiled(
+    cpu: &Cpu,
+    x: View<'_>,
+    shape: Shape,
+    w: &Weight,
+    direction: Direction,
+    finish: &Finish<'_>,
+) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let (columns, channels) = w.packed.sizes(direction);
+        let same = shape.stride == 1 && shape.pad == 1 && shape.from == shape.to;
+        if same
+            && w.packed.products() == Products::Bf16
+            && crate::winograd::pays(channels, columns, shape.to)
+            && let Some(kernel) = cpu.isa.bf16()
+        {
+            let (batch, size) = (shape.batch, shape.to);
+            crate::winograd::run(cpu, kernel, x, batch, size, &w.packed, direction, finish);
+            return true;
+        }
+    }
+    let _ = (cpu, x, shape, w, direction, finish);
+    false
 }
 
 /// dx `[batch, from, inputs]` from dy `[batch, to, outputs]`.
@@ -224,6 +259,9 @@ pub fn backward(cpu: &Cpu, dy: View<'_>, shape: Shape, w: &Weight, dx: ViewMut<'
     assert!(dy.len() == shape.batch * to.0 * to.1 * k, "conv3x3: size of the gradient");
     assert!(dx.len() == shape.batch * from.0 * from.1 * n, "conv3x3: size of the input");
     let finish = Finish::new(None, None, dx, n);
+    if tiled(cpu, dy, shape, w, Direction::Backward, &finish) {
+        return;
+    }
     // Input pixel stride * a + p met tap t of output a + d, d = (p + pad - t) / stride.
     let met = |p: usize| {
         (0..3).filter_map(move |t: usize| {

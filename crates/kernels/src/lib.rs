@@ -9,6 +9,8 @@
 #[macro_use]
 mod isa;
 mod buffer;
+#[cfg(all(test, unix))]
+mod edges;
 mod element;
 #[cfg(all(test, unix))]
 mod guard;
@@ -19,6 +21,8 @@ mod product;
 mod scratch;
 mod tile;
 mod view;
+#[cfg(target_arch = "x86_64")]
+mod winograd;
 
 pub mod attention;
 pub mod conv3x3;

@@ -4,6 +4,7 @@
 //! they already are). A piece of work is one block times some panels; each element of the result
 //! is one sum in one order, whatever the pieces, so results do not depend on the threads.
 use crate::packed::{Direction, Packed, PanelValue};
+use crate::pool::Parts;
 use crate::tile::{COLUMNS, Kernel, Segment, multiply};
 use crate::view::{PartsMut, View, ViewMut};
 use crate::{Cpu, Element, Isa, scratch};
@@ -53,53 +54,65 @@ impl<'a> Finish<'a> {
 
     /// # Safety
     /// No other thread may write these rows' columns from `first` on at the same time.
-    unsafe fn rows(&self, isa: Isa, c: &[f32], rows: &[usize], first: usize) {
+    pub(crate) unsafe fn rows(&self, isa: Isa, c: &[f32], rows: &[usize], first: usize) {
         let bias = self.bias.map_or(&[][..], |b| &b[first..]);
-        let count = COLUMNS.min(self.columns - first);
-        for (c, row) in c.chunks_exact(COLUMNS).zip(rows) {
-            let at = row * self.columns + first;
-            let c = &c[..count];
-            match &self.y {
-                // SAFETY: the caller's promise.
-                PartsMut::F32(y) => self.row(isa, c, bias, at, unsafe { y.part(at, count) }),
-                // SAFETY: the caller's promise.
-                PartsMut::Bf16(y) => self.row(isa, c, bias, at, unsafe { y.part(at, count) }),
-            }
-        }
-    }
-
-    #[inline]
-    fn row<Y: Element>(&self, isa: Isa, c: &[f32], bias: &[f32], at: usize, y: &mut [Y]) {
-        match self.residual {
-            None => finish::<f32, Y>(isa, c, bias, &[], y),
-            Some(View::F32(r)) => finish(isa, c, bias, &r[at..at + y.len()], y),
-            Some(View::Bf16(r)) => finish(isa, c, bias, &r[at..at + y.len()], y),
+        let place = (self.columns, first);
+        match (&self.y, self.residual) {
+            (PartsMut::F32(y), None) => finish::<f32, f32>(isa, c, rows, place, bias, &[], y),
+            (PartsMut::F32(y), Some(View::F32(r))) => finish(isa, c, rows, place, bias, r, y),
+            (PartsMut::F32(y), Some(View::Bf16(r))) => finish(isa, c, rows, place, bias, r, y),
+            (PartsMut::Bf16(y), None) => finish::<f32, bf16>(isa, c, rows, place, bias, &[], y),
+            (PartsMut::Bf16(y), Some(View::F32(r))) => finish(isa, c, rows, place, bias, r, y),
+            (PartsMut::Bf16(y), Some(View::Bf16(r))) => finish(isa, c, rows, place, bias, r, y),
         }
     }
 }
 
 vectorised! {
-    fn finish[R, Y](c: &[f32], bias: &[f32], residual: &[R], y: &mut [Y]) {
-        let n = y.len();
-        let mut sums = [0.0_f32; COLUMNS];
-        sums[..n].copy_from_slice(&c[..n]);
+    /// Sums, bias and residual to the rows of the result, from column `place.1` on of `place.0`.
+    /// Only [`Finish::rows`] calls it, whose caller promises that nobody else writes there.
+    fn finish[R, Y](
+        c: &[f32],
+        rows: &[usize],
+        place: (usize, usize),
+        bias: &[f32],
+        residual: &[R],
+        y: &Parts<'_, Y>,
+    ) {
+        let (columns, first) = place;
+        let count = COLUMNS.min(columns - first);
+        let mut start = [0.0_f32; COLUMNS];
         if !bias.is_empty() {
-            for i in 0..n {
-                sums[i] += bias[i];
-            }
+            start[..count].copy_from_slice(&bias[..count]);
         }
-        if !residual.is_empty() {
-            for i in 0..n {
-                sums[i] += residual[i].get();
-            }
-        }
-        if n == COLUMNS {
+        for (c, row) in c.chunks_exact(COLUMNS).zip(rows) {
+            let at = row * columns + first;
+            // SAFETY: the promise of the caller of `Finish::rows`.
+            let y = unsafe { y.part(at, count) };
+            let mut sums = start;
             for i in 0..COLUMNS {
-                y[i] = Y::put(sums[i]);
+                sums[i] += c[i];
             }
-        } else {
-            for i in 0..n {
-                y[i] = Y::put(sums[i]);
+            if !residual.is_empty() {
+                let r = &residual[at..at + count];
+                if let Some(r) = r.first_chunk::<COLUMNS>() {
+                    for i in 0..COLUMNS {
+                        sums[i] += r[i].get();
+                    }
+                } else {
+                    for i in 0..count {
+                        sums[i] += r[i].get();
+                    }
+                }
+            }
+            if let Some(y) = y.first_chunk_mut::<COLUMNS>() {
+                for i in 0..COLUMNS {
+                    y[i] = Y::put(sums[i]);
+                }
+            } else {
+                for i in 0..count {
+                    y[i] = Y::put(sums[i]);
+                }
             }
         }
     }

@@ -1,10 +1,10 @@
-//! Tiles of 8 x 32 with AVX-512's products of bf16 pairs.
+//! Tiles of 8 x 32 (or 16) with AVX-512's products of bf16 pairs.
 use super::{COLUMNS, Kernel, Segment};
 use crate::{Isa, Level};
 use half::bf16;
 use std::arch::x86_64::{
-    __m512, __m512bh, __m512i, _mm512_dpbf16_ps, _mm512_loadu_ps, _mm512_loadu_si512,
-    _mm512_set1_epi32, _mm512_setzero_ps, _mm512_storeu_ps,
+    __m512bh, __m512i, _mm512_dpbf16_ps, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_set1_epi32,
+    _mm512_setzero_ps, _mm512_storeu_ps,
 };
 
 const ROWS: usize = 8;
@@ -38,7 +38,27 @@ impl Kernel for Bf16 {
         debug_assert!(rows.len() == ROWS && c.len() == ROWS * COLUMNS);
         // SAFETY: the instructions exist, as `self` proves; the bounds are the caller's promise.
         unsafe {
-            tile(a.as_ptr(), rows.as_ptr(), panel.as_ptr(), segments, steps, c.as_mut_ptr(), add);
+            let (a, panel) = (a.as_ptr(), panel.as_ptr());
+            tile::<2>(a, rows.as_ptr(), panel, segments, steps, c.as_mut_ptr(), add);
+        }
+    }
+
+    #[inline]
+    unsafe fn half_tile(
+        self,
+        a: &[bf16],
+        rows: &[usize],
+        panel: &[bf16],
+        segments: &[Segment],
+        steps: usize,
+        c: &mut [f32],
+        add: bool,
+    ) {
+        debug_assert!(rows.len() == ROWS && c.len() == ROWS * COLUMNS);
+        // SAFETY: as above.
+        unsafe {
+            let (a, panel) = (a.as_ptr(), panel.as_ptr());
+            tile::<1>(a, rows.as_ptr(), panel, segments, steps, c.as_mut_ptr(), add);
         }
     }
 }
@@ -46,7 +66,7 @@ impl Kernel for Bf16 {
 /// # Safety
 /// As [`Kernel::tile`], and the processor has the instructions.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-unsafe fn tile(
+unsafe fn tile<const VECTORS: usize>(
     a: *const bf16,
     rows: *const usize,
     panel: *const bf16,
@@ -55,13 +75,14 @@ unsafe fn tile(
     c: *mut f32,
     add: bool,
 ) {
-    let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
+    let mut sums = [[_mm512_setzero_ps(); VECTORS]; ROWS];
     // SAFETY: every address is inside the ranges that the caller promises.
     unsafe {
         if add {
             for (i, sums) in sums.iter_mut().enumerate() {
-                sums[0] = _mm512_loadu_ps(c.add(i * COLUMNS));
-                sums[1] = _mm512_loadu_ps(c.add(i * COLUMNS + 16));
+                for (v, sum) in sums.iter_mut().enumerate() {
+                    *sum = _mm512_loadu_ps(c.add(i * COLUMNS + 16 * v));
+                }
             }
         }
         for segment in segments {
@@ -72,29 +93,25 @@ unsafe fn tile(
             let panel = panel.add(segment.panel);
             for step in 0..steps {
                 let b = panel.add(step * 2 * COLUMNS);
-                let b0 = pairs(_mm512_loadu_si512(b.cast()));
-                let b1 = pairs(_mm512_loadu_si512(b.add(COLUMNS).cast()));
+                let mut columns = [pairs(_mm512_loadu_si512(b.cast())); VECTORS];
+                for (v, columns) in columns.iter_mut().enumerate().skip(1) {
+                    *columns = pairs(_mm512_loadu_si512(b.add(COLUMNS * v).cast()));
+                }
                 for i in 0..ROWS {
                     let both = starts[i].add(step).read_unaligned();
                     let both = pairs(_mm512_set1_epi32(both));
-                    sums[i][0] = _mm512_dpbf16_ps(sums[i][0], both, b0);
-                    sums[i][1] = _mm512_dpbf16_ps(sums[i][1], both, b1);
+                    for v in 0..VECTORS {
+                        sums[i][v] = _mm512_dpbf16_ps(sums[i][v], both, columns[v]);
+                    }
                 }
             }
         }
         for (i, sums) in sums.iter().enumerate() {
-            store(c.add(i * COLUMNS), sums[0]);
-            store(c.add(i * COLUMNS + 16), sums[1]);
+            for (v, sum) in sums.iter().enumerate() {
+                _mm512_storeu_ps(c.add(i * COLUMNS + 16 * v), *sum);
+            }
         }
     }
-}
-
-/// # Safety
-/// 16 values may be written at `to`.
-#[target_feature(enable = "avx512f")]
-unsafe fn store(to: *mut f32, values: __m512) {
-    // SAFETY: the caller's promise.
-    unsafe { _mm512_storeu_ps(to, values) };
 }
 
 #[target_feature(enable = "avx512f,avx512bf16")]

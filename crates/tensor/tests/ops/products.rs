@@ -50,6 +50,8 @@ fn conv3x3() {
         (1, 7, 6, 33, 17),
         (2, 9, 13, 8, 34),
         (1, 3, 2, 64, 32),
+        (1, 17, 15, 16, 33),
+        (2, 12, 11, 32, 16),
     ];
     for (batch, height, width, k, n) in shapes {
         for step in [Step::Same, Step::Half, Step::HalfPadAfter] {

@@ -1,0 +1,226 @@
+//! The three transforms of F(2x2, 3x3), on vectors of channels.
+//!
+//! With the matrices of the paper: input B^T d B, weights G g G^T, output A^T m A.
+use crate::View;
+use crate::tile::{Bf16, COLUMNS};
+use half::bf16;
+use std::arch::x86_64::{
+    __m512, __m512i, _mm256_loadu_si256, _mm256_storeu_si256, _mm512_add_epi32, _mm512_add_ps,
+    _mm512_and_si512, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_cvtepi32_epi16,
+    _mm512_cvtepu16_epi32, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mul_ps, _mm512_or_si512,
+    _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_slli_epi32, _mm512_srli_epi32,
+    _mm512_storeu_ps, _mm512_storeu_si512, _mm512_sub_ps,
+};
+
+/// 16 x 16 input values per tile; `from(i)` is where pixel i of the tile's 16 begins in x, `None`
+/// outside of the picture.
+pub(super) fn tile(
+    _: Bf16,
+    x: View<'_>,
+    from: impl Fn(usize) -> Option<usize>,
+    zeros: &[f32],
+    to: [&mut [bf16]; 16],
+) {
+    let channels = zeros.len();
+    assert!(channels % 16 == 0 && to.iter().all(|t| t.len() == channels), "whole vectors");
+    let to = to.map(<[bf16]>::as_mut_ptr);
+    match x {
+        View::F32(x) => {
+            let from = std::array::from_fn(|i| match from(i) {
+                Some(at) => x[at..at + channels].as_ptr(),
+                None => zeros.as_ptr(),
+            });
+            // SAFETY: a Bf16 exists only where the processor has AVX-512; every address holds
+            // `channels` values, which slicing and the assertion checked.
+            unsafe { tile_f32(from, channels, to) };
+        }
+        View::Bf16(x) => {
+            let from = std::array::from_fn(|i| match from(i) {
+                Some(at) => x[at..at + channels].as_ptr(),
+                // Zeros of f32 are more zeros of bf16 than are read.
+                None => zeros.as_ptr().cast(),
+            });
+            // SAFETY: as above.
+            unsafe { tile_bf16(from, channels, to) };
+        }
+    }
+}
+
+/// # Safety
+/// The processor has AVX-512; `channels`, a multiple of 16, values at each address.
+#[target_feature(enable = "avx512f,avx512bw")]
+unsafe fn tile_f32(from: [*const f32; 16], channels: usize, to: [*mut bf16; 16]) {
+    for c in (0..channels).step_by(16) {
+        // SAFETY: c + 16 <= channels.
+        unsafe {
+            let d = from.map(|x| _mm512_loadu_ps(x.add(c)));
+            for (to, value) in to.iter().zip(forth(d)) {
+                narrow(to.add(c), value);
+            }
+        }
+    }
+}
+
+/// # Safety
+/// As [`tile_f32`].
+#[target_feature(enable = "avx512f,avx512bw")]
+unsafe fn tile_bf16(from: [*const bf16; 16], channels: usize, to: [*mut bf16; 16]) {
+    for c in (0..channels).step_by(16) {
+        // SAFETY: c + 16 <= channels.
+        unsafe {
+            let d = from.map(|x| {
+                let short = _mm256_loadu_si256(x.add(c).cast());
+                low(_mm512_cvtepu16_epi32(short))
+            });
+            for (to, value) in to.iter().zip(forth(d)) {
+                narrow(to.add(c), value);
+            }
+        }
+    }
+}
+
+/// B^T d B.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn forth(d: [__m512; 16]) -> [__m512; 16] {
+    let mut half = d;
+    for j in 0..4 {
+        let [a, b, c, e] = [d[j], d[4 + j], d[8 + j], d[12 + j]];
+        half[j] = _mm512_sub_ps(a, c);
+        half[4 + j] = _mm512_add_ps(b, c);
+        half[8 + j] = _mm512_sub_ps(c, b);
+        half[12 + j] = _mm512_sub_ps(b, e);
+    }
+    let mut out = half;
+    for i in 0..4 {
+        let [a, b, c, e] = [half[4 * i], half[4 * i + 1], half[4 * i + 2], half[4 * i + 3]];
+        out[4 * i] = _mm512_sub_ps(a, c);
+        out[4 * i + 1] = _mm512_add_ps(b, c);
+        out[4 * i + 2] = _mm512_sub_ps(c, b);
+        out[4 * i + 3] = _mm512_sub_ps(b, e);
+    }
+    out
+}
+
+/// Words whose low halves become f32.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn low(words: __m512i) -> __m512 {
+    _mm512_castsi512_ps(_mm512_slli_epi32::<16>(words))
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn high(words: __m512i) -> __m512 {
+    let mask = _mm512_set1_epi32(0xffff_0000_u32 as i32);
+    _mm512_castsi512_ps(_mm512_and_si512(words, mask))
+}
+
+/// # Safety
+/// The processor has AVX-512, and 16 values may be written.
+#[inline]
+#[target_feature(enable = "avx512f")]
+unsafe fn narrow(to: *mut bf16, x: __m512) {
+    let bits = _mm512_add_epi32(_mm512_castps_si512(x), _mm512_set1_epi32(0x8000));
+    let short = _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(bits));
+    // SAFETY: the caller's promise.
+    unsafe { _mm256_storeu_si256(to.cast(), short) };
+}
+
+/// 16 panels, one after the other, from 9 of equal length.
+pub(super) fn weights(_: Bf16, taps: [&[bf16]; 9], to: &mut [bf16]) {
+    let length = taps[0].len();
+    assert!(length % 32 == 0 && taps.iter().all(|t| t.len() == length), "whole vectors");
+    assert_eq!(to.len(), 16 * length, "room for 16 panels");
+    // SAFETY: a Bf16 exists only where the processor has AVX-512; lengths were checked.
+    unsafe { weights_avx512(taps.map(<[bf16]>::as_ptr), length, to.as_mut_ptr()) };
+}
+
+/// # Safety
+/// The processor has AVX-512; `length`, a multiple of 32, values at each tap, 16 times as many at
+/// `to`.
+#[target_feature(enable = "avx512f,avx512bw")]
+unsafe fn weights_avx512(taps: [*const bf16; 9], length: usize, to: *mut bf16) {
+    for at in (0..length).step_by(32) {
+        // SAFETY: at + 32 <= length.
+        unsafe {
+            let words = taps.map(|t| _mm512_loadu_si512(t.add(at).cast()));
+            let first = spread(words.map(|w| low(w)));
+            let second = spread(words.map(|w| high(w)));
+            let half = _mm512_set1_epi32(0x8000);
+            let mask = _mm512_set1_epi32(0xffff_0000_u32 as i32);
+            for p in 0..16 {
+                let a = _mm512_add_epi32(_mm512_castps_si512(first[p]), half);
+                let b = _mm512_add_epi32(_mm512_castps_si512(second[p]), half);
+                let both = _mm512_or_si512(_mm512_srli_epi32::<16>(a), _mm512_and_si512(b, mask));
+                _mm512_storeu_si512(to.add(p * length + at).cast(), both);
+            }
+        }
+    }
+}
+
+/// G g G^T.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn spread(g: [__m512; 9]) -> [__m512; 16] {
+    let mut half = [_mm512_setzero_ps(); 12];
+    for j in 0..3 {
+        let four = line(g[j], g[3 + j], g[6 + j]);
+        for (i, value) in four.into_iter().enumerate() {
+            half[3 * i + j] = value;
+        }
+    }
+    let mut out = [_mm512_setzero_ps(); 16];
+    for i in 0..4 {
+        let four = line(half[3 * i], half[3 * i + 1], half[3 * i + 2]);
+        out[4 * i..4 * i + 4].copy_from_slice(&four);
+    }
+    out
+}
+
+/// a, (a + b + c) / 2, (a - b + c) / 2, c.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn line(a: __m512, b: __m512, c: __m512) -> [__m512; 4] {
+    let half = _mm512_set1_ps(0.5);
+    let outer = _mm512_mul_ps(_mm512_add_ps(a, c), half);
+    let inner = _mm512_mul_ps(b, half);
+    [a, _mm512_add_ps(outer, inner), _mm512_sub_ps(outer, inner), c]
+}
+
+/// A^T m A: the 2 x 2 outputs of one tile, 32 columns each. Place p of the tile's 16 sums is at
+/// `sums[p * apart + at..]`.
+pub(super) fn back(_: Bf16, sums: &[f32], at: usize, apart: usize) -> [[f32; COLUMNS]; 4] {
+    assert!(15 * apart + at + COLUMNS <= sums.len(), "16 sums");
+    let mut out = [[0.0; COLUMNS]; 4];
+    // SAFETY: a Bf16 exists only where the processor has AVX-512; the length was checked.
+    unsafe { back_avx512(sums.as_ptr().add(at), apart, &mut out) };
+    out
+}
+
+/// # Safety
+/// The processor has AVX-512; 32 values at each of 16 addresses `apart` from each other.
+#[target_feature(enable = "avx512f")]
+unsafe fn back_avx512(sums: *const f32, apart: usize, out: &mut [[f32; COLUMNS]; 4]) {
+    for first in [0, 16] {
+        let mut half = [_mm512_setzero_ps(); 8];
+        for j in 0..4 {
+            // SAFETY: places 0 to 15, columns 0 to 31.
+            let m: [__m512; 4] = std::array::from_fn(|i| unsafe {
+                _mm512_loadu_ps(sums.add((4 * i + j) * apart + first))
+            });
+            half[j] = _mm512_add_ps(_mm512_add_ps(m[0], m[1]), m[2]);
+            half[4 + j] = _mm512_sub_ps(_mm512_sub_ps(m[1], m[2]), m[3]);
+        }
+        for i in 0..2 {
+            let [a, b, c, d] = [half[4 * i], half[4 * i + 1], half[4 * i + 2], half[4 * i + 3]];
+            let one = _mm512_add_ps(_mm512_add_ps(a, b), c);
+            let two = _mm512_sub_ps(_mm512_sub_ps(b, c), d);
+            // SAFETY: columns `first` to `first + 15` of 32.
+            unsafe {
+                _mm512_storeu_ps(out[2 * i].as_mut_ptr().add(first), one);
+                _mm512_storeu_ps(out[2 * i + 1].as_mut_ptr().add(first), two);
+            }
+        }
+    }
+}
