@@ -1,5 +1,6 @@
 //! The commands: each takes its options, does its work through the libraries, and shows it.
 mod base;
+mod bench;
 mod demo;
 mod draw;
 mod inspect;
@@ -21,6 +22,7 @@ pub(crate) fn run(options: Options) -> Result<(), Failure> {
         Command::Train(options) => train::run(&options),
         Command::Draw(options) => draw::run(&options),
         Command::Demo(options) => demo::run(&options),
+        Command::Bench(options) => bench::run(&options),
     }
 }
 

@@ -1,4 +1,5 @@
 //! What was typed: one struct per command, read by clap, turned into a checked plan elsewhere.
+mod bench;
 mod common;
 mod demo;
 mod draw;
@@ -6,6 +7,7 @@ mod inspect;
 mod likeness;
 mod train;
 
+pub(crate) use bench::{Bench, Work as BenchWork};
 pub(crate) use common::{Base, Machine, Precision, Prediction};
 pub(crate) use demo::Demo;
 pub(crate) use draw::Draw;
@@ -35,18 +37,13 @@ pub(crate) struct Options {
     pub(crate) command: Command,
 }
 
-/// The commands.
+/// The commands. Their help is that of their structs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Learn a word from a folder of pictures
     Train(Box<Train>),
-    /// Draw pictures from a prompt, with learned words
     Draw(Box<Draw>),
-    /// Teach the bundled small model a person it never saw, and show the result on one sheet
     Demo(Demo),
-    /// Say how alike two sets of pictures are
     Likeness(Likeness),
-    /// Say what is in a checkpoint or an embedding file
     Inspect(Inspect),
 }
 

@@ -11,11 +11,15 @@ use wayword_formats::hash::HashCache;
 
 /// The processor with the threads and precision that were asked for.
 pub(crate) fn device(threads: Option<usize>, precision: options::Precision) -> Device {
-    let precision = match precision {
+    cpu(CpuOptions { threads, precision: self::precision(precision), ..CpuOptions::default() })
+}
+
+/// The library's word for a precision.
+pub(crate) const fn precision(precision: options::Precision) -> Precision {
+    match precision {
         options::Precision::F32 => Precision::F32,
         options::Precision::Bf16 => Precision::Bf16,
-    };
-    cpu(CpuOptions { threads, precision, ..CpuOptions::default() })
+    }
 }
 
 /// Loads the base that was named, or else the one original that is found on this machine.

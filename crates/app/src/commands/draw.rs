@@ -7,7 +7,9 @@ use crate::stop;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wayword_diffusion::sigmas::resolve;
-use wayword_diffusion::{Base, DrawPlan, DrawSettings, Embeddings, Event, Events, Picture, draw};
+use wayword_diffusion::{
+    Base, DrawPlan, DrawSettings, Embeddings, Event, Events, Loras, Picture, draw,
+};
 use wayword_formats::png_text::{PngText, encode_rgb8};
 use wayword_formats::{atomic, embedding};
 
@@ -19,6 +21,10 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let progress = Progress::new(options.machine.json);
     let stop = stop::on_ctrl_c("the step that runs is finished; pictures that are done are kept")?;
     let (sampler, schedule) = resolve(&options.sampler, None, false)?;
+    if let Some(missing) = options.embeddings.iter().find(|p| !p.exists()) {
+        return Err(Failure::user(format!("no such folder or file: {}", missing.display()))
+            .hint("--embeddings takes a folder of embedding files, or one file"));
+    }
     let place = Place::new(options)?;
     let base = base::load(&options.base, &options.machine, &progress, &progress)?;
     let words = words(&base, &options.embeddings, &progress)?;
@@ -33,6 +39,10 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     settings.schedule = schedule;
     settings.clip_skip = options.clip_skip;
     settings.embeddings = Some(Arc::new(words));
+    if !options.loras.is_empty() {
+        settings.loras = Some(Arc::new(Loras::open(&options.loras, &progress)?));
+    }
+    settings.keep_loras = true;
     let first = options.seed.unwrap_or_else(random_seed);
     // One picture after the other, so that each is written as soon as it is done.
     for index in 0..options.count {
@@ -150,6 +160,8 @@ impl Events for OneOfMany<'_> {
             Event::Step { step, of, .. } => Event::Step { step, of, first: index, pictures },
             Event::Picture { seed, .. } => Event::Picture { index, of: pictures, seed },
             Event::Finished { .. } if index + 1 < pictures => return,
+            // What is to be said of the prompt was said at the first picture.
+            Event::Warned(_) if index > 0 => return,
             other => other,
         };
         Events::event(self.progress, event);

@@ -20,6 +20,10 @@ pub(crate) struct Draw {
     #[arg(long, value_name = "DIR", help_heading = "Prompt")]
     pub(crate) embeddings: Vec<PathBuf>,
 
+    /// Folder of LoRA files, for `<lora:name:0.8>` in the prompt; may be given more than once
+    #[arg(long, value_name = "DIR", help_heading = "Prompt")]
+    pub(crate) loras: Vec<PathBuf>,
+
     /// What to stay away from
     #[arg(
         long,

@@ -1,5 +1,5 @@
 //! `wayword likeness`: flags for comparing pictures.
-use super::common::{Size, at_least_one};
+use super::common::Size;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -43,10 +43,6 @@ pub(crate) struct Likeness {
     /// `embedding` or `pooler_output`, else the only one]
     #[arg(long, value_name = "NAME", help_heading = "Judge")]
     pub(crate) output: Option<String>,
-
-    /// Threads to use [default: one per core]
-    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Machine")]
-    pub(crate) threads: Option<usize>,
 
     /// Write one JSON object to standard output
     #[arg(long, help_heading = "Output")]

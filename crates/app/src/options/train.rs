@@ -11,7 +11,7 @@ use wayword_train::plan::TrainOptions;
 /// every few hundred steps, to DIR/NAME-step00000200.safetensors; pick the one you like best.
 #[derive(Debug, Clone, Args)]
 #[command(
-    override_usage = "wayword train IMAGES --base CKPT --name NAME --init WORD [OPTIONS]\n       wayword train --resume DIR/NAME.run --base CKPT"
+    override_usage = "wayword train IMAGES --base CKPT --name NAME --init WORD [OPTIONS]\n       wayword train --resume DIR/NAME.run [--base CKPT]"
 )]
 pub(crate) struct Train {
     /// Folders of pictures
@@ -105,6 +105,10 @@ pub(crate) struct Train {
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub(crate) seed: Option<u64>,
 
+    /// Exactly kohya's numbers where ours are saner; docs/training.md says which
+    #[arg(long, help_heading = "Training")]
+    pub(crate) kohya_numbers: bool,
+
     /// Folder for the word's files
     #[arg(long, value_name = "DIR", default_value = ".", help_heading = "Output")]
     pub(crate) out: PathBuf,
@@ -154,6 +158,7 @@ impl Train {
             seed: self.seed,
             out: self.out.clone(),
             save_every: self.save_every,
+            kohya_numbers: self.kohya_numbers,
             ..TrainOptions::default()
         }
     }

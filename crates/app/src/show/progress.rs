@@ -33,6 +33,11 @@ impl Progress {
         }
     }
 
+    /// Whether a program reads the output.
+    pub(crate) fn is_json(&self) -> bool {
+        matches!(self, Progress::Json)
+    }
+
     /// A sentence about the work, for people only.
     pub(crate) fn note(&self, text: &str) {
         match self {
@@ -99,12 +104,13 @@ impl train::event::Events for Progress {
     }
 }
 
-/// What was loaded, in a line; `None` where nothing is worth a line.
+/// What of a file was not used, in a line; `None` where all was. What is left out on purpose is
+/// told by `inspect`.
 fn loaded(report: &diffusion::LoadReport) -> Option<String> {
-    let mut parts = report.left_out.clone();
-    if !report.unused.is_empty() {
-        let names: Vec<&str> = report.unused.iter().take(3).map(String::as_str).collect();
-        parts.push(format!("{} tensors not used: {} …", report.unused.len(), names.join(", ")));
+    if report.unused.is_empty() {
+        return None;
     }
-    (!parts.is_empty()).then(|| format!("  {}", parts.join("; ")))
+    let names: Vec<&str> = report.unused.iter().take(3).map(String::as_str).collect();
+    let more = if report.unused.len() > names.len() { ", …" } else { "" };
+    Some(format!("  {} tensors not used: {}{more}", report.unused.len(), names.join(", ")))
 }

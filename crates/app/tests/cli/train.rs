@@ -25,7 +25,11 @@ fn a_word_is_learned_and_drawn() {
     let program = Program::new();
     let (model, zarva) = (model(), zarva());
     let run = program.well(&arguments(&model, &zarva, &["--steps", "6", "--save-every", "4"]));
-    assert!(run.err.contains("woman"), "the class word of the folder is the init word\n{}", run.err);
+    assert!(
+        run.err.contains("woman"),
+        "the class word of the folder is the init word\n{}",
+        run.err
+    );
     assert!(run.err.contains("step 6 of 6"), "{}", run.err);
     let word = program.path("out/zarva-ti.safetensors");
     assert_eq!(run.out.trim_end(), "HERE/out/zarva-ti.safetensors");
@@ -34,8 +38,22 @@ fn a_word_is_learned_and_drawn() {
     assert!(program.path("out/zarva-ti.run/plan.json").is_file());
 
     let run = program.well(&[
-        "draw", "photo of (zarva-ti:0.8)", "--base", &model, "--embeddings", "out", "--steps", "2",
-        "--cfg", "4", "--seed", "7", "--count", "2", "--out", "pictures",
+        "draw",
+        "photo of (zarva-ti:0.8)",
+        "--base",
+        &model,
+        "--embeddings",
+        "out",
+        "--steps",
+        "2",
+        "--cfg",
+        "4",
+        "--seed",
+        "7",
+        "--count",
+        "2",
+        "--out",
+        "pictures",
     ]);
     assert_eq!(run.out, "pictures/00000-7.png\npictures/00001-8.png\n");
     assert!(!run.err.contains("warning"), "{}", run.err);
@@ -92,7 +110,7 @@ fn a_begun_run_is_refused_and_resumed() {
     other.well(&arguments);
     let bytes = |p: &Program| {
         let file = wayword_formats::SafeTensors::open(&p.path("out/zarva-ti.safetensors")).unwrap();
-        file.tensor("emb_params").unwrap().to_f32().unwrap()
+        file.get("emb_params").unwrap().to_f32().unwrap()
     };
     assert_eq!(bytes(&program), bytes(&other));
 

@@ -23,7 +23,7 @@ const SCENES: [(&str, &str, &str); 8] = [
 
 /// Pictures for a likeness, and for each scene.
 const PICTURES: u64 = 16;
-const EACH: u64 = 4;
+const EACH: u64 = 8;
 /// Seeds that the sheet does not show.
 const FIRST_SEED: u64 = 1001;
 

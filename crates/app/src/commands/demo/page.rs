@@ -16,14 +16,18 @@ const COLUMNS: u32 = 8;
 const SIDE: u32 = 128;
 /// Seeds of the first rows, and of those with fewer pictures.
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=8;
-const TWO: std::ops::RangeInclusive<u64> = 1..=2;
+const TWO: std::ops::RangeInclusive<u64> = 3..=4;
 
-const SCENES: [(&str, &str); 5] = [
+/// Other words, and what stands below the picture.
+const SCENES: [(&str, &str); 8] = [
     (" at the beach", "at the beach"),
     (" wearing a crown", "wearing a crown"),
     (", laughing", "laughing"),
-    (" on a green background", "on a green b…"),
+    (" on a green background", "green background"),
     (" in the snow", "in the snow"),
+    (" wearing a wizard hat", "wizard hat"),
+    (" wearing a red shirt", "red shirt"),
+    (" in the desert", "in the desert"),
 ];
 
 const WEIGHTS: [&str; 3] = ["0.4", "0.8", "1.2"];
@@ -109,9 +113,9 @@ fn with_other_words(studio: &Studio<'_>, learned: &Embeddings) -> Result<Row, Fa
     let captions: Vec<String> = SCENES.iter().map(|(_, caption)| (*caption).into()).collect();
     Ok(Row {
         label: format!("photo of {WORD} …"),
-        note: "… with other words, which still count. Seeds 1 and 2.".into(),
+        note: "… with other words, which still count. Seeds 3 and 4.".into(),
         cells: captioned(pictures, &captions),
-        per_line: 5,
+        per_line: COLUMNS,
     })
 }
 
@@ -125,7 +129,7 @@ fn weights(studio: &Studio<'_>, learned: &Embeddings) -> Result<Row, Failure> {
     let captions: Vec<String> = WEIGHTS.iter().map(|w| format!("weight {w}")).collect();
     Ok(Row {
         label: format!("photo of ({WORD}:weight)"),
-        note: "Less and more of the word. Seeds 1 and 2.".into(),
+        note: "Less and more of the word. Seeds 3 and 4.".into(),
         cells: captioned(turned(drawn), &captions),
         per_line: COLUMNS,
     })
@@ -145,7 +149,7 @@ fn steps(studio: &Studio<'_>, outcome: &Outcome, out: &Path) -> Result<Row, Fail
     let captions: Vec<String> = stages.iter().map(|(name, _)| name.clone()).collect();
     Ok(Row {
         label: "How it learned".into(),
-        note: "The files saved on the way, from the first to the last. Seeds 1 and 2.".into(),
+        note: "The files saved on the way, from the first to the last. Seeds 3 and 4.".into(),
         cells: captioned(turned(drawn), &captions),
         per_line: u32::try_from(captions.len()).unwrap_or(COLUMNS),
     })

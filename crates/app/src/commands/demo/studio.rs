@@ -6,7 +6,7 @@ use crate::show::Progress;
 use image::RgbImage;
 use std::path::Path;
 use std::sync::Arc;
-use wayword_diffusion::{Base, DrawPlan, DrawSettings, Embeddings, Stop, draw};
+use wayword_diffusion::{Base, DrawPlan, DrawSettings, Embeddings, Event, Events, Stop, draw};
 use wayword_train::judge::{Judge as _, OnnxJudge};
 
 /// How strongly prompts guide: what the bundled model wants.
@@ -92,7 +92,13 @@ impl<'a> Studio<'a> {
             settings.batch = BATCH;
             settings.embeddings = Some(Arc::clone(&words));
             let plan = DrawPlan::new(self.base, settings)?;
-            let pictures = draw(self.base, &plan, self.progress, self.stop)?;
+            // Single pictures are no news here; a bar may move.
+            let events = |event: Event| {
+                if matches!(event, Event::Step { .. }) && !self.progress.is_json() {
+                    Events::event(self.progress, event);
+                }
+            };
+            let pictures = draw(self.base, &plan, &events, self.stop)?;
             if pictures.len() < now.len() {
                 return Err(stopped());
             }

@@ -1,0 +1,120 @@
+//! `wayword bench`: how fast this machine is on a model of the full size.
+use super::base;
+use crate::failure::Failure;
+use crate::options::{Bench as Options, BenchWork};
+use crate::show::{self, Facts};
+use serde_json::{Map, Value, json};
+use std::time::Instant;
+use wayword_diffusion::measure::{Load, Measured, Work, measure};
+use wayword_diffusion::synthetic::Dimensions;
+use wayword_diffusion::{Base, CpuOptions, Device, Memory, Precision, cpu};
+
+/// Runs the command.
+///
+/// # Errors
+/// If the machine has no room.
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    let precision = options.precision.map_or_else(Precision::best, base::precision);
+    let threads = options.threads;
+    let device = cpu(CpuOptions { threads, precision, ..CpuOptions::default() });
+    show::note(&format!("measuring on {}", device.name()));
+    let parts: &[(&str, Work)] = match options.work {
+        BenchWork::Step => &[("step", Work::Step)],
+        BenchWork::Draw => &[("draw", Work::Draw)],
+        BenchWork::Text => &[("text", Work::Text)],
+        BenchWork::Vae => &[("encode", Work::Encode), ("decode", Work::Decode)],
+        BenchWork::Load => return load(options, &device, precision),
+    };
+    let memory = if options.low_memory { Memory::Recompute } else { Memory::Keep };
+    let load = Load { size: options.size, batch: options.batch, repeats: options.repeats, memory };
+    let mut measured = Vec::new();
+    for (name, work) in parts {
+        measured.push((*name, measure(&device, &Dimensions::sd15(), *work, load)?));
+    }
+    if options.json {
+        return show::data(&object(options, &device, precision, &measured).to_string());
+    }
+    for (name, part) in &measured {
+        show::data(&format!("{name}: {:.3} s, {:.0} GFLOP/s", part.median(), part.gflops()))?;
+        let mut facts = Facts::default();
+        for (operation, spent) in &part.operations {
+            let seconds = spent.time.as_secs_f64();
+            facts.line(operation, format!("{seconds:7.3} s in {} calls", spent.calls));
+        }
+        facts.to_lines().iter().try_for_each(|line| show::data(line))?;
+    }
+    show::data(&format!("peak memory: {}", show::bytes(peak(&device))))
+}
+
+/// One object; for several parts the sums, and each part beside them.
+fn object(
+    options: &Options,
+    device: &Device,
+    precision: Precision,
+    measured: &[(&str, Measured)],
+) -> Value {
+    let seconds: f64 = measured.iter().map(|(_, m)| m.median()).sum();
+    let work: f64 = measured.iter().map(|(_, m)| m.gflops() * m.median()).sum();
+    let parts: Map<String, Value> = measured
+        .iter()
+        .map(|(name, m)| {
+            let operations: Map<String, Value> = m
+                .operations
+                .iter()
+                .map(|(name, spent)| ((*name).into(), json!(spent.time.as_secs_f64())))
+                .collect();
+            let part = json!({
+                "seconds": m.median(), "runs": m.seconds, "gflops": m.gflops(),
+                "operations": operations,
+            });
+            ((*name).into(), part)
+        })
+        .collect();
+    let mut all = facts(options, device, precision);
+    all["seconds"] = json!(seconds);
+    all["gflops"] = json!(work / seconds);
+    match parts.len() {
+        1 => {
+            all["operations"] =
+                parts.values().next().map_or(Value::Null, |p| p["operations"].clone())
+        }
+        _ => all["operations"] = Value::Object(parts),
+    }
+    all
+}
+
+/// Loads a whole model and says how long its weights took; they are made as they are loaded.
+fn load(options: &Options, device: &Device, precision: Precision) -> Result<(), Failure> {
+    let start = Instant::now();
+    let _base = Base::synthetic(device, &Dimensions::sd15())?;
+    let seconds = start.elapsed().as_secs_f64();
+    let mut all = facts(options, device, precision);
+    all["seconds"] = json!(seconds);
+    if options.json {
+        return show::data(&all.to_string());
+    }
+    show::data(&format!("load: {seconds:.3} s, peak memory {}", show::bytes(peak(device))))
+}
+
+fn facts(options: &Options, device: &Device, precision: Precision) -> Value {
+    let threads =
+        options.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from));
+    json!({
+        "work": format!("{:?}", options.work).to_lowercase(),
+        "size": options.size,
+        "batch": options.batch,
+        "peak_bytes": peak(device),
+        "precision": format!("{precision:?}").to_lowercase(),
+        "threads": threads,
+        "device": device.name(),
+    })
+}
+
+/// The most memory that the process held, where the system tells; else the device's own count.
+fn peak(device: &Device) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kilobytes =
+        line.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
+    kilobytes.map_or(device.memory().1 as u64, |kb| kb * 1024)
+}
