@@ -45,6 +45,8 @@ pub(crate) enum Command {
     Demo(Demo),
     Likeness(Likeness),
     Inspect(Inspect),
+    /// Measure this machine on a model of the full size
+    Bench(Bench),
 }
 
 /// Reads the command line. Help, version and mistakes are written by clap itself.
