@@ -1,0 +1,205 @@
+//! What users of kohya's trainer keep their options in: the GUI's JSON, the TOML that the GUI writes
+//! for a run, and the command line itself, pasted as text. Keys and values only; no meaning.
+mod command;
+
+use crate::error::{At, Error, Fault};
+use std::fmt;
+use std::path::Path;
+
+/// The longest file that is read, in bytes; real ones have some thousand.
+const LONGEST: usize = 1 << 20;
+
+/// Which of the three a file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// The GUI's saved fields: one flat JSON object.
+    GuiJson,
+    /// The options of one run, as given by `--config_file`.
+    Toml,
+    /// A command line, also as a part of a script.
+    CommandLine,
+}
+
+/// A value as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// JSON's null.
+    Null,
+    /// True or false; a flag without a value is true.
+    Bool(bool),
+    /// A text or a number in its own spelling.
+    Text(String),
+    /// Several values after one key.
+    List(Vec<String>),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Bool(value) => write!(f, "{value}"),
+            Self::Text(text) if text.is_empty() => f.write_str("\"\""),
+            Self::Text(text) => f.write_str(text),
+            Self::List(list) => f.write_str(&list.join(" ")),
+        }
+    }
+}
+
+/// A key and its value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The key, without leading dashes.
+    pub key: String,
+    /// Its value.
+    pub value: Value,
+}
+
+/// A file of options.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KohyaOptions {
+    /// What the file is.
+    pub form: Form,
+    /// The script that a command line runs.
+    pub script: Option<String>,
+    /// What stands between `accelerate launch` and the script.
+    pub launcher: Vec<Entry>,
+    /// The options, in the file's order; a key that is given twice stands twice.
+    pub entries: Vec<Entry>,
+    /// Words of a command line that belong to no option.
+    pub stray: Vec<String>,
+}
+
+/// Reads a file of options.
+///
+/// # Errors
+/// If it cannot be read, is longer than 1 MiB, or is none of the three forms.
+pub fn read(path: &Path) -> Result<KohyaOptions, Error> {
+    let bytes = std::fs::read(path).at(path)?;
+    parse(&bytes).at(path)
+}
+
+/// The same from bytes.
+///
+/// # Errors
+/// If they are more than 1 MiB, no UTF-8 or UTF-16 text, or none of the three forms.
+pub fn parse(bytes: &[u8]) -> Result<KohyaOptions, Fault> {
+    if bytes.len() > LONGEST {
+        return Err(Fault::container(format!("{} bytes are no file of options", bytes.len())));
+    }
+    if let Some(what) = crate::stranger(bytes) {
+        return Err(Fault::container(format!("not kohya's options but {what}")));
+    }
+    let text = text(bytes)?;
+    let trimmed = text.trim();
+    if trimmed.is_empty() {
+        return Err(Fault::container("the file is empty"));
+    }
+    if trimmed.starts_with('{') {
+        return json(trimmed);
+    }
+    match trimmed.parse::<toml::Table>() {
+        Ok(table) => from_table(&table),
+        Err(_) if trimmed.split_whitespace().any(|word| word.starts_with("--")) => {
+            command::parse(trimmed)
+        }
+        Err(error) => {
+            let what = format!("neither JSON, TOML nor a command line: {}", error.message());
+            Err(Fault::kind(
+                what,
+                "give the .json that kohya's GUI saved, the .toml of a run, or the command in a text file",
+            ))
+        }
+    }
+}
+
+/// Windows' PowerShell writes UTF-16, its editor a mark before UTF-8.
+fn text(bytes: &[u8]) -> Result<String, Fault> {
+    let wide = |from: fn([u8; 2]) -> u16| -> Result<String, Fault> {
+        let units = bytes[2..].chunks_exact(2).map(|pair| from([pair[0], pair[1]]));
+        let text: Result<String, _> = char::decode_utf16(units).collect();
+        text.map_err(|_| Fault::container("broken UTF-16 text"))
+    };
+    match bytes {
+        [0xff, 0xfe, ..] => wide(u16::from_le_bytes),
+        [0xfe, 0xff, ..] => wide(u16::from_be_bytes),
+        _ => {
+            let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+            let text = std::str::from_utf8(bytes);
+            let text = text.map_err(|e| {
+                Fault::container(format!("no UTF-8 text, from byte {}", e.valid_up_to()))
+            })?;
+            Ok(text.to_owned())
+        }
+    }
+}
+
+fn json(text: &str) -> Result<KohyaOptions, Fault> {
+    let parsed: serde_json::Value = serde_json::from_str(text)
+        .map_err(|e| Fault::container(format!("line {}: JSON: {e}", e.line())))?;
+    let object = parsed.as_object().ok_or_else(|| Fault::container("no JSON object"))?;
+    let entry = |(key, value): (&String, &serde_json::Value)| Entry {
+        key: key.clone(),
+        value: from_json(value),
+    };
+    Ok(KohyaOptions {
+        form: Form::GuiJson,
+        script: None,
+        launcher: Vec::new(),
+        entries: object.iter().map(entry).collect(),
+        stray: Vec::new(),
+    })
+}
+
+fn from_json(value: &serde_json::Value) -> Value {
+    use serde_json::Value as Json;
+    match value {
+        Json::Null => Value::Null,
+        Json::Bool(value) => Value::Bool(*value),
+        Json::String(text) => Value::Text(text.clone()),
+        Json::Array(list) => Value::List(list.iter().map(|v| from_json(v).to_string()).collect()),
+        // Rust writes 1e-05 as 0.00001 unless asked to debug.
+        Json::Number(number) if number.is_f64() => {
+            Value::Text(number.as_f64().map_or(String::new(), |x| format!("{x:?}")))
+        }
+        other => Value::Text(other.to_string()),
+    }
+}
+
+fn from_table(table: &toml::Table) -> Result<KohyaOptions, Fault> {
+    if table.contains_key("datasets") {
+        return Err(Fault::kind(
+            "describes data sets, not the options of a run",
+            "give it in the place of the pictures' folder, or name it by dataset_config",
+        ));
+    }
+    let mut entries = Vec::new();
+    for (key, value) in table {
+        // The trainer flattens one level of tables; their names say nothing.
+        match value {
+            toml::Value::Table(inner) => {
+                entries.extend(inner.iter().map(|(key, value)| from_toml(key, value)));
+            }
+            value => entries.push(from_toml(key, value)),
+        }
+    }
+    let (script, launcher, stray) = (None, Vec::new(), Vec::new());
+    Ok(KohyaOptions { form: Form::Toml, script, launcher, entries, stray })
+}
+
+fn from_toml(key: &str, value: &toml::Value) -> Entry {
+    fn convert(value: &toml::Value) -> Value {
+        match value {
+            toml::Value::Boolean(value) => Value::Bool(*value),
+            toml::Value::String(text) => Value::Text(text.clone()),
+            toml::Value::Float(number) => Value::Text(format!("{number:?}")),
+            toml::Value::Array(list) => {
+                Value::List(list.iter().map(|v| convert(v).to_string()).collect())
+            }
+            other => Value::Text(other.to_string()),
+        }
+    }
+    Entry { key: key.to_owned(), value: convert(value) }
+}
+
+#[cfg(test)]
+mod tests;
