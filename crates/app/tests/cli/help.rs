@@ -2,7 +2,12 @@
 use super::program::{Program, repository};
 use std::fmt::Write as _;
 
-const COMMANDS: &[&str] = &["train", "draw", "demo", "likeness", "inspect"];
+/// The commands that the program's help lists.
+fn commands(help: &str) -> Vec<String> {
+    let list = help.lines().skip_while(|line| *line != "Commands:").skip(1);
+    let names = list.take_while(|line| !line.is_empty()).filter(|l| !l.starts_with("   "));
+    names.filter_map(|line| line.split_whitespace().next().map(str::to_owned)).collect()
+}
 
 fn page() -> String {
     let program = Program::new();
@@ -16,8 +21,8 @@ fn page() -> String {
         write!(page, "\n## {title}\n\n```text\n{}\n```\n", help.trim_end()).unwrap();
     };
     add("wayword", &["--help"]);
-    for command in COMMANDS {
-        add(&format!("wayword {command}"), &[command, "--help"]);
+    for command in commands(&program.well(&["--help"]).out) {
+        add(&format!("wayword {command}"), &[&command, "--help"]);
     }
     page
 }
