@@ -289,14 +289,23 @@ fn documents_name_paths_that_exist() {
 fn every_direct_dependency_has_a_sentence() {
     let text = read(&root().join("ARCHITECTURE.md"));
     let mut findings = Vec::new();
+    let mut used = BTreeSet::new();
     for (name, manifest) in manifests() {
         for kind in ["dependencies", "dev-dependencies", "build-dependencies"] {
             let Some(table) = manifest.get(kind).and_then(toml::Value::as_table) else { continue };
-            for used in table.keys().filter(|k| !k.starts_with("wayword-")) {
-                if !text.contains(&format!("`{used}`")) {
-                    findings.push(format!("{used} ({name})"));
+            for key in table.keys().filter(|k| !k.starts_with("wayword-")) {
+                used.insert(key.clone());
+                if !text.contains(&format!("`{key}`")) {
+                    findings.push(format!("{key} ({name})"));
                 }
             }
+        }
+    }
+    let table = text.split("## Direct dependencies").nth(1).unwrap();
+    for row in table.lines().filter_map(|l| l.strip_prefix("| `")) {
+        let name = row.split('`').next().unwrap();
+        if !used.contains(name) {
+            findings.push(format!("{name} has a sentence, and nobody uses it"));
         }
     }
     none("dependencies without a sentence in ARCHITECTURE.md", &findings);
