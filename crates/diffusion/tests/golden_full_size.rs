@@ -1,5 +1,6 @@
 //! The real model's shapes with made weights against golden `full-size`. Takes about 10 GB and
 //! minutes, so it is asked for: `cargo test --release -p wayword-diffusion -- --ignored full_size`.
+#![expect(clippy::print_stdout, reason = "a test's report of what ran is printed")]
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 mod common;
 

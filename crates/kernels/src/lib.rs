@@ -4,6 +4,11 @@
 //! [`Cpu`], which says what the processor can do ([`Isa`]) and holds its threads ([`Pool`]).
 //! Activations are `[rows, channels]`, channels innermost, rows = batch * tokens. The plain form
 //! of every kernel, which its tests trust, stands in [`reference`].
+#![expect(
+    clippy::too_many_arguments,
+    clippy::type_complexity,
+    reason = "a kernel takes slices and sizes, not objects"
+)]
 #![expect(unsafe_code, reason = "vector instructions, threads over one slice; see each SAFETY")]
 
 #[macro_use]

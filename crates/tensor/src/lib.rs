@@ -23,6 +23,6 @@ pub use shape::{Grid, Shape, Step};
 pub use tape::{Gradients, Memory, Needs, Tape, block};
 pub use tensor::{Data, Device, Tensor};
 pub use timed::{Spent, Times, timed};
-pub use weight::{HostWeight, Layout, Values, Weight};
 /// The processor's instruction sets, for [`CpuOptions::level`].
 pub use wayword_kernels::Level;
+pub use weight::{HostWeight, Layout, Values, Weight};

@@ -58,7 +58,7 @@ pub(crate) enum Work {
 
 fn side(text: &str) -> Result<usize, String> {
     match text.parse::<usize>() {
-        Ok(side) if side >= 64 && side <= 2048 && side % 64 == 0 => Ok(side),
+        Ok(side) if (64..=2048).contains(&side) && side.is_multiple_of(64) => Ok(side),
         _ => Err("expected a multiple of 64 from 64 to 2048".into()),
     }
 }

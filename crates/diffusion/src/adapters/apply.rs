@@ -1,5 +1,6 @@
 //! Which LoRAs a base wears at the moment, and how it changes them: only the modules whose LoRAs
 //! are others are made anew.
+#![expect(clippy::type_complexity, reason = "a weight and, where there is one, its bias")]
 use super::Network;
 use super::delta::{self, Strength};
 use super::fit::{self, Sizes};

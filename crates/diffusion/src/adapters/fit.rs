@@ -51,10 +51,7 @@ pub(super) fn rows(array: &Array) -> (usize, usize) {
 }
 
 /// The two sides of GLoRA: (tall, wide) of its own product, then of the one with the weight.
-pub(super) fn glora<'a>(
-    [a1, a2, b1, b2]: [&'a Array; 4],
-    layout: GloraLayout,
-) -> [(&'a Array, &'a Array); 2] {
+pub(super) fn glora([a1, a2, b1, b2]: [&Array; 4], layout: GloraLayout) -> [(&Array, &Array); 2] {
     match layout {
         GloraLayout::Old => [(b2, b1), (a2, a1)],
         GloraLayout::New => [(b1, b2), (a1, a2)],
@@ -202,7 +199,8 @@ fn rotation(blocks: &Array, out: usize) -> Result<(), Misfit> {
     // The last stage of a butterfly regroups 2^(stages - 1) runs, which must divide the rows.
     let widest = u32::try_from(stages).ok().and_then(|s| 2usize.checked_pow(s.saturating_sub(1)));
     let butterfly = |w: usize| {
-        blocks.shape().len() == 3 || (b % 2 == 0 && w.checked_mul(b).is_some_and(|n| out % n == 0))
+        blocks.shape().len() == 3
+            || (b % 2 == 0 && w.checked_mul(b).is_some_and(|n| out.is_multiple_of(n)))
     };
     let fits = stages > 0 && b > 0 && b == b2 && count * b == out && widest.is_some_and(butterfly);
     need(fits, "oft_blocks", format!("square blocks of {out} rows together"), blocks)

@@ -1,4 +1,8 @@
 //! What happens to a block of scores `[keys, 32 queries]` between two products.
+#![expect(
+    clippy::needless_range_loop,
+    reason = "loops over lanes by number become vector instructions"
+)]
 use crate::Isa;
 use crate::product::RowValue;
 use crate::tile::{COLUMNS, Kernel};
