@@ -3,7 +3,7 @@
 //! Slices in, slices out; this crate knows no model and no tensor. Every function takes a
 //! [`Cpu`], which says what the processor can do ([`Isa`]) and holds its threads ([`Pool`]).
 //! Activations are `[rows, channels]`, channels innermost, rows = batch * tokens. The plain form
-//! of every kernel, which its tests trust, stands in [`reference`].
+//! of every kernel, which its tests trust, stands in [`mod@reference`].
 #![expect(
     clippy::too_many_arguments,
     clippy::type_complexity,
