@@ -55,7 +55,7 @@ impl Fields<'_> {
 /// The options that are sent.
 pub(super) fn sent(entries: &[Entry], out: &mut Translation) -> Result<Vec<Entry>> {
     let fields = Fields(entries);
-    let mut sent = Vec::new();
+    let (mut sent, mut appended) = (Vec::new(), Vec::new());
     for entry in entries {
         let key = entry.key.as_str();
         if empty(&entry.value) {
@@ -99,7 +99,7 @@ pub(super) fn sent(entries: &[Entry], out: &mut Translation) -> Result<Vec<Entry
                 sent.push(Entry { key: "lr_warmup_steps".into(), value });
             }
             "epoch" => epoch(entry, &fields, &mut sent, out),
-            "additional_parameters" => sent.extend(more(&entry.value.to_string())?),
+            "additional_parameters" => appended.extend(more(&entry.value.to_string())?),
             _ if OF_THE_GUI.split_whitespace().any(|k| k == key) => {
                 out.ignore(&said(entry), "of the GUI, not of the training");
             }
@@ -110,6 +110,8 @@ pub(super) fn sent(entries: &[Entry], out: &mut Translation) -> Result<Vec<Entry
             }
         }
     }
+    // On the command line, so they win over the file of the run.
+    sent.extend(appended);
     Ok(sent)
 }
 
