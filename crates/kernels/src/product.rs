@@ -10,9 +10,6 @@ use crate::view::{PartsMut, View, ViewMut};
 use crate::{Cpu, Element, Isa, scratch};
 use half::bf16;
 
-/// Values of a panel that is made in scratch memory: a quarter of a megabyte of f32.
-const PANEL: usize = 64 * 1024;
-
 /// A tap of the weight and where its values lie, counted from a row's start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tap {
@@ -175,10 +172,10 @@ fn one<K: Kernel>(
     }
     let blocks = length.div_ceil(COLUMNS);
     let tap_size = blocks * COLUMNS * COLUMNS;
-    scratch::with(PANEL.max(COLUMNS * COLUMNS), |made: &mut [K::Value]| {
-        if tap_size <= PANEL {
+    scratch::with(K::PANEL, |made: &mut [K::Value]| {
+        if tap_size <= K::PANEL {
             // Several taps at a time.
-            for (i, taps) in taps.chunks(PANEL / tap_size).enumerate() {
+            for (i, taps) in taps.chunks(K::PANEL / tap_size).enumerate() {
                 let mut segments = [Segment { offset: 0, panel: 0 }; 9];
                 for (j, t) in taps.iter().enumerate() {
                     let to = &mut made[j * tap_size..(j + 1) * tap_size];
@@ -191,7 +188,7 @@ fn one<K: Kernel>(
             }
         } else {
             // A part of a tap at a time.
-            let each = PANEL / (COLUMNS * COLUMNS);
+            let each = K::PANEL / (COLUMNS * COLUMNS);
             for (i, t) in taps.iter().enumerate() {
                 for first in (0..blocks).step_by(each) {
                     let part = first..blocks.min(first + each);

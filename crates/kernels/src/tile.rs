@@ -35,6 +35,8 @@ pub(crate) trait Kernel: Copy + Send + Sync {
     const ROWS: usize;
     /// Values that one step takes from a row.
     const PAIR: usize;
+    /// Values of the part of a panel that is best used for all rows before the next part.
+    const PANEL: usize = 64 * 1024;
 
     /// c (`ROWS` x 32) = or += sum over segments and steps of rows times panel.
     ///

@@ -16,10 +16,16 @@ use half::bf16;
 
 mod transforms;
 
-/// Values of a transformed band: 12 MB, which the last cache holds.
-const BAND: usize = 6 * 1024 * 1024;
+/// Tiles of a band: enough that the transform of a panel's weights is a twentieth of its products,
+/// and few enough that the transformed tiles stay in a cache.
+const BAND: usize = 256;
+/// Tiles that are transformed by one piece of work.
+const PIECE: usize = 32;
 /// Tiles whose sums are held at a time.
 const CHUNK: usize = 64;
+/// Added to the distance of neighbouring places, which would otherwise often be a multiple of
+/// 4 KB and put all 16 into the same lines of the first cache.
+const APART: usize = 32;
 /// Tiles from which on the transform of the weights pays.
 const TILES: usize = 32;
 
@@ -46,7 +52,7 @@ pub(crate) fn run(
     assert_eq!(x.len(), batch * pixels * channels, "pictures of their size");
     let across = size.1.div_ceil(2);
     let lines = size.0.div_ceil(2);
-    let each = (BAND / (16 * across * channels)).clamp(1, lines);
+    let each = (BAND / across).clamp(1, lines);
     let each = lines.div_ceil(lines.div_ceil(each));
     let panels = columns.div_ceil(COLUMNS);
     let zeros = vec![0.0_f32; channels];
@@ -54,13 +60,14 @@ pub(crate) fn run(
         for first in (0..lines).step_by(each) {
             let band = each.min(lines - first);
             let tiles = band * across;
-            scratch::with(16 * tiles * channels, |v: &mut [bf16]| {
+            let place = tiles * channels + APART;
+            scratch::with(16 * place, |v: &mut [bf16]| {
                 let parts = Parts::new(v);
-                cpu.pool.run(band, |line| {
-                    for column in 0..across {
-                        let tile = line * across + column;
+                cpu.pool.run(tiles.div_ceil(PIECE), |piece| {
+                    for tile in piece * PIECE..tiles.min((piece + 1) * PIECE) {
+                        let (line, column) = (first + tile / across, tile % across);
                         let from = |i: usize| {
-                            let row = (2 * (first + line) + i / 4).checked_sub(1)?;
+                            let row = (2 * line + i / 4).checked_sub(1)?;
                             let column = (2 * column + i % 4).checked_sub(1)?;
                             let inside = row < size.0 && column < size.1;
                             let pixel = picture * pixels + row * size.1 + column;
@@ -68,7 +75,7 @@ pub(crate) fn run(
                         };
                         // SAFETY: each tile has its own row at each of the 16 places.
                         let to = std::array::from_fn(|p| unsafe {
-                            parts.part((p * tiles + tile) * channels, channels)
+                            parts.part(p * place + tile * channels, channels)
                         });
                         transforms::tile(kernel, x, from, &zeros, to);
                     }
@@ -78,8 +85,8 @@ pub(crate) fn run(
                     let length = channels.next_multiple_of(COLUMNS) * COLUMNS;
                     scratch::with(16 * length, |u: &mut [bf16]| {
                         weights(cpu, kernel, w, direction, panel, length, u);
-                        let place = Band { picture, first, across, tiles, size };
-                        products(cpu, kernel, v, channels, u, length, panel, place, finish);
+                        let band = Band { picture, first, across, tiles, place, size };
+                        products(cpu, kernel, v, channels, u, length, panel, band, finish);
                     });
                 });
             });
@@ -121,6 +128,8 @@ struct Band {
     /// Tiles of one line.
     across: usize,
     tiles: usize,
+    /// From place to place of the transformed tiles.
+    place: usize,
     /// Height and width of the picture.
     size: (usize, usize),
 }
@@ -137,22 +146,23 @@ fn products(
     band: Band,
     finish: &Finish<'_>,
 ) {
-    scratch::with((16 + 4) * CHUNK * COLUMNS, |all: &mut [f32]| {
-        let (sums, c) = all.split_at_mut(16 * CHUNK * COLUMNS);
+    let apart = CHUNK * COLUMNS + APART;
+    scratch::with(16 * apart + 4 * CHUNK * COLUMNS, |all: &mut [f32]| {
+        let (sums, c) = all.split_at_mut(16 * apart);
         let mut rows = Vec::with_capacity(4 * CHUNK);
         for start in (0..band.tiles).step_by(CHUNK) {
             let count = CHUNK.min(band.tiles - start);
             let starts: Vec<usize> = (start..start + count).map(|t| t * channels).collect();
             for p in 0..16 {
-                let at = [Segment { offset: p * band.tiles * channels, panel: p * length }];
-                let sums = &mut sums[p * CHUNK * COLUMNS..][..count * COLUMNS];
+                let at = [Segment { offset: p * band.place, panel: p * length }];
+                let sums = &mut sums[p * apart..][..count * COLUMNS];
                 multiply(kernel, v, &starts, u, &at, channels / 2, sums, false);
             }
             rows.clear();
             for t in 0..count {
                 let tile = start + t;
                 let (line, column) = (band.first + tile / band.across, tile % band.across);
-                let out = transforms::back(kernel, sums, t * COLUMNS, CHUNK * COLUMNS);
+                let out = transforms::back(kernel, sums, t * COLUMNS, apart);
                 for (i, out) in out.iter().enumerate() {
                     let (row, column) = (2 * line + i / 2, 2 * column + i % 2);
                     if row < band.size.0 && column < band.size.1 {

@@ -2,7 +2,7 @@
 //!
 //! A micro-step is one batch; they are numbered through the whole run, and everything random in one
 //! comes from generators of that number ([`crate::streams`]).
-use crate::latents::Latent;
+use crate::latents::{Source, View};
 use crate::loss::LossOptions;
 use crate::noise_options::{self, Draws, Rounding, STEPS};
 use crate::plan::TrainPlan;
@@ -11,22 +11,29 @@ use crate::recipe::micro::MicroBatch;
 use crate::streams::{Chance, Purpose, Streams};
 use crate::words::Lexicon;
 use crate::{Error, Result};
+use std::borrow::Cow;
 use wayword_diffusion::Base;
 use wayword_diffusion::tokenizer::{Tokenizer, VOCABULARY};
-use wayword_prompt::template::Templates;
+use wayword_prompt::RandomSource;
+use wayword_prompt::caption::{self, CaptionOptions, Moment, Replacement};
+use wayword_prompt::template::{Template, Templates};
 use wayword_tensor::random::TorchGenerator;
 
 /// Batches of the set by which a run is measured.
 const FIXED_BATCHES: usize = 8;
 
 /// Makes the batches of a run.
-#[derive(Debug)]
 pub struct Batches<'a> {
     plan: &'a TrainPlan,
-    latents: &'a [Latent],
+    base: &'a Base,
+    sources: &'a [Source],
     tokenizer: &'a Tokenizer,
     lexicon: Lexicon,
     templates: Option<Templates>,
+    /// What is done to the captions of each set.
+    captions: Vec<CaptionOptions>,
+    /// What stands for the words in a template.
+    token: String,
     streams: Streams,
     composer: Composer,
     /// The plain square, by which a run is measured.
@@ -47,20 +54,23 @@ pub struct Numbered {
 }
 
 impl<'a> Batches<'a> {
-    /// The batches of a plan whose pictures were encoded.
+    /// The batches of a plan whose pictures were read.
     ///
     /// # Errors
     /// If the plan's sentences have a mistake.
-    pub fn new(base: &'a Base, plan: &'a TrainPlan, latents: &'a [Latent]) -> Result<Self> {
+    pub fn new(base: &'a Base, plan: &'a TrainPlan, sources: &'a [Source]) -> Result<Self> {
         let templates = plan.sentences.as_ref().map(|lines| Templates::parse(&lines.join("\n")));
         let templates = templates.transpose().map_err(|e| Error::data(e.to_string()))?;
         let counts = plan.counts();
         let mut batches = Self {
             plan,
-            latents,
+            base,
+            sources,
             tokenizer: &base.tokenizer,
             lexicon: Lexicon::new(&plan.words, VOCABULARY as u32, plan.kohya_numbers),
             templates,
+            captions: plan.sets.iter().map(crate::plan::PictureSet::captions).collect(),
+            token: plan.token(),
             streams: Streams::new(plan.seed),
             composer: composer(plan, &plan.loss),
             plain: composer(
@@ -106,19 +116,19 @@ impl<'a> Batches<'a> {
         let mut chance = self.streams.generator(Purpose::Order, epoch as u64);
         let pictures = &self.plan.pictures;
         let mut batches = Vec::new();
-        for size in self.plan.buckets().keys() {
-            let of_size: Vec<usize> =
-                (0..pictures.len()).filter(|i| pictures[*i].bucket == *size).collect();
-            let rounds = of_size.iter().map(|i| pictures[*i].repeats).max().unwrap_or(0);
+        let groups = self.plan.groups();
+        for ((dataset, _), group) in &groups {
+            let rounds = group.iter().map(|i| pictures[*i].repeats).max().unwrap_or(0);
             let mut samples = Vec::new();
             for round in 0..rounds {
-                let due = of_size.iter().filter(|i| pictures[**i].repeats > round);
+                let due = group.iter().filter(|i| pictures[**i].repeats > round);
                 let due: Vec<usize> = due.copied().collect();
                 samples.extend(chance.randperm(due.len()).into_iter().map(|i| due[i]));
             }
-            batches.extend(samples.chunks(self.plan.batch).map(<[usize]>::to_vec));
+            let batch = self.plan.datasets[*dataset].batch;
+            batches.extend(samples.chunks(batch).map(<[usize]>::to_vec));
         }
-        if self.plan.buckets().len() > 1 {
+        if groups.len() > 1 {
             let order = chance.randperm(batches.len());
             batches = order.into_iter().map(|i| batches[i].clone()).collect();
         }
@@ -129,87 +139,133 @@ impl<'a> Batches<'a> {
     #[must_use]
     pub fn captions(&self, batch: &Numbered) -> Vec<String> {
         let mut chance = Chance(self.streams.generator(Purpose::Captions, batch.number));
-        let token = self.plan.words.first().map(|word| word.token.as_str()).unwrap_or_default();
-        let caption = |place: &usize| {
-            let own = &self.plan.pictures[*place].caption;
-            match &self.templates {
-                Some(templates) => templates.draw(token, own, &mut chance),
-                None => own.clone(),
-            }
+        let number = batch.number as usize;
+        let epoch = number / self.per_epoch.0;
+        let step = epoch * self.per_epoch.1 + number % self.per_epoch.0 / self.plan.accumulate;
+        let (epoch, steps) = (epoch as u64 + 1, self.plan.steps as u64);
+        let moment = Moment { step: step as u64, epoch, steps };
+        batch.pictures.iter().map(|place| self.caption(*place, moment, &mut chance)).collect()
+    }
+
+    fn caption(&self, place: usize, moment: Moment, chance: &mut dyn RandomSource) -> String {
+        let picture = &self.plan.pictures[place];
+        let (own, options) = (&picture.caption, &self.captions[picture.set]);
+        let templates = self.templates.as_ref().filter(|_| !self.plan.is_regular(place));
+        let Some(templates) = templates else {
+            return caption::caption(own, options, moment, &[], chance);
         };
-        batch.pictures.iter().map(caption).collect()
+        let list = templates.list();
+        let own = match list.iter().any(Template::has_filewords) {
+            true => {
+                let kept = CaptionOptions {
+                    dropout_rate: 0.0,
+                    dropout_every_n_epochs: 0,
+                    ..options.clone()
+                };
+                caption::caption(own, &kept, moment, &[], chance)
+            }
+            false => String::new(),
+        };
+        let filled = list.iter().map(|template| template.fill(&self.token, &own)).collect();
+        let dropped = CaptionOptions {
+            dropout_rate: options.dropout_rate,
+            dropout_every_n_epochs: options.dropout_every_n_epochs,
+            ..CaptionOptions::default()
+        };
+        caption::caption("", &dropped, moment, &[Replacement::Whole(filled)], chance)
     }
 
     /// All that a micro-step depends on.
-    #[must_use]
-    pub fn make(&self, batch: &Numbered) -> MicroBatch {
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn make(&self, batch: &Numbered) -> Result<MicroBatch> {
         let mut levels = self.streams.generator(Purpose::Timesteps, batch.number);
         let (low, high) = self.plan.timesteps;
         let timesteps = levels.randint(low as i64, high as i64, batch.pictures.len());
         let mut noise = Drawn(self.streams.generator(Purpose::Noise, batch.number));
         let chance = self.streams.generator(Purpose::Latents, batch.number);
-        let mut parts = self.parts(batch, timesteps.iter().map(|t| *t as usize).collect(), chance);
+        let mut changes = Chance(self.streams.generator(Purpose::Changes, batch.number));
+        let view = |place: &usize| self.sources[*place].drawn(self.base, &mut changes);
+        let views = batch.pictures.iter().map(view).collect::<Result<Vec<_>>>()?;
+        let timesteps = timesteps.iter().map(|t| *t as usize).collect();
+        let mut parts = self.parts(batch, &views, timesteps, chance);
         let shape = [batch.pictures.len(), 4, parts.grid.height, parts.grid.width];
         parts.noise = noise_options::noise(&mut noise, &parts.latents, shape, &self.plan.noise);
         if self.plan.noise.ip_gamma != 0.0 {
             let perturbed = noise_options::perturbed(&mut noise, &parts.noise, &self.plan.noise);
             parts.perturbed = Some(perturbed);
         }
-        self.composer.batch(parts)
+        Ok(self.composer.batch(parts))
     }
 
     /// The set by which a run is measured: the same noise, levels and latents before and after.
-    #[must_use]
-    pub fn fixed(&self) -> Vec<MicroBatch> {
-        let count = self.plan.pictures.len();
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn fixed(&self) -> Result<Vec<MicroBatch>> {
+        let learned = (0..self.plan.pictures.len()).filter(|place| !self.plan.is_regular(*place));
+        let learned: Vec<usize> = learned.collect();
         let one = |i: usize| {
-            let batch = Numbered { number: i as u64, pictures: vec![i * 7 % count] };
+            let place = learned[i * 7 % learned.len()];
+            let batch = Numbered { number: i as u64, pictures: vec![place] };
             // Levels spread over the whole range.
             let level = (2 * i + 1) * STEPS / (2 * FIXED_BATCHES);
             let mut noise = self.streams.generator(Purpose::Measure, i as u64);
             let chance = TorchGenerator::new(noise.next_u64());
-            let mut parts = self.parts(&batch, vec![level], chance);
+            let views = [self.sources[place].plain(self.base)?];
+            let mut parts = self.parts(&batch, &views, vec![level], chance);
             parts.noise = noise.randn(parts.latents.len());
-            self.plain.batch(parts)
+            Ok(self.plain.batch(parts))
         };
         (0..FIXED_BATCHES).map(one).collect()
     }
 
     /// Everything of a batch but its noise.
-    fn parts(
+    fn parts<'v>(
         &self,
         batch: &Numbered,
+        views: &'v [Cow<'_, View>],
         timesteps: Vec<usize>,
         mut chance: TorchGenerator,
-    ) -> Parts<'_> {
+    ) -> Parts<'v> {
         let mut latents = Vec::new();
-        for place in &batch.pictures {
-            if self.plan.kohya_numbers {
+        for (place, view) in batch.pictures.iter().zip(views) {
+            if self.plan.kohya_numbers && !view.fresh {
                 // Drawn once: the same draw at every use.
-                chance = self.streams.generator(Purpose::Latents, u64::MAX - *place as u64);
+                let last = if view.mirrored { u64::MAX / 2 } else { u64::MAX };
+                chance = self.streams.generator(Purpose::Latents, last - *place as u64);
             }
-            latents.extend(self.latents[*place].draw(&mut chance));
+            latents.extend(view.latent.draw(&mut chance));
         }
         let captions = self.captions(batch);
         let windows = self.plan.windows;
         let ids = |text: &String| self.lexicon.windows(self.tokenizer, text, windows);
+        let own = |place: &usize| match self.plan.is_regular(*place) {
+            true => self.plan.prior_loss_weight as f32,
+            false => 1.0,
+        };
         Parts {
-            grid: self.latents[batch.pictures[0]].grid,
+            grid: views[0].latent.grid,
             latents,
             noise: Vec::new(),
             perturbed: None,
             timesteps,
             ids: captions.iter().flat_map(ids).collect(),
             windows,
-            own: vec![1.0; batch.pictures.len()],
-            masks: vec![None; batch.pictures.len()],
+            own: batch.pictures.iter().map(own).collect(),
+            masks: views.iter().map(|view| view.mask.as_deref()).collect(),
         }
     }
 }
 
 fn composer(plan: &TrainPlan, loss: &LossOptions) -> Composer {
     let wide = plan.noise.is_wide();
-    Composer::new(loss, plan.zero_terminal_snr, Rounding::F32, wide, plan.clip_skip)
+    let rounding = match plan.kohya_numbers {
+        true => plan.mixed_precision.rounding(),
+        false => Rounding::F32,
+    };
+    Composer::new(loss, plan.zero_terminal_snr, rounding, wide, plan.clip_skip)
 }
 
 /// A generator as the source of noise.

@@ -18,8 +18,7 @@ pub fn estimate(base: &Base, plan: &TrainPlan) -> Result<Estimate> {
     let largest = buckets.keys().max_by_key(|(w, h)| w * h).copied().unwrap_or((64, 64));
     let grid = Grid::new(largest.1 / LATENT_SIZE, largest.0 / LATENT_SIZE);
     let lexicon = Lexicon::new(&plan.words, VOCABULARY as u32, plan.kohya_numbers);
-    let token = plan.words.first().map(|word| word.token.as_str()).unwrap_or_default();
-    let ids = lexicon.windows(&base.tokenizer, token, plan.windows);
+    let ids = lexicon.windows(&base.tokenizer, &plan.token(), plan.windows);
     let values = vec![0.1; plan.batch * 4 * grid.tokens()];
     let batch = MicroBatch {
         grid,

@@ -1,14 +1,26 @@
 //! Pictures as latents: the VAE's mean and spread of each, computed once, drawn from at every use.
 //!
 //! kohya draws once and keeps the noise of that draw for the whole run; by default every use draws
-//! anew, which costs nothing and is what the VAE's output means.
-use crate::dataset::{crop, image, resize};
+//! anew, which costs nothing and is what the VAE's output means. Pictures whose pixels change at
+//! every use (colour, random crops) are encoded at every use.
+mod cache;
+mod kohya;
+
+use crate::dataset::augment::{AugmentOptions, Drawn, face, face_crop};
+use crate::dataset::bucket::Fit;
+use crate::dataset::mask::{self, Masks};
+use crate::dataset::scan::PictureFile;
+use crate::dataset::{Filter, Pixels, crop, image, resize};
 use crate::event::{Event, Events};
-use crate::plan::{PlannedPicture, TrainPlan};
-use crate::{Error, Result};
+use crate::plan::{PictureSet, PlannedFile, PlannedPicture, TrainPlan};
+use crate::{Error, Result, loss};
+use cache::Cache;
+use std::borrow::Cow;
+use std::path::Path;
 use wayword_diffusion::vae::{LATENT_SCALE, LATENT_SIZE};
-use wayword_diffusion::{Base, Stop};
+use wayword_diffusion::{Base, Stop, Warning};
 use wayword_formats::hash;
+use wayword_prompt::RandomSource;
 use wayword_tensor::random::TorchGenerator;
 use wayword_tensor::{Grid, Tensor};
 
@@ -33,37 +45,281 @@ impl Latent {
     }
 }
 
-/// Encodes all pictures of a plan; `None` where it was asked to stop.
+/// A picture as it is used once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct View {
+    /// Its latents.
+    pub latent: Latent,
+    /// How much each place of the latents counts, `[h w]` from 0 to 1; `None`: all in full.
+    pub mask: Option<Vec<f32>>,
+    /// Whether it is mirrored.
+    pub mirrored: bool,
+    /// Whether it was encoded for this use alone.
+    pub fresh: bool,
+}
+
+/// A picture that can be used.
+#[derive(Debug)]
+pub enum Source {
+    /// Its latents are at hand, and those of its mirror image where it is mirrored at times.
+    Cached {
+        /// As it is.
+        plain: View,
+        /// Mirrored.
+        mirrored: Option<View>,
+    },
+    /// Its pixels change at every use.
+    Changing(Box<Changing>),
+}
+
+/// A picture whose pixels change at every use.
+#[derive(Debug)]
+pub struct Changing {
+    /// As it was read where a face is cut out of it, else at the resized size.
+    pixels: Pixels,
+    mask: Option<Pixels>,
+    window: (usize, usize),
+    augment: AugmentOptions,
+    face: Option<(f64, f64, f64, f64)>,
+    filter: Option<Filter>,
+    name: String,
+}
+
+impl Source {
+    /// The picture unchanged.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn plain(&self, base: &Base) -> Result<Cow<'_, View>> {
+        match self {
+            Self::Cached { plain, .. } => Ok(Cow::Borrowed(plain)),
+            Self::Changing(picture) => {
+                let (pixels, mask) = picture.resized();
+                let place = crop::middle(pixels.size(), picture.window);
+                let drawn = Drawn { flip: false, place, color: None };
+                picture.encode(base, &pixels, mask.as_deref(), drawn).map(Cow::Owned)
+            }
+        }
+    }
+
+    /// The picture as chance changes it for one use.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn drawn(&self, base: &Base, chance: &mut dyn RandomSource) -> Result<Cow<'_, View>> {
+        match self {
+            Self::Cached { plain, mirrored: None } => Ok(Cow::Borrowed(plain)),
+            Self::Cached { plain, mirrored: Some(mirrored) } => {
+                Ok(Cow::Borrowed(if chance.unit() < 0.5 { mirrored } else { plain }))
+            }
+            Self::Changing(picture) => picture.drawn(base, chance).map(Cow::Owned),
+        }
+    }
+}
+
+impl Changing {
+    /// Pixels and mask at the size that covers the window.
+    fn resized(&self) -> (Cow<'_, Pixels>, Option<Cow<'_, Pixels>>) {
+        if self.face.is_none() {
+            return (Cow::Borrowed(&self.pixels), self.mask.as_ref().map(Cow::Borrowed));
+        }
+        let ((w, h), (to_w, to_h)) = (self.pixels.size(), self.window);
+        let scale = (to_w as f64 / w as f64).max(to_h as f64 / h as f64);
+        let side = |v: usize, least: usize| ((v as f64 * scale + 0.5) as usize).max(least);
+        self.scaled((side(w, to_w), side(h, to_h)))
+    }
+
+    fn scaled(&self, size: (usize, usize)) -> (Cow<'_, Pixels>, Option<Cow<'_, Pixels>>) {
+        let mask = self.mask.as_ref().map(|mask| Cow::Owned(resize::resize(mask, size, None)));
+        (Cow::Owned(resize::resize(&self.pixels, size, self.filter)), mask)
+    }
+
+    fn drawn(&self, base: &Base, chance: &mut dyn RandomSource) -> Result<View> {
+        if let (Some(face), Some(range)) = (self.face, self.augment.face_crop) {
+            let (size, place) = face_crop(chance, self.pixels.size(), face, self.window, range);
+            let (pixels, mask) = self.scaled(size);
+            let drawn = self.augment.draw(chance, size, self.window);
+            return self.encode(base, &pixels, mask.as_deref(), Drawn { place, ..drawn });
+        }
+        let (pixels, mask) = self.resized();
+        let drawn = self.augment.draw(chance, pixels.size(), self.window);
+        self.encode(base, &pixels, mask.as_deref(), drawn)
+    }
+
+    fn encode(
+        &self,
+        base: &Base,
+        pixels: &Pixels,
+        mask: Option<&Pixels>,
+        drawn: Drawn,
+    ) -> Result<View> {
+        let latent = encode_pixels(base, &drawn.apply(pixels, self.window), &self.name)?;
+        let mask = mask.map(|mask| to_latent(&drawn.apply_to_mask(mask, self.window)));
+        Ok(View { latent, mask, mirrored: drawn.flip, fresh: true })
+    }
+}
+
+/// Reads and encodes all pictures of a plan; `None` where it was asked to stop. `run` is the run's
+/// folder, in which latents are kept unless the plan names another.
 ///
 /// # Errors
 /// If a picture cannot be read, was changed since the plan was made, or becomes no finite numbers.
 pub fn encode(
     base: &Base,
     plan: &TrainPlan,
+    run: &Path,
     events: &dyn Events,
     stop: &Stop,
-) -> Result<Option<Vec<Latent>>> {
-    let mut latents = Vec::with_capacity(plan.pictures.len());
+) -> Result<Option<Vec<Source>>> {
+    let folder = plan.latent_cache.clone().unwrap_or_else(|| run.join("latents"));
+    let cache = Cache::new(base, &folder, !plan.kohya_numbers)?;
+    let mut sources = Vec::with_capacity(plan.pictures.len());
     for (done, picture) in plan.pictures.iter().enumerate() {
         if stop.asked() {
             return Ok(None);
         }
-        latents.push(one(base, picture, !plan.kohya_numbers)?);
+        let reader = Reader { base, plan, picture, set: &plan.sets[picture.set], cache: &cache };
+        sources.push(reader.source(events)?);
         events.event(Event::Encoded { done: done + 1, of: plan.pictures.len() });
     }
-    Ok(Some(latents))
+    Ok(Some(sources))
 }
 
-fn one(base: &Base, picture: &PlannedPicture, orient: bool) -> Result<Latent> {
-    let name = || picture.path.display();
-    if hash::sha256(&picture.path)? != picture.sha256 {
-        return Err(Error::data(format!("{}: was changed since the run began", name()))
-            .with_hint("put the old picture back, or start again with --overwrite"));
+/// One picture and all that is needed to read it.
+struct Reader<'a> {
+    base: &'a Base,
+    plan: &'a TrainPlan,
+    picture: &'a PlannedPicture,
+    set: &'a PictureSet,
+    cache: &'a Cache,
+}
+
+impl Reader<'_> {
+    fn source(&self, events: &dyn Events) -> Result<Source> {
+        let picture = self.picture;
+        unchanged(&picture.path, &picture.sha256)?;
+        if let Some(PlannedFile { path, sha256 }) = &picture.mask {
+            unchanged(path, sha256)?;
+        }
+        let augment = self.set.augment();
+        if augment.forbids_caching() {
+            return self.changing(augment).map(|c| Source::Changing(Box::new(c)));
+        }
+        let mut decoded = None;
+        let mask = self.mask(&mut decoded)?;
+        let found = match self.plan.kohya_latents.then(|| kohya::find(picture)) {
+            Some(Err(why)) => {
+                let text = format!("{why}; the picture is encoded");
+                events.event(Event::Warned(Warning::new(text)));
+                None
+            }
+            Some(Ok(found)) => Some(found),
+            None => None,
+        };
+        let mut view = |mirrored: bool| -> Result<View> {
+            let window = picture.bucket;
+            let place = crop::middle(picture.resized, window);
+            let drawn = Drawn { flip: mirrored, place, color: None };
+            let found = found.as_ref().and_then(|found| found.latent(mirrored));
+            let latent = match found {
+                Some(latent) => latent,
+                None => self.cached(mirrored, || {
+                    let pixels = self.resized(&mut decoded)?;
+                    let pixels = drawn.apply(&pixels, window);
+                    encode_pixels(self.base, &pixels, &picture.path.display().to_string())
+                })?,
+            };
+            let mask = mask.as_ref().map(|mask| to_latent(&drawn.apply_to_mask(mask, window)));
+            Ok(View { latent, mask, mirrored, fresh: false })
+        };
+        let plain = view(false)?;
+        let mirrored = augment.flip.then(|| view(true)).transpose()?;
+        Ok(Source::Cached { plain, mirrored })
     }
-    let pixels = image::read(&picture.path, orient)?.rgb;
-    let pixels = resize::resize(&pixels, picture.resized, None);
-    let (width, height) = picture.bucket;
-    let pixels = crop::crop(&pixels, crop::middle(pixels.size(), (width, height)), (width, height));
+
+    fn cached(&self, mirrored: bool, make: impl FnOnce() -> Result<Latent>) -> Result<Latent> {
+        let (width, height) = self.picture.bucket;
+        let grid = Grid::new(height / LATENT_SIZE, width / LATENT_SIZE);
+        let filter = self.set.filter();
+        self.cache.get(self.picture, grid, filter, mirrored, make)
+    }
+
+    fn changing(&self, augment: AugmentOptions) -> Result<Changing> {
+        let picture = self.picture;
+        let stem = picture.path.file_stem().map(|s| s.to_string_lossy().into_owned());
+        let face = stem.and_then(|s| face(&s)).filter(|_| augment.face_crop.is_some());
+        let mut decoded = None;
+        let mask = self.mask(&mut decoded)?;
+        let (pixels, mask) = match face {
+            None => (self.resized(&mut decoded)?, mask),
+            // Scaled at every use; the mask grows and shrinks with it.
+            Some(_) => {
+                let rgb = self.decoded(&mut decoded)?.rgb.clone();
+                let size = rgb.size();
+                (rgb, mask.map(|mask| resize::resize(&mask, size, None)))
+            }
+        };
+        Ok(Changing {
+            pixels,
+            mask,
+            window: picture.bucket,
+            augment,
+            face,
+            filter: self.set.filter(),
+            name: picture.path.display().to_string(),
+        })
+    }
+
+    /// The decoded picture, read once.
+    fn decoded<'d>(&self, slot: &'d mut Option<image::Decoded>) -> Result<&'d image::Decoded> {
+        let decoded = match slot.take() {
+            Some(decoded) => decoded,
+            None => image::read(&self.picture.path, !self.plan.kohya_numbers)?,
+        };
+        Ok(slot.insert(decoded))
+    }
+
+    fn resized(&self, slot: &mut Option<image::Decoded>) -> Result<Pixels> {
+        let decoded = self.decoded(slot)?;
+        Ok(resize::resize(&decoded.rgb, self.picture.resized, self.set.filter()))
+    }
+
+    /// The mask at the resized size.
+    fn mask(&self, slot: &mut Option<image::Decoded>) -> Result<Option<Pixels>> {
+        let picture = self.picture;
+        let masks = match (&picture.mask, self.set.alpha_mask) {
+            (Some(_), _) => Masks::Pictures,
+            (None, true) => Masks::Alpha,
+            (None, false) => return Ok(None),
+        };
+        let file = PictureFile {
+            path: picture.path.clone(),
+            size: picture.size,
+            caption: None,
+            mask: picture.mask.as_ref().map(|file| file.path.clone()),
+        };
+        let fit = Fit { bucket: picture.bucket, resized: picture.resized };
+        let decoded = self.decoded(slot)?;
+        mask::read(masks, &file, decoded, &fit, !self.plan.kohya_numbers)
+    }
+}
+
+/// A file must be the one that the plan was made with.
+fn unchanged(path: &Path, sha256: &str) -> Result<()> {
+    if hash::sha256(path)? == sha256 {
+        return Ok(());
+    }
+    Err(Error::data(format!("{}: was changed since the run began", path.display()))
+        .with_hint("put the old picture back, or start again with --overwrite"))
+}
+
+/// A mask of pixels at the size of latents.
+fn to_latent(mask: &Pixels) -> Vec<f32> {
+    loss::to_latent(mask, (mask.width / LATENT_SIZE, mask.height / LATENT_SIZE))
+}
+
+fn encode_pixels(base: &Base, pixels: &Pixels, name: &str) -> Result<Latent> {
+    let (width, height) = pixels.size();
     let grid = Grid::new(height, width);
     let input = crate::recipe::micro::pixels(base.device(), &pixels.to_input(), 1, grid)?;
     let (mean, logvar) = base.vae.encode(&input, grid);
@@ -71,7 +327,7 @@ fn one(base: &Base, picture: &PlannedPicture, orient: bool) -> Result<Latent> {
     let mean = to_planes(&mean)?;
     let logvar = to_planes(&logvar)?;
     if mean.iter().chain(&logvar).any(|v| !v.is_finite()) {
-        return Err(Error::data(format!("{}: its latents are not finite", name()))
+        return Err(Error::data(format!("{name}: its latents are not finite"))
             .with_hint("the VAE cannot encode it; use another by --vae"));
     }
     let deviation = logvar.iter().map(|v| (v.clamp(-30.0, 20.0) * 0.5).exp()).collect();

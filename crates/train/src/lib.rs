@@ -3,11 +3,13 @@
 
 pub mod batches;
 pub mod checkpoint;
+pub mod config;
 pub mod dataset;
 pub mod error;
 pub mod estimate;
 pub mod event;
 pub mod judge;
+pub mod kohya;
 pub mod latents;
 pub mod loss;
 pub mod lr;

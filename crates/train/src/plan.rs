@@ -3,10 +3,13 @@
 //! Plans go down, events come up: nothing below asks for an option any more. The plan is written to
 //! the run's folder as `plan.json`, and a run goes on from it.
 mod check;
+mod find;
 mod options;
+mod sets;
 mod summary;
 
-pub use options::{TemplateChoice, TrainOptions};
+pub use options::{MixedPrecision, TemplateChoice, TrainOptions, WordOptions};
+pub use sets::{PictureSet, PlannedDataset, PlannedFile};
 pub use summary::{EffectiveCaption, Estimate, PlanSummary};
 
 use crate::checkpoint::{SaveFormat, SavePrecision, SaveRules};
@@ -38,8 +41,18 @@ pub struct TrainPlan {
     pub out: PathBuf,
     /// The folders of pictures as they were given.
     pub images: Vec<PathBuf>,
-    /// Every picture, sorted by path.
+    /// Every picture, folder by folder, sorted by path.
     pub pictures: Vec<PlannedPicture>,
+    /// How pictures are used, by the folders they came from.
+    pub sets: Vec<PictureSet>,
+    /// Resolutions and batches; pictures of different ones do not meet in a batch.
+    pub datasets: Vec<PlannedDataset>,
+    /// What the loss of regularisation pictures counts.
+    pub prior_loss_weight: f64,
+    /// The folder of latents; `None` is the run's own.
+    pub latent_cache: Option<PathBuf>,
+    /// Latents that kohya's trainer left beside the pictures are used.
+    pub kohya_latents: bool,
     /// Sentences for the word, one drawn for each sample; `None`: the pictures' own captions.
     pub sentences: Option<Vec<String>>,
     /// Width and height in pixels.
@@ -58,6 +71,8 @@ pub struct TrainPlan {
     pub save_format: SaveFormat,
     /// The numbers in the files.
     pub save_precision: SavePrecision,
+    /// What the files say about themselves.
+    pub texts: FileTexts,
     /// Learning rate that the scheduler's multipliers multiply.
     pub lr: f64,
     /// Rates and the steps until which they hold, instead of a scheduler.
@@ -66,6 +81,8 @@ pub struct TrainPlan {
     pub scheduler: String,
     /// Updates of warm-up.
     pub warmup: u64,
+    /// Its other options.
+    pub schedule_options: ScheduleOptions,
     /// The optimiser's name.
     pub optimizer: String,
     /// Its `key=value` arguments.
@@ -84,6 +101,8 @@ pub struct TrainPlan {
     pub zero_terminal_snr: bool,
     /// Seed of everything random.
     pub seed: u64,
+    /// The precision of kohya's run, for its noise levels; no other numbers depend on it.
+    pub mixed_precision: MixedPrecision,
     /// Exactly kohya's numbers where ours are saner.
     pub kohya_numbers: bool,
     /// What the user should know; stops nothing.
@@ -118,6 +137,50 @@ pub struct PlannedPicture {
     pub repeats: u64,
     /// Its own caption: of its file, else the folder's class words.
     pub caption: String,
+    /// Place in the plan's list of sets.
+    pub set: usize,
+    /// The picture that says how much each place counts.
+    pub mask: Option<PlannedFile>,
+}
+
+/// Options of a scheduler beside its name and warm-up.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ScheduleOptions {
+    /// A class of `torch.optim.lr_scheduler`, instead of the scheduler.
+    pub torch_class: Option<String>,
+    /// Its `key=value` arguments.
+    pub args: Vec<String>,
+    /// Cycles of a cosine.
+    pub num_cycles: Option<f64>,
+    /// Exponent of `polynomial`.
+    pub power: Option<f64>,
+    /// The lowest multiplier.
+    pub min_lr_ratio: Option<f64>,
+    /// Time scale of `inverse_sqrt`.
+    pub timescale: Option<u64>,
+    /// Updates over which `warmup_stable_decay` falls.
+    pub decay: u64,
+}
+
+/// What a word's file says about itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FileTexts {
+    /// Its title; the word's name where none is given.
+    pub title: Option<String>,
+    /// Who made it.
+    pub author: Option<String>,
+    /// What it is.
+    pub description: Option<String>,
+    /// Its licence.
+    pub license: Option<String>,
+    /// Tags, comma-separated.
+    pub tags: Option<String>,
+    /// How to use it.
+    pub usage_hint: Option<String>,
+    /// What calls it; the word's name where none is given.
+    pub trigger_phrase: Option<String>,
 }
 
 /// A remark on a plan.
@@ -152,18 +215,42 @@ impl TrainPlan {
         buckets
     }
 
+    /// Pictures that can meet in a batch: of one data set and size. Places in the list of pictures.
+    #[must_use]
+    pub fn groups(&self) -> BTreeMap<(usize, (usize, usize)), Vec<usize>> {
+        let mut groups: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+        for (place, picture) in self.pictures.iter().enumerate() {
+            let dataset = self.sets[picture.set].dataset;
+            groups.entry((dataset, picture.bucket)).or_default().push(place);
+        }
+        groups
+    }
+
+    /// Whether a picture, by its place, is one of regularisation.
+    #[must_use]
+    pub fn is_regular(&self, place: usize) -> bool {
+        self.sets[self.pictures[place].set].regular
+    }
+
+    /// What stands for the words in a template: all tokens.
+    #[must_use]
+    pub fn token(&self) -> String {
+        self.words.iter().map(|word| word.token.as_str()).collect::<Vec<_>>().join(" ")
+    }
+
     /// Batches, updates and epochs.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        let steps = Duration::Steps(self.steps as u64);
-        let buckets = self.buckets();
-        let counted = steps::count(
-            buckets.values().copied(),
-            self.batch as u64,
-            self.accumulate as u64,
-            steps,
-        );
+        let counted = self.count(Duration::Steps(self.steps as u64));
         counted.expect("a checked plan has pictures")
+    }
+
+    fn count(&self, duration: Duration) -> Option<Counts> {
+        let batches = self.groups().into_iter().map(|((dataset, _), places)| {
+            let samples: u64 = places.iter().map(|i| self.pictures[*i].repeats).sum();
+            samples.div_ceil(self.datasets[dataset].batch as u64)
+        });
+        steps::count(batches, 1, self.accumulate as u64, duration)
     }
 
     /// The learning rates.
@@ -179,19 +266,28 @@ impl TrainPlan {
             scheduler: self.scheduler.clone(),
             warmup: Length::Steps(self.warmup),
             kohya_numbers: self.kohya_numbers,
-            relative_step: self.optimizer_new(Statistics::NewRows)?.is_relative(),
+            relative_step: self.optimizer_new(Statistics::NewRows, 0)?.is_relative(),
+            decay: Length::Steps(self.schedule_options.decay),
+            num_cycles: self.schedule_options.num_cycles,
+            power: self.schedule_options.power,
+            min_lr_ratio: self.schedule_options.min_lr_ratio,
+            timescale: self.schedule_options.timescale,
+            torch_class: self.schedule_options.torch_class.clone(),
+            args: self.schedule_options.args.clone(),
             ..LrOptions::constant(self.lr, self.steps as u64)
         };
         LrSchedule::new(&options).map_err(|e| refused("--scheduler", &e))
     }
 
-    /// The optimiser in its first state.
+    /// The optimiser of a word, by its place, in its first state.
     ///
     /// # Errors
     /// If its name or arguments are refused.
-    pub fn optimizer_new(&self, statistics: Statistics) -> Result<Optimizer> {
-        let shape = (self.vectors(), self.base.token_width);
-        Optimizer::new(&self.optimizer, &self.optimizer_args, self.lr, shape, statistics)
+    pub fn optimizer_new(&self, statistics: Statistics, word: usize) -> Result<Optimizer> {
+        let vectors = self.words.get(word).map_or(1, |word| word.vectors);
+        let shape = (vectors, self.base.token_width);
+        let lr = self.words.get(word).and_then(|word| word.lr).unwrap_or(self.lr);
+        Optimizer::new(&self.optimizer, &self.optimizer_args, lr, shape, statistics)
             .map_err(|e| refused("--optimizer", &e))
     }
 }

@@ -16,9 +16,11 @@ use crate::plan::TrainPlan;
 use crate::resume::Place;
 use crate::rows::{self, RowGradients};
 use crate::run_folder::RunFolder;
+use crate::words::Word;
 use crate::{Error, Result};
 use micro::MicroBatch;
 use progress::Progress;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use wayword_diffusion::tokenizer::VOCABULARY;
@@ -40,9 +42,12 @@ pub fn train(
     events: &dyn Events,
     stop: &Stop,
 ) -> Result<Outcome> {
-    let old = Saver::existing(&plan.out, &plan.name)?;
+    let mut old = Vec::new();
+    for word in &plan.words {
+        old.extend(Saver::existing(&plan.out, &word.name)?);
+    }
     if let Some(file) = old.first().filter(|_| !overwrite && !plan.run().exists()) {
-        let what = format!("there is a file of the name `{}` already", plan.name);
+        let what = "there is a file of this name already";
         return Err(Error::run(file, what).with_hint("choose another --name, or use --overwrite"));
     }
     let run = RunFolder::create(&plan.run(), plan, overwrite)?;
@@ -84,11 +89,11 @@ fn go_on(
         events.event(Event::Stopped { step, of, run });
         outcome(plan, place, rows, None)
     };
-    let Some(latents) = latents::encode(base, plan, events, stop)? else {
+    let Some(sources) = latents::encode(base, plan, run.path(), events, stop)? else {
         return Ok(stopped(&Place::default(), &[]));
     };
-    let mut batches = Batches::new(base, plan, &latents)?;
-    let fixed = batches.fixed();
+    let mut batches = Batches::new(base, plan, &sources)?;
+    let fixed = batches.fixed()?;
     let schedule = plan.schedule()?;
     let saver = saver(plan);
     let width = base.info.token_width;
@@ -105,7 +110,7 @@ fn go_on(
         gradients.clear();
         let mut losses = 0.0;
         for numbered in &micros {
-            let batch = batches.make(numbered);
+            let batch = batches.make(numbered)?;
             // kohya divides by the planned number of batches also where fewer are left over.
             let share = 1.0 / plan.accumulate as f32;
             let result = micro::micro_step(base, &here.rows, &batch, share, Memory::Keep)?;
@@ -116,10 +121,7 @@ fn go_on(
         let gradient_norm = gradients.clip(plan.max_grad_norm);
         finite(step, "the gradient", [gradient_norm as f32])?;
         let rate = schedule.rate(step as u64);
-        if let Some(momentum) = schedule.momentum(step as u64) {
-            here.optimizer.set_momentum(momentum);
-        }
-        here.optimizer.step(&mut here.rows, &gradients.new, &gradients.others, rate);
+        here.update(plan, &gradients, rate, schedule.momentum(step as u64));
         finite(step, "a row of the word", here.rows.iter().copied())?;
 
         if step == 0 || batches.ends_epoch(step - 1) {
@@ -139,7 +141,7 @@ fn go_on(
             epochs,
             loss: losses / micros.len() as f64,
             mean_loss: here.place.losses.0 / here.place.losses.1 as f64,
-            rate: here.optimizer.own_rate().unwrap_or(rate),
+            rate: here.own_rate().unwrap_or(rate),
             gradient_norm,
             row_norm: mean_norm(&here.rows, width),
             seconds,
@@ -148,12 +150,12 @@ fn go_on(
         here.record(&report)?;
         events.event(Event::Step(report));
 
-        let (name, epoch) = (&plan.name, batches.epoch_of(step) + 1);
-        let of_step = plan.save.after_step(name, step + 1);
-        here.save(&saver, plan, width, of_step, events)?;
+        let epoch = batches.epoch_of(step) + 1;
+        let of_step = |name: &str| plan.save.after_step(name, step + 1);
+        here.save(&saver, plan, of_step, events)?;
         if batches.ends_epoch(step) {
-            let of_epoch = plan.save.after_epoch(name, epoch, epochs);
-            here.save(&saver, plan, width, of_epoch, events)?;
+            let of_epoch = |name: &str| plan.save.after_epoch(name, epoch, epochs);
+            here.save(&saver, plan, of_epoch, events)?;
         }
         if stop.asked() && here.place.step < plan.steps {
             here.save_state()?;
@@ -171,9 +173,8 @@ fn go_on(
         here.save_state()?;
         events.event(Event::Measured { step: plan.steps, loss });
     }
-    let path = saver.write(&plan.name, &here.learned(plan), width)?;
-    events.event(Event::Saved { path: path.clone(), step: plan.steps });
-    let outcome = outcome(plan, &here.place, &here.rows, Some(path));
+    let path = here.save_last(&saver, plan, events)?;
+    let outcome = outcome(plan, &here.place, &here.rows, path);
     events.event(Event::Finished(outcome.clone()));
     Ok(outcome)
 }
@@ -214,25 +215,36 @@ fn outcome(plan: &TrainPlan, place: &Place, rows: &[f32], path: Option<PathBuf>)
     }
 }
 
-/// How the word's files are written: kohya's metadata.
+/// How the files are written.
 fn saver(plan: &TrainPlan) -> Saver {
-    let spec = ModelSpec {
-        title: plan.name.clone(),
-        resolution: plan.resolution,
-        date: checkpoint::date(plan.started),
-        v_prediction: plan.loss.v_prediction,
-        program: format!("wayword/{}", plan.version),
-        trigger_phrase: Some(plan.name.clone()),
-        timesteps: timesteps(plan),
-        clip_skip: (plan.clip_skip > 1).then_some(plan.clip_skip as u32),
-        ..ModelSpec::default()
-    };
     Saver {
         out: plan.out.clone(),
         format: plan.save_format,
         precision: plan.save_precision,
-        metadata: spec.metadata(),
+        metadata: BTreeMap::new(),
     }
+}
+
+/// The same with a word's metadata: kohya's.
+fn saver_of(saver: &Saver, plan: &TrainPlan, word: &Word) -> Saver {
+    let texts = plan.texts.clone();
+    let spec = ModelSpec {
+        title: texts.title.unwrap_or_else(|| word.name.clone()),
+        author: texts.author,
+        description: texts.description,
+        license: texts.license,
+        tags: texts.tags,
+        resolution: plan.resolution,
+        date: checkpoint::date(plan.started),
+        v_prediction: plan.loss.v_prediction,
+        program: format!("wayword/{}", plan.version),
+        usage_hint: texts.usage_hint,
+        trigger_phrase: texts.trigger_phrase.or_else(|| Some(word.name.clone())),
+        timesteps: timesteps(plan),
+        clip_skip: (plan.clip_skip > 1).then_some(plan.clip_skip as u32),
+        ..ModelSpec::default()
+    };
+    Saver { metadata: spec.metadata(), ..saver.clone() }
 }
 
 /// The range of noise levels where it is not the whole.

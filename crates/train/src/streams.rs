@@ -17,10 +17,12 @@ pub enum Purpose {
     Timesteps,
     /// Noise, and the draws of noise options, of a micro-step.
     Noise,
-    /// Latents drawn from the VAE's distribution, flips and crops of a micro-step.
+    /// Latents drawn from the VAE's distribution.
     Latents,
     /// The fixed set by which a run is measured.
     Measure,
+    /// Mirror images, crops and colours of a micro-step.
+    Changes,
 }
 
 /// The generators of a run.

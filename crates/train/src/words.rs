@@ -21,6 +21,9 @@ pub struct Word {
     pub vectors: usize,
     /// Where its rows start.
     pub init: Init,
+    /// Its own learning rate, where it has one.
+    #[serde(default)]
+    pub lr: Option<f64>,
 }
 
 /// Where a word's rows start.
@@ -129,6 +132,13 @@ impl Lexicon {
         ids
     }
 
+    /// Whether a word is in a caption, however long.
+    #[must_use]
+    pub fn holds_any(&self, caption: &str) -> bool {
+        let places = caption.char_indices().map(|(at, _)| at);
+        places.into_iter().any(|at| self.words.iter().any(|(t, _)| self.stands_at(caption, at, t)))
+    }
+
     /// The ids of a caption in `windows` windows of 77: start mark, 75 ids, end mark. What is too
     /// long is cut.
     #[must_use]
@@ -184,7 +194,13 @@ mod tests {
     use super::*;
 
     fn word(token: &str, vectors: usize) -> Word {
-        Word { token: token.into(), name: token.into(), vectors, init: Init::Words("cat".into()) }
+        Word {
+            token: token.into(),
+            name: token.into(),
+            vectors,
+            init: Init::Words("cat".into()),
+            lr: None,
+        }
     }
 
     #[test]

@@ -22,6 +22,8 @@ impl Kernel for Avx2 {
     type Value = f32;
     const ROWS: usize = ROWS;
     const PAIR: usize = 1;
+    /// Sixteen kilobytes: it stays in the first cache.
+    const PANEL: usize = 4 * 1024;
 
     #[inline]
     unsafe fn tile(

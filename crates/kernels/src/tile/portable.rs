@@ -13,6 +13,8 @@ impl Kernel for Portable {
     type Value = f32;
     const ROWS: usize = ROWS;
     const PAIR: usize = 1;
+    /// Sixteen kilobytes: it stays in the first cache.
+    const PANEL: usize = 4 * 1024;
 
     /// Safe code; the bounds are checked again by indexing.
     #[inline]

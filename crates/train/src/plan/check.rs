@@ -1,8 +1,10 @@
 //! From options to a plan: every default decided, every mistake refused before anything is done.
-use super::{PlanWarning, PlannedBase, PlannedPicture, TemplateChoice, TrainOptions, TrainPlan};
+use super::find::{self, Found};
+use super::{
+    FileTexts, MixedPrecision, PlanWarning, PlannedBase, ScheduleOptions, TemplateChoice,
+    TrainOptions, TrainPlan, WordOptions,
+};
 use crate::checkpoint::SaveRules;
-use crate::dataset::Buckets;
-use crate::dataset::scan::{self, Scan, ScanOptions};
 use crate::dataset::steps::Duration;
 use crate::lr::{Length, RateList};
 use crate::optim::Statistics;
@@ -14,7 +16,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use wayword_diffusion::tokenizer::Tokenizer;
 use wayword_diffusion::{BaseInfo, Prediction};
 use wayword_formats::embedding::{self, MOST_ROWS};
-use wayword_formats::hash;
 
 /// Root mean square of Stable Diffusion 1.5's token table, by which learning rates are scaled.
 const TOKEN_RMS: f64 = 0.0144;
@@ -32,20 +33,21 @@ impl TrainPlan {
     /// If an option cannot be used, there are no pictures, or no caption holds the word.
     pub fn check(options: &TrainOptions, base: &BaseInfo) -> Result<Self> {
         let mut warnings = Vec::new();
-        let name = required(options.name.as_deref(), "--name", "evagreen-ti")?;
+        let asked = asked_words(options)?;
+        let name = options.name.as_deref().unwrap_or(&asked[0].name).trim();
         check_name("--name", name)?;
         positive("--batch", options.batch)?;
         positive("--accumulate", options.accumulate)?;
         positive("--clip-skip", options.clip_skip)?;
-        let resolution = resolution(options, base)?;
-        let scan = find(options)?;
-        warnings.extend(scan.notes.iter().map(|note| warn(note, None)));
+        let found =
+            find::find(options, options.resolution.unwrap_or(base.resolution), &mut warnings)?;
         let sentences = options.template.sentences()?;
-        let pictures = pictures(&scan, resolution, options, &mut warnings)?;
-        if let Some(sentences) = &sentences {
-            say_ignored(&scan, sentences, &mut warnings);
+        remarks(&found, options, sentences.as_deref(), &mut warnings)?;
+        let mut words = Vec::with_capacity(asked.len());
+        for asked in &asked {
+            words.push(word(asked, &found, base, &mut warnings)?);
         }
-        let word = word(options, name, &scan, base, &mut warnings)?;
+        different(&words)?;
         let mut plan = Self {
             version: env!("CARGO_PKG_VERSION").into(),
             started: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
@@ -54,14 +56,19 @@ impl TrainPlan {
                 token_width: base.token_width,
                 token_rms: base.token_rms,
             },
-            words: vec![word],
+            words,
             name: name.into(),
             out: absolute(&options.out),
             images: options.images.iter().map(|path| absolute(path)).collect(),
-            pictures,
+            pictures: found.pictures,
             sentences,
-            resolution,
-            batch: options.batch,
+            resolution: found.datasets[0].resolution,
+            batch: found.datasets.iter().map(|d| d.batch).max().unwrap_or(options.batch),
+            sets: found.sets,
+            datasets: found.datasets,
+            prior_loss_weight: not_negative("--prior-loss-weight", options.prior_loss_weight)?,
+            latent_cache: options.latent_cache.as_deref().map(absolute),
+            kohya_latents: options.kohya_latents,
             accumulate: options.accumulate,
             windows: windows(options.max_token_length)?,
             steps: options.steps.unwrap_or(STEPS),
@@ -73,10 +80,28 @@ impl TrainPlan {
             },
             save_format: options.save_format,
             save_precision: options.save_precision,
+            texts: FileTexts {
+                title: options.metadata_title.clone(),
+                author: options.metadata_author.clone(),
+                description: options.metadata_description.clone(),
+                license: options.metadata_license.clone(),
+                tags: options.metadata_tags.clone(),
+                usage_hint: options.metadata_usage_hint.clone(),
+                trigger_phrase: options.metadata_trigger_phrase.clone(),
+            },
             lr: 0.0,
             lr_list: None,
             scheduler: options.scheduler.clone(),
             warmup: 0,
+            schedule_options: ScheduleOptions {
+                torch_class: options.lr_scheduler_type.clone(),
+                args: options.lr_scheduler_args.clone(),
+                num_cycles: options.lr_scheduler_num_cycles,
+                power: options.lr_scheduler_power,
+                min_lr_ratio: options.lr_scheduler_min_lr_ratio,
+                timescale: options.lr_scheduler_timescale,
+                decay: 0,
+            },
             optimizer: options.optimizer.clone(),
             optimizer_args: optimizer_args(options)?,
             max_grad_norm: not_negative("--max-grad-norm", options.max_grad_norm)?,
@@ -86,9 +111,18 @@ impl TrainPlan {
             timesteps: options.timesteps()?,
             zero_terminal_snr: options.zero_terminal_snr,
             seed: options.seed.unwrap_or_else(random_seed),
+            mixed_precision: options.mixed_precision,
             kohya_numbers: options.kohya_numbers,
             warnings,
         };
+        if plan.mixed_precision != MixedPrecision::No && !plan.kohya_numbers {
+            let text = "--mixed-precision changes nothing without --kohya-numbers";
+            plan.warnings.push(warn(text, None));
+        }
+        if plan.zero_terminal_snr && !plan.loss.v_prediction {
+            let text = "zero terminal SNR is meant for bases that predict v";
+            plan.warnings.push(warn(text, Some("leave --zero-terminal-snr out")));
+        }
         plan.decide_length(options)?;
         plan.decide_rate(options, base)?;
         plan.check_captions()?;
@@ -103,11 +137,7 @@ impl TrainPlan {
             }
             (None, Some(epochs)) => {
                 positive("--epochs", epochs)?;
-                let buckets = self.buckets();
-                let sizes = (self.batch as u64, self.accumulate as u64);
-                let duration = Duration::Epochs(epochs as u64);
-                let sizes = (buckets.values().copied(), sizes.0, sizes.1);
-                let counts = crate::dataset::steps::count(sizes.0, sizes.1, sizes.2, duration);
+                let counts = self.count(Duration::Epochs(epochs as u64));
                 self.steps = counts.map_or(0, |c| c.steps as usize);
             }
             _ => positive("--steps", self.steps)?,
@@ -117,6 +147,9 @@ impl TrainPlan {
         }
         let warmup: Length = options.warmup.parse().map_err(|e| super::refused("--warmup", &e))?;
         self.warmup = warmup.of(self.steps as u64);
+        let decay: Length =
+            options.lr_decay_steps.parse().map_err(|e| super::refused("--lr-decay-steps", &e))?;
+        self.schedule_options.decay = decay.of(self.steps as u64);
         if self.warmup >= self.steps as u64 && self.warmup > 0 {
             let found = format!("{} of {} steps", self.warmup, self.steps);
             return Err(Error::option("--warmup", "fewer steps than are trained", found));
@@ -126,7 +159,7 @@ impl TrainPlan {
 
     /// Learning rate, scheduler, optimiser.
     fn decide_rate(&mut self, options: &TrainOptions, base: &BaseInfo) -> Result<()> {
-        let optimizer = self.optimizer_new(Statistics::NewRows)?;
+        let optimizer = self.optimizer_new(Statistics::NewRows, 0)?;
         self.optimizer = optimizer.name().into();
         self.warnings.extend(optimizer.note().map(|note| warn(note, None)));
         let own_scale = self.optimizer == "Prodigy" || self.optimizer.starts_with("DAdapt");
@@ -162,23 +195,33 @@ impl TrainPlan {
         Ok(())
     }
 
-    /// A caption set without the word would teach nothing.
+    /// A caption set without a word would teach nothing.
     fn check_captions(&mut self) -> Result<()> {
         let captions = self.captions();
-        let without = captions.iter().filter(|c| !c.has_word);
-        let (missing, token) = (without.clone().count(), &self.words[0].token);
-        if missing == captions.len() {
-            let first = captions.first().map(|c| c.text.clone()).unwrap_or_default();
-            let what = format!("no caption holds the word `{token}`; the first is \"{first}\"");
-            let hint = format!("write {token} into the captions, or use --template object");
-            return Err(Error::data(what).with_hint(hint));
+        let all: u64 = captions.iter().map(|c| c.count).sum();
+        for (word, Word { token, .. }) in self.words.iter().enumerate() {
+            let without = captions.iter().filter(|c| !c.words[word]);
+            let missing: u64 = without.map(|c| c.count).sum();
+            if missing == all {
+                let first = captions.first().map(|c| c.text.clone()).unwrap_or_default();
+                let what = format!("no caption holds the word `{token}`; the first is \"{first}\"");
+                let hint = format!("write {token} into the captions, or use --template object");
+                return Err(Error::data(what).with_hint(hint));
+            }
+            if missing > 0 {
+                let text = format!("{missing} of {all} captions do not hold the word `{token}`");
+                let hint = format!("write {token} into them: they teach nothing");
+                self.warnings.push(warn(&text, Some(&hint)));
+            }
         }
-        if missing > 0 {
-            let samples: u64 = without.map(|c| c.count).sum();
-            let all: u64 = captions.iter().map(|c| c.count).sum();
-            let text = format!("{samples} of {all} captions do not hold the word `{token}`");
-            let hint = format!("write {token} into them: they teach nothing");
-            self.warnings.push(warn(&text, Some(&hint)));
+        let lexicon = crate::words::Lexicon::new(&self.words, 0, self.kohya_numbers);
+        let regular = (0..self.pictures.len()).filter(|i| self.is_regular(*i));
+        let regular: Vec<_> = regular.map(|i| &self.pictures[i].caption).collect();
+        if !regular.is_empty() && !regular.iter().any(|caption| lexicon.holds_any(caption)) {
+            let text =
+                "regularisation pictures whose captions do not hold the word teach it nothing";
+            let hint = "leave them out: nothing but the word's vectors changes in this training";
+            self.warnings.push(warn(text, Some(hint)));
         }
         Ok(())
     }
@@ -194,7 +237,7 @@ fn required<'a>(value: Option<&'a str>, option: &str, example: &str) -> Result<&
     given.ok_or_else(missing)
 }
 
-fn positive(option: &str, value: usize) -> Result<()> {
+pub(super) fn positive(option: &str, value: usize) -> Result<()> {
     if value > 0 { Ok(()) } else { Err(Error::option(option, "at least 1", "0")) }
 }
 
@@ -206,7 +249,7 @@ fn not_negative(option: &str, value: f64) -> Result<f64> {
     }
 }
 
-fn absolute(path: &Path) -> std::path::PathBuf {
+pub(super) fn absolute(path: &Path) -> std::path::PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.into())
 }
 
@@ -223,101 +266,111 @@ fn windows(tokens: usize) -> Result<usize> {
     }
 }
 
-fn resolution(options: &TrainOptions, base: &BaseInfo) -> Result<(u32, u32)> {
-    let (width, height) = options.resolution.unwrap_or(base.resolution);
-    let fits = |side: u32| (64..=8192).contains(&side) && side.is_multiple_of(8);
-    if fits(width) && fits(height) {
-        return Ok((width, height));
+/// The words that are asked for: those of the tables, or the one of the options.
+fn asked_words(options: &TrainOptions) -> Result<Vec<WordOptions>> {
+    if options.words.is_empty() {
+        let name = required(options.name.as_deref(), "--name", "evagreen-ti")?;
+        return Ok(vec![WordOptions {
+            name: name.into(),
+            token: options.token.clone(),
+            init: options.init.clone(),
+            vectors: options.vectors,
+            lr: None,
+        }]);
     }
-    let found = format!("{width},{height}");
-    Err(Error::option("--resolution", "W,H in multiples of 8 from 64 to 8192", found))
-}
-
-fn find(options: &TrainOptions) -> Result<Scan> {
-    if options.images.is_empty() {
-        return Err(Error::option("IMAGES", "a folder of pictures", "nothing"));
+    let alone = [
+        ("--token", options.token.is_some()),
+        ("--init", options.init.is_some()),
+        ("--vectors", options.vectors.is_some()),
+    ];
+    if let Some((option, _)) = alone.iter().find(|(_, given)| *given) {
+        return Err(Error::option(*option, "it in the tables [[word]]", "it beside them"));
     }
-    let mut scan_options = ScanOptions { orient: !options.kohya_numbers, ..ScanOptions::default() };
-    if let Some(ext) = &options.caption_ext {
-        scan_options.caption_extensions = vec![ext.clone()];
-    }
-    scan::scan(&options.images, &scan_options)
-}
-
-fn pictures(
-    scan: &Scan,
-    (width, height): (u32, u32),
-    options: &TrainOptions,
-    warnings: &mut Vec<PlanWarning>,
-) -> Result<Vec<PlannedPicture>> {
-    let buckets = Buckets::single(width as usize, height as usize);
-    let mut planned = Vec::new();
-    let (mut uncaptioned, mut enlarged) = (0, 0);
-    for folder in &scan.folders {
-        for picture in &folder.pictures {
-            let path = absolute(&picture.path);
-            let fit = buckets.choose(&path.display().to_string(), picture.size)?;
-            let caption = picture.caption.as_ref().or(folder.class.as_ref());
-            uncaptioned += usize::from(picture.caption.is_none());
-            enlarged +=
-                usize::from(fit.resized.0 > picture.size.0 || fit.resized.1 > picture.size.1);
-            planned.push(PlannedPicture {
-                sha256: hash::sha256(&path)?,
-                path,
-                size: picture.size,
-                bucket: fit.bucket,
-                resized: fit.resized,
-                repeats: folder.repeats,
-                caption: caption.cloned().unwrap_or_default(),
-            });
+    let several = options.words.len() > 1;
+    for word in &options.words {
+        required(Some(&word.name), "name in [[word]]", "evagreen-ti")?;
+        check_name("name in [[word]]", word.name.trim())?;
+        if several && word.init.is_none() {
+            let what = format!("nothing for `{}`", word.name);
+            return Err(Error::option("init in [[word]]", "a word to start from", what));
+        }
+        if word.lr.is_some_and(|lr| !(lr > 0.0 && lr.is_finite())) {
+            let found = word.lr.map(|lr| lr.to_string()).unwrap_or_default();
+            return Err(Error::option("lr in [[word]]", "a number above 0", found));
         }
     }
-    let samples = scan.samples();
+    Ok(options.words.clone())
+}
+
+/// Words that share a name or a token could not be told apart.
+fn different(words: &[Word]) -> Result<()> {
+    for (i, word) in words.iter().enumerate() {
+        let same = |other: &&Word| {
+            other.name.eq_ignore_ascii_case(&word.name)
+                || other.token.eq_ignore_ascii_case(&word.token)
+        };
+        if let Some(other) = words[..i].iter().find(same) {
+            let found = format!("`{}` and `{}`", other.name, word.name);
+            return Err(Error::option("[[word]]", "words of different names and tokens", found));
+        }
+    }
+    Ok(())
+}
+
+/// What is remarkable about the pictures.
+fn remarks(
+    found: &Found,
+    options: &TrainOptions,
+    sentences: Option<&[String]>,
+    warnings: &mut Vec<PlanWarning>,
+) -> Result<()> {
+    let count = found.learned;
+    let samples: u64 = found.pictures.iter().map(|p| p.repeats).sum();
     if samples > 10_000_000 {
         let what = format!("{samples} pictures an epoch, repeats included, are more than 10000000");
         return Err(Error::data(what).with_hint("write fewer repeats into the folders' names"));
     }
-    if planned.len() < 3 {
-        let text = format!(
-            "{} pictures are few: the word will learn their backgrounds too",
-            planned.len()
-        );
-        warnings
-            .push(warn(&text, Some("5 to 30 pictures of different places and light are usual")));
+    if count < 3 {
+        let text = format!("{count} pictures are few: the word will learn their backgrounds too");
+        let hint = "5 to 30 pictures of different places and light are usual";
+        warnings.push(warn(&text, Some(hint)));
     }
-    if enlarged > 0 {
+    if found.enlarged > 0 {
+        let (width, height) = found.datasets[0].resolution;
+        let size = match found.datasets.len() == 1 && !options.enable_bucket {
+            true => format!("{width} x {height}"),
+            false => "the size they are trained at".into(),
+        };
         let text = format!(
-            "{enlarged} of {} pictures are smaller than {width} x {height} and are enlarged",
-            planned.len()
+            "{} of {count} pictures are smaller than {size} and are enlarged",
+            found.enlarged
         );
         warnings.push(warn(&text, Some("use larger pictures, or a smaller --resolution")));
     }
+    let uncaptioned = count - found.captioned;
     if options.template == TemplateChoice::None && uncaptioned > 0 {
         let text = format!(
-            "{uncaptioned} of {} pictures have no caption file: the folder's class words serve",
-            planned.len()
+            "{uncaptioned} of {count} pictures have no caption file: the folder's class words serve"
         );
         warnings.push(warn(&text, None));
     }
-    Ok(planned)
-}
-
-/// Says that caption files are not used.
-fn say_ignored(scan: &Scan, sentences: &[String], warnings: &mut Vec<PlanWarning>) {
-    let files = scan.pictures().filter(|p| p.caption.is_some()).count();
-    if files > 0 && !sentences.iter().any(|s| s.contains("[filewords]")) {
+    // Says that caption files are not used.
+    let ignored = sentences.is_some_and(|list| !list.iter().any(|s| s.contains("[filewords]")));
+    if found.captioned > 0 && ignored {
+        let files = found.captioned;
         let text = format!("{files} caption files are ignored: the template's sentences are used");
         warnings.push(warn(&text, Some("use them by --template none")));
     }
+    Ok(())
 }
 
 fn word(
-    options: &TrainOptions,
-    name: &str,
-    scan: &Scan,
+    options: &WordOptions,
+    found: &Found,
     base: &BaseInfo,
     warnings: &mut Vec<PlanWarning>,
 ) -> Result<Word> {
+    let name = options.name.trim();
     let token = options.token.as_deref().unwrap_or(name).trim();
     if token.is_empty() {
         return Err(Error::option("--token", "a word", "nothing"));
@@ -332,7 +385,7 @@ fn word(
     }
     let init = match options.init.as_deref().map(str::trim).filter(|t| !t.is_empty()) {
         Some(text) => Init::parse(text),
-        None => Init::Words(class_word(scan)?),
+        None => Init::Words(class_word(found)?),
     };
     let vectors = match &init {
         Init::File(path) => {
@@ -370,12 +423,12 @@ fn word(
     if vectors == 0 || vectors > MOST_ROWS {
         return Err(Error::option("--vectors", format!("1 to {MOST_ROWS}"), vectors.to_string()));
     }
-    Ok(Word { token: token.into(), name: name.into(), vectors, init })
+    Ok(Word { token: token.into(), name: name.into(), vectors, init, lr: options.lr })
 }
 
 /// The class word of kohya's `N_token class`: the last word of the folders' names.
-fn class_word(scan: &Scan) -> Result<String> {
-    let class = scan.class().and_then(|c| c.split_whitespace().next_back());
+fn class_word(found: &Found) -> Result<String> {
+    let class = found.class.as_deref().and_then(|c| c.split_whitespace().next_back());
     class.map(str::to_owned).ok_or_else(|| {
         Error::option("--init", "a word near to what is to be learned", "nothing")
             .with_hint("say what it is, such as --init woman; `*` starts from no meaning")

@@ -1,10 +1,11 @@
 //! What a user may ask for: the options of the command line and of files, before they are checked.
 use crate::checkpoint::{SaveFormat, SavePrecision};
 use crate::loss::{Difference, HuberSchedule, LossOptions};
-use crate::noise_options::{NoiseOptions, STEPS};
+use crate::noise_options::{NoiseOptions, Rounding, STEPS};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use toml::{Table, Value};
 use wayword_prompt::template::{OBJECT, STYLE, Templates};
 
 /// Where captions come from.
@@ -85,6 +86,41 @@ fn read_sentences(path: &Path) -> Result<Vec<String>> {
 #[expect(missing_docs, reason = "the names are the flags; their help says what they do")]
 pub struct TrainOptions {
     pub images: Vec<PathBuf>,
+    pub in_json: Option<PathBuf>,
+    pub dataset_config: Option<PathBuf>,
+    pub dataset_repeats: u64,
+    pub reg_data_dir: Vec<PathBuf>,
+    pub prior_loss_weight: f64,
+    pub enable_bucket: bool,
+    pub bucket_no_upscale: bool,
+    pub min_bucket_reso: Option<usize>,
+    pub max_bucket_reso: Option<usize>,
+    pub bucket_reso_steps: Option<usize>,
+    pub resize_interpolation: Option<String>,
+    pub flip_aug: bool,
+    pub color_aug: bool,
+    pub random_crop: bool,
+    pub face_crop_aug_range: Option<(f64, f64)>,
+    pub alpha_mask: bool,
+    pub masks: Option<PathBuf>,
+    pub latent_cache: Option<PathBuf>,
+    pub kohya_latents: bool,
+    pub caption_prefix: Option<String>,
+    pub caption_suffix: Option<String>,
+    pub shuffle_caption: bool,
+    pub keep_tokens: usize,
+    pub keep_tokens_separator: Option<String>,
+    pub caption_separator: String,
+    pub secondary_separator: Option<String>,
+    pub enable_wildcard: bool,
+    pub caption_dropout_rate: f64,
+    pub caption_dropout_every_n_epochs: u32,
+    pub caption_tag_dropout_rate: f64,
+    pub token_warmup_min: usize,
+    pub token_warmup_step: f64,
+    /// Several words: tables `[[word]]`, instead of name, token, init and vectors.
+    #[serde(rename = "word")]
+    pub words: Vec<WordOptions>,
     pub name: Option<String>,
     pub token: Option<String>,
     pub init: Option<String>,
@@ -99,6 +135,13 @@ pub struct TrainOptions {
     pub lr: Option<String>,
     pub scheduler: String,
     pub warmup: String,
+    pub lr_scheduler_type: Option<String>,
+    pub lr_scheduler_args: Vec<String>,
+    pub lr_scheduler_num_cycles: Option<f64>,
+    pub lr_scheduler_power: Option<f64>,
+    pub lr_scheduler_min_lr_ratio: Option<f64>,
+    pub lr_scheduler_timescale: Option<u64>,
+    pub lr_decay_steps: String,
     pub optimizer: String,
     pub optimizer_args: Vec<String>,
     pub weight_decay: Option<f64>,
@@ -131,13 +174,91 @@ pub struct TrainOptions {
     pub keep_last_epochs: usize,
     pub save_format: SaveFormat,
     pub save_precision: SavePrecision,
+    pub metadata_title: Option<String>,
+    pub metadata_author: Option<String>,
+    pub metadata_description: Option<String>,
+    pub metadata_license: Option<String>,
+    pub metadata_tags: Option<String>,
+    pub metadata_usage_hint: Option<String>,
+    pub metadata_trigger_phrase: Option<String>,
+    pub mixed_precision: MixedPrecision,
     pub kohya_numbers: bool,
+}
+
+/// A word of several: its table in a file of options.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+#[expect(missing_docs, reason = "the names are the flags; their help says what they do")]
+pub struct WordOptions {
+    pub name: String,
+    pub token: Option<String>,
+    pub init: Option<String>,
+    pub vectors: Option<usize>,
+    pub lr: Option<f64>,
+}
+
+/// The precision of kohya's run, to whose noise levels its own are rounded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MixedPrecision {
+    /// 32 bits.
+    #[default]
+    No,
+    /// Half precision.
+    Fp16,
+    /// The upper halves of 32-bit floats.
+    Bf16,
+}
+
+impl MixedPrecision {
+    /// What noise levels are rounded to.
+    #[must_use]
+    pub const fn rounding(self) -> Rounding {
+        match self {
+            Self::No => Rounding::F32,
+            Self::Fp16 => Rounding::F16,
+            Self::Bf16 => Rounding::Bf16,
+        }
+    }
 }
 
 impl Default for TrainOptions {
     fn default() -> Self {
         Self {
             images: Vec::new(),
+            in_json: None,
+            dataset_config: None,
+            dataset_repeats: 1,
+            reg_data_dir: Vec::new(),
+            prior_loss_weight: 1.0,
+            enable_bucket: false,
+            bucket_no_upscale: false,
+            min_bucket_reso: None,
+            max_bucket_reso: None,
+            bucket_reso_steps: None,
+            resize_interpolation: None,
+            flip_aug: false,
+            color_aug: false,
+            random_crop: false,
+            face_crop_aug_range: None,
+            alpha_mask: false,
+            masks: None,
+            latent_cache: None,
+            kohya_latents: false,
+            caption_prefix: None,
+            caption_suffix: None,
+            shuffle_caption: false,
+            keep_tokens: 0,
+            keep_tokens_separator: None,
+            caption_separator: ",".into(),
+            secondary_separator: None,
+            enable_wildcard: false,
+            caption_dropout_rate: 0.0,
+            caption_dropout_every_n_epochs: 0,
+            caption_tag_dropout_rate: 0.0,
+            token_warmup_min: 1,
+            token_warmup_step: 0.0,
+            words: Vec::new(),
             name: None,
             token: None,
             init: None,
@@ -152,6 +273,13 @@ impl Default for TrainOptions {
             lr: None,
             scheduler: "constant".into(),
             warmup: "0".into(),
+            lr_scheduler_type: None,
+            lr_scheduler_args: Vec::new(),
+            lr_scheduler_num_cycles: None,
+            lr_scheduler_power: None,
+            lr_scheduler_min_lr_ratio: None,
+            lr_scheduler_timescale: None,
+            lr_decay_steps: "0".into(),
             optimizer: "AdamW".into(),
             optimizer_args: Vec::new(),
             weight_decay: None,
@@ -184,12 +312,65 @@ impl Default for TrainOptions {
             keep_last_epochs: 0,
             save_format: SaveFormat::Safetensors,
             save_precision: SavePrecision::Float,
+            metadata_title: None,
+            metadata_author: None,
+            metadata_description: None,
+            metadata_license: None,
+            metadata_tags: None,
+            metadata_usage_hint: None,
+            metadata_trigger_phrase: None,
+            mixed_precision: MixedPrecision::No,
             kohya_numbers: false,
         }
     }
 }
 
 impl TrainOptions {
+    /// Options of pictures under their names in a dataset file, `resolution` for those that name
+    /// none. Bucket sides are kohya's on bases of 512 x 512; smaller bases have smaller ones.
+    pub(super) fn subset(&self, (width, height): (u32, u32)) -> Table {
+        let whole = |n: usize| Value::Integer(n as i64);
+        let (short, long) = (width.min(height) as usize, width.max(height) as usize);
+        let side = (short / 4 / 8 * 8).clamp(8, 64);
+        let pair = |(low, high): (f64, f64)| Value::Array(vec![low.into(), high.into()]);
+        let sides = [width, height].map(|side| Value::Integer(side.into())).to_vec();
+        let text = |t: &Option<String>| t.clone().map(Value::String);
+        let on = |on: bool| Some(Value::Boolean(on));
+        let entries = [
+            ("batch_size", Some(whole(self.batch))),
+            ("resolution", Some(Value::Array(sides))),
+            ("enable_bucket", on(self.enable_bucket)),
+            ("bucket_no_upscale", on(self.bucket_no_upscale)),
+            ("min_bucket_reso", Some(whole(self.min_bucket_reso.unwrap_or(256.min(short / 2))))),
+            ("max_bucket_reso", Some(whole(self.max_bucket_reso.unwrap_or(1024.max(long))))),
+            ("bucket_reso_steps", Some(whole(self.bucket_reso_steps.unwrap_or(side)))),
+            ("resize_interpolation", text(&self.resize_interpolation)),
+            ("num_repeats", Some(Value::Integer(self.dataset_repeats as i64))),
+            ("caption_extension", text(&self.caption_ext)),
+            ("flip_aug", on(self.flip_aug)),
+            ("color_aug", on(self.color_aug)),
+            ("random_crop", on(self.random_crop)),
+            ("face_crop_aug_range", self.face_crop_aug_range.map(pair)),
+            ("caption_prefix", text(&self.caption_prefix)),
+            ("caption_suffix", text(&self.caption_suffix)),
+            ("shuffle_caption", on(self.shuffle_caption)),
+            ("keep_tokens", Some(whole(self.keep_tokens))),
+            ("keep_tokens_separator", text(&self.keep_tokens_separator)),
+            ("caption_separator", Some(Value::String(self.caption_separator.clone()))),
+            ("secondary_separator", text(&self.secondary_separator)),
+            ("enable_wildcard", on(self.enable_wildcard)),
+            ("caption_dropout_rate", Some(self.caption_dropout_rate.into())),
+            (
+                "caption_dropout_every_n_epochs",
+                Some(Value::Integer(self.caption_dropout_every_n_epochs.into())),
+            ),
+            ("caption_tag_dropout_rate", Some(self.caption_tag_dropout_rate.into())),
+            ("token_warmup_min", Some(whole(self.token_warmup_min))),
+            ("token_warmup_step", Some(self.token_warmup_step.into())),
+        ];
+        entries.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
+    }
+
     /// The loss, checked.
     ///
     /// # Errors

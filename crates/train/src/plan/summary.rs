@@ -1,11 +1,14 @@
 //! A plan as it is shown before the first step.
 use super::{PlanWarning, TrainPlan};
 use crate::checkpoint;
+use crate::streams::Chance;
 use crate::words::Lexicon;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use wayword_diffusion::tokenizer::{Tokenizer, VOCABULARY};
+use wayword_prompt::caption::{self, CaptionOptions, Moment};
 use wayword_prompt::template::Template;
+use wayword_tensor::random::TorchGenerator;
 
 /// A caption that the text encoder will see, and how often it is among all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -16,6 +19,8 @@ pub struct EffectiveCaption {
     pub count: u64,
     /// Whether the word is in it, after it was cut to its windows.
     pub has_word: bool,
+    /// The same for each of the words.
+    pub words: Vec<bool>,
 }
 
 /// What a run will take.
@@ -94,26 +99,24 @@ impl TrainPlan {
         }
     }
 
-    /// Every different caption that can occur.
+    /// Every different caption that pictures to learn from can have, before tags are shuffled and
+    /// dropped.
     #[must_use]
     pub fn captions(&self) -> Vec<EffectiveCaption> {
         let mut counts: BTreeMap<String, u64> = BTreeMap::new();
-        let token = self.words.first().map(|word| word.token.as_str()).unwrap_or_default();
+        let learned = (0..self.pictures.len()).filter(|i| !self.is_regular(*i));
+        let own: Vec<(String, u64)> = learned.flat_map(|i| self.own_captions(i)).collect();
         match &self.sentences {
-            None => {
-                for picture in &self.pictures {
-                    *counts.entry(picture.caption.clone()).or_default() += picture.repeats;
-                }
-            }
+            None => own.into_iter().for_each(|(c, n)| *counts.entry(c).or_default() += n),
             Some(sentences) => {
+                let token = self.token();
                 for template in sentences.iter().filter_map(|line| Template::parse(line).ok()) {
                     if template.has_filewords() {
-                        for picture in &self.pictures {
-                            let text = template.fill(token, &picture.caption);
-                            *counts.entry(text).or_default() += 1;
+                        for (text, _) in &own {
+                            *counts.entry(template.fill(&token, text)).or_default() += 1;
                         }
                     } else {
-                        *counts.entry(template.fill(token, "")).or_default() += 1;
+                        *counts.entry(template.fill(&token, "")).or_default() += 1;
                     }
                 }
             }
@@ -123,27 +126,61 @@ impl TrainPlan {
         let lexicon = Lexicon::new(&self.words, first, self.kohya_numbers);
         let effective = |(text, count): (String, u64)| {
             let ids = lexicon.windows(&tokenizer, &text, self.windows);
-            EffectiveCaption { has_word: ids.iter().any(|id| *id >= first), text, count }
+            let mut next = first;
+            let mut words = Vec::with_capacity(self.words.len());
+            for word in &self.words {
+                let rows = next..next + word.vectors as u32;
+                next = rows.end;
+                words.push(ids.iter().any(|id| rows.contains(id)));
+            }
+            EffectiveCaption { has_word: words.contains(&true), words, text, count }
         };
         let mut list: Vec<EffectiveCaption> = counts.into_iter().map(effective).collect();
         list.sort_by_key(|c| (c.has_word, std::cmp::Reverse(c.count)));
         list
     }
 
+    /// A picture's own captions with what is put before and behind: each line where one is drawn.
+    fn own_captions(&self, place: usize) -> Vec<(String, u64)> {
+        let picture = &self.pictures[place];
+        let own = self.sets[picture.set].captions();
+        let calm = CaptionOptions {
+            prefix: own.prefix,
+            suffix: own.suffix,
+            wildcards: own.wildcards,
+            secondary_separator: own.secondary_separator,
+            separator: own.separator,
+            ..CaptionOptions::default()
+        };
+        let moment = Moment { step: 0, epoch: 1, steps: 1 };
+        let mut chance = Chance(TorchGenerator::new(0));
+        let mut of =
+            |line: &str| (caption::caption(line, &calm, moment, &[], &mut chance), picture.repeats);
+        match calm.wildcards && picture.caption.contains('\n') {
+            true => picture.caption.lines().map(&mut of).collect(),
+            false => vec![of(&picture.caption)],
+        }
+    }
+
     /// The files that are there at the end, oldest first.
     fn files(&self, epochs: usize, updates: usize) -> Vec<String> {
         let mut files: Vec<String> = Vec::new();
-        let mut apply = |actions: checkpoint::SaveActions| {
-            files.extend(actions.write);
-            files.retain(|file| Some(file) != actions.remove.as_ref());
-        };
-        for step in 1..=self.steps {
-            apply(self.save.after_step(&self.name, step));
-            if updates > 0 && step.is_multiple_of(updates) {
-                apply(self.save.after_epoch(&self.name, step / updates, epochs));
+        for word in &self.words {
+            let name = &word.name;
+            let mut own: Vec<String> = Vec::new();
+            let mut apply = |actions: checkpoint::SaveActions| {
+                own.extend(actions.write);
+                own.retain(|file| Some(file) != actions.remove.as_ref());
+            };
+            for step in 1..=self.steps {
+                apply(self.save.after_step(name, step));
+                if updates > 0 && step.is_multiple_of(updates) {
+                    apply(self.save.after_epoch(name, step / updates, epochs));
+                }
             }
+            own.push(name.clone());
+            files.extend(own);
         }
-        files.push(self.name.clone());
         let ending = self.save_format.ending();
         files.iter().map(|file| format!("{file}.{ending}")).collect()
     }

@@ -2,9 +2,10 @@
 use super::micro::MicroBatch;
 use crate::checkpoint::{SaveActions, Saver};
 use crate::event::{Event, Events, StepReport};
-use crate::optim::{FrozenRows, Optimizer, Statistics};
+use crate::optim::{FrozenRows, Optimizer, StateArray, Statistics};
 use crate::plan::TrainPlan;
 use crate::resume::{Place, State};
+use crate::rows::RowGradients;
 use crate::run_folder::RunFolder;
 use crate::run_folder::log::LogWriter;
 use crate::run_folder::rows::RowsWriter;
@@ -18,7 +19,8 @@ use wayword_diffusion::{Base, Warning};
 pub(super) struct Progress {
     pub(super) place: Place,
     pub(super) rows: Vec<f32>,
-    pub(super) optimizer: Optimizer,
+    /// One for each word.
+    optimizers: Vec<Optimizer>,
     pub(super) log: LogWriter,
     history: RowsWriter,
     state: PathBuf,
@@ -40,18 +42,22 @@ impl Progress {
             }
             false => Statistics::NewRows,
         };
-        let mut optimizer = plan.optimizer_new(statistics)?;
+        let new = |word| plan.optimizer_new(statistics.clone(), word);
+        let mut optimizers = (0..plan.words.len()).map(new).collect::<Result<Vec<_>>>()?;
         let (state, history) = (run.file("state.safetensors"), run.file("rows.bin"));
         let log = run.file("log.jsonl");
         if state.exists() {
             let saved = State::load(&state)?;
-            optimizer.restore(&saved.optimizer).map_err(|e| Error::run(&state, e.to_string()))?;
+            for (word, optimizer) in optimizers.iter_mut().enumerate() {
+                let own = of_word(&saved.optimizer, word);
+                optimizer.restore(&own).map_err(|e| Error::run(&state, e.to_string()))?;
+            }
             return Ok(Self {
                 history: RowsWriter::resume(&history, saved.place.rows_length)?,
                 log: LogWriter::open(&log, saved.place.log_length)?,
                 place: saved.place,
                 rows: saved.rows,
-                optimizer,
+                optimizers,
                 state,
                 saved: Instant::now(),
             });
@@ -65,7 +71,7 @@ impl Progress {
             log: LogWriter::open(&log, 0)?,
             place: Place { fixed_before: super::measure(base, &rows, fixed)?, ..Place::default() },
             rows,
-            optimizer,
+            optimizers,
             state,
             saved: Instant::now(),
         };
@@ -77,10 +83,70 @@ impl Progress {
         Ok(begun)
     }
 
+    /// Moves the rows; `rate` is the schedule's, of which words with a rate of their own have a share.
+    pub(super) fn update(
+        &mut self,
+        plan: &TrainPlan,
+        gradients: &RowGradients,
+        rate: f64,
+        momentum: Option<f64>,
+    ) {
+        let width = plan.base.token_width;
+        let (mut rows, mut new) = (&mut self.rows[..], &gradients.new[..]);
+        for (word, optimizer) in plan.words.iter().zip(&mut self.optimizers) {
+            let own_rows = rows.split_off_mut(..word.vectors * width).expect("rows of all words");
+            let own_new = new.split_off(..word.vectors * width).expect("a gradient of all rows");
+            if let Some(momentum) = momentum {
+                optimizer.set_momentum(momentum);
+            }
+            let share = word.lr.map_or(1.0, |lr| lr / plan.lr);
+            optimizer.step(own_rows, own_new, &gradients.others, rate * share);
+        }
+    }
+
+    /// The rate that the first word's optimiser made for itself.
+    pub(super) fn own_rate(&self) -> Option<f64> {
+        self.optimizers.first().and_then(Optimizer::own_rate)
+    }
+
     /// What is saved and drawn with: the average where the optimiser keeps one.
     pub(super) fn learned(&self, plan: &TrainPlan) -> Vec<f32> {
-        let averaged = (!plan.kohya_numbers).then(|| self.optimizer.averaged(&self.rows)).flatten();
-        averaged.unwrap_or_else(|| self.rows.clone())
+        let mut learned = Vec::with_capacity(self.rows.len());
+        for (own, optimizer) in self.by_word(plan, &self.rows).zip(&self.optimizers) {
+            let averaged = (!plan.kohya_numbers).then(|| optimizer.averaged(own)).flatten();
+            learned.extend(averaged.unwrap_or_else(|| own.to_vec()));
+        }
+        learned
+    }
+
+    /// Rows of each word.
+    fn by_word<'r>(
+        &self,
+        plan: &TrainPlan,
+        rows: &'r [f32],
+    ) -> impl Iterator<Item = &'r [f32]> + use<'r> {
+        let mut rest = rows;
+        let sizes: Vec<usize> =
+            plan.words.iter().map(|word| word.vectors * plan.base.token_width).collect();
+        sizes.into_iter().map_while(move |size| rest.split_off(..size))
+    }
+
+    /// Writes every word's last file.
+    pub(super) fn save_last(
+        &self,
+        saver: &Saver,
+        plan: &TrainPlan,
+        events: &dyn Events,
+    ) -> Result<Option<PathBuf>> {
+        let learned = self.learned(plan);
+        let mut first = None;
+        for (word, own) in plan.words.iter().zip(self.by_word(plan, &learned)) {
+            let saver = super::saver_of(saver, plan, word);
+            let path = saver.write(&word.name, own, plan.base.token_width)?;
+            events.event(Event::Saved { path: path.clone(), step: plan.steps });
+            first.get_or_insert(path);
+        }
+        Ok(first)
     }
 
     pub(super) fn record(&mut self, report: &StepReport) -> Result<()> {
@@ -88,21 +154,31 @@ impl Progress {
         self.log.push(report)
     }
 
+    /// Writes and removes the files that are due; `due` says which by a word's name.
     pub(super) fn save(
         &mut self,
         saver: &Saver,
         plan: &TrainPlan,
-        width: usize,
-        actions: SaveActions,
+        due: impl Fn(&str) -> SaveActions,
         events: &dyn Events,
     ) -> Result<()> {
-        if let Some(name) = &actions.write {
-            let path = saver.write(name, &self.learned(plan), width)?;
-            events.event(Event::Saved { path, step: self.place.step });
+        let actions: Vec<SaveActions> = plan.words.iter().map(|word| due(&word.name)).collect();
+        if actions.iter().any(|a| a.write.is_some()) {
+            let learned = self.learned(plan);
+            let parts = plan.words.iter().zip(self.by_word(plan, &learned));
+            for ((word, own), action) in parts.zip(&actions) {
+                let Some(name) = &action.write else { continue };
+                let saver = super::saver_of(saver, plan, word);
+                let path = saver.write(name, own, plan.base.token_width)?;
+                events.event(Event::Saved { path, step: self.place.step });
+            }
             self.save_state()?;
         }
-        if let Some(Err(error)) = actions.remove.as_ref().map(|name| saver.remove(name)) {
-            events.event(Event::Warned(Warning::new(format!("an old file stays: {error}"))));
+        for name in actions.iter().filter_map(|action| action.remove.as_ref()) {
+            if let Err(error) = saver.remove(name) {
+                let text = format!("an old file stays: {error}");
+                events.event(Event::Warned(Warning::new(text)));
+            }
         }
         Ok(())
     }
@@ -113,11 +189,28 @@ impl Progress {
         self.log.sync()?;
         self.place.rows_length = self.history.length();
         self.place.log_length = self.log.length();
-        let (rows, optimizer) = (self.rows.clone(), self.optimizer.state());
+        let rows = self.rows.clone();
+        let states = self.optimizers.iter_mut().enumerate();
+        let optimizer = states.flat_map(|(word, o)| named(o.state(), word)).collect();
         State { place: self.place, rows, optimizer }.save(&self.state)?;
         self.saved = Instant::now();
         Ok(())
     }
+}
+
+/// The state of a word's optimiser under names of its own.
+fn named(state: Vec<StateArray>, word: usize) -> impl Iterator<Item = StateArray> {
+    state.into_iter().map(move |a| StateArray { name: format!("{word}.{}", a.name), ..a })
+}
+
+/// The state of a word's optimiser out of that of all.
+fn of_word(all: &[StateArray], word: usize) -> Vec<StateArray> {
+    let prefix = format!("{word}.");
+    let own = |a: &StateArray| {
+        let name = a.name.strip_prefix(&prefix)?.to_owned();
+        Some(StateArray { name, data: a.data.clone() })
+    };
+    all.iter().filter_map(own).collect()
 }
 
 /// The vocabulary's rows, for optimisers that look at the whole table.

@@ -1,0 +1,299 @@
+//! From kohya's options to ours: what is translated, what is ignored and why, and known traps.
+//!
+//! The files are read by [`wayword_formats::kohya`]; here their keys get a meaning. What kohya's
+//! trainer takes where nothing is said is taken too, and said.
+mod gui;
+mod table;
+mod traps;
+
+use crate::config;
+use crate::optim::nearest;
+use crate::plan::PlanWarning;
+use crate::{Error, Result};
+use table::{Meaning, OFF_AT_ZERO, known, meaning};
+use toml::{Table, Value as Toml};
+use wayword_formats::kohya::{Entry, Form, KohyaOptions, Value};
+
+/// A file of kohya's options in ours.
+#[derive(Debug, Clone, Default)]
+pub struct Translation {
+    /// Our options, as a layer of [`crate::config`].
+    pub layer: Table,
+    /// Their `key = value` and ours.
+    pub translated: Vec<(String, String)>,
+    /// Options that the file leaves out and kohya's trainer has another default for.
+    pub assumed: Vec<(String, String)>,
+    /// Their `key = value` and why it has no effect here.
+    pub ignored: Vec<(String, String)>,
+    /// What nobody knows, with the nearest known key.
+    pub unknown: Vec<(String, Option<String>)>,
+    /// Known traps that these options walk into.
+    pub warnings: Vec<PlanWarning>,
+}
+
+/// Translates a file of options.
+///
+/// # Errors
+/// If a value cannot be what its option needs.
+pub fn translate(options: &KohyaOptions) -> Result<Translation> {
+    let mut out = Translation::default();
+    let mut script = match options.form {
+        Form::GuiJson => gui::sent(&options.entries, &mut out)?,
+        Form::Toml | Form::CommandLine => options.entries.clone(),
+    };
+    if options.form == Form::CommandLine {
+        script.iter_mut().for_each(|entry| entry.key = full_name(&entry.key));
+    }
+    for entry in &options.launcher {
+        out.ignore(&said(entry), "of the launcher, not of the training");
+    }
+    for word in &options.stray {
+        out.ignore(word, "belongs to no option");
+    }
+    let given = Given(last_of_each(script));
+    for entry in &given.0 {
+        one(entry, &given, &mut out)?;
+    }
+    assume(&given, &mut out)?;
+    traps::find(options.form, &given, &mut out);
+    Ok(out)
+}
+
+/// Options as the script gets them.
+pub(crate) struct Given(Vec<Entry>);
+
+impl Given {
+    fn text(&self, key: &str) -> Option<String> {
+        let entry = self.0.iter().find(|entry| entry.key == key)?;
+        match &entry.value {
+            Value::Null => None,
+            Value::List(list) => list.first().cloned(),
+            other => Some(other.to_string()).filter(|text| text != "\"\""),
+        }
+    }
+
+    fn number(&self, key: &str) -> Option<f64> {
+        self.text(key)?.trim().parse().ok()
+    }
+
+    fn on(&self, key: &str) -> bool {
+        let off = ["false", "0", "none", "no", "null"];
+        self.text(key).is_some_and(|text| !off.contains(&text.to_lowercase().as_str()))
+    }
+
+    fn keys(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|entry| entry.key.as_str())
+    }
+}
+
+impl Translation {
+    fn ignore(&mut self, what: &str, why: &str) {
+        self.ignored.push((what.to_owned(), why.to_owned()));
+    }
+
+    fn warn(&mut self, text: impl Into<String>, hint: Option<&str>) {
+        self.warnings.push(PlanWarning { text: text.into(), hint: hint.map(str::to_owned) });
+    }
+
+    /// Puts an option of ours, in the kind that it has; what it became, as TOML writes it.
+    fn put(&mut self, key: &str, value: Toml, theirs: &str) -> Result<String> {
+        let fitted = config::fit(key, value).map_err(|what| {
+            Error::data(format!("{theirs}: no value for --{key}: {what}"))
+                .with_hint(format!("correct it, or take it out and give --{key}"))
+        })?;
+        let shown = format!("{key} = {fitted}");
+        self.layer.insert(key.to_owned(), fitted);
+        Ok(shown)
+    }
+}
+
+fn said(entry: &Entry) -> String {
+    let secret = ["wandb_api_key", "huggingface_token"].contains(&entry.key.as_str());
+    if secret { format!("{} = ...", entry.key) } else { format!("{} = {}", entry.key, entry.value) }
+}
+
+/// The option that is given last counts, as in the trainer.
+fn last_of_each(entries: Vec<Entry>) -> Vec<Entry> {
+    let mut kept: Vec<Entry> = Vec::with_capacity(entries.len());
+    for entry in entries {
+        match kept.iter_mut().find(|other| other.key == entry.key) {
+            Some(other) => other.value = entry.value,
+            None => kept.push(entry),
+        }
+    }
+    kept
+}
+
+/// The trainer's command line takes the beginning of a name, and `-` for `_` it does not.
+fn full_name(key: &str) -> String {
+    if meaning(key).is_some() {
+        return key.to_owned();
+    }
+    let mut longer = known().filter(|name| name.starts_with(key));
+    match (longer.next(), longer.next()) {
+        (Some(name), None) => name.to_owned(),
+        _ => key.to_owned(),
+    }
+}
+
+fn one(entry: &Entry, given: &Given, out: &mut Translation) -> Result<()> {
+    let key = entry.key.as_str();
+    let Some(meaning) = meaning(key) else {
+        let all: Vec<&str> = known().collect();
+        out.unknown.push((said(entry), nearest(key, &all)));
+        return Ok(());
+    };
+    let empty = match &entry.value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Text(text) => text.trim().is_empty(),
+        Value::List(list) => list.is_empty(),
+        Value::Bool(true) => false,
+    };
+    if empty {
+        return Ok(());
+    }
+    match meaning {
+        Meaning::No(why) => {
+            out.ignore(&said(entry), why);
+            Ok(())
+        }
+        Meaning::Text(ours) => {
+            if OFF_AT_ZERO.contains(&key) && given.number(key) == Some(0.0) {
+                out.ignore(&said(entry), "0 switches it off, which is the default");
+                return Ok(());
+            }
+            let value = first(entry, out);
+            target(entry, ours, Toml::String(value), out)
+        }
+        Meaning::List(ours) => {
+            let list = match &entry.value {
+                Value::List(list) => list.clone(),
+                other => vec![other.to_string()],
+            };
+            target(entry, ours, Toml::Array(list.into_iter().map(Toml::String).collect()), out)
+        }
+        Meaning::Switch(ours) => {
+            if let Value::Text(stray) = &entry.value
+                && !["true", "false"].contains(&stray.to_lowercase().as_str())
+            {
+                out.ignore(stray, "belongs to no option");
+            } else if !given.on(key) {
+                return Ok(());
+            }
+            target(entry, ours, Toml::Boolean(true), out)
+        }
+        Meaning::Special => special(entry, given, out),
+    }
+}
+
+/// The one value of an option; command lines may leave strays behind it.
+fn first(entry: &Entry, out: &mut Translation) -> String {
+    match &entry.value {
+        Value::List(list) => {
+            // A size may be a list, everything else is one value.
+            if entry.key == "resolution" {
+                return list.join(",");
+            }
+            for stray in &list[1..] {
+                out.ignore(stray, "belongs to no option");
+            }
+            list[0].clone()
+        }
+        Value::Text(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+/// Puts a value under the first of our names that this version has.
+fn target(entry: &Entry, ours: &[&str], value: Toml, out: &mut Translation) -> Result<()> {
+    let keys = config::keys();
+    let Some(key) = ours.iter().find(|key| keys.iter().any(|k| k == *key)) else {
+        out.ignore(&said(entry), "this version has no such option");
+        return Ok(());
+    };
+    let theirs = said(entry);
+    let shown = out.put(key, value, &theirs)?;
+    out.translated.push((theirs, shown));
+    Ok(())
+}
+
+/// Keys whose effect depends on others.
+fn special(entry: &Entry, given: &Given, out: &mut Translation) -> Result<()> {
+    let text = |text: &str| Toml::String(text.to_owned());
+    let value = first(entry, out);
+    match entry.key.as_str() {
+        "max_train_steps" if given.number("max_train_epochs").is_some_and(|n| n > 0.0) => {
+            out.ignore(&said(entry), "max_train_epochs wins");
+            Ok(())
+        }
+        "max_train_steps" => target(entry, &["steps"], text(&value), out),
+        "max_train_epochs" => target(entry, &["epochs"], text(&value), out),
+        "use_object_template" => target(entry, &["template"], text("object"), out),
+        "use_style_template" if given.on("use_object_template") => {
+            out.ignore(&said(entry), "use_object_template wins");
+            Ok(())
+        }
+        "use_style_template" => target(entry, &["template"], text("style"), out),
+        "init_word" if given.text("weights").is_some() => {
+            out.ignore(&said(entry), "the file of weights is where the word starts");
+            Ok(())
+        }
+        "init_word" | "weights" => target(entry, &["init"], text(&value), out),
+        "pretrained_model_name_or_path" => {
+            let name = value.to_lowercase();
+            let hub = ["stable-diffusion-v1-5", "stable-diffusion-v1-4"];
+            if name.split('/').count() == 2 && hub.iter().any(|known| name.ends_with(known)) {
+                out.ignore(&said(entry), "nothing is downloaded: where --base is not given, the model folders of this machine are searched for it");
+                return Ok(());
+            }
+            target(entry, &["base"], text(&value), out)
+        }
+        "v_parameterization" => target(entry, &["prediction"], text("v"), out),
+        "mixed_precision" if value.starts_with("fp8") => {
+            out.ignore(&said(entry), "weights are never made less exact");
+            Ok(())
+        }
+        "mixed_precision" => target(entry, &["mixed-precision"], text(&value), out),
+        "use_8bit_adam" | "use_lion_optimizer" if given.on("optimizer_type") => {
+            out.ignore(&said(entry), "optimizer_type wins; kohya's trainer takes only one");
+            Ok(())
+        }
+        "use_8bit_adam" => target(entry, &["optimizer"], text("AdamW8bit"), out),
+        "use_lion_optimizer" => target(entry, &["optimizer"], text("Lion"), out),
+        "train_data_dir" if given.on("dataset_config") => {
+            out.ignore(&said(entry), "dataset_config names the pictures");
+            Ok(())
+        }
+        _ => target(entry, &["images"], text(&value), out),
+    }
+}
+
+/// What kohya's trainer does where nothing is said, as far as ours does something else.
+fn assume(given: &Given, out: &mut Translation) -> Result<()> {
+    let mut assume = |what: &str, key: &str, value: Toml| -> Result<()> {
+        let shown = out.put(key, value, what)?;
+        out.assumed.push((what.to_owned(), shown));
+        Ok(())
+    };
+    let text = |text: &str| Toml::String(text.to_owned());
+    if !given.on("max_train_steps") && !given.on("max_train_epochs") {
+        assume("no max_train_steps: kohya's 1600", "steps", Toml::Integer(1600))?;
+    }
+    if !given.on("learning_rate") {
+        assume("no learning_rate: kohya's 2e-6", "lr", text("2e-6"))?;
+    }
+    if !given.on("use_object_template") && !given.on("use_style_template") {
+        assume("no template: captions are used", "template", text("none"))?;
+    }
+    if !given.on("save_every_n_steps") {
+        assume("no save_every_n_steps: no files on the way", "save-every", Toml::Integer(0))?;
+    }
+    let named = given.text("output_name").is_some_and(|name| !name.trim().is_empty());
+    if let Some(token) = given.text("token_string").filter(|_| !named) {
+        assume("no output_name: the token's", "name", text(&token))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

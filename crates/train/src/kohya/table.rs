@@ -1,0 +1,221 @@
+//! The options of kohya's textual-inversion script, and which of ours each is.
+//!
+//! Where several of our names stand, the first that this version has is meant; none: not yet.
+
+/// What becomes of an option.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Meaning {
+    /// One value.
+    Text(&'static [&'static str]),
+    /// Several values.
+    List(&'static [&'static str]),
+    /// On or off.
+    Switch(&'static [&'static str]),
+    /// Depends on other options.
+    Special,
+    /// Without effect here, and why.
+    No(&'static str),
+}
+
+use Meaning::{List, No, Special, Switch, Text};
+
+/// Every key that the script or its GUI's file of a run may hold.
+pub(super) fn known() -> impl Iterator<Item = &'static str> {
+    let ignored = IGNORED.iter().flat_map(|(_, keys)| keys.split_whitespace());
+    OPTIONS.iter().map(|(key, _)| *key).chain(ignored)
+}
+
+/// What a key means, if it is known.
+pub(super) fn meaning(key: &str) -> Option<Meaning> {
+    let option = OPTIONS.iter().find(|(known, _)| *known == key).map(|(_, meaning)| *meaning);
+    let ignored = || {
+        let of = |keys: &&str| keys.split_whitespace().any(|known| known == key);
+        IGNORED.iter().find(|(_, keys)| of(keys)).map(|(why, _)| No(why))
+    };
+    option.or_else(ignored)
+}
+
+/// Numbers that are off at 0 in the script, and would be refused as 0 here.
+pub(super) const OFF_AT_ZERO: &[&str] =
+    &["min_snr_gamma", "v_pred_like_loss", "adaptive_noise_scale", "clip_skip"];
+
+const OPTIONS: &[(&str, Meaning)] = &[
+    // The word.
+    ("token_string", Text(&["token"])),
+    ("output_name", Text(&["name"])),
+    ("num_vectors_per_token", Text(&["vectors"])),
+    ("init_word", Special),
+    ("weights", Special),
+    ("use_object_template", Special),
+    ("use_style_template", Special),
+    // The model.
+    ("pretrained_model_name_or_path", Special),
+    ("vae", Text(&["vae"])),
+    ("v_parameterization", Special),
+    ("clip_skip", Text(&["clip-skip"])),
+    ("max_token_length", Text(&["max-token-length"])),
+    // Pictures and captions.
+    ("train_data_dir", Special),
+    ("reg_data_dir", Text(&["reg", "reg-images", "regularisation", "reg-data-dir"])),
+    ("dataset_config", Text(&["dataset", "dataset-config"])),
+    ("in_json", Text(&["metadata", "metadata-file", "in-json"])),
+    ("dataset_repeats", Text(&["repeats", "dataset-repeats"])),
+    ("prior_loss_weight", Text(&["prior-loss-weight"])),
+    ("resolution", Text(&["resolution"])),
+    ("enable_bucket", Switch(&["buckets", "bucket", "enable-bucket"])),
+    ("bucket_no_upscale", Switch(&["bucket-no-upscale"])),
+    ("min_bucket_reso", Text(&["bucket-min", "min-bucket", "min-bucket-reso"])),
+    ("max_bucket_reso", Text(&["bucket-max", "max-bucket", "max-bucket-reso"])),
+    ("bucket_reso_steps", Text(&["bucket-steps", "bucket-reso-steps"])),
+    ("resize_interpolation", Text(&["resize", "resize-interpolation"])),
+    ("flip_aug", Switch(&["flip", "flip-aug"])),
+    ("color_aug", Switch(&["colour", "color", "colour-aug", "color-aug"])),
+    ("random_crop", Switch(&["random-crop"])),
+    ("face_crop_aug_range", Text(&["face-crop", "face-crop-aug-range"])),
+    ("alpha_mask", Switch(&["alpha-mask"])),
+    ("masked_loss", Switch(&["masked-loss"])),
+    ("conditioning_data_dir", Text(&["masks", "mask-dir", "conditioning-data-dir"])),
+    ("caption_extension", Text(&["caption-ext"])),
+    ("caption_extention", Text(&["caption-ext"])),
+    ("caption_prefix", Text(&["caption-prefix"])),
+    ("caption_suffix", Text(&["caption-suffix"])),
+    ("shuffle_caption", Switch(&["shuffle-caption", "shuffle-captions"])),
+    ("caption_separator", Text(&["caption-separator"])),
+    ("secondary_separator", Text(&["secondary-separator"])),
+    ("keep_tokens", Text(&["keep-tokens"])),
+    ("keep_tokens_separator", Text(&["keep-tokens-separator"])),
+    ("enable_wildcard", Switch(&["caption-wildcards", "enable-wildcard", "wildcards"])),
+    ("token_warmup_min", Text(&["token-warmup-min"])),
+    ("token_warmup_step", Text(&["token-warmup-step", "token-warmup-steps"])),
+    ("caption_dropout_rate", Text(&["caption-dropout", "caption-dropout-rate"])),
+    (
+        "caption_dropout_every_n_epochs",
+        Text(&["caption-dropout-every-n-epochs", "caption-dropout-every-epochs"]),
+    ),
+    (
+        "caption_tag_dropout_rate",
+        Text(&["caption-tag-dropout", "caption-tag-dropout-rate", "tag-dropout"]),
+    ),
+    // Training.
+    ("train_batch_size", Text(&["batch"])),
+    ("gradient_accumulation_steps", Text(&["accumulate"])),
+    ("max_train_steps", Special),
+    ("max_train_epochs", Special),
+    ("learning_rate", Text(&["lr"])),
+    ("lr_scheduler", Text(&["scheduler"])),
+    ("lr_warmup_steps", Text(&["warmup"])),
+    ("lr_decay_steps", Text(&["lr-decay", "decay", "lr-decay-steps"])),
+    (
+        "lr_scheduler_num_cycles",
+        Text(&["lr-cycles", "scheduler-cycles", "lr-num-cycles", "lr-scheduler-num-cycles"]),
+    ),
+    ("lr_scheduler_power", Text(&["lr-power", "scheduler-power", "lr-scheduler-power"])),
+    ("lr_scheduler_min_lr_ratio", Text(&["lr-min-ratio", "lr-scheduler-min-lr-ratio"])),
+    ("lr_scheduler_timescale", Text(&["lr-timescale", "lr-scheduler-timescale"])),
+    ("lr_scheduler_type", Text(&["scheduler-class", "lr-class", "lr-scheduler-type"])),
+    ("lr_scheduler_args", List(&["scheduler-args", "lr-args", "lr-scheduler-args"])),
+    ("optimizer_type", Text(&["optimizer"])),
+    ("optimizer_args", List(&["optimizer-args"])),
+    ("use_8bit_adam", Special),
+    ("use_lion_optimizer", Special),
+    ("max_grad_norm", Text(&["max-grad-norm"])),
+    ("seed", Text(&["seed"])),
+    ("mixed_precision", Special),
+    // Loss and noise.
+    ("loss_type", Text(&["loss"])),
+    ("huber_schedule", Text(&["huber-schedule"])),
+    ("huber_c", Text(&["huber-c"])),
+    ("huber_scale", Text(&["huber-scale"])),
+    ("min_snr_gamma", Text(&["min-snr-gamma"])),
+    ("scale_v_pred_loss_like_noise_pred", Switch(&["scale-v-pred-loss-like-noise-pred"])),
+    ("v_pred_like_loss", Text(&["v-pred-like-loss"])),
+    ("debiased_estimation_loss", Switch(&["debiased-estimation-loss"])),
+    ("noise_offset", Text(&["noise-offset"])),
+    ("noise_offset_random_strength", Switch(&["noise-offset-random-strength"])),
+    ("adaptive_noise_scale", Text(&["adaptive-noise-scale"])),
+    ("multires_noise_iterations", Text(&["multires-noise-iterations"])),
+    ("multires_noise_discount", Text(&["multires-noise-discount"])),
+    ("ip_noise_gamma", Text(&["ip-noise-gamma"])),
+    ("ip_noise_gamma_random_strength", Switch(&["ip-noise-gamma-random-strength"])),
+    ("min_timestep", Text(&["min-timestep"])),
+    ("max_timestep", Text(&["max-timestep"])),
+    ("zero_terminal_snr", Switch(&["zero-terminal-snr"])),
+    // Files.
+    ("output_dir", Text(&["out"])),
+    ("save_model_as", Text(&["save-format"])),
+    ("save_precision", Text(&["save-precision"])),
+    ("save_every_n_steps", Text(&["save-every"])),
+    ("save_every_n_epochs", Text(&["save-every-epochs"])),
+    ("save_last_n_steps", Text(&["keep-last-steps"])),
+    ("save_last_n_epochs", Text(&["keep-last-epochs"])),
+    ("metadata_title", Text(&["metadata-title"])),
+    ("metadata_author", Text(&["metadata-author"])),
+    ("metadata_description", Text(&["metadata-description"])),
+    ("metadata_license", Text(&["metadata-license"])),
+    ("metadata_tags", Text(&["metadata-tags"])),
+    ("metadata_usage_hint", Text(&["metadata-usage-hint"])),
+    ("metadata_thumbnail", Text(&["metadata-thumbnail"])),
+    ("metadata_merged_from", Text(&["metadata-merged-from"])),
+    ("metadata_trigger_phrase", Text(&["metadata-trigger-phrase"])),
+    ("metadata_preprocessor", Text(&["metadata-preprocessor"])),
+    ("metadata_is_negative_embedding", Text(&["metadata-is-negative-embedding"])),
+    ("training_comment", Text(&["metadata-comment", "metadata-training-comment"])),
+    // Previews.
+    ("sample_every_n_steps", Text(&["preview-every", "previews-every", "sample-every"])),
+    (
+        "sample_every_n_epochs",
+        Text(&["preview-every-epochs", "previews-every-epochs", "sample-every-epochs"]),
+    ),
+    ("sample_prompts", Text(&["preview-prompts", "previews", "sample-prompts"])),
+    ("sample_sampler", Text(&["preview-sampler", "sample-sampler"])),
+    ("sample_at_first", Switch(&["preview-at-first", "sample-at-first"])),
+];
+
+/// Keys that change nothing here, by reason.
+const IGNORED: &[(&str, &str)] = &[
+    (
+        "latents are made once and kept by themselves",
+        "cache_latents cache_latents_to_disk skip_cache_check vae_batch_size cache_info",
+    ),
+    (
+        "pictures need no separate loaders here",
+        "max_data_loader_n_workers persistent_data_loader_workers",
+    ),
+    (
+        "attention and memory need no choice here; the numbers are the same",
+        "xformers mem_eff_attn sdpa gradient_checkpointing lowram highvram full_fp16 full_bf16 fp8_base fp8_base_unet no_half_vae blocks_to_swap fused_backward_pass torch_compile dynamo_backend deepspeed disable_mmap_load_safetensors",
+    ),
+    (
+        "there is one process on one machine",
+        "num_processes num_machines num_cpu_threads_per_process multi_gpu gpu_ids main_process_port dynamo_mode dynamo_use_fullgraph dynamo_use_dynamic extra_accelerate_launch_args ddp_timeout ddp_gradient_as_bucket_view ddp_static_graph zero_stage offload_optimizer_device offload_optimizer_nvme_path offload_param_device offload_param_nvme_path zero3_init_flag zero3_save_16bit_model fp16_master_weights_and_gradients",
+    ),
+    ("the checkpoint itself says which kind it is", "v2 sdxl"),
+    ("the tokenizer is part of the program, and nothing is downloaded", "tokenizer_cache_dir"),
+    (
+        "nothing is uploaded",
+        "huggingface_repo_id huggingface_token huggingface_repo_type huggingface_repo_visibility huggingface_path_in_repo save_state_to_huggingface resume_from_huggingface async_upload",
+    ),
+    (
+        "the run's folder NAME.run holds plan and log",
+        "logging_dir log_with log_prefix log_tracker_name log_tracker_config wandb_run_name wandb_api_key log_config output_config console_log_level console_log_file console_log_simple",
+    ),
+    (
+        "a run is always kept so that `--resume DIR/NAME.run` goes on with it exactly",
+        "save_state save_state_on_train_end save_last_n_steps_state save_last_n_epochs_state save_n_epoch_ratio initial_epoch initial_step skip_until_initial_step",
+    ),
+    (
+        "kohya's state folders cannot be continued (kohya itself counts from 0 again); give the word's file as --init",
+        "resume",
+    ),
+    (
+        "kohya's textual inversion ignores it too",
+        "no_token_padding weighted_captions epoch noise_offset_type",
+    ),
+    ("the options stand here already", "config_file"),
+    ("data sets made by Python code cannot be run", "dataset_class"),
+    ("for looking at data in kohya's trainer", "debug_dataset show_timesteps"),
+    (
+        "there is no validation",
+        "validation_split validation_seed validate_every_n_steps validate_every_n_epochs max_validation_steps",
+    ),
+];

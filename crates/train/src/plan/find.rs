@@ -1,0 +1,228 @@
+//! Finds the pictures of a plan: folders, a metadata file or a dataset file, and those that only keep
+//! the class as it is.
+use super::sets::{PictureSet, PlannedDataset, PlannedFile, check_sizes};
+use super::{PlanWarning, PlannedPicture, TrainOptions};
+use crate::dataset::config::{self, Dataset};
+use crate::dataset::scan::{self, Folder, ScanOptions};
+use crate::dataset::{mask, metadata, steps};
+use crate::{Error, Result};
+use std::path::Path;
+use toml::{Table, Value};
+use wayword_formats::hash;
+
+/// What was found, checked.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) datasets: Vec<PlannedDataset>,
+    pub(super) sets: Vec<PictureSet>,
+    pub(super) pictures: Vec<PlannedPicture>,
+    /// Class words of the first folder that has some.
+    pub(super) class: Option<String>,
+    /// Pictures to learn from, and those of them with a caption of their own and those enlarged.
+    pub(super) learned: usize,
+    pub(super) captioned: usize,
+    pub(super) enlarged: usize,
+}
+
+/// Finds all pictures; `resolution` is that of data sets that name none.
+pub(super) fn find(
+    options: &TrainOptions,
+    resolution: (u32, u32),
+    warnings: &mut Vec<PlanWarning>,
+) -> Result<Found> {
+    let mut notes = Vec::new();
+    let defaults = options.subset(resolution);
+    let mut found = Found::default();
+    if let Some(file) = &options.dataset_config {
+        let also = [
+            ("IMAGES", !options.images.is_empty()),
+            ("--in-json", options.in_json.is_some()),
+            ("--reg-data-dir", !options.reg_data_dir.is_empty()),
+        ];
+        if let Some((option, _)) = also.iter().find(|(_, given)| *given) {
+            let hint = "name those pictures in the dataset file";
+            return Err(
+                Error::option("--dataset-config", "no pictures beside it", *option).with_hint(hint)
+            );
+        }
+        for dataset in config::read(file, Path::new(""), &defaults)? {
+            let mut parts = Vec::new();
+            for subset in &dataset.subsets {
+                let folder = subset.load(&scan_options(options), &mut notes)?;
+                let set = PictureSet {
+                    dataset: found.datasets.len(),
+                    regular: subset.is_reg,
+                    alpha_mask: subset.alpha_mask,
+                    options: subset.options.clone(),
+                };
+                parts.push((folder, set));
+            }
+            found.add(&dataset, parts, options, &mut notes)?;
+        }
+    } else {
+        let dataset = own_dataset(&defaults);
+        let parts = own_parts(options, &defaults, &mut notes)?;
+        found.add(&dataset, parts, options, &mut notes)?;
+    }
+    if found.learned == 0 {
+        return Err(Error::data("there are only regularisation pictures")
+            .with_hint("give pictures of what is to be learned too"));
+    }
+    warnings.extend(notes.into_iter().map(|text| PlanWarning { text, hint: None }));
+    Ok(found)
+}
+
+fn scan_options(options: &TrainOptions) -> ScanOptions {
+    let mut scan = ScanOptions {
+        orient: !options.kohya_numbers,
+        wildcard_lines: options.enable_wildcard,
+        repeats: options.dataset_repeats,
+        ..ScanOptions::default()
+    };
+    if let Some(ext) = &options.caption_ext {
+        scan.caption_extensions = vec![ext.clone()];
+    }
+    scan
+}
+
+/// The one data set of the command line.
+fn own_dataset(defaults: &Table) -> Dataset {
+    let int = |key: &str| {
+        defaults.get(key).and_then(Value::as_integer).map(|i| i as usize).unwrap_or_default()
+    };
+    let flag = |key: &str| defaults.get(key).and_then(Value::as_bool).unwrap_or(false);
+    let side = |i: usize| {
+        let pair = defaults.get("resolution").and_then(Value::as_array);
+        pair.and_then(|p| p.get(i)?.as_integer()).unwrap_or_default() as usize
+    };
+    Dataset {
+        batch_size: Some(int("batch_size") as u64),
+        resolution: Some((side(0), side(1))),
+        enable_bucket: flag("enable_bucket"),
+        bucket_no_upscale: flag("bucket_no_upscale"),
+        min_bucket_reso: int("min_bucket_reso"),
+        max_bucket_reso: int("max_bucket_reso"),
+        bucket_reso_steps: int("bucket_reso_steps"),
+        subsets: Vec::new(),
+    }
+}
+
+/// Folders, or the metadata file, of the command line.
+fn own_parts(
+    options: &TrainOptions,
+    defaults: &Table,
+    notes: &mut Vec<String>,
+) -> Result<Vec<(Folder, PictureSet)>> {
+    let scan = scan_options(options);
+    let set = PictureSet {
+        dataset: 0,
+        regular: false,
+        alpha_mask: options.alpha_mask,
+        options: defaults.clone(),
+    };
+    let mut folders = match &options.in_json {
+        Some(file) => {
+            let folder = options.images.first().map(std::path::PathBuf::as_path);
+            let pictures = metadata::read(file, folder, &options.caption_separator, scan.orient)?;
+            let repeats = options.dataset_repeats.max(1);
+            vec![Folder { path: file.clone(), repeats, class: None, pictures }]
+        }
+        None if options.images.is_empty() => {
+            return Err(Error::option("IMAGES", "a folder of pictures", "nothing"));
+        }
+        None => {
+            let found = scan::scan(&options.images, &scan)?;
+            notes.extend(found.notes);
+            found.folders
+        }
+    };
+    if let Some(masks) = &options.masks {
+        if options.alpha_mask {
+            return Err(Error::option("--masks", "one of --masks and --alpha-mask", "both"));
+        }
+        for folder in &mut folders {
+            mask::pair(&mut folder.pictures, masks)?;
+        }
+    }
+    let mut parts: Vec<_> = folders.into_iter().map(|folder| (folder, set.clone())).collect();
+    if !options.reg_data_dir.is_empty() {
+        let regular = PictureSet { regular: true, alpha_mask: false, ..set };
+        let found = scan::scan(&options.reg_data_dir, &scan)?;
+        notes.extend(found.notes);
+        parts.extend(found.folders.into_iter().map(|folder| (folder, regular.clone())));
+    }
+    Ok(parts)
+}
+
+impl Found {
+    /// One data set: fits its pictures to sizes and balances its regularisation pictures.
+    fn add(
+        &mut self,
+        dataset: &Dataset,
+        parts: Vec<(Folder, PictureSet)>,
+        options: &TrainOptions,
+        notes: &mut Vec<String>,
+    ) -> Result<()> {
+        let resolution = check_sizes(dataset)?;
+        let batch = dataset.batch_size.unwrap_or(options.batch as u64) as usize;
+        super::check::positive("--batch", batch)?;
+        self.datasets.push(PlannedDataset { batch, resolution });
+        let buckets = dataset.buckets()?;
+        notes.extend(buckets.notes().iter().cloned());
+        let samples = |part: &&(Folder, PictureSet)| part.0.samples();
+        let wanted: u64 = parts.iter().filter(|(_, set)| !set.regular).map(|p| samples(&p)).sum();
+        let own = parts.iter().filter(|(_, set)| set.regular);
+        let own: Vec<u64> =
+            own.flat_map(|(f, _)| std::iter::repeat_n(f.repeats, f.pictures.len())).collect();
+        let balanced = steps::balance(wanted, &own);
+        let unused = balanced.iter().filter(|n| **n == 0).count();
+        if unused > 0 {
+            notes.push(format!(
+                "{unused} regularisation pictures are not used: there are more than samples"
+            ));
+        }
+        let mut balanced = balanced.into_iter();
+        for (folder, set) in parts {
+            set.check()?;
+            let class = folder.class.as_ref().filter(|class| !class.is_empty() && !set.regular);
+            self.class = self.class.take().or_else(|| class.cloned());
+            for picture in &folder.pictures {
+                let repeats = match set.regular {
+                    true => balanced.next().unwrap_or(0),
+                    false => folder.repeats,
+                };
+                if repeats == 0 {
+                    continue;
+                }
+                let path = super::check::absolute(&picture.path);
+                let fit = buckets.choose(&path.display().to_string(), picture.size)?;
+                let larger = fit.resized.0 > picture.size.0 || fit.resized.1 > picture.size.1;
+                if !set.regular {
+                    self.learned += 1;
+                    self.captioned += usize::from(picture.caption.is_some());
+                    self.enlarged += usize::from(larger);
+                }
+                let file = |path: &Path| -> Result<PlannedFile> {
+                    Ok(PlannedFile {
+                        path: super::check::absolute(path),
+                        sha256: hash::sha256(path)?,
+                    })
+                };
+                let caption = picture.caption.as_ref().or(folder.class.as_ref());
+                self.pictures.push(PlannedPicture {
+                    sha256: hash::sha256(&path)?,
+                    path,
+                    size: picture.size,
+                    bucket: fit.bucket,
+                    resized: fit.resized,
+                    repeats,
+                    caption: caption.cloned().unwrap_or_default(),
+                    set: self.sets.len(),
+                    mask: picture.mask.as_deref().map(file).transpose()?,
+                });
+            }
+            self.sets.push(set);
+        }
+        Ok(())
+    }
+}
