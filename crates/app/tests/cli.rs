@@ -7,5 +7,6 @@ mod cli {
     mod help;
     mod mistakes;
     pub(crate) mod program;
+    mod recipes;
     mod train;
 }

@@ -242,7 +242,6 @@ fn saver_of(saver: &Saver, plan: &TrainPlan, word: &Word) -> Saver {
         trigger_phrase: texts.trigger_phrase.or_else(|| Some(word.name.clone())),
         timesteps: timesteps(plan),
         clip_skip: (plan.clip_skip > 1).then_some(plan.clip_skip as u32),
-        ..ModelSpec::default()
     };
     Saver { metadata: spec.metadata(), ..saver.clone() }
 }

@@ -1,4 +1,6 @@
 //! `wayword train`: a plan from the options, the run, and how it ended.
+mod layers;
+
 use super::base;
 use crate::failure::Failure;
 use crate::options::{Prediction, Train as Options};
@@ -7,7 +9,7 @@ use crate::stop;
 use std::path::Path;
 use wayword_diffusion::Base;
 use wayword_train::event::{Event, Events as _, Outcome};
-use wayword_train::plan::TrainPlan;
+use wayword_train::plan::{TrainOptions, TrainPlan};
 use wayword_train::{estimate, recipe};
 
 /// Runs the command.
@@ -17,22 +19,34 @@ use wayword_train::{estimate, recipe};
 /// or Ctrl-C ended the run early.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let progress = Progress::new(options.machine.json);
+    if options.resume.is_some() {
+        return learn(options, &TrainOptions::default(), &progress);
+    }
+    let settings = layers::gather(options, &progress)?;
+    if let Some(path) = &options.layers.save_config {
+        return layers::save(&settings, path, options.overwrite, &progress);
+    }
+    learn(&layers::place(&settings, options)?, &settings.train, &progress)
+}
+
+/// A run from its start or from where it was stopped.
+fn learn(options: &Options, train: &TrainOptions, progress: &Progress) -> Result<(), Failure> {
     let stop = stop::on_ctrl_c("the step that runs is finished and saved")?;
     let outcome = match &options.resume {
         Some(run) => {
-            let base = load_for(options, run, &progress)?;
+            let base = load_for(options, run, progress)?;
             progress.note(&format!("going on with {}", run.display()));
-            recipe::resume(&base, run, &progress, &stop)?
+            recipe::resume(&base, run, progress, &stop)?
         }
         None => {
-            let base = base::load(&options.base, &options.machine, &progress, &progress)?;
-            let plan = TrainPlan::check(&options.to_library(), &base.info)?;
+            let base = base::load(&options.base, &options.machine, progress, progress)?;
+            let plan = TrainPlan::check(train, &base.info)?;
             let estimate = estimate::estimate(&base, &plan)?;
             progress.event(Event::Planned(Box::new(plan.summary(Some(estimate)))));
-            recipe::train(&base, &plan, options.overwrite, &progress, &stop)?
+            recipe::train(&base, &plan, options.overwrite, progress, &stop)?
         }
     };
-    end(&outcome, options, &progress)
+    end(&outcome, options, progress)
 }
 
 /// The base of a run that goes on: as the options say, else as the run remembers.

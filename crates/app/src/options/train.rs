@@ -1,6 +1,11 @@
 //! `wayword train`: flags for learning a word.
+mod layers;
+mod more;
+
 use super::common::{Base, Machine, Size, at_least_one};
 use clap::Args;
+use layers::{Layers, Typed};
+use more::More;
 use std::path::PathBuf;
 use wayword_train::plan::TrainOptions;
 
@@ -14,15 +19,22 @@ use wayword_train::plan::TrainOptions;
     override_usage = "wayword train IMAGES --base CKPT --name NAME --init WORD [OPTIONS]\n       wayword train --resume DIR/NAME.run [--base CKPT]"
 )]
 pub(crate) struct Train {
+    // The first, because the others take their values out of what clap found.
+    #[command(flatten)]
+    pub(crate) typed: Typed,
+
+    #[command(flatten)]
+    pub(crate) layers: Layers,
+
     /// Folders of pictures
-    #[arg(value_name = "IMAGES", required_unless_present = "resume")]
+    #[arg(value_name = "IMAGES", required_unless_present_any = ["resume", "config", "kohya", "dataset_config", "in_json"])]
     pub(crate) images: Vec<PathBuf>,
 
     #[command(flatten)]
     pub(crate) base: Base,
 
     /// Name of the word and of its files; what you type in a prompt
-    #[arg(long, value_name = "NAME", required_unless_present = "resume", help_heading = "Word")]
+    #[arg(long, value_name = "NAME", required_unless_present_any = ["resume", "config", "kohya"], help_heading = "Word")]
     pub(crate) name: Option<String>,
 
     /// Words to start from, `*`, or an embedding file [default: the class words of the folder]
@@ -38,8 +50,9 @@ pub(crate) struct Train {
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Word")]
     pub(crate) vectors: Option<usize>,
 
-    /// Captions: `object` (sentences for a thing or a person), `style` (sentences for a style) or
-    /// `none` (the caption files, else the class words)
+    /// Captions: `object` (sentences for a thing or a person), `style` (sentences for a style),
+    /// `none` (the caption files, else the class words), or a file with a sentence a line, in which
+    /// `[name]` is the word and `[filewords]` the picture's own caption
     #[arg(long, value_name = "KIND", default_value = "object", help_heading = "Pictures")]
     pub(crate) template: String,
 
@@ -122,6 +135,9 @@ pub(crate) struct Train {
     pub(crate) overwrite: bool,
 
     #[command(flatten)]
+    pub(crate) more: More,
+
+    #[command(flatten)]
     pub(crate) machine: Machine,
 }
 
@@ -135,7 +151,7 @@ fn not_negative(text: &str) -> Result<f64, String> {
 impl Train {
     /// As the library takes them; what is left out is decided there.
     pub(crate) fn to_library(&self) -> TrainOptions {
-        TrainOptions {
+        let mut options = TrainOptions {
             images: self.images.clone(),
             name: self.name.clone(),
             token: self.token.clone(),
@@ -160,6 +176,8 @@ impl Train {
             save_every: self.save_every,
             kohya_numbers: self.kohya_numbers,
             ..TrainOptions::default()
-        }
+        };
+        self.more.apply(&mut options);
+        options
     }
 }

@@ -1,0 +1,122 @@
+//! Presets, files and flags put together, and what is said about a translation from kohya's options.
+use crate::failure::Failure;
+use crate::options::{Precision, Prediction, Train as Options};
+use crate::show::{self, Progress};
+use clap::ValueEnum as _;
+use std::path::Path;
+use wayword_diffusion::Warning;
+use wayword_formats::{atomic, kohya as kohya_file};
+use wayword_train::config::{self, Layer, Settings};
+use wayword_train::event::{Event, Events as _};
+use wayword_train::kohya::{self, Translation};
+
+/// Everything that was asked for: the defaults, a preset, kohya's options, `wayword.toml`, flags.
+///
+/// # Errors
+/// If a file cannot be read, or something in it is unknown or has no place.
+pub(super) fn gather(options: &Options, progress: &Progress) -> Result<Settings, Failure> {
+    let layers = &options.layers;
+    let file = layers.config.as_deref().map(config::read).transpose()?.unwrap_or_default();
+    let kohya = layers.kohya.as_deref().map(|path| translated(path, progress)).transpose()?;
+    let asked = config::settings(file.clone())?.preset;
+    let preset = match layers.preset.as_deref().or(asked.as_deref()) {
+        Some(name) => config::preset(name)?,
+        // Kohya's options are a recipe of their own.
+        None if kohya.is_some() => Layer::new(),
+        None => config::preset("person")?,
+    };
+    let all = config::merge([preset, kohya.unwrap_or_default(), file, flags(options)?]);
+    let mut settings = config::settings(all)?;
+    settings.preset = None;
+    Ok(settings)
+}
+
+/// What was typed.
+fn flags(options: &Options) -> Result<Layer, Failure> {
+    let name = |value: Option<clap::builder::PossibleValue>| value.map(|v| v.get_name().to_owned());
+    let all = Settings {
+        preset: None,
+        base: options.base.base.clone(),
+        vae: options.base.vae.clone(),
+        prediction: options.base.prediction.and_then(|p| name(p.to_possible_value())),
+        precision: name(options.machine.precision.to_possible_value()),
+        threads: options.machine.threads,
+        train: options.to_library(),
+    };
+    let mut layer = config::layer(&all)?;
+    layer.retain(|key, _| options.typed.has(key));
+    Ok(layer)
+}
+
+/// The base and the machine as all layers say.
+pub(super) fn place(settings: &Settings, options: &Options) -> Result<Options, Failure> {
+    let mut placed = options.clone();
+    placed.base.base.clone_from(&settings.base);
+    placed.base.vae.clone_from(&settings.vae);
+    placed.machine.threads = settings.threads;
+    if let Some(text) = &settings.prediction {
+        let kind = Prediction::from_str(text, true);
+        placed.base.prediction =
+            Some(kind.map_err(|_| unknown("prediction", text, "epsilon or v"))?);
+    }
+    if let Some(text) = &settings.precision {
+        let kind = Precision::from_str(text, true);
+        placed.machine.precision = kind.map_err(|_| unknown("precision", text, "f32 or bf16"))?;
+    }
+    Ok(placed)
+}
+
+fn unknown(option: &str, found: &str, expected: &str) -> Failure {
+    Failure::user(format!("--{option}: expected {expected}, found `{found}`"))
+}
+
+/// Writes all options to a file that `--config` reads.
+pub(super) fn save(
+    settings: &Settings,
+    path: &Path,
+    overwrite: bool,
+    progress: &Progress,
+) -> Result<(), Failure> {
+    if path.exists() && !overwrite {
+        let message = format!("{} exists already", path.display());
+        return Err(Failure::user(message).hint("give another name, or --overwrite"));
+    }
+    let text = config::write(settings)?;
+    let written = atomic::write_bytes(path, text.as_bytes());
+    written.map_err(|e| Failure::io("cannot write", path, &e))?;
+    progress.note(&format!("train with it: wayword train --config \"{}\"", path.display()));
+    if progress.is_json() { Ok(()) } else { show::data(&path.display().to_string()) }
+}
+
+fn translated(path: &Path, progress: &Progress) -> Result<Layer, Failure> {
+    let found = kohya::translate(&kohya_file::read(path)?)?;
+    say(&found, progress);
+    Ok(found.layer)
+}
+
+/// What became of each of kohya's options.
+fn say(found: &Translation, progress: &Progress) {
+    let list = |title: &str, lines: Vec<String>| {
+        if !lines.is_empty() {
+            progress.note(title);
+            lines.iter().for_each(|line| progress.note(&format!("  {line}")));
+        }
+    };
+    let arrows = |pairs: &[(String, String)]| -> Vec<String> {
+        let width = pairs.iter().map(|(from, _)| from.chars().count().min(44)).max().unwrap_or(0);
+        pairs.iter().map(|(from, to)| format!("{from:<width$} -> {to}")).collect()
+    };
+    let reasons = found.ignored.iter().map(|(what, why)| format!("{what}: {why}")).collect();
+    list("translated from kohya's options:", arrows(&found.translated));
+    list("taken as kohya's defaults:", arrows(&found.assumed));
+    list("without effect here:", reasons);
+    for (what, near) in &found.unknown {
+        let text = format!("{what}: unknown, and ignored");
+        let hint = near.as_ref().map(|near| format!("did you mean {near}?"));
+        progress.event(Event::Warned(Warning { text, hint }));
+    }
+    for warning in &found.warnings {
+        let (text, hint) = (warning.text.clone(), warning.hint.clone());
+        progress.event(Event::Warned(Warning { text, hint }));
+    }
+}
