@@ -1,4 +1,4 @@
-//! GEGLU: x = (a, b), y = a gelu(b) = a b Phi(b), with Phi to 3e-7 ([`crate::math::normal`]).
+//! GEGLU: x = (a, b), y = a gelu(b) = a b Phi(b), with Phi to 3e-7.
 use crate::math::normal;
 use crate::{Cpu, Element};
 
@@ -35,7 +35,10 @@ vectorised! {
 
 /// y `[rows, channels]` from x `[rows, 2 channels]`.
 pub fn forward<X: Element, Y: Element>(cpu: &Cpu, x: &[X], channels: usize, y: &mut [Y]) {
-    assert!(channels > 0 && x.len() == 2 * y.len() && y.len() % channels == 0, "geglu: sizes");
+    assert!(
+        channels > 0 && x.len() == 2 * y.len() && y.len().is_multiple_of(channels),
+        "geglu: sizes"
+    );
     let each = PIECE * channels;
     cpu.pool.chunks(y, each, |i, y| {
         rows(cpu.isa, &x[2 * i * each..][..2 * y.len()], channels, y);

@@ -79,7 +79,7 @@ pub fn forward<X: Element, Y: Element>(
     shift: &[f32],
     y: &mut [Y],
 ) {
-    assert!(x.len() == y.len() && x.len() % scale.len() == 0, "layer norm: sizes");
+    assert!(x.len() == y.len() && x.len().is_multiple_of(scale.len()), "layer norm: sizes");
     assert_eq!(scale.len(), shift.len(), "layer norm: sizes");
     let each = PIECE * scale.len();
     cpu.pool.chunks(y, each, |i, y| {

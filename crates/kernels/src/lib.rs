@@ -3,8 +3,14 @@
 //! Slices in, slices out; this crate knows no model and no tensor. Every function takes a
 //! [`Cpu`], which says what the processor can do ([`Isa`]) and holds its threads ([`Pool`]).
 //! Activations are `[rows, channels]`, channels innermost, rows = batch * tokens. The plain form
-//! of every kernel, which its tests trust, stands in [`reference`].
+//! of every kernel, which its tests trust, stands in [`mod@reference`].
 #![expect(unsafe_code, reason = "vector instructions, threads over one slice; see each SAFETY")]
+#![allow(
+    clippy::too_many_arguments,
+    clippy::type_complexity,
+    clippy::needless_range_loop,
+    reason = "kernels take slices and sizes one by one, and index several slices in step"
+)]
 
 #[macro_use]
 mod isa;

@@ -251,7 +251,7 @@ impl RowValue for f32 {
 impl RowValue for bf16 {
     fn as_is(x: View<'_>, length: usize) -> Option<&[Self]> {
         match x {
-            View::Bf16(x) if length % 2 == 0 => Some(x),
+            View::Bf16(x) if length.is_multiple_of(2) => Some(x),
             _ => None,
         }
     }

@@ -32,7 +32,7 @@ const TILES: usize = 32;
 /// Whether a convolution of stride 1 over `channels` of a picture of this size comes here.
 pub(crate) fn pays(channels: usize, columns: usize, (height, width): (usize, usize)) -> bool {
     let tiles = height.div_ceil(2) * width.div_ceil(2);
-    channels % 16 == 0 && columns >= 16 && tiles >= TILES
+    channels.is_multiple_of(16) && columns >= 16 && tiles >= TILES
 }
 
 /// y of pictures `[batch, size, channels]`; backward turns the taps around.

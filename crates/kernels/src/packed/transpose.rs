@@ -29,7 +29,7 @@ fn plain(from: &[u32], to: &mut [u32]) {
 
 /// Half floats to f32.
 pub(super) fn widen_half(isa: Isa, from: &[f16], to: &mut [f32]) {
-    assert!(from.len() == to.len() && from.len() % 8 == 0, "blocks");
+    assert!(from.len() == to.len() && from.len().is_multiple_of(8), "blocks");
     #[cfg(target_arch = "x86_64")]
     if isa.avx2().is_some() {
         // SAFETY: a level with AVX2 has F16C too; the lengths are equal multiples of 8.
@@ -127,7 +127,7 @@ mod tests {
 
     #[test]
     fn turned_blocks_are_equal_on_every_instruction_set() {
-        let from: Guarded<u32> = Guarded::new((0..512_u32).map(|i| i * 2 | (i * 2 + 1) << 16));
+        let from: Guarded<u32> = Guarded::new((0..512_u32).map(|i| (i * 2) | ((i * 2 + 1) << 16)));
         let mut right = [0; 512];
         plain(&from, &mut right);
         // Input 5 of output 7 is word (5 / 2) * 32 + 7, high half; it becomes word

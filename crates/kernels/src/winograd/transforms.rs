@@ -22,7 +22,7 @@ pub(super) fn tile(
     to: [&mut [bf16]; 16],
 ) {
     let channels = zeros.len();
-    assert!(channels % 16 == 0 && to.iter().all(|t| t.len() == channels), "whole vectors");
+    assert!(channels.is_multiple_of(16) && to.iter().all(|t| t.len() == channels), "whole vectors");
     let to = to.map(<[bf16]>::as_mut_ptr);
     match x {
         View::F32(x) => {
@@ -130,7 +130,7 @@ unsafe fn narrow(to: *mut bf16, x: __m512) {
 /// 16 panels, one after the other, from 9 of equal length.
 pub(super) fn weights(_: Bf16, taps: [&[bf16]; 9], to: &mut [bf16]) {
     let length = taps[0].len();
-    assert!(length % 32 == 0 && taps.iter().all(|t| t.len() == length), "whole vectors");
+    assert!(length.is_multiple_of(32) && taps.iter().all(|t| t.len() == length), "whole vectors");
     assert_eq!(to.len(), 16 * length, "room for 16 panels");
     // SAFETY: a Bf16 exists only where the processor has AVX-512; lengths were checked.
     unsafe { weights_avx512(taps.map(<[bf16]>::as_ptr), length, to.as_mut_ptr()) };
