@@ -10,7 +10,7 @@
 //! | [`geglu`] | a gelu(b) | UNet feed-forward |
 //! | [`silu`], [`quick_gelu`] | x sigmoid(x), x sigmoid(1.702 x) | time embedding, CLIP |
 //! | [`add`], [`scale`], [`add_channels`] | a + b, f x, x + v per sample | everywhere |
-//! | [`concat`] | (a, b) along channels | UNet skip connections |
+//! | [`concat()`] | (a, b) along channels | UNet skip connections |
 //! | [`resize`] | nearest neighbour | up samplers |
 //! | [`lookup`], [`gather`] | rows by number | token embeddings, long prompts |
 //! | [`loss`] | mean w kind(p - t) | training |
