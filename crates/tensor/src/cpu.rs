@@ -236,7 +236,14 @@ impl Backend for Processor {
         let n = w.outputs();
         let kind = if residual.is_some() { Kind::F32 } else { self.kind(rows, n) };
         self.make(rows * n, kind, |y| {
-            linear::forward(&self.cpu, view(x), rows, linear_weight(&w.handle()), residual.map(view), y);
+            linear::forward(
+                &self.cpu,
+                view(x),
+                rows,
+                linear_weight(&w.handle()),
+                residual.map(view),
+                y,
+            );
         })
     }
 
@@ -260,7 +267,14 @@ impl Backend for Processor {
         let (rows, n) = (batch * step.output(grid).tokens(), w.outputs());
         let kind = if residual.is_some() { Kind::F32 } else { self.kind(rows, n) };
         self.make(rows * n, kind, |y| {
-            conv3x3::forward(&self.cpu, view(x), shape, conv_weight(&w.handle()), residual.map(view), y);
+            conv3x3::forward(
+                &self.cpu,
+                view(x),
+                shape,
+                conv_weight(&w.handle()),
+                residual.map(view),
+                y,
+            );
         })
     }
 
