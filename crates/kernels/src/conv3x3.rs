@@ -5,7 +5,7 @@
 //! nine distances from its start, and one sum runs over all of them: no picture of nine times the
 //! size. The gradient is a convolution too: of stride 1, with the taps turned around; of stride
 //! 2, four of them, one for each parity of the input's row and column, with one, two or four
-//! taps. With bf16 products, convolutions of stride 1 go by `winograd` where that pays.
+//! taps. With bf16 products, convolutions of stride 1 go by Winograd's F(2x2, 3x3) where that pays.
 use crate::packed::{Direction, Packed};
 use crate::product::{Finish, RowValue, Source, Tap, convert, dispatch};
 use crate::{Cpu, Isa, Products, Values, View, ViewMut, scratch};

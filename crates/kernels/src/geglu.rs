@@ -1,4 +1,4 @@
-//! GEGLU: x = (a, b), y = a gelu(b) = a b Phi(b), with Phi to 3e-7 (`math::normal`).
+//! GEGLU: x = (a, b), y = a gelu(b) = a b Phi(b), with Phi to 3e-7.
 use crate::math::normal;
 use crate::{Cpu, Element};
 

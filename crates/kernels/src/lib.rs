@@ -4,12 +4,13 @@
 //! [`Cpu`], which says what the processor can do ([`Isa`]) and holds its threads ([`Pool`]).
 //! Activations are `[rows, channels]`, channels innermost, rows = batch * tokens. The plain form
 //! of every kernel, which its tests trust, stands in [`mod@reference`].
-#![expect(
+#![expect(unsafe_code, reason = "vector instructions, threads over one slice; see each SAFETY")]
+#![allow(
     clippy::too_many_arguments,
     clippy::type_complexity,
-    reason = "a kernel takes slices and sizes, not objects"
+    clippy::needless_range_loop,
+    reason = "kernels take slices and sizes one by one, and index several slices in step"
 )]
-#![expect(unsafe_code, reason = "vector instructions, threads over one slice; see each SAFETY")]
 
 #[macro_use]
 mod isa;

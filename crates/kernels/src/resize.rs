@@ -1,4 +1,5 @@
-//! Nearest-neighbour resize of pictures `[height * width, channels]`: `y[i] = x[floor(i from / to)]`.
+//! Nearest-neighbour resize of pictures `[height * width, channels]`:
+//! `y[i] = x[i from / to]`, rounded down.
 use crate::{Cpu, Element};
 
 /// Height and width.

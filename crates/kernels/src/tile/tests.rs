@@ -55,14 +55,14 @@ fn portable() {
 #[test]
 fn vectors() {
     let isa = Isa::detect();
-    if let Some(a) = isa.avx2() {
-        check(a)
+    if let Some(kernel) = isa.avx2() {
+        check(kernel);
     }
-    if let Some(a) = isa.avx512() {
-        check(a)
+    if let Some(kernel) = isa.avx512() {
+        check(kernel);
     }
-    if let Some(a) = isa.bf16() {
-        check(a)
+    if let Some(kernel) = isa.bf16() {
+        check(kernel);
     }
 }
 
