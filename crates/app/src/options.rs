@@ -29,7 +29,7 @@ use clap::{Parser, Subcommand};
     version,
     max_term_width = 100,
     disable_help_subcommand = true,
-    after_help = "Start with `wayword demo`: it needs nothing but this program and takes two minutes."
+    after_help = "Start with `wayword demo`: it needs nothing but this program and takes a minute or two."
 )]
 pub(crate) struct Options {
     /// What to do.

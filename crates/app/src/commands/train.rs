@@ -10,6 +10,7 @@ use std::path::Path;
 use wayword_diffusion::Base;
 use wayword_train::event::{Event, Events as _, Outcome};
 use wayword_train::plan::{TrainOptions, TrainPlan};
+use wayword_train::run_folder::RunFolder;
 use wayword_train::{estimate, recipe};
 
 /// Runs the command.
@@ -39,6 +40,7 @@ fn learn(options: &Options, train: &TrainOptions, progress: &Progress) -> Result
             recipe::resume(&base, run, progress, &stop)?
         }
         None => {
+            refuse_begun(options, train)?;
             let base = base::load(&options.base, &options.machine, progress, progress)?;
             let plan = TrainPlan::check(train, &base.info)?;
             let estimate = estimate::estimate(&base, &plan)?;
@@ -47,6 +49,18 @@ fn learn(options: &Options, train: &TrainOptions, progress: &Progress) -> Result
         }
     };
     end(&outcome, options, progress)
+}
+
+/// A run of the same name is refused by the library; here it is before a large base is loaded.
+fn refuse_begun(options: &Options, train: &TrainOptions) -> Result<(), Failure> {
+    let Some(name) = &train.name else { return Ok(()) };
+    let run = RunFolder::place(&std::path::absolute(&train.out)?, name);
+    if options.overwrite || !run.join("plan.json").exists() {
+        return Ok(());
+    }
+    let shown = run.display();
+    Err(Failure::user(format!("{shown}: there is a run of this name already"))
+        .hint(format!("go on with it by --resume \"{shown}\", or throw it away by --overwrite")))
 }
 
 /// The base of a run that goes on: as the options say, else as the run remembers.
@@ -87,8 +101,10 @@ fn end(outcome: &Outcome, options: &Options, progress: &Progress) -> Result<(), 
     }
     let word = path.file_stem().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let base = options.base.base.as_ref();
+    let base = base.map_or(String::new(), |base| format!(" --base \"{}\"", base.display()));
     progress.note(&format!(
-        "draw with it: wayword draw \"photo of {word}\" --embeddings \"{}\"",
+        "draw with it: wayword draw \"photo of {word}\"{base} --embeddings \"{}\"",
         folder.display()
     ));
     show::data(&path.display().to_string())
