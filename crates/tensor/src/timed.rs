@@ -23,17 +23,27 @@ pub struct Spent {
 
 /// The notes of a timed device; shared with it.
 #[derive(Debug, Clone, Default)]
-pub struct Times(Arc<Mutex<BTreeMap<&'static str, Spent>>>);
+pub struct Times {
+    spent: Arc<Mutex<BTreeMap<&'static str, Spent>>>,
+    reads: Arc<Mutex<Vec<usize>>>,
+}
 
 impl Times {
     /// What was spent since the last call, by kind of operation.
     #[must_use]
     pub fn take(&self) -> BTreeMap<&'static str, Spent> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.spent.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How many values each `to_host` since the last call read, in order. Each read waits for the
+    /// device, so a training step reads the loss and the rows' gradients and nothing else.
+    #[must_use]
+    pub fn take_reads(&self) -> Vec<usize> {
+        std::mem::take(&mut *self.reads.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn note(&self, kind: &'static str, since: Instant, flops: usize) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
         let spent = all.entry(kind).or_default();
         spent.time += since.elapsed();
         spent.calls += 1;
@@ -87,7 +97,9 @@ impl Backend for Timed {
     }
 
     fn to_host(&self, data: &Data) -> Result<Vec<f32>> {
-        self.run("host", 0, |d| d.to_host(data))
+        let values = self.run("host", 0, |d| d.to_host(data))?;
+        self.times.reads.lock().unwrap_or_else(PoisonError::into_inner).push(values.len());
+        Ok(values)
     }
 
     fn prepare(&self, weight: &HostWeight<'_>, layout: Layout) -> Result<Data> {

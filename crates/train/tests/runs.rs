@@ -2,11 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 mod common;
 
-use common::counting::Counting;
 use common::{base, demo, load, options, plan};
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use wayword_diffusion::Stop;
 use wayword_train::run_folder::rows;
 use wayword_train::{Event, Quiet, TrainPlan, recipe};
@@ -147,20 +146,18 @@ fn numbers_that_are_not_finite_stop_the_run() {
 
 #[test]
 fn a_step_reads_back_only_the_loss_and_the_gradient() {
-    let device = Arc::new(Counting::new(common::device()));
-    let shared: wayword_tensor::Device = device.clone();
-    let base = load(&demo().join("wayword-mini.safetensors"), &shared);
+    let (device, notes) = wayword_tensor::timed(&common::device());
+    let base = load(&demo().join("wayword-mini.safetensors"), &device);
     let dir = tempfile::tempdir().unwrap();
     let mut options = options(dir.path());
     (options.steps, options.batch, options.accumulate) = (Some(3), 2, 2);
     let plan: TrainPlan = plan(&options);
     let reads = Mutex::new(Vec::new());
     let events = |event: Event| {
-        let mut now = device.reads.lock().unwrap();
+        let now = notes.take_reads();
         if matches!(event, Event::Step(_)) {
-            reads.lock().unwrap().push(now.clone());
+            reads.lock().unwrap().push(now);
         }
-        now.clear();
     };
     recipe::train(&base, &plan, false, &events, &Stop::default()).unwrap();
     let gradient = 2 * 77 * base.info.token_width;

@@ -1,6 +1,5 @@
 //! The bundled model and short plans, for tests of whole runs.
 #![allow(dead_code, reason = "each test uses its part")]
-pub(crate) mod counting;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
