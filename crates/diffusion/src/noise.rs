@@ -26,6 +26,11 @@ impl Rounding {
             Self::Bf16 => half::bf16::from_f32(value).to_f32(),
         }
     }
+
+    /// None where values are `wide`.
+    const fn unless(self, wide: bool) -> Self {
+        if wide { Self::F32 } else { self }
+    }
 }
 
 /// The levels of every training step.
@@ -85,7 +90,7 @@ impl NoiseSchedule {
     }
 
     /// A latent with noise: `sqrt(a) latent + sqrt(1 - a) noise`. The latents are expected in the
-    /// format already.
+    /// format already. `wide`: the noise is f32 even where latents are not, as noise offsets make it.
     #[must_use]
     pub fn add_noise(
         &self,
@@ -93,9 +98,10 @@ impl NoiseSchedule {
         noise: &[f32],
         step: usize,
         rounding: Rounding,
+        wide: bool,
     ) -> Vec<f32> {
         let (keep, add) = self.factors(step, rounding);
-        mix(latent, noise, keep, add, rounding)
+        mix((latent, keep, rounding), (noise, add, rounding.unless(wide)))
     }
 
     /// What a model that predicts velocity is trained on: `sqrt(a) noise - sqrt(1 - a) latent`.
@@ -106,22 +112,27 @@ impl NoiseSchedule {
         noise: &[f32],
         step: usize,
         rounding: Rounding,
+        wide: bool,
     ) -> Vec<f32> {
         let (keep, add) = self.factors(step, rounding);
-        mix(noise, latent, keep, -add, rounding)
+        mix((latent, -add, rounding), (noise, keep, rounding.unless(wide)))
     }
 }
 
-fn mix(a: &[f32], b: &[f32], x: f32, y: f32, rounding: Rounding) -> Vec<f32> {
-    let r = |v: f32| rounding.round(v);
-    a.iter().zip(b).map(|(a, b)| r(r(x * a) + r(y * b))).collect()
+/// Values, their factor, and the format of the product.
+type Term<'a> = (&'a [f32], f32, Rounding);
+
+/// The sum of two terms, in the format of the second.
+fn mix((a, x, narrow): Term<'_>, (b, y, end): Term<'_>) -> Vec<f32> {
+    a.iter().zip(b).map(|(a, b)| end.round(narrow.round(x * a) + end.round(y * b))).collect()
 }
 
 /// The noise that a velocity means, where `alpha` of the variance is left:
 /// `sqrt(a) v + sqrt(1 - a) x`.
 #[must_use]
 pub fn epsilon_of_velocity(x: &[f32], velocity: &[f32], alpha: f32) -> Vec<f32> {
-    mix(velocity, x, alpha.sqrt(), (1.0 - alpha).sqrt(), Rounding::F32)
+    let plain = Rounding::F32;
+    mix((velocity, alpha.sqrt(), plain), (x, (1.0 - alpha).sqrt(), plain))
 }
 
 /// The clean latent that a velocity means for `x` at noise level `sigma` of k-diffusion (`x` is
@@ -129,7 +140,8 @@ pub fn epsilon_of_velocity(x: &[f32], velocity: &[f32], alpha: f32) -> Vec<f32> 
 #[must_use]
 pub fn denoised_of_velocity(x: &[f32], velocity: &[f32], sigma: f32) -> Vec<f32> {
     let square = sigma * sigma + 1.0;
-    mix(x, velocity, 1.0 / square, -sigma / square.sqrt(), Rounding::F32)
+    let plain = Rounding::F32;
+    mix((x, 1.0 / square, plain), (velocity, -sigma / square.sqrt(), plain))
 }
 
 #[cfg(test)]
@@ -140,8 +152,8 @@ mod tests {
     fn velocity_and_noise_mean_the_same() {
         let schedule = NoiseSchedule::sd();
         let (latent, noise) = ([0.3, -1.2, 2.0], [1.0, 0.5, -0.7]);
-        let x = schedule.add_noise(&latent, &noise, 400, Rounding::F32);
-        let v = schedule.velocity(&latent, &noise, 400, Rounding::F32);
+        let x = schedule.add_noise(&latent, &noise, 400, Rounding::F32, false);
+        let v = schedule.velocity(&latent, &noise, 400, Rounding::F32, false);
         let alpha = schedule.alphas[400];
         for (a, b) in epsilon_of_velocity(&x, &v, alpha).iter().zip(&noise) {
             assert!((a - b).abs() < 1e-6);

@@ -95,9 +95,9 @@ fn golden_schedule_noise_latents() {
             pairs.zip(&steps).flat_map(|((z, n), t)| f(z, n, *t as usize)).collect()
         };
         let quantities = [
-            ("noisy", all(&|z, n, t| plain.add_noise(z, n, t, rounding))),
-            ("noisy_zero_snr", all(&|z, n, t| zero.add_noise(z, n, t, rounding))),
-            ("velocity", all(&|z, n, t| plain.velocity(z, n, t, rounding))),
+            ("noisy", all(&|z, n, t| plain.add_noise(z, n, t, rounding, false))),
+            ("noisy_zero_snr", all(&|z, n, t| zero.add_noise(z, n, t, rounding, false))),
+            ("velocity", all(&|z, n, t| plain.velocity(z, n, t, rounding, false))),
         ];
         for (name, ours) in quantities {
             let Some(expected) = get(name) else {

@@ -167,7 +167,9 @@ impl LossTable {
     pub fn new(options: &LossOptions, levels: &Levels) -> Self {
         Self {
             kind: options.kind,
-            thresholds: (0..STEPS).map(|t| threshold(options, levels.alphas[t], t)).collect(),
+            thresholds: (0..STEPS)
+                .map(|t| threshold(options, levels.schedule.alphas[t], t))
+                .collect(),
             weights: levels.snr.iter().map(|snr| weight(options, *snr)).collect(),
         }
     }

@@ -28,7 +28,7 @@ fn relative(found: &[f32], expected: &[f32]) -> f64 {
 /// roots exactly), and taking the last root away from its neighbours makes that digit larger than
 /// the limit. So the roots are what is compared.
 fn roots_before_rescaling(plain: &Levels, alphas: &[f32]) -> Vec<f32> {
-    let root = |i: usize| f64::from(plain.alphas[i]).sqrt();
+    let root = |i: usize| f64::from(plain.schedule.alphas[i]).sqrt();
     let (first, last) = (root(0), root(STEPS - 1));
     let scale = first / (first - last);
     alphas.iter().map(|a| (f64::from(*a).sqrt() / scale + last) as f32).collect()
@@ -100,17 +100,17 @@ fn golden_schedule_tables() {
         }
         let mut expected = expected.f32();
         let mut found: Vec<f32> = match name {
-            "betas" => plain.betas.clone(),
-            "alphas_cumprod" => plain.alphas.clone(),
+            "betas" => plain.schedule.betas.clone(),
+            "alphas_cumprod" => plain.schedule.alphas.clone(),
             "alphas_cumprod_f16" => {
-                plain.alphas.iter().map(|a| f16::from_f32(*a).to_f32()).collect()
+                plain.schedule.alphas.iter().map(|a| f16::from_f32(*a).to_f32()).collect()
             }
             "alphas_cumprod_bf16" => {
-                plain.alphas.iter().map(|a| bf16::from_f32(*a).to_f32()).collect()
+                plain.schedule.alphas.iter().map(|a| bf16::from_f32(*a).to_f32()).collect()
             }
             "all_snr" => plain.snr.clone(),
-            "zero_snr.betas" => zero.betas.clone(),
-            "zero_snr.alphas_cumprod" => zero.alphas.clone(),
+            "zero_snr.betas" => zero.schedule.betas.clone(),
+            "zero_snr.alphas_cumprod" => zero.schedule.alphas.clone(),
             _ => {
                 let options = table_options(name).unwrap_or_else(|| panic!("table {name}"));
                 let table = LossTable::new(&options, &plain);
