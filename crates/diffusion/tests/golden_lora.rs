@@ -395,6 +395,10 @@ fn golden_lora_sane_reading() {
     let Some(golden) = Golden::open("golden_lora_sane_reading") else { return };
     let mut report = Report::new("golden_lora_sane_reading");
     for case in &golden.cases {
+        if !golden.has_files(case) {
+            report.skip("no file of a LoRA");
+            continue;
+        }
         let tags = text(case, "tags");
         let loaded = case["loaded"].as_array().unwrap();
         let named = wayword_prompt::nets::extract(&tags).1;

@@ -60,7 +60,11 @@ fn golden_vae_encode_decode() {
     let first = common::tiny();
     let file = wayword_testing::tiny_model().join("vae2_ldm.safetensors");
     let second = file.exists().then(|| common::load(&common::tiny_file(), Some(&file)));
-    for tensors in common::tensor_files(&topic, ".image_u8_hwc") {
+    let files = common::tensor_files(&topic, ".image_u8_hwc");
+    if files.is_empty() {
+        report.skip("no file of tensors");
+    }
+    for tensors in files {
         for case in common::cases(tensors.names(), "image_u8_hwc") {
             check(&first.vae, &tensors, &case, "", "decoded_sample", &mut report);
             match &second {

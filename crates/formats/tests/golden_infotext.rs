@@ -133,16 +133,19 @@ fn chunk(png: &[u8]) -> &'static str {
     if has(b"iTXt") { "iTXt" } else { "tEXt" }
 }
 
-fn image_cases(topic: &Topic) -> Vec<Value> {
+fn image_cases(topic: &Topic, report: &mut Report) -> Vec<Value> {
     let list = topic.json("images.json", |j| j[0]["read_back"].is_string());
-    list.expect("the list of pictures").as_array().unwrap().clone()
+    if list.is_none() {
+        report.skip("no list of pictures");
+    }
+    list.and_then(|l| l.as_array().cloned()).unwrap_or_default()
 }
 
 #[test]
 fn golden_infotext_images() {
     let Some(topic) = topic("infotext") else { return };
     let mut report = Report::new("golden_infotext_images");
-    for case in image_cases(&topic) {
+    for case in image_cases(&topic, &mut report) {
         let name = case["file"].as_str().unwrap();
         let Some(path) = topic.file(name) else {
             report.skip("no such picture in this tree");

@@ -44,7 +44,7 @@ impl Report {
     /// Prints the line, and the largest share of each limit that was used.
     ///
     /// # Panics
-    /// If nothing ran.
+    /// If nothing ran, unless another tree than the repository's lacks every file that was needed.
     pub fn finish(self) {
         let reasons: Vec<String> =
             self.skipped.iter().map(|(why, n)| format!("{n} x {why}")).collect();
@@ -54,6 +54,10 @@ impl Report {
         for (quantity, share) in &self.worst {
             println!("{}:   {quantity}: {:.1} % of its limit at most", self.test, share * 100.0);
         }
-        assert!(self.ran > 0, "{}: no case ran", self.test);
+        let lacks = |why: &String| why.starts_with("no ") || why.contains("lacks");
+        let poor = std::env::var_os("WAYWORD_GOLDEN").is_some()
+            && skipped > 0
+            && self.skipped.keys().all(lacks);
+        assert!(self.ran > 0 || poor, "{}: no case ran", self.test);
     }
 }
