@@ -93,7 +93,10 @@ fn golden_infotext_write() {
     let mut report = Report::new("golden_infotext_write");
     let file = topic
         .json("write.json", |j| j["job_defaults"].is_object() && j["cases"][0]["job"].is_object());
-    let file = file.expect("the list of written texts");
+    let Some(file) = file else {
+        report.skip("no list of written texts");
+        return report.finish();
+    };
     for case in file["cases"].as_array().unwrap() {
         let name = format!("case {}", case["id"]);
         let expected = case["infotext"].as_str().unwrap();
@@ -118,7 +121,10 @@ fn golden_infotext_parse() {
     let Some(topic) = topic("infotext") else { return };
     let mut report = Report::new("golden_infotext_parse");
     let file = topic.json("parse.json", |j| j["cases"][0]["text"].is_string());
-    let file = file.expect("the list of parsed texts");
+    let Some(file) = file else {
+        report.skip("no list of parsed texts");
+        return report.finish();
+    };
     for case in file["cases"].as_array().unwrap() {
         let text = case["text"].as_str().unwrap();
         same_fields(&format!("case {}", case["id"]), text, &case["parsed"]);
