@@ -11,10 +11,10 @@ use crate::weights::{Source, Weights};
 use crate::{Error, Event, Events, LoadReport, Result, TextEncoder, Unet, Vae};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use wayword_formats::checkpoint::{Checkpoint, Layout, Naming};
 use wayword_formats::{Array, Component, Dtype};
-use wayword_tensor::Device;
+use wayword_tensor::{CpuOptions, Device, Precision, cpu};
 
 /// What the UNet predicts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -90,6 +90,9 @@ pub struct Base {
     pub info: BaseInfo,
     hash: Option<FileHash>,
     vae_hash: Option<FileHash>,
+    /// Where the VAE came from, and the same VAE in f32, once it was needed.
+    vae_source: Arc<dyn Source>,
+    exact_vae: OnceLock<(Vae, Device)>,
     pub(crate) device: Device,
     /// The modules that LoRAs can change.
     pub(crate) kept: BTreeMap<Component, Stored>,
@@ -192,6 +195,8 @@ impl Base {
             info,
             hash: None,
             vae_hash: None,
+            vae_source: Arc::clone(&sources.vae),
+            exact_vae: OnceLock::new(),
             device: device.clone(),
             kept,
             worn: Vec::new(),
@@ -203,6 +208,21 @@ impl Base {
     #[must_use]
     pub const fn device(&self) -> &Device {
         &self.device
+    }
+
+    /// The VAE with products in f32, on a device of its own; `None` where this base's is exact
+    /// already. Loaded when first asked for.
+    pub(crate) fn exact_vae(&self) -> Result<Option<&(Vae, Device)>> {
+        if self.device.is_exact() {
+            return Ok(None);
+        }
+        if self.exact_vae.get().is_none() {
+            let device = cpu(CpuOptions { precision: Precision::F32, ..CpuOptions::default() });
+            let weights = Weights::prepare(&device, Component::Vae, &*self.vae_source)?;
+            let vae = Vae::load(&weights.root());
+            drop(self.exact_vae.set((vae, device)));
+        }
+        Ok(self.exact_vae.get())
     }
 
     /// SHA-256 of the checkpoint, 64 hex digits; waits until it is computed. `None` for folders.

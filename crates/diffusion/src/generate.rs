@@ -2,24 +2,23 @@
 //!
 //! One group of pictures at a time: prompts to text states, seeds to noise, noise to latents by
 //! the sampler, latents to pixels by the VAE.
+mod begin;
 mod guided;
 mod infotext;
 mod picture;
+mod run;
 mod texts;
 
-pub use picture::{Picture, finish};
-pub use texts::{Conditioning, PartStates};
+pub use picture::{Picture, encode_picture};
+pub use texts::{Conditioning, PartStates, Texts};
 
-use crate::brownian::BrownianNoise;
-use crate::image_rng::{ImageRng, ImageRngOptions};
+use crate::hires::Upscaler;
+use crate::pictures::Pixels;
 use crate::plan::DrawPlan;
-use crate::samplers::{
-    BatchNoise, SampleError, Sampling, StepInfo, sample_sigmas, sample_timesteps, text_start,
-};
-use crate::sigmas::{SamplerKind, ScheduleOptions, SigmaTable, ddim_timesteps};
-use crate::{Base, Error, Event, Events, Result, Stop};
-use guided::Guided;
-use std::ops::{ControlFlow, Range};
+use crate::{Base, Event, Events, Result, Stop};
+use begin::Begun;
+use run::{Run, Start};
+use std::ops::Range;
 use std::time::Instant;
 use wayword_prompt::Quirks;
 use wayword_tensor::Grid;
@@ -34,15 +33,32 @@ pub fn draw(
     events: &dyn Events,
     stop: &Stop,
 ) -> Result<Vec<Picture>> {
+    let mut pictures = Vec::new();
+    draw_each(base, plan, events, stop, &mut |_, picture| pictures.push(picture))?;
+    Ok(pictures)
+}
+
+/// Draws all pictures of a plan and hands out each as soon as it is done, with its place in the
+/// plan. When asked to stop, ends after those that are done; gives how many there were.
+///
+/// # Errors
+/// If the device fails or something is not a number.
+pub fn draw_each(
+    base: &Base,
+    plan: &DrawPlan,
+    events: &dyn Events,
+    stop: &Stop,
+    each: &mut dyn FnMut(usize, Picture),
+) -> Result<usize> {
     let start = Instant::now();
     plan.remarks().into_iter().for_each(|remark| events.event(Event::Warned(remark)));
-    let pictures = draw_groups(base, plan, events, stop);
+    let done = draw_groups(base, plan, events, stop, each);
     if !plan.settings().keep_loras {
         drop(base.using(&[])?);
     }
-    let pictures = pictures?;
+    let pictures = done?;
     let seconds = start.elapsed().as_secs_f64();
-    events.event(Event::Finished { pictures: pictures.len(), seconds });
+    events.event(Event::Finished { pictures, seconds });
     Ok(pictures)
 }
 
@@ -51,17 +67,20 @@ fn draw_groups(
     plan: &DrawPlan,
     events: &dyn Events,
     stop: &Stop,
-) -> Result<Vec<Picture>> {
-    let mut pictures = Vec::new();
+    each: &mut dyn FnMut(usize, Picture),
+) -> Result<usize> {
+    let drawing = Drawing::new(base, plan, events)?;
+    let mut pictures = 0;
     for group in groups(plan) {
         let using = base.using(plan.networks(group.start))?;
         let texts = Texts::encode(base, plan, group.clone())?;
-        let Some(latents) = sample(base, plan, &texts, events, stop)? else { break };
         drop(using);
-        for (latent, index) in latents.into_iter().zip(group) {
-            let picture = finish(base, plan, &texts, index, &latent)?;
+        let Some(sampled) = drawing.sample(&texts, events, stop)? else { break };
+        for index in group {
+            let picture = drawing.finish(&texts, &sampled, index, events)?;
             let seed = picture.seed;
-            pictures.push(picture);
+            each(index, picture);
+            pictures += 1;
             events.event(Event::Picture { index, of: plan.settings().count, seed });
         }
     }
@@ -89,119 +108,150 @@ pub fn groups(plan: &DrawPlan) -> Vec<Range<usize>> {
     out
 }
 
-/// The encoded prompts of a group of pictures.
+/// A plan that is being drawn on a base: what all its groups share.
 #[derive(Debug)]
-pub struct Texts {
-    /// The pictures, by their place in the plan.
-    pub pictures: Range<usize>,
-    /// Each picture's prompt.
-    pub positive: Vec<Conditioning>,
-    /// Each picture's negative prompt.
-    pub negative: Vec<Conditioning>,
+pub struct Drawing<'a> {
+    base: &'a Base,
+    plan: &'a DrawPlan,
+    /// The picture to begin with.
+    begun: Option<Begun>,
 }
 
-impl Texts {
-    /// Encodes the prompts of a group; equal prompts once. The base must be wearing the group's
-    /// LoRAs ([`Base::using`]).
+/// The latents of a group of pictures.
+#[derive(Debug)]
+pub struct Sampled {
+    /// Each picture's, `[4, h, w]` on the UNet's scale.
+    pub latents: Vec<Vec<f32>>,
+    /// Their height and width.
+    pub grid: Grid,
+    /// Those of the first pass, where they were decoded for the second.
+    pub first: Option<Vec<Vec<f32>>>,
+    /// The prompts of the second pass.
+    pub later: Option<Texts>,
+}
+
+impl<'a> Drawing<'a> {
+    /// Makes ready what all pictures share: a picture to begin with is encoded.
     ///
     /// # Errors
-    /// If a prompt cannot be encoded.
-    pub fn encode(base: &Base, plan: &DrawPlan, pictures: Range<usize>) -> Result<Self> {
-        let mut known: Vec<(&wayword_prompt::PromptPlan, Conditioning)> = Vec::new();
-        let mut encode = |prompt| -> Result<Conditioning> {
-            if let Some((_, done)) = known.iter().find(|(p, _)| *p == prompt) {
-                return Ok(done.clone());
-            }
-            let done = texts::encode(base, plan, plan.words(pictures.start), prompt)?;
-            known.push((prompt, done.clone()));
-            Ok(done)
-        };
-        let negative: Result<Vec<_>> = pictures.clone().map(|i| encode(plan.negative(i))).collect();
-        let positive: Result<Vec<_>> = pictures.clone().map(|i| encode(plan.prompt(i))).collect();
-        Ok(Self { pictures, positive: positive?, negative: negative? })
+    /// If the device fails or a latent is not a number.
+    pub fn new(base: &'a Base, plan: &'a DrawPlan, events: &dyn Events) -> Result<Self> {
+        Ok(Self { base, plan, begun: Begun::new(base, plan, events)? })
     }
-}
 
-/// Samples the latents of a group, `[4, h, w]` each, as the UNet has them; `None` if stopped.
-///
-/// # Errors
-/// If the device fails or a latent is not a number.
-pub fn sample(
-    base: &Base,
-    plan: &DrawPlan,
-    texts: &Texts,
-    events: &dyn Events,
-    stop: &Stop,
-) -> Result<Option<Vec<Vec<f32>>>> {
-    let settings = plan.settings();
-    let info = settings.sampler.info();
-    let (height, width) = plan.latent_size();
-    let values = 4 * height * width;
-    let seeds: Vec<i64> = texts.pictures.clone().map(|i| plan.seed(i).cast_signed()).collect();
-    let table = match settings.sampler {
-        SamplerKind::Lcm => SigmaTable::sd().lcm(),
-        _ => SigmaTable::sd(),
-    };
-    let mut rng = ImageRng::new([4, height, width], &seeds, rng_options(plan, texts));
-    let first_noise = rng.draw();
-    let grid = Grid::new(height, width);
-    let mut model = Guided::new(base, settings, texts, &table, grid);
-    let on_step = &mut |step: StepInfo<'_>| {
-        events.event(Event::Step {
-            step: step.step,
-            of: step.steps,
-            first: texts.pictures.start,
-            pictures: settings.count,
-        });
-        if stop.asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    };
-    let options = &settings.sampler_options;
-    let done = if info.on_timesteps() {
-        let timesteps = ddim_timesteps(settings.steps as usize);
-        let noise = &mut BatchNoise { rng, paths: None };
-        let sampling = &mut Sampling { options, noise, on_step };
-        let alphas = table.alphas();
-        sample_timesteps(info.kind, &mut model, first_noise, &timesteps, alphas, false, sampling)
-    } else {
-        let cut = ScheduleOptions {
-            discard_next_to_last: info.discard_next_to_last,
-            ..ScheduleOptions::default()
+    /// Samples the latents of a group; `None` if stopped. Nobody may be wearing LoRAs on the base
+    /// ([`Base::using`]) while this runs.
+    ///
+    /// # Errors
+    /// If the device fails or a latent is not a number.
+    pub fn sample(
+        &self,
+        texts: &Texts,
+        events: &dyn Events,
+        stop: &Stop,
+    ) -> Result<Option<Sampled>> {
+        let (base, plan) = (self.base, self.plan);
+        let s = plan.settings();
+        let (height, width) = plan.latent_size();
+        let grid = Grid::new(height, width);
+        let using = base.using(plan.networks(texts.pictures.start))?;
+        let start = self.begun.as_ref().map(|begun| begun.start(plan, texts));
+        let passes = if s.hires.is_some() { 2 } else { 1 };
+        let run = Run {
+            sampler: s.sampler,
+            schedule: s.schedule,
+            steps: s.steps,
+            grid,
+            passes: (1, passes),
         };
-        let schedule = info.effective(settings.schedule);
-        let sigmas = schedule.sigmas(settings.steps as usize, &table, &cut);
-        let paths = info.brownian.then(|| {
-            let least = sigmas.iter().copied().filter(|s| *s > 0.0).fold(f32::MAX, f32::min);
-            let (least, most) = (f64::from(least), f64::from(sigmas[0]));
-            BrownianNoise::new(settings.noise, &seeds, values, least, most)
-        });
-        let x = text_start(&first_noise, sigmas[0], false);
-        let limits = Some((table.sigma_min(), table.sigma_max()));
-        let noise = &mut BatchNoise { rng, paths };
-        let sampling = &mut Sampling { options, noise, on_step };
-        sample_sigmas(info.kind, &mut model, x, &sigmas, limits, sampling)
-    };
-    let latents = match done {
-        Ok(latents) => latents,
-        Err(SampleError::Stopped) => return Ok(None),
-        Err(SampleError::Model(error)) => return Err(error),
-    };
-    if latents.iter().any(|v| !v.is_finite()) {
-        let what = format!("a latent after {} steps of {}", settings.steps, info.name);
-        return Err(Error::NotANumber { what });
+        let Some(first) = run.go(base, plan, texts, start, events, stop)? else { return Ok(None) };
+        drop(using);
+        match s.hires {
+            None => Ok(Some(Sampled { latents: first, grid, first: None, later: None })),
+            Some(_) => self.second(texts, first, events, stop),
+        }
     }
-    Ok(Some(latents.chunks_exact(values).map(<[f32]>::to_vec).collect()))
-}
 
-fn rng_options(plan: &DrawPlan, texts: &Texts) -> ImageRngOptions {
-    let settings = plan.settings();
-    let subseeds = texts.pictures.clone().filter_map(|i| plan.subseed(i)).map(u64::cast_signed);
-    #[expect(clippy::cast_possible_truncation, reason = "torch multiplies in f32")]
-    let subseed_strength = settings.variation.map_or(0.0, |(_, strength)| strength as f32);
-    ImageRngOptions {
-        kind: settings.noise,
-        subseeds: subseeds.collect(),
-        subseed_strength,
-        resize_from: settings.seed_resize.map(|(w, h)| (h as usize, w as usize)),
-        later_seed_delta: settings.later_seed_delta,
+    /// The pass at the larger size.
+    fn second(
+        &self,
+        texts: &Texts,
+        first: Vec<Vec<f32>>,
+        events: &dyn Events,
+        stop: &Stop,
+    ) -> Result<Option<Sampled>> {
+        let (base, plan) = (self.base, self.plan);
+        let s = plan.settings();
+        let Some(wanted) = &s.hires else { return Ok(None) };
+        let target = wanted.size.target((s.width, s.height));
+        let mut large = Vec::new();
+        for latent in &first {
+            let planes = self.enlarge(latent, wanted.upscaler, target.pixels, events)?;
+            large.extend(target.trim(&planes));
+        }
+        let (width, height) = target.latents();
+        let grid = Grid::new(height, width);
+        let pictures = texts.pictures.clone();
+        let _using = base.using(plan.later_networks(pictures.start))?;
+        let later = Texts::encode_later(base, plan, pictures)?;
+        let steps = wanted.steps.unwrap_or(s.steps);
+        let run = Run {
+            sampler: wanted.sampler.unwrap_or(s.sampler),
+            schedule: wanted.schedule.unwrap_or(s.schedule),
+            steps,
+            grid,
+            passes: (2, 2),
+        };
+        let start = Start { latents: large, denoise: wanted.denoise, exact: true, mask: None };
+        let Some(latents) = run.go(base, plan, &later, Some(start), events, stop)? else {
+            return Ok(None);
+        };
+        let first = wanted.upscaler.on_pixels().then_some(first);
+        Ok(Some(Sampled { latents, grid, first, later: Some(later) }))
+    }
+
+    /// One picture's latent at a larger size, before anything is cut off.
+    fn enlarge(
+        &self,
+        latent: &[f32],
+        upscaler: Upscaler,
+        to: (usize, usize),
+        events: &dyn Events,
+    ) -> Result<Vec<f32>> {
+        let (height, width) = self.plan.latent_size();
+        if upscaler.on_pixels() {
+            let small = picture::decode(self.base, latent, Grid::new(height, width), events)?;
+            return encode_picture(self.base, &upscaler.pixels(&small, to), events);
+        }
+        let latents = |(w, h): (usize, usize)| (w / 8, h / 8);
+        Ok(upscaler.latents(latent, (width, height), latents(to)))
+    }
+
+    /// Decodes a picture of a group, lays over it what a mask keeps, and writes its text; `index` is
+    /// its place in the plan.
+    ///
+    /// # Errors
+    /// If the device fails, or the VAE gives something that is not a number: said, not black.
+    pub fn finish(
+        &self,
+        texts: &Texts,
+        sampled: &Sampled,
+        index: usize,
+        events: &dyn Events,
+    ) -> Result<Picture> {
+        let latent = &sampled.latents[index - texts.pictures.start];
+        let drawn = picture::decode(self.base, latent, sampled.grid, events)?;
+        let Pixels { width, height, data, .. } = match &self.begun {
+            Some(begun) => begun.finish(drawn),
+            None => drawn,
+        };
+        let side = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Ok(Picture {
+            width: side(width),
+            height: side(height),
+            rgb: data,
+            seed: self.plan.seed(index),
+            infotext: infotext::write(self.base, self.plan, texts, sampled.later.as_ref(), index)?,
+        })
     }
 }

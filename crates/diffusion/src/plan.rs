@@ -1,5 +1,9 @@
 //! A drawing job: what is wanted, and the same checked against a base.
+mod check;
+
 use crate::adapters::{self, Chosen};
+use crate::hires::HiresSettings;
+use crate::retouch::{self, ImageSettings};
 use crate::samplers::SamplerOptions;
 use crate::sigmas::{SamplerKind, Schedule};
 use crate::vae::LATENT_SIZE;
@@ -52,6 +56,10 @@ pub struct DrawSettings {
     pub seed_resize: Option<(u32, u32)>,
     /// Added to the seed for all noise after the first.
     pub later_seed_delta: i64,
+    /// A picture to begin with instead of noise alone.
+    pub image: Option<ImageSettings>,
+    /// A second pass at a larger size.
+    pub hires: Option<HiresSettings>,
     /// Words that prompts may use.
     pub embeddings: Option<Arc<Embeddings>>,
     /// LoRAs that prompts may use.
@@ -87,6 +95,8 @@ impl DrawSettings {
             variation: None,
             seed_resize: None,
             later_seed_delta: 0,
+            image: None,
+            hires: None,
             embeddings: None,
             loras: None,
             keep_loras: false,
@@ -102,6 +112,16 @@ pub struct DrawPlan {
     negatives: Vec<PromptPlan>,
     /// LoRAs and words of each prompt.
     chosen: Vec<Chosen>,
+    /// The same for the second pass.
+    later: Option<Later>,
+}
+
+/// The prompts of the second pass.
+#[derive(Debug, Clone)]
+struct Later {
+    prompts: Vec<PromptPlan>,
+    negatives: Vec<PromptPlan>,
+    chosen: Vec<Chosen>,
 }
 
 impl DrawPlan {
@@ -110,7 +130,9 @@ impl DrawPlan {
     /// # Errors
     /// Names the option and what is wrong with it, or the place in a prompt.
     pub fn new(base: &Base, settings: DrawSettings) -> Result<Self> {
-        check_numbers(base, &settings)?;
+        check::numbers(base, &settings)?;
+        check::image(&settings)?;
+        check::hires(&settings)?;
         let embeddings = match &settings.embeddings {
             Some(words) => Arc::clone(words),
             None => Arc::new(Embeddings::new(base)),
@@ -120,25 +142,45 @@ impl DrawPlan {
             let reason = format!("expected rows of {expected} values, found {found}");
             return Err(Error::Plan { option: "embeddings", reason });
         }
-        let calls = match settings.sampler.info().second_order {
-            true => 2 * settings.steps,
-            false => settings.steps,
+        let calls = |sampler: SamplerKind, steps: u32| match sampler.info().second_order {
+            true => 2 * steps,
+            false => steps,
         };
+        let first = calls(settings.sampler, settings.steps);
         let language = Language { quirks: settings.quirks, emphasis: settings.emphasis };
-        let pass = Pass::first(calls);
-        let positive = |text: &String| -> Result<PromptPlan> {
-            Ok(PromptPlan::positive(text, pass, language)?)
-        };
-        let negative = |text: &String| Ok(PromptPlan::negative(text, pass, language)?);
-        let prompts = settings.prompts.iter().map(positive).collect::<Result<Vec<_>>>()?;
         let loras = settings.loras.as_deref();
-        let chosen = |prompt| adapters::choose(base, loras, prompt, &embeddings, settings.quirks);
-        Ok(Self {
-            chosen: prompts.iter().map(chosen).collect::<Result<_>>()?,
-            prompts,
-            negatives: settings.negatives.iter().map(negative).collect::<Result<_>>()?,
-            settings,
-        })
+        let read = |prompts: &[String], negatives: &[String], pass: Pass| -> Result<_> {
+            let positive = |text| Ok(PromptPlan::positive(text, pass, language)?);
+            let negative = |text| Ok(PromptPlan::negative(text, pass, language)?);
+            let prompts: Vec<_> = prompts.iter().map(|t| positive(t)).collect::<Result<_>>()?;
+            let negatives: Vec<_> = negatives.iter().map(|t| negative(t)).collect::<Result<_>>()?;
+            let chosen: Vec<_> = prompts
+                .iter()
+                .map(|p| adapters::choose(base, loras, p, &embeddings, settings.quirks))
+                .collect::<Result<_>>()?;
+            Ok((prompts, negatives, chosen))
+        };
+        let (prompts, negatives, chosen) =
+            read(&settings.prompts, &settings.negatives, Pass::first(first))?;
+        let later = match &settings.hires {
+            None => None,
+            Some(hires) => {
+                let sampler = hires.sampler.unwrap_or(settings.sampler);
+                let steps = hires.steps.unwrap_or(settings.steps);
+                let pass = Pass::hires(first, calls(sampler, steps));
+                let or = |own: &'_ [String], first: &[String]| match own.is_empty() {
+                    true => first.to_vec(),
+                    false => own.to_vec(),
+                };
+                let (prompts, negatives, chosen) = read(
+                    &or(&hires.prompts, &settings.prompts),
+                    &or(&hires.negatives, &settings.negatives),
+                    pass,
+                )?;
+                Some(Later { prompts, negatives, chosen })
+            }
+        };
+        Ok(Self { prompts, negatives, chosen, later, settings })
     }
 
     /// What was wanted.
@@ -150,7 +192,7 @@ impl DrawPlan {
     /// The prompt of a picture.
     #[must_use]
     pub fn prompt(&self, picture: usize) -> &PromptPlan {
-        &self.prompts[picture.min(self.prompts.len() - 1)]
+        of(&self.prompts, picture)
     }
 
     /// The LoRAs that a picture's prompt asks for, in its order.
@@ -166,13 +208,41 @@ impl DrawPlan {
     }
 
     fn chosen(&self, picture: usize) -> &Chosen {
-        &self.chosen[picture.min(self.chosen.len() - 1)]
+        of(&self.chosen, picture)
     }
 
     /// The negative prompt of a picture.
     #[must_use]
     pub fn negative(&self, picture: usize) -> &PromptPlan {
-        &self.negatives[picture.min(self.negatives.len() - 1)]
+        of(&self.negatives, picture)
+    }
+
+    /// The prompt of a picture in the second pass; that of the first where there is none.
+    #[must_use]
+    pub fn later_prompt(&self, picture: usize) -> &PromptPlan {
+        self.later.as_ref().map_or(self.prompt(picture), |later| of(&later.prompts, picture))
+    }
+
+    /// The negative prompt of a picture in the second pass.
+    #[must_use]
+    pub fn later_negative(&self, picture: usize) -> &PromptPlan {
+        self.later.as_ref().map_or(self.negative(picture), |later| of(&later.negatives, picture))
+    }
+
+    /// The LoRAs of a picture's second pass.
+    #[must_use]
+    pub fn later_networks(&self, picture: usize) -> &[Network] {
+        &self.later_chosen(picture).networks
+    }
+
+    /// The words that a picture's second pass may use.
+    #[must_use]
+    pub fn later_words(&self, picture: usize) -> &Embeddings {
+        &self.later_chosen(picture).words
+    }
+
+    fn later_chosen(&self, picture: usize) -> &Chosen {
+        self.later.as_ref().map_or(self.chosen(picture), |later| of(&later.chosen, picture))
     }
 
     /// The seed of a picture: counts on, but for variations of one seed.
@@ -191,10 +261,20 @@ impl DrawPlan {
     /// What a reader of the prompts may not expect.
     #[must_use]
     pub fn remarks(&self) -> Vec<Warning> {
-        let notes = self.prompts.iter().chain(&self.negatives).flat_map(|p| &p.notes);
+        let (prompts, chosen) = match &self.later {
+            Some(later) => ([&later.prompts, &later.negatives].map(Vec::as_slice), &*later.chosen),
+            None => ([&[][..]; 2], &[][..]),
+        };
+        let prompts = [&self.prompts[..], &self.negatives, prompts[0], prompts[1]];
+        let notes = prompts.into_iter().flatten().flat_map(|p| &p.notes);
         let notes = notes.map(|note| Warning::new(note.to_string()));
+        let chosen = self.chosen.iter().chain(chosen).flat_map(|c| c.warnings.iter().cloned());
+        let mask = self.settings.image.as_ref().and_then(|image| image.mask.as_ref());
+        let blank = mask
+            .filter(|m| retouch::is_blank(m))
+            .map(|_| Warning::new("the mask covers nothing, so the whole picture is drawn anew"));
         let mut all: Vec<Warning> = Vec::new();
-        for warning in notes.chain(self.chosen.iter().flat_map(|c| c.warnings.iter().cloned())) {
+        for warning in notes.chain(chosen).chain(blank) {
             if !all.contains(&warning) {
                 all.push(warning);
             }
@@ -209,43 +289,7 @@ impl DrawPlan {
     }
 }
 
-fn check_numbers(base: &Base, s: &DrawSettings) -> Result<()> {
-    let require = |holds: bool, option, reason: String| match holds {
-        true => Ok(()),
-        false => Err(Error::Plan { option, reason }),
-    };
-    let side = |n: u32| n.is_multiple_of(8) && (8..=8192).contains(&n);
-    let (w, h) = (s.width, s.height);
-    let nearest = |n: u32| (n.saturating_add(4) / 8).clamp(1, 1024) * 8;
-    require(
-        side(w) && side(h),
-        "size",
-        format!(
-            "{w},{h}: sides must be multiples of 8 up to 8192, such as {},{}",
-            nearest(w),
-            nearest(h)
-        ),
-    )?;
-    require((1..=1000).contains(&s.steps), "steps", format!("{} is not 1 to 1000", s.steps))?;
-    require(s.cfg.is_finite(), "cfg", format!("{} is not a number", s.cfg))?;
-    require(s.count >= 1, "count", "0 pictures".into())?;
-    require(s.batch >= 1, "batch", "0 pictures at once".into())?;
-    for (option, texts) in [("prompt", s.prompts.len()), ("negative", s.negatives.len())] {
-        let fits = texts == 1 || texts == s.count;
-        require(fits, option, format!("{texts} texts for {} pictures", s.count))?;
-    }
-    let layers = base.text.layers.len();
-    require(
-        (1..=layers).contains(&s.clip_skip),
-        "clip-skip",
-        format!("{} is not 1 to {layers}, the layers of this text encoder", s.clip_skip),
-    )?;
-    if let Some((_, strength)) = s.variation {
-        let fits = (0.0..=1.0).contains(&strength);
-        require(fits, "variation", format!("strength {strength} is not 0 to 1"))?;
-    }
-    if let Some((w, h)) = s.seed_resize {
-        require(side(w) && side(h), "seed-resize", format!("{w},{h} are not multiples of 8"))?;
-    }
-    Ok(())
+/// A picture's own, or the one for all.
+fn of<T>(all: &[T], picture: usize) -> &T {
+    &all[picture.min(all.len() - 1)]
 }

@@ -51,6 +51,11 @@ pub trait Backend: Debug + Send + Sync {
     /// Name for people: processor or card, instruction set, precision.
     fn name(&self) -> String;
 
+    /// Whether products are f32 throughout.
+    fn is_exact(&self) -> bool {
+        true
+    }
+
     /// Bytes of tensors and weights held now, and the most held so far.
     fn memory(&self) -> (usize, usize);
 

@@ -205,6 +205,10 @@ impl Processor {
 }
 
 impl Backend for Processor {
+    fn is_exact(&self) -> bool {
+        self.precision == Precision::F32
+    }
+
     fn name(&self) -> String {
         let precision = match self.precision {
             Precision::F32 => "f32",

@@ -84,6 +84,10 @@ fn attended(s: AttentionShape) -> usize {
 }
 
 impl Backend for Timed {
+    fn is_exact(&self) -> bool {
+        self.device.is_exact()
+    }
+
     fn name(&self) -> String {
         self.device.name()
     }

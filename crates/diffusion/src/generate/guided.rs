@@ -5,9 +5,8 @@
 use super::Conditioning;
 use super::Texts;
 use crate::conditioning::pad_parts;
-use crate::plan::DrawSettings;
 use crate::samplers::{Denoiser, Predicted, Predictor, guide, lcm_denoised};
-use crate::sigmas::{SamplerKind, SigmaTable};
+use crate::sigmas::SigmaTable;
 use crate::unet::OddSizes;
 use crate::{Base, Error, Prediction, Result, pixels};
 use wayword_tensor::{Grid, Shape, Tensor};
@@ -21,8 +20,34 @@ pub(super) struct Guided<'a> {
     grid: Grid,
     cfg: f64,
     lcm: bool,
+    /// What a mask keeps.
+    pub(super) kept: Option<Kept>,
     /// Calls so far.
     calls: i64,
+}
+
+/// Latents that a mask keeps at every step.
+#[derive(Debug, Clone)]
+pub(super) struct Kept {
+    /// The whole group's.
+    latents: Vec<f32>,
+    /// For each of their values: 1 is drawn anew, 0 is kept.
+    mask: Vec<f32>,
+}
+
+impl Kept {
+    /// `mask` has a value for each place of a picture; `None` if it has none.
+    pub(super) fn new(latents: &[f32], mask: &[f32]) -> Option<Self> {
+        let repeats = latents.len().checked_div(mask.len())?;
+        Some(Self { latents: latents.to_vec(), mask: mask.repeat(repeats) })
+    }
+
+    /// Puts what is kept in its place.
+    pub(super) fn blend(&self, x: &mut [f32]) {
+        for ((x, latent), m) in x.iter_mut().zip(&self.latents).zip(&self.mask) {
+            *x = *x * m + latent * (1.0 - m);
+        }
+    }
 }
 
 /// What the UNet said: for each picture its parts with their weights, and without the prompt.
@@ -34,13 +59,13 @@ struct Said {
 impl<'a> Guided<'a> {
     pub(super) fn new(
         base: &'a Base,
-        settings: &DrawSettings,
+        cfg: f64,
+        lcm: bool,
         texts: &'a Texts,
         table: &'a SigmaTable,
         grid: Grid,
     ) -> Self {
-        let lcm = settings.sampler == SamplerKind::Lcm;
-        Self { base, texts, table, grid, cfg: settings.cfg, lcm, calls: 0 }
+        Self { base, texts, table, grid, cfg, lcm, kept: None, calls: 0 }
     }
 
     /// Values of one picture's latent.
@@ -133,6 +158,9 @@ impl Denoiser for Guided<'_> {
             let parts: Vec<_> = parts.iter().map(|(w, said)| (*w, clean(said))).collect();
             out.extend(self.guide(&clean(uncond), &parts, self.cfg));
         }
+        if let Some(kept) = &self.kept {
+            kept.blend(&mut out);
+        }
         Ok(out)
     }
 }
@@ -141,6 +169,12 @@ impl Predictor for Guided<'_> {
     type Error = Error;
 
     fn predict(&mut self, x: &[f32], t: f32, scale: f64) -> Result<Predicted> {
+        // Here the web UI puts in what a mask keeps before the model is asked.
+        let mut x = x.to_vec();
+        if let Some(kept) = &self.kept {
+            kept.blend(&mut x);
+        }
+        let x = x.as_slice();
         let mut said = self.ask(x, t)?;
         if self.base.info.prediction == Prediction::V {
             let alpha =

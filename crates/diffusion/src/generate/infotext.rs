@@ -1,8 +1,10 @@
 //! The text of a picture: its prompt and settings as the web UI writes them.
 use super::Texts;
+use crate::hires::HiresSize;
 use crate::plan::DrawPlan;
+use crate::retouch::{MaskFill, is_blank};
 use crate::sigmas::Schedule;
-use crate::{Base, Result};
+use crate::{Base, LoadedWord, Result};
 use std::path::Path;
 use wayword_formats::hash::{short_model, short_network};
 use wayword_formats::infotext::{Job, python_float};
@@ -12,7 +14,13 @@ use wayword_tensor::random::NoiseKind;
 /// The name under which pictures say who made them.
 const VERSION: &str = concat!("wayword ", env!("CARGO_PKG_VERSION"));
 
-pub(super) fn write(base: &Base, plan: &DrawPlan, texts: &Texts, index: usize) -> Result<String> {
+pub(super) fn write(
+    base: &Base,
+    plan: &DrawPlan,
+    texts: &Texts,
+    later: Option<&Texts>,
+    index: usize,
+) -> Result<String> {
     let s = plan.settings();
     let info = s.sampler.info();
     let schedule = match s.schedule {
@@ -22,16 +30,20 @@ pub(super) fn write(base: &Base, plan: &DrawPlan, texts: &Texts, index: usize) -
     let name = |path: &Path| path.file_stem().map(|n| n.to_string_lossy().into_owned());
     let file = |path: &Path| path.file_name().map(|n| n.to_string_lossy().into_owned());
     let eta_is_zero = s.sampler_options.eta == Some(0.0);
-    let mut extra = Vec::new();
+    let mut extra = second_pass(plan, index);
+    extra.extend(masking(plan));
     if let Some(hashes) = lora_hashes(plan, texts, index) {
         extra.push(("Lora hashes".into(), hashes));
     }
-    if let Some(hashes) = word_hashes(plan, texts, index) {
+    if let Some(hashes) = word_hashes(plan, texts, later, index) {
         extra.push(("TI hashes".into(), hashes));
     }
     if s.emphasis != Emphasis::Original {
         extra.push(("Emphasis".into(), s.emphasis.name().into()));
     }
+    extra.extend(eta(plan));
+    let denoise = s.image.as_ref().map(|image| image.denoise);
+    let denoise = denoise.or(s.hires.as_ref().map(|hires| hires.denoise));
     let job = Job {
         prompt: plan.prompt(index).prompt.clone(),
         negative: plan.negative(index).prompt.clone(),
@@ -50,6 +62,7 @@ pub(super) fn write(base: &Base, plan: &DrawPlan, texts: &Texts, index: usize) -
             .zip(s.variation)
             .map(|(seed, (_, strength))| (seed, python_float(strength))),
         seed_resize: s.seed_resize,
+        denoising: denoise.map(python_float),
         clip_skip: u32::try_from(s.clip_skip).unwrap_or(u32::MAX),
         ensd: (info.uses_ensd && !eta_is_zero).then_some(s.later_seed_delta),
         rng: Some(if s.noise == NoiseKind::Nv { "NV" } else { "CPU" }.into()),
@@ -60,28 +73,113 @@ pub(super) fn write(base: &Base, plan: &DrawPlan, texts: &Texts, index: usize) -
     Ok(job.infotext().to_string())
 }
 
+/// A text that JSON-like values stand in.
+type Pairs = Vec<(String, String)>;
+
+/// What the second pass does differently.
+fn second_pass(plan: &DrawPlan, index: usize) -> Pairs {
+    let s = plan.settings();
+    let Some(hires) = &s.hires else { return Vec::new() };
+    let mut out = Pairs::new();
+    let mut say = |key: &str, value: String| out.push((key.into(), value));
+    let sampler = hires.sampler.unwrap_or(s.sampler);
+    if sampler != s.sampler {
+        say("Hires sampler", sampler.info().name.into());
+    }
+    let (prompt, negative) = (&plan.later_prompt(index).prompt, &plan.later_negative(index).prompt);
+    if *prompt != plan.prompt(index).prompt {
+        say("Hires prompt", prompt.clone());
+    }
+    if *negative != plan.negative(index).prompt {
+        say("Hires negative prompt", negative.clone());
+    }
+    let first = s.sampler.info().effective(s.schedule);
+    let second = sampler.info().effective(hires.schedule.unwrap_or(s.schedule));
+    if second != first && second != Schedule::Uniform && !sampler.info().on_timesteps() {
+        say("Hires schedule type", second.label().into());
+    }
+    match hires.size {
+        HiresSize::Scale(scale) => say("Hires upscale", python_float(scale)),
+        HiresSize::Pixels(x, y) => say("Hires resize", format!("{x}x{y}")),
+    }
+    if let Some(steps) = hires.steps {
+        say("Hires steps", steps.to_string());
+    }
+    say("Hires upscaler", hires.upscaler.name().into());
+    out
+}
+
+/// How a mask was used.
+fn masking(plan: &DrawPlan) -> Pairs {
+    let mask = plan.settings().image.as_ref().and_then(|image| image.mask.as_ref());
+    let Some(mask) = mask else { return Vec::new() };
+    let mut out = Pairs::new();
+    let mut say = |key: &str, value: String| out.push((key.into(), value));
+    if mask.invert {
+        say("Mask mode", "Inpaint not masked".into());
+    }
+    if mask.blur > 0.0 {
+        // The web UI knows whole numbers only.
+        let whole = mask.blur.fract() == 0.0;
+        say("Mask blur", if whole { mask.blur.to_string() } else { python_float(mask.blur) });
+    }
+    if is_blank(mask) {
+        return out;
+    }
+    if mask.only_masked {
+        say("Inpaint area", "Only masked".into());
+        say("Masked area padding", mask.padding.to_string());
+    }
+    if mask.fill != MaskFill::Original {
+        say("Masked content", mask.fill.name().into());
+    }
+    out
+}
+
+/// The share of new noise, where the sampler takes one and it is not the usual.
+fn eta(plan: &DrawPlan) -> Option<(String, String)> {
+    let s = plan.settings();
+    let eta = s.sampler_options.eta?;
+    let (key, usual) = s.sampler.info().eta()?;
+    (eta != usual).then(|| (key.into(), python_float(eta)))
+}
+
 /// The learned words that a picture's prompts used, with their files' hashes: those of the prompt
 /// before those of the negative one. The web UI names those of the whole group.
-fn word_hashes(plan: &DrawPlan, texts: &Texts, index: usize) -> Option<String> {
+fn word_hashes(
+    plan: &DrawPlan,
+    texts: &Texts,
+    later: Option<&Texts>,
+    index: usize,
+) -> Option<String> {
+    let start = texts.pictures.start;
     let pictures = match plan.settings().quirks {
         Quirks::A1111 => 0..texts.pictures.len(),
-        Quirks::Sane => index - texts.pictures.start..index - texts.pictures.start + 1,
+        Quirks::Sane => index - start..index - start + 1,
     };
-    let mut used: Vec<usize> = Vec::new();
-    for side in [&texts.positive, &texts.negative] {
-        for place in side[pictures.clone()].iter().flat_map(|text| &text.words) {
-            if !used.contains(place) {
-                used.push(*place);
+    // The web UI forgets those of the second pass.
+    let later = later.filter(|_| plan.settings().quirks == Quirks::Sane);
+    let later = later.map(|l| (l, plan.later_words(start), plan.later_networks(start)));
+    let first = (texts, plan.words(start), plan.networks(start));
+    let mut entries: Vec<String> = Vec::new();
+    for (texts, words, networks) in std::iter::once(first).chain(later) {
+        // A word that a LoRA brought is known by that file's name.
+        let brought = |word: &LoadedWord| -> Option<String> {
+            let by = networks
+                .iter()
+                .find(|n| n.loaded.lora.embeddings.iter().any(|(name, _)| *name == word.name))?;
+            Some(by.name.chars().take(12).collect())
+        };
+        for side in [&texts.positive, &texts.negative] {
+            for place in side[pictures.clone()].iter().flat_map(|text| &text.words) {
+                let word = words.word(*place);
+                let name = word.name.replace([':', ','], "");
+                let hash = word.sha256().map(|hash| short_network(hash).to_owned());
+                let entry = hash.or_else(|| brought(word)).map(|hash| format!("{name}: {hash}"));
+                entries.extend(entry.filter(|e| !entries.contains(e)));
             }
         }
     }
-    let words = plan.words(texts.pictures.start);
-    let entry = |place: &usize| {
-        let word = words.word(*place);
-        let name = word.name.replace([':', ','], "");
-        Some(format!("{name}: {}", short_network(word.sha256()?)))
-    };
-    let entries: Vec<String> = used.iter().filter_map(entry).collect();
     (!entries.is_empty()).then(|| entries.join(", "))
 }
 
@@ -92,7 +190,7 @@ fn lora_hashes(plan: &DrawPlan, texts: &Texts, index: usize) -> Option<String> {
         Quirks::Sane => index,
     };
     let mut entries: Vec<String> = Vec::new();
-    for network in plan.networks(picture) {
+    for network in plan.networks(picture).iter().chain(plan.later_networks(picture)) {
         let name = network.name.replace([':', ','], "");
         let entry = network.loaded.short_hash().map(|hash| format!("{name}: {hash}"));
         entries.extend(entry.filter(|e| !entries.contains(e)));

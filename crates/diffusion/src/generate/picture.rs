@@ -1,9 +1,8 @@
-//! A latent to a picture of bytes.
-use super::{Texts, infotext};
-use crate::plan::DrawPlan;
-use crate::vae::LATENT_SCALE;
-use crate::{Base, Error, Result, pixels};
-use wayword_tensor::Grid;
+//! A latent to a picture of bytes, and back.
+use crate::pictures::Pixels;
+use crate::vae::{LATENT_SCALE, LATENT_SIZE};
+use crate::{Base, Error, Event, Events, Result, Vae, Warning, pixels};
+use wayword_tensor::{Device, Grid, Shape, Tensor};
 
 /// A picture that was drawn.
 #[derive(Debug, Clone)]
@@ -20,33 +19,45 @@ pub struct Picture {
     pub infotext: String,
 }
 
-/// Decodes a latent of the UNet's scale, `[4, h, w]`, and writes the picture's text; `index` is the
-/// picture's place in the plan.
-///
-/// # Errors
-/// If the device fails, or the VAE gives something that is not a number: said, not black.
-pub fn finish(
+/// Decodes a latent of the UNet's scale, `[4, h, w]`.
+pub(super) fn decode(
     base: &Base,
-    plan: &DrawPlan,
-    texts: &Texts,
-    index: usize,
     latent: &[f32],
-) -> Result<Picture> {
-    let (height, width) = plan.latent_size();
-    let grid = Grid::new(height, width);
+    grid: Grid,
+    events: &dyn Events,
+) -> Result<Pixels> {
     let z: Vec<f32> = latent.iter().map(|v| v * (1.0 / LATENT_SCALE)).collect();
-    let z = pixels::to_device(base.device(), &z, 1, 4, grid)?;
-    let values = base.vae.decode(&z, grid).to_host()?;
-    if values.iter().any(|v| !v.is_finite()) {
-        return Err(Error::NotANumber { what: format!("the VAE's picture {}", index + 1) });
+    let decoded = |vae: &Vae, device: &Device| -> Result<Vec<f32>> {
+        let z = pixels::to_device(device, &z, 1, 4, grid)?;
+        Ok(vae.decode(&z, grid).to_host()?)
+    };
+    let values = with_vae(base, "the VAE's picture", events, decoded)?;
+    let (width, height) = (LATENT_SIZE * grid.width, LATENT_SIZE * grid.height);
+    Ok(Pixels { width, height, channels: 3, data: values.into_iter().map(byte).collect() })
+}
+
+/// Asks the VAE, and where it gives something that is not a number, the same VAE in f32.
+fn with_vae(
+    base: &Base,
+    what: &str,
+    events: &dyn Events,
+    ask: impl Fn(&Vae, &Device) -> Result<Vec<f32>>,
+) -> Result<Vec<f32>> {
+    let is_number = |values: &[f32]| values.iter().all(|v| v.is_finite());
+    let values = ask(&base.vae, base.device())?;
+    if is_number(&values) {
+        return Ok(values);
     }
-    Ok(Picture {
-        width: plan.settings().width,
-        height: plan.settings().height,
-        rgb: values.into_iter().map(byte).collect(),
-        seed: plan.seed(index),
-        infotext: infotext::write(base, plan, texts, index)?,
-    })
+    if let Some((vae, device)) = base.exact_vae()? {
+        let text = "the VAE overflows in this precision and is used in f32".into();
+        let hint = Some("a repaired VAE, given as --vae, is faster".into());
+        events.event(Event::Warned(Warning { text, hint }));
+        let values = ask(vae, device)?;
+        if is_number(&values) {
+            return Ok(values);
+        }
+    }
+    Err(Error::NotANumber { what: what.into() })
 }
 
 /// -1..1 to a byte; cut off, not rounded, as the web UI does.
@@ -54,4 +65,21 @@ fn byte(v: f32) -> u8 {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 255")]
     let byte = (f32::midpoint(v, 1.0).clamp(0.0, 1.0) * 255.0) as u8;
     byte
+}
+
+/// A picture of bytes, RGB, to the mean of its latents on the UNet's scale, `[4, h / 8, w / 8]`.
+/// The web UI draws from around the mean with numbers that depend on what it did before.
+///
+/// # Errors
+/// If the device fails or a latent is not a number.
+pub fn encode_picture(base: &Base, picture: &Pixels, events: &dyn Events) -> Result<Vec<f32>> {
+    // The order of the web UI: bytes to 0..1, then to -1..1.
+    let levels: Vec<f32> = picture.data.iter().map(|v| f32::from(*v) / 255.0 * 2.0 - 1.0).collect();
+    let grid = Grid::new(picture.height, picture.width);
+    let encoded = |vae: &Vae, device: &Device| -> Result<Vec<f32>> {
+        let x = Tensor::from_host(device, Shape::new(1, grid.tokens(), 3), &levels)?;
+        let planes = pixels::to_planes(&vae.encode(&x, grid).0)?;
+        Ok(planes.iter().map(|v| v * LATENT_SCALE).collect())
+    };
+    with_vae(base, "the VAE's latent of a picture", events, encoded)
 }

@@ -2,8 +2,65 @@
 use crate::conditioning::{ChunkOptions, Found, chunk, encode as encode_together};
 use crate::plan::DrawPlan;
 use crate::{Base, Embeddings, Result};
+use std::ops::Range;
 use wayword_prompt::PromptPlan;
 use wayword_prompt::schedule::entry_at_call;
+
+/// The encoded prompts of a group of pictures.
+#[derive(Debug)]
+pub struct Texts {
+    /// The pictures, by their place in the plan.
+    pub pictures: Range<usize>,
+    /// Each picture's prompt.
+    pub positive: Vec<Conditioning>,
+    /// Each picture's negative prompt.
+    pub negative: Vec<Conditioning>,
+}
+
+impl Texts {
+    /// Encodes the prompts of a group; equal prompts once. The base must be wearing the group's
+    /// LoRAs ([`Base::using`]).
+    ///
+    /// # Errors
+    /// If a prompt cannot be encoded.
+    pub fn encode(base: &Base, plan: &DrawPlan, pictures: Range<usize>) -> Result<Self> {
+        let words = plan.words(pictures.start);
+        let prompts = |i| (plan.prompt(i), plan.negative(i));
+        Self::of(base, plan, words, pictures, prompts)
+    }
+
+    /// The same for the pass at the larger size.
+    pub(super) fn encode_later(
+        base: &Base,
+        plan: &DrawPlan,
+        pictures: Range<usize>,
+    ) -> Result<Self> {
+        let words = plan.later_words(pictures.start);
+        let prompts = |i| (plan.later_prompt(i), plan.later_negative(i));
+        Self::of(base, plan, words, pictures, prompts)
+    }
+
+    fn of<'a>(
+        base: &Base,
+        plan: &DrawPlan,
+        words: &Embeddings,
+        pictures: Range<usize>,
+        prompts: impl Fn(usize) -> (&'a PromptPlan, &'a PromptPlan),
+    ) -> Result<Self> {
+        let mut known: Vec<(&PromptPlan, Conditioning)> = Vec::new();
+        let mut encoded = |prompt: &'a PromptPlan| -> Result<Conditioning> {
+            if let Some((_, done)) = known.iter().find(|(p, _)| *p == prompt) {
+                return Ok(done.clone());
+            }
+            let done = encode(base, plan, words, prompt)?;
+            known.push((prompt, done.clone()));
+            Ok(done)
+        };
+        let negative: Result<Vec<_>> = pictures.clone().map(|i| encoded(prompts(i).1)).collect();
+        let positive: Result<Vec<_>> = pictures.clone().map(|i| encoded(prompts(i).0)).collect();
+        Ok(Self { pictures, positive: positive?, negative: negative? })
+    }
+}
 
 /// An encoded prompt.
 #[derive(Debug, Clone)]
@@ -35,7 +92,7 @@ impl Conditioning {
 
 /// Encodes a prompt: each part's texts over the steps together, since they share the mean that
 /// emphasis restores.
-pub(super) fn encode(
+fn encode(
     base: &Base,
     plan: &DrawPlan,
     words: &Embeddings,

@@ -110,6 +110,21 @@ impl SamplerInfo {
         )
     }
 
+    /// The key under which infotexts hold its share of new noise, and the usual share; `None` where
+    /// it takes none.
+    #[must_use]
+    pub fn eta(&self) -> Option<(&'static str, f64)> {
+        use SamplerKind as K;
+        match self.kind {
+            K::Ddim | K::DdimCfgPp => Some(("Eta DDIM", 0.0)),
+            K::EulerA | K::Dpm2A | K::Dpmpp2SA | K::DpmppSde | K::DpmFast | K::DpmAdaptive => {
+                Some(("Eta", 1.0))
+            }
+            K::Dpmpp2MSde | K::Dpmpp2MSdeHeun | K::Dpmpp3MSde => Some(("Eta", 1.0)),
+            _ => None,
+        }
+    }
+
     /// The schedule that is used when `chosen` is asked for.
     #[must_use]
     pub fn effective(&self, chosen: Schedule) -> Schedule {

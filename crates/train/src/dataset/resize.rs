@@ -2,7 +2,7 @@
 //!
 //! All are separable: a pixel is a weighted sum over a window of columns and of rows.
 use super::pixels::Pixels;
-use std::f64::consts::PI;
+use wayword_diffusion::pictures::{Resample, resample};
 
 /// A resampling filter, by kohya's `resize_interpolation` names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,8 +60,8 @@ pub fn resize(pixels: &Pixels, to: (usize, usize), filter: Option<Filter>) -> Pi
     }
     let filter = filter.unwrap_or_else(|| Filter::default_for(from, to));
     match filter {
-        Filter::Lanczos => pillow(pixels, to, 3.0, lanczos3),
-        Filter::Box => pillow(pixels, to, 0.5, |x| f64::from(u8::from(x > -0.5 && x <= 0.5))),
+        Filter::Lanczos => resample(pixels, to, Resample::Lanczos),
+        Filter::Box => resample(pixels, to, Resample::Box),
         Filter::Area if from.0 >= to.0 && from.1 >= to.1 => {
             let half = from == (2 * to.0, 2 * to.1);
             float(pixels, to, area(from.0, to.0), area(from.1, to.1), half)
@@ -188,78 +188,6 @@ fn float(pixels: &Pixels, to: (usize, usize), columns: Taps, rows: Taps, half_up
         data.extend(sums.iter().map(round));
     }
     Pixels { width: to.0, height: to.1, channels: c, data }
-}
-
-fn lanczos3(x: f64) -> f64 {
-    let sinc = |x: f64| if x == 0.0 { 1.0 } else { (PI * x).sin() / (PI * x) };
-    if (-3.0..3.0).contains(&x) { sinc(x) * sinc(x / 3.0) } else { 0.0 }
-}
-
-/// Bits after the point in Pillow's weights.
-const PRECISION: u32 = 22;
-
-/// For each pixel of the result: the first source pixel and integer weights.
-fn pillow_taps(
-    from: usize,
-    to: usize,
-    support: f64,
-    filter: impl Fn(f64) -> f64,
-) -> Vec<(usize, Vec<i64>)> {
-    let scale = from as f64 / to as f64;
-    let stretch = scale.max(1.0);
-    let support = support * stretch;
-    let tap = |i: usize| {
-        let centre = (i as f64 + 0.5) * scale;
-        let first = (centre - support + 0.5).max(0.0) as usize;
-        let last = ((centre + support + 0.5) as usize).min(from);
-        let weights: Vec<f64> =
-            (first..last).map(|x| filter((x as f64 - centre + 0.5) / stretch)).collect();
-        let sum: f64 = weights.iter().sum();
-        let fixed = |w: &f64| (w / sum * f64::from(1u32 << PRECISION)).round() as i64;
-        (first, weights.iter().map(fixed).collect())
-    };
-    (0..to).map(tap).collect()
-}
-
-/// Columns first, then rows, rounded to 8 bits after each, as Pillow does.
-fn pillow(
-    pixels: &Pixels,
-    (width, height): (usize, usize),
-    support: f64,
-    filter: impl Fn(f64) -> f64 + Copy,
-) -> Pixels {
-    let c = pixels.channels;
-    let mut out = pixels.clone();
-    if width != pixels.width {
-        let taps = pillow_taps(pixels.width, width, support, filter);
-        let mut data = Vec::with_capacity(width * pixels.height * c);
-        for row in pixels.data.chunks_exact(pixels.width * c) {
-            for (first, weights) in &taps {
-                for channel in 0..c {
-                    let at = row[first * c + channel..].iter().step_by(c);
-                    data.push(weighted(at, weights));
-                }
-            }
-        }
-        out = Pixels { width, height: pixels.height, channels: c, data };
-    }
-    if height != out.height {
-        let taps = pillow_taps(out.height, height, support, filter);
-        let row = width * c;
-        let mut data = Vec::with_capacity(row * height);
-        for (first, weights) in &taps {
-            for x in 0..row {
-                data.push(weighted(out.data[first * row + x..].iter().step_by(row), weights));
-            }
-        }
-        out = Pixels { width, height, channels: c, data };
-    }
-    out
-}
-
-fn weighted<'a>(pixels: impl Iterator<Item = &'a u8>, weights: &[i64]) -> u8 {
-    let sum: i64 = pixels.zip(weights).map(|(p, w)| i64::from(*p) * w).sum();
-    ((sum + (1 << (PRECISION - 1))) >> PRECISION).clamp(0, 255) as u8
 }
 
 #[cfg(test)]

@@ -1,0 +1,73 @@
+//! A picture to begin with, once for all pictures of a plan.
+use super::run::Start;
+use super::{Texts, encode_picture};
+use crate::image_rng::{ImageRng, ImageRngOptions};
+use crate::pictures::Pixels;
+use crate::plan::DrawPlan;
+use crate::retouch::{MaskFill, Prepared, prepare};
+use crate::{Base, Events, Result};
+use wayword_prompt::Quirks;
+
+/// The picture made ready and its latents.
+#[derive(Debug)]
+pub(super) struct Begun {
+    prepared: Prepared,
+    /// `[4, h, w]` on the UNet's scale.
+    latent: Vec<f32>,
+}
+
+impl Begun {
+    /// `None` where the plan begins with noise alone.
+    pub(super) fn new(base: &Base, plan: &DrawPlan, events: &dyn Events) -> Result<Option<Self>> {
+        let s = plan.settings();
+        let Some(image) = &s.image else { return Ok(None) };
+        let prepared = prepare(image, (s.width as usize, s.height as usize));
+        let latent = encode_picture(base, &prepared.picture, events)?;
+        Ok(Some(Self { prepared, latent }))
+    }
+
+    /// The latents that a group begins with.
+    pub(super) fn start(&self, plan: &DrawPlan, texts: &Texts) -> Start {
+        let s = plan.settings();
+        let mut latents = self.latent.repeat(texts.pictures.len());
+        let mask = self.prepared.masked.as_ref().map(|m| m.latent.clone());
+        if let Some(masked) = &self.prepared.masked {
+            let hidden = masked.latent.iter().cycle();
+            match masked.fill {
+                MaskFill::Fill | MaskFill::Original => {}
+                MaskFill::LatentNothing => {
+                    latents.iter_mut().zip(hidden).for_each(|(v, m)| *v *= 1.0 - m);
+                }
+                MaskFill::LatentNoise => {
+                    let noise = self.noise(plan, texts);
+                    let both = latents.iter_mut().zip(noise).zip(hidden);
+                    both.for_each(|((v, n), m)| *v = *v * (1.0 - m) + n * m);
+                }
+            }
+        }
+        let (denoise, exact) =
+            s.image.as_ref().map_or((1.0, false), |i| (i.denoise, i.exact_steps));
+        Start { latents, denoise, exact, mask }
+    }
+
+    /// The first noise of each picture's seed. The web UI fills all groups with that of the first.
+    fn noise(&self, plan: &DrawPlan, texts: &Texts) -> Vec<f32> {
+        let s = plan.settings();
+        let pictures = match s.quirks {
+            Quirks::Sane => texts.pictures.clone(),
+            Quirks::A1111 => 0..texts.pictures.len(),
+        };
+        let seeds: Vec<i64> = pictures.map(|i| plan.seed(i).cast_signed()).collect();
+        let (height, width) = plan.latent_size();
+        let options = ImageRngOptions { kind: s.noise, ..ImageRngOptions::default() };
+        ImageRng::new([4, height, width], &seeds, options).draw()
+    }
+
+    /// Lays over a drawn picture what a mask keeps.
+    pub(super) fn finish(&self, drawn: Pixels) -> Pixels {
+        match &self.prepared.masked {
+            Some(masked) => masked.overlay.apply(&drawn),
+            None => drawn,
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! One run of a sampler over a group of pictures: from noise, or from latents with noise.
+use super::Texts;
+use super::guided::{Guided, Kept};
+use crate::brownian::BrownianNoise;
+use crate::image_rng::{ImageRng, ImageRngOptions};
+use crate::plan::DrawPlan;
+use crate::samplers::{
+    BatchNoise, SampleError, Sampling, StepInfo, image_start, image_start_timesteps, sample_sigmas,
+    sample_timesteps, text_start,
+};
+use crate::sigmas::{
+    SamplerKind, Schedule, ScheduleOptions, SigmaTable, ddim_timesteps, img2img_steps,
+};
+use crate::{Base, Error, Event, Events, Result, Stop};
+use std::ops::ControlFlow;
+use wayword_tensor::Grid;
+
+/// A run of a sampler.
+pub(super) struct Run {
+    pub(super) sampler: SamplerKind,
+    pub(super) schedule: Schedule,
+    pub(super) steps: u32,
+    /// The latents' height and width.
+    pub(super) grid: Grid,
+    /// Which pass this is, and of how many.
+    pub(super) passes: (usize, usize),
+}
+
+/// Latents to begin with.
+pub(super) struct Start {
+    /// The whole group's, one after the other.
+    pub(super) latents: Vec<f32>,
+    /// The share of the noise that is added.
+    pub(super) denoise: f64,
+    /// Whether all steps run.
+    pub(super) exact: bool,
+    /// Of one picture: 1 is drawn anew, 0 is kept.
+    pub(super) mask: Option<Vec<f32>>,
+}
+
+impl Run {
+    /// Runs; gives each picture's latents, `None` if stopped.
+    pub(super) fn go(
+        &self,
+        base: &Base,
+        plan: &DrawPlan,
+        texts: &Texts,
+        start: Option<Start>,
+        events: &dyn Events,
+        stop: &Stop,
+    ) -> Result<Option<Vec<Vec<f32>>>> {
+        let settings = plan.settings();
+        let info = self.sampler.info();
+        let values = 4 * self.grid.tokens();
+        let seeds: Vec<i64> = texts.pictures.clone().map(|i| plan.seed(i).cast_signed()).collect();
+        let table = match self.sampler {
+            SamplerKind::Lcm => SigmaTable::sd().lcm(),
+            _ => SigmaTable::sd(),
+        };
+        let shape = [4, self.grid.height, self.grid.width];
+        let mut rng = ImageRng::new(shape, &seeds, rng_options(plan, texts));
+        let noise = rng.draw();
+        let kept = start.as_ref().and_then(|s| Kept::new(&s.latents, s.mask.as_deref()?));
+        let lcm = self.sampler == SamplerKind::Lcm;
+        let mut model = Guided::new(base, settings.cfg, lcm, texts, &table, self.grid);
+        model.kept.clone_from(&kept);
+        let (pass, passes) = self.passes;
+        let on_step = &mut |step: StepInfo<'_>| {
+            events.event(Event::Step {
+                step: step.step + (pass - 1) * step.steps,
+                of: step.steps * passes,
+                first: texts.pictures.start,
+                pictures: settings.count,
+            });
+            if stop.asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        let options = &settings.sampler_options;
+        // The part of the schedule that runs: all of it, or the last steps.
+        let part = start.as_ref().map(|s| img2img_steps(self.steps as usize, s.denoise, s.exact));
+        let steps = part.map_or(self.steps as usize, |part| part.steps);
+        let done = if steps == 0 {
+            // Nothing of the noise is wanted.
+            Ok(start.map(|s| s.latents).unwrap_or_default())
+        } else if info.on_timesteps() {
+            let mut timesteps = ddim_timesteps(steps);
+            let alphas = table.alphas();
+            let from_image = start.is_some();
+            let x = match start.zip(part) {
+                Some((s, part)) => {
+                    let at = part.t_enc.min(timesteps.len() - 1);
+                    let first = timesteps[at];
+                    timesteps.truncate(at);
+                    match at {
+                        0 => s.latents,
+                        _ => image_start_timesteps(&s.latents, &noise, alphas[first], 0.0),
+                    }
+                }
+                None => noise,
+            };
+            let noise = &mut BatchNoise { rng, paths: None };
+            let sampling = &mut Sampling { options, noise, on_step };
+            match timesteps.is_empty() {
+                true => Ok(x),
+                false => sample_timesteps(
+                    info.kind, &mut model, x, &timesteps, alphas, from_image, sampling,
+                ),
+            }
+        } else {
+            let cut = ScheduleOptions {
+                discard_next_to_last: info.discard_next_to_last,
+                ..ScheduleOptions::default()
+            };
+            let sigmas = info.effective(self.schedule).sigmas(steps, &table, &cut);
+            let paths = info.brownian.then(|| {
+                let least = sigmas.iter().copied().filter(|s| *s > 0.0).fold(f32::MAX, f32::min);
+                let (least, most) = (f64::from(least), f64::from(sigmas[0]));
+                BrownianNoise::new(settings.noise, &seeds, values, least, most)
+            });
+            let from = part.map_or(0, |part| steps.saturating_sub(part.t_enc + 1));
+            let sigmas = &sigmas[from.min(sigmas.len().saturating_sub(2))..];
+            let (x, limits) = match &start {
+                Some(s) => (image_start(&s.latents, &noise, sigmas[0], 0.0), None),
+                None => {
+                    let limits = Some((table.sigma_min(), table.sigma_max()));
+                    (text_start(&noise, sigmas[0], false), limits)
+                }
+            };
+            let noise = &mut BatchNoise { rng, paths };
+            let sampling = &mut Sampling { options, noise, on_step };
+            sample_sigmas(info.kind, &mut model, x, sigmas, limits, sampling)
+        };
+        let mut latents = match done {
+            Ok(latents) => latents,
+            Err(SampleError::Stopped) => return Ok(None),
+            Err(SampleError::Model(error)) => return Err(error),
+        };
+        if let Some(kept) = &kept {
+            kept.blend(&mut latents);
+        }
+        if latents.iter().any(|v| !v.is_finite()) {
+            let what = format!("a latent after {} steps of {}", self.steps, info.name);
+            return Err(Error::NotANumber { what });
+        }
+        Ok(Some(latents.chunks_exact(values).map(<[f32]>::to_vec).collect()))
+    }
+}
+
+fn rng_options(plan: &DrawPlan, texts: &Texts) -> ImageRngOptions {
+    let settings = plan.settings();
+    let subseeds = texts.pictures.clone().filter_map(|i| plan.subseed(i)).map(u64::cast_signed);
+    #[expect(clippy::cast_possible_truncation, reason = "torch multiplies in f32")]
+    let subseed_strength = settings.variation.map_or(0.0, |(_, strength)| strength as f32);
+    ImageRngOptions {
+        kind: settings.noise,
+        subseeds: subseeds.collect(),
+        subseed_strength,
+        resize_from: settings.seed_resize.map(|(w, h)| (h as usize, w as usize)),
+        later_seed_delta: settings.later_seed_delta,
+    }
+}

@@ -1,0 +1,101 @@
+//! What a drawing's numbers may be.
+use super::DrawSettings;
+use crate::hires::HiresSize;
+use crate::{Base, Error, Result};
+
+fn require(holds: bool, option: &'static str, reason: String) -> Result<()> {
+    match holds {
+        true => Ok(()),
+        false => Err(Error::Plan { option, reason }),
+    }
+}
+
+/// Whether a side can be drawn.
+fn side(n: u32) -> bool {
+    n.is_multiple_of(8) && (8..=8192).contains(&n)
+}
+
+pub(super) fn numbers(base: &Base, s: &DrawSettings) -> Result<()> {
+    let (w, h) = (s.width, s.height);
+    let nearest = |n: u32| (n.saturating_add(4) / 8).clamp(1, 1024) * 8;
+    require(
+        side(w) && side(h),
+        "size",
+        format!(
+            "{w},{h}: sides must be multiples of 8 up to 8192, such as {},{}",
+            nearest(w),
+            nearest(h)
+        ),
+    )?;
+    require((1..=1000).contains(&s.steps), "steps", format!("{} is not 1 to 1000", s.steps))?;
+    require(s.cfg.is_finite(), "cfg", format!("{} is not a number", s.cfg))?;
+    require(s.count >= 1, "count", "0 pictures".into())?;
+    require(s.batch >= 1, "batch", "0 pictures at once".into())?;
+    for (option, texts) in [("prompt", s.prompts.len()), ("negative", s.negatives.len())] {
+        let fits = texts == 1 || texts == s.count;
+        require(fits, option, format!("{texts} texts for {} pictures", s.count))?;
+    }
+    let layers = base.text.layers.len();
+    require(
+        (1..=layers).contains(&s.clip_skip),
+        "clip-skip",
+        format!("{} is not 1 to {layers}, the layers of this text encoder", s.clip_skip),
+    )?;
+    if let Some((_, strength)) = s.variation {
+        let fits = (0.0..=1.0).contains(&strength);
+        require(fits, "variation", format!("strength {strength} is not 0 to 1"))?;
+    }
+    if let Some((w, h)) = s.seed_resize {
+        require(side(w) && side(h), "seed-resize", format!("{w},{h} are not multiples of 8"))?;
+    }
+    Ok(())
+}
+
+/// A picture to begin with, and its mask.
+pub(super) fn image(s: &DrawSettings) -> Result<()> {
+    let Some(image) = &s.image else { return Ok(()) };
+    require(s.hires.is_none(), "hires-scale", "a picture to begin with has no second pass".into())?;
+    let (w, h) = image.picture.size();
+    require(w * h > 0 && image.picture.channels == 3, "image", "it has no pixels".into())?;
+    require(
+        (0.0..=1.0).contains(&image.denoise),
+        "denoise",
+        format!("{} is not 0 to 1", image.denoise),
+    )?;
+    let Some(mask) = &image.mask else { return Ok(()) };
+    let (mw, mh) = mask.mask.size();
+    require(
+        (mw, mh) == (w, h) && mask.mask.channels == 1,
+        "mask",
+        format!("it is {mw}x{mh} and the picture {w}x{h}: both must be of one size"),
+    )?;
+    let blur = (0.0..=1000.0).contains(&mask.blur);
+    require(blur, "mask-blur", format!("{} is not 0 to 1000 pixels", mask.blur))
+}
+
+/// A second pass.
+pub(super) fn hires(s: &DrawSettings) -> Result<()> {
+    let Some(hires) = &s.hires else { return Ok(()) };
+    if let HiresSize::Scale(scale) = hires.size {
+        let fits = (0.125..=16.0).contains(&scale);
+        require(fits, "hires-scale", format!("{scale} is not 0.125 to 16"))?;
+    }
+    if let HiresSize::Pixels(x, y) = hires.size {
+        require(x > 0 || y > 0, "hires-size", "one of the sides must be above 0".into())?;
+    }
+    let (w, h) = hires.size.target((s.width, s.height)).latents();
+    let fits = |n: usize| (1..=1024).contains(&n);
+    let reason = || format!("{}x{} cannot be drawn: sides are 8 to 8192", 8 * w, 8 * h);
+    require(fits(w) && fits(h), "hires-scale", reason())?;
+    let denoise = hires.denoise;
+    require((0.0..=1.0).contains(&denoise), "hires-denoise", format!("{denoise} is not 0 to 1"))?;
+    let steps = hires.steps.unwrap_or(s.steps);
+    require((1..=1000).contains(&steps), "hires-steps", format!("{steps} is not 1 to 1000"))?;
+    for (option, texts) in
+        [("hires-prompt", hires.prompts.len()), ("hires-negative", hires.negatives.len())]
+    {
+        let fits = texts <= 1 || texts == s.count;
+        require(fits, option, format!("{texts} texts for {} pictures", s.count))?;
+    }
+    Ok(())
+}
