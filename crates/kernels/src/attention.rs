@@ -9,6 +9,8 @@ mod backward;
 mod fold;
 mod forward;
 mod heads;
+#[cfg(target_arch = "x86_64")]
+mod pairs;
 
 use crate::pool::Parts;
 use crate::tile::Portable;
@@ -109,7 +111,7 @@ pub fn forward(
     {
         if products == Products::Bf16 {
             let kernel = cpu.isa.bf16().expect("bf16 products need the instruction");
-            return forward::run(cpu, kernel, x, s, &y, &lse);
+            return pairs::forward(cpu, kernel, x, s, &y, &lse);
         }
         if let Some(kernel) = cpu.isa.avx512() {
             return forward::run(cpu, kernel, x, s, &y, &lse);
@@ -146,7 +148,7 @@ pub fn backward(
     {
         if products == Products::Bf16 {
             let kernel = cpu.isa.bf16().expect("bf16 products need the instruction");
-            return backward::run(cpu, kernel, x, out, s, &gradients);
+            return pairs::backward(cpu, kernel, x, out, s, &gradients);
         }
         if let Some(kernel) = cpu.isa.avx512() {
             return backward::run(cpu, kernel, x, out, s, &gradients);

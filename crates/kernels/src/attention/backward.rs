@@ -6,7 +6,7 @@ use super::fold::{Attend, Lanes, Mask};
 use super::heads::{Head, panel_of_rows, panels_of_columns, turned, write};
 use super::{Inputs, KEYS, Outcome, Shape};
 use crate::product::RowValue;
-use crate::tile::{COLUMNS, Segment, multiply, multiply_columns};
+use crate::tile::{COLUMNS, Segment, multiply};
 use crate::view::PartsMut;
 use crate::{Cpu, scratch};
 
@@ -104,15 +104,14 @@ fn one<K: Attend>(
                     let part = here.start.min(count) * padded..here.end * padded;
                     let part = part.start.min(part.end)..part.end;
                     for (lane, query) in here.enumerate() {
-                        logs.0[lane] = lse[first + query] * K::UNIT;
+                        logs.0[lane] = lse[first + query];
                         let row = query * padded..query * padded + width;
                         let pairs = dy_wide[row.clone()].iter().zip(&y_wide[row]);
                         deltas.0[lane] = pairs.map(|(a, b)| a * b).sum();
                     }
                     let to = i * COLUMNS * padded..(i + 1) * COLUMNS * padded;
-                    let unit = s.scale() * K::UNIT;
                     let q_part = &mut q_panel[to.clone()];
-                    panel_of_rows(&q_wide[part.clone()], padded, K::PAIR, unit, q_part);
+                    panel_of_rows(&q_wide[part.clone()], padded, K::PAIR, s.scale(), q_part);
                     panel_of_rows(&dy_wide[part], padded, K::PAIR, 1.0, &mut dy_panel[to]);
                 }
                 let across = QUERIES / K::PAIR;
@@ -145,21 +144,16 @@ fn one<K: Attend>(
                     }
                     let starts = &row_starts[..rows];
                     for p in 0..panels {
-                        let left = width - p * COLUMNS;
                         let from = p * QUERIES * COLUMNS..(p + 1) * QUERIES * COLUMNS;
                         let to = (p * s.keys + block) * COLUMNS;
                         let to = to..to + rows * COLUMNS;
                         if dv.is_some() {
                             let (b, c) = (&dy_columns[from.clone()], &mut sum_v[to.clone()]);
-                            multiply_columns(
-                                kernel, p_rows, starts, b, left, &START, across, c, true,
-                            );
+                            multiply(kernel, p_rows, starts, b, &START, across, c, true);
                         }
                         if dk.is_some() {
                             let (b, c) = (&q_columns[from], &mut sum_k[to]);
-                            multiply_columns(
-                                kernel, s_rows, starts, b, left, &START, across, c, true,
-                            );
+                            multiply(kernel, s_rows, starts, b, &START, across, c, true);
                         }
                     }
                 }

@@ -70,7 +70,7 @@ fn one<K: Attend>(
                     let count = COLUMNS.min(s.queries - first);
                     let q_rows = &mut q_rows[..count * padded];
                     q.rows(isa, first, padded, q_rows);
-                    panel_of_rows(q_rows, padded, K::PAIR, s.scale() * K::UNIT, asking);
+                    panel_of_rows(q_rows, padded, K::PAIR, s.scale(), asking);
                     let (mut most, mut sum) = (Lanes([HIDDEN; COLUMNS]), Lanes([0.0; COLUMNS]));
                     sums.fill(0.0);
                     let seen = s.seen(first + count);
@@ -100,7 +100,7 @@ fn one<K: Attend>(
                     let lse =
                         unsafe { lse.part((sample * s.heads + head) * s.queries + first, count) };
                     for (i, lse) in lse.iter_mut().enumerate() {
-                        *lse = most.0[i] / K::UNIT + sum.0[i].ln();
+                        *lse = most.0[i] + sum.0[i].ln();
                     }
                 }
             });

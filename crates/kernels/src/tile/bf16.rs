@@ -1,4 +1,4 @@
-//! Tiles of 8 x 32 (or 16) with AVX-512's products of bf16 pairs.
+//! Tiles of 8 x 32 with AVX-512's products of bf16 pairs.
 use super::{COLUMNS, Kernel, Segment};
 use crate::{Isa, Level};
 use half::bf16;
@@ -39,26 +39,7 @@ impl Kernel for Bf16 {
         // SAFETY: the instructions exist, as `self` proves; the bounds are the caller's promise.
         unsafe {
             let (a, panel) = (a.as_ptr(), panel.as_ptr());
-            tile::<2>(a, rows.as_ptr(), panel, segments, steps, c.as_mut_ptr(), add);
-        }
-    }
-
-    #[inline]
-    unsafe fn half_tile(
-        self,
-        a: &[bf16],
-        rows: &[usize],
-        panel: &[bf16],
-        segments: &[Segment],
-        steps: usize,
-        c: &mut [f32],
-        add: bool,
-    ) {
-        debug_assert!(rows.len() == ROWS && c.len() == ROWS * COLUMNS);
-        // SAFETY: as above.
-        unsafe {
-            let (a, panel) = (a.as_ptr(), panel.as_ptr());
-            tile::<1>(a, rows.as_ptr(), panel, segments, steps, c.as_mut_ptr(), add);
+            tile(a, rows.as_ptr(), panel, segments, steps, c.as_mut_ptr(), add);
         }
     }
 }
@@ -66,7 +47,7 @@ impl Kernel for Bf16 {
 /// # Safety
 /// As [`Kernel::tile`], and the processor has the instructions.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-unsafe fn tile<const VECTORS: usize>(
+unsafe fn tile(
     a: *const bf16,
     rows: *const usize,
     panel: *const bf16,
@@ -75,7 +56,7 @@ unsafe fn tile<const VECTORS: usize>(
     c: *mut f32,
     add: bool,
 ) {
-    let mut sums = [[_mm512_setzero_ps(); VECTORS]; ROWS];
+    let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
     // SAFETY: every address is inside the ranges that the caller promises.
     unsafe {
         if add {
@@ -93,14 +74,14 @@ unsafe fn tile<const VECTORS: usize>(
             let panel = panel.add(segment.panel);
             for step in 0..steps {
                 let b = panel.add(step * 2 * COLUMNS);
-                let mut columns = [pairs(_mm512_loadu_si512(b.cast())); VECTORS];
+                let mut columns = [pairs(_mm512_loadu_si512(b.cast())); 2];
                 for (v, columns) in columns.iter_mut().enumerate().skip(1) {
                     *columns = pairs(_mm512_loadu_si512(b.add(COLUMNS * v).cast()));
                 }
                 for i in 0..ROWS {
                     let both = starts[i].add(step).read_unaligned();
                     let both = pairs(_mm512_set1_epi32(both));
-                    for v in 0..VECTORS {
+                    for v in 0..2 {
                         sums[i][v] = _mm512_dpbf16_ps(sums[i][v], both, columns[v]);
                     }
                 }
