@@ -9,6 +9,7 @@ use crate::tile::{COLUMNS, Kernel, Segment, multiply};
 use crate::view::{PartsMut, View, ViewMut};
 use crate::{Cpu, Element, Isa, scratch};
 use half::bf16;
+use std::ops::Range;
 
 /// A tap of the weight and where its values lie, counted from a row's start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +55,13 @@ impl<'a> Finish<'a> {
     pub(crate) unsafe fn rows(&self, isa: Isa, c: &[f32], rows: &[usize], first: usize) {
         let bias = self.bias.map_or(&[][..], |b| &b[first..]);
         let place = (self.columns, first);
+        #[cfg(target_arch = "x86_64")]
+        if let (PartsMut::Bf16(y), None, Some(kernel)) = (&self.y, self.residual, isa.bf16())
+            && self.columns - first >= COLUMNS
+        {
+            // SAFETY: the caller's promise.
+            return unsafe { round::rows(kernel, c, rows, place, bias, y) };
+        }
         match (&self.y, self.residual) {
             (PartsMut::F32(y), None) => finish::<f32, f32>(isa, c, rows, place, bias, &[], y),
             (PartsMut::F32(y), Some(View::F32(r))) => finish(isa, c, rows, place, bias, r, y),
@@ -115,6 +123,69 @@ vectorised! {
     }
 }
 
+#[cfg(target_arch = "x86_64")]
+mod round {
+    //! Sums to bf16 with the instruction for it.
+    use crate::pool::Parts;
+    use crate::tile::{Bf16, COLUMNS};
+    use half::bf16;
+    use std::arch::x86_64::{
+        __m512bh, __m512i, _mm512_add_ps, _mm512_cvtne2ps_pbh, _mm512_loadu_ps, _mm512_setzero_ps,
+        _mm512_storeu_si512,
+    };
+
+    /// Sums and bias to whole panels' rows, from column `place.1` on of `place.0`.
+    ///
+    /// # Safety
+    /// Nobody else writes there at the same time.
+    pub(super) unsafe fn rows(
+        _: Bf16,
+        c: &[f32],
+        rows: &[usize],
+        (columns, first): (usize, usize),
+        bias: &[f32],
+        y: &Parts<'_, bf16>,
+    ) {
+        assert!(c.len() >= rows.len() * COLUMNS, "32 sums for each row");
+        let bias = bias.first_chunk::<COLUMNS>();
+        // SAFETY: a Bf16 exists only where the processor has the instructions; the sums were
+        // counted; the rest is the caller's promise.
+        unsafe { avx512(c.as_ptr(), rows, columns, first, bias, y) };
+    }
+
+    /// # Safety
+    /// 32 sums at `c` for each row; the instructions; nobody else writes the rows.
+    #[target_feature(enable = "avx512f,avx512bf16")]
+    unsafe fn avx512(
+        c: *const f32,
+        rows: &[usize],
+        columns: usize,
+        first: usize,
+        bias: Option<&[f32; COLUMNS]>,
+        y: &Parts<'_, bf16>,
+    ) {
+        let mut add = [_mm512_setzero_ps(); 2];
+        if let Some(bias) = bias {
+            // SAFETY: 32 values.
+            unsafe {
+                add = [_mm512_loadu_ps(bias.as_ptr()), _mm512_loadu_ps(bias[16..].as_ptr())];
+            }
+        }
+        for (i, row) in rows.iter().enumerate() {
+            // SAFETY: the caller's promises; `part` looks whether 32 values are there.
+            unsafe {
+                let to = y.part(row * columns + first, COLUMNS);
+                let c = c.add(i * COLUMNS);
+                let low = _mm512_add_ps(_mm512_loadu_ps(c), add[0]);
+                let high = _mm512_add_ps(_mm512_loadu_ps(c.add(16)), add[1]);
+                let both = _mm512_cvtne2ps_pbh(high, low);
+                let both = std::mem::transmute::<__m512bh, __m512i>(both);
+                _mm512_storeu_si512(to.as_mut_ptr().cast(), both);
+            }
+        }
+    }
+}
+
 /// y = rows of the source times the weight in this direction.
 pub(crate) fn run<K: Kernel>(
     cpu: &Cpu,
@@ -137,16 +208,21 @@ pub(crate) fn run<K: Kernel>(
         source.with_block(cpu.isa, block, &mut |a, starts, rows| {
             scratch::with(starts.len() * COLUMNS, |c: &mut [f32]| {
                 for panel in panels.clone() {
-                    one(cpu.isa, kernel, a, starts, source.taps(), w, direction, panel, length, c);
-                    // SAFETY: this piece alone has these rows and columns.
-                    unsafe { finish.rows(cpu.isa, c, rows, panel * COLUMNS) };
+                    let taps = source.taps();
+                    let mut emit = |c: &[f32], which: Range<usize>| {
+                        // SAFETY: this piece alone has these rows and columns.
+                        unsafe { finish.rows(cpu.isa, c, &rows[which], panel * COLUMNS) };
+                    };
+                    one(
+                        cpu.isa, kernel, a, starts, taps, w, direction, panel, length, c, &mut emit,
+                    );
                 }
             });
         });
     });
 }
 
-/// c = all rows of a block times one panel.
+/// All rows of a block times one panel, in `c` until `emit` has them.
 fn one<K: Kernel>(
     isa: Isa,
     kernel: K,
@@ -158,6 +234,7 @@ fn one<K: Kernel>(
     panel: usize,
     length: usize,
     c: &mut [f32],
+    emit: &mut dyn FnMut(&[f32], Range<usize>),
 ) where
     K::Value: PanelValue,
 {
@@ -168,11 +245,22 @@ fn one<K: Kernel>(
         }
         let segments = &segments[..taps.len()];
         let steps = length.div_ceil(K::PAIR);
-        return multiply(kernel, a, starts, values, segments, steps, c, false);
+        return whole(kernel, a, starts, values, segments, steps, c, emit);
     }
     let blocks = length.div_ceil(COLUMNS);
     let tap_size = blocks * COLUMNS * COLUMNS;
     scratch::with(K::PANEL, |made: &mut [K::Value]| {
+        if tap_size * taps.len() <= K::PANEL {
+            let mut segments = [Segment { offset: 0, panel: 0 }; 9];
+            for (j, t) in taps.iter().enumerate() {
+                let to = &mut made[j * tap_size..(j + 1) * tap_size];
+                K::Value::make(isa, w, direction, panel, t.tap, 0..blocks, to);
+                segments[j] = Segment { offset: t.offset, panel: j * tap_size };
+            }
+            let segments = &segments[..taps.len()];
+            let steps = length.div_ceil(K::PAIR);
+            return whole(kernel, a, starts, made, segments, steps, c, emit);
+        }
         if tap_size <= K::PANEL {
             // Several taps at a time.
             for (i, taps) in taps.chunks(K::PANEL / tap_size).enumerate() {
@@ -202,7 +290,29 @@ fn one<K: Kernel>(
                 }
             }
         }
+        emit(c, 0..starts.len());
     });
+}
+
+/// Rows whose sums are finished while they are in the first cache.
+const FINISHED: usize = 24;
+
+/// Rows times a whole panel, some at a time.
+fn whole<K: Kernel>(
+    kernel: K,
+    a: &[K::Value],
+    starts: &[usize],
+    panel: &[K::Value],
+    segments: &[Segment],
+    steps: usize,
+    c: &mut [f32],
+    emit: &mut dyn FnMut(&[f32], Range<usize>),
+) {
+    for (i, starts) in starts.chunks(FINISHED).enumerate() {
+        let c = &mut c[..starts.len() * COLUMNS];
+        multiply(kernel, a, starts, panel, segments, steps, c, false);
+        emit(c, i * FINISHED..i * FINISHED + starts.len());
+    }
 }
 
 /// Rows one after the other, `[rows, length]`.

@@ -22,12 +22,12 @@ const BAND: usize = 256;
 /// Tiles that are transformed by one piece of work.
 const PIECE: usize = 32;
 /// Tiles whose sums are held at a time.
-const CHUNK: usize = 64;
+const CHUNK: usize = 32;
 /// Added to the distance of neighbouring places, which would otherwise often be a multiple of
 /// 4 KB and put all 16 into the same lines of the first cache.
 const APART: usize = 32;
 /// Tiles from which on the transform of the weights pays.
-const TILES: usize = 32;
+const TILES: usize = 16;
 
 /// Whether a convolution of stride 1 over `channels` of a picture of this size comes here.
 pub(crate) fn pays(channels: usize, columns: usize, (height, width): (usize, usize)) -> bool {
@@ -162,11 +162,17 @@ fn products(
             for t in 0..count {
                 let tile = start + t;
                 let (line, column) = (band.first + tile / band.across, tile % band.across);
-                let out = transforms::back(kernel, sums, t * COLUMNS, apart);
-                for (i, out) in out.iter().enumerate() {
+                let to = &mut c[rows.len() * COLUMNS..][..4 * COLUMNS];
+                transforms::back(kernel, sums, t * COLUMNS, apart, to);
+                let before = rows.len();
+                for i in 0..4 {
                     let (row, column) = (2 * line + i / 2, 2 * column + i % 2);
                     if row < band.size.0 && column < band.size.1 {
-                        c[rows.len() * COLUMNS..][..COLUMNS].copy_from_slice(out);
+                        // At the edge of a picture of odd size the others move up.
+                        let (from, now) = (i * COLUMNS, (rows.len() - before) * COLUMNS);
+                        if from != now {
+                            to.copy_within(from..from + COLUMNS, now);
+                        }
                         let pixel = band.picture * band.size.0 * band.size.1;
                         rows.push(pixel + row * band.size.1 + column);
                     }

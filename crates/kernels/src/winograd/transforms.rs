@@ -5,11 +5,11 @@ use crate::View;
 use crate::tile::{Bf16, COLUMNS};
 use half::bf16;
 use std::arch::x86_64::{
-    __m512, __m512i, _mm256_loadu_si256, _mm256_storeu_si256, _mm512_add_epi32, _mm512_add_ps,
-    _mm512_and_si512, _mm512_castps_si512, _mm512_castsi512_ps, _mm512_cvtepi32_epi16,
-    _mm512_cvtepu16_epi32, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_mul_ps, _mm512_or_si512,
-    _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_slli_epi32, _mm512_srli_epi32,
-    _mm512_storeu_ps, _mm512_storeu_si512, _mm512_sub_ps,
+    __m256bh, __m256i, __m512, __m512bh, __m512i, _mm256_loadu_si256, _mm256_storeu_si256,
+    _mm512_add_ps, _mm512_and_si512, _mm512_castsi512_ps, _mm512_cvtepu16_epi32,
+    _mm512_cvtne2ps_pbh, _mm512_cvtneps_pbh, _mm512_fmadd_ps, _mm512_fnmadd_ps, _mm512_loadu_ps,
+    _mm512_loadu_si512, _mm512_mul_ps, _mm512_permutexvar_epi16, _mm512_set1_epi32, _mm512_set1_ps,
+    _mm512_setzero_ps, _mm512_slli_epi32, _mm512_storeu_ps, _mm512_storeu_si512, _mm512_sub_ps,
 };
 
 /// 16 x 16 input values per tile; `from(i)` is where pixel i of the tile's 16 begins in x, `None`
@@ -47,15 +47,19 @@ pub(super) fn tile(
 }
 
 /// # Safety
-/// The processor has AVX-512; `channels`, a multiple of 16, values at each address.
-#[target_feature(enable = "avx512f,avx512bw")]
+/// The processor has AVX-512 with bf16; `channels`, a multiple of 16, values at each address.
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 unsafe fn tile_f32(from: [*const f32; 16], channels: usize, to: [*mut bf16; 16]) {
     for c in (0..channels).step_by(16) {
+        let mut d = [_mm512_setzero_ps(); 16];
         // SAFETY: c + 16 <= channels.
         unsafe {
-            let d = from.map(|x| _mm512_loadu_ps(x.add(c)));
-            for (to, value) in to.iter().zip(forth(d)) {
-                narrow(to.add(c), value);
+            for i in 0..16 {
+                d[i] = _mm512_loadu_ps(from[i].add(c));
+            }
+            let out = forth(d);
+            for i in 0..16 {
+                narrow(to[i].add(c), out[i]);
             }
         }
     }
@@ -63,17 +67,37 @@ unsafe fn tile_f32(from: [*const f32; 16], channels: usize, to: [*mut bf16; 16])
 
 /// # Safety
 /// As [`tile_f32`].
-#[target_feature(enable = "avx512f,avx512bw")]
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 unsafe fn tile_bf16(from: [*const bf16; 16], channels: usize, to: [*mut bf16; 16]) {
-    for c in (0..channels).step_by(16) {
-        // SAFETY: c + 16 <= channels.
+    let whole = channels / 32 * 32;
+    for c in (0..whole).step_by(32) {
+        let (mut even, mut odd) = ([_mm512_setzero_ps(); 16], [_mm512_setzero_ps(); 16]);
+        // SAFETY: c + 32 <= channels.
         unsafe {
-            let d = from.map(|x| {
-                let short = _mm256_loadu_si256(x.add(c).cast());
-                low(_mm512_cvtepu16_epi32(short))
-            });
-            for (to, value) in to.iter().zip(forth(d)) {
-                narrow(to.add(c), value);
+            for i in 0..16 {
+                even[i] = low(_mm512_loadu_si512(from[i].add(c).cast()));
+            }
+            let even = forth(even);
+            for i in 0..16 {
+                odd[i] = high(_mm512_loadu_si512(from[i].add(c).cast()));
+            }
+            let odd = forth(odd);
+            for i in 0..16 {
+                _mm512_storeu_si512(to[i].add(c).cast(), both(even[i], odd[i]));
+            }
+        }
+    }
+    if whole < channels {
+        let mut d = [_mm512_setzero_ps(); 16];
+        // SAFETY: 16 channels are left.
+        unsafe {
+            for i in 0..16 {
+                let short = _mm256_loadu_si256(from[i].add(whole).cast());
+                d[i] = low(_mm512_cvtepu16_epi32(short));
+            }
+            let out = forth(d);
+            for i in 0..16 {
+                narrow(to[i].add(whole), out[i]);
             }
         }
     }
@@ -116,15 +140,39 @@ fn high(words: __m512i) -> __m512 {
     _mm512_castsi512_ps(_mm512_and_si512(words, mask))
 }
 
-/// # Safety
-/// The processor has AVX-512, and 16 values may be written.
+/// bf16 of `a` in the low and of `b` in the high halves.
 #[inline]
-#[target_feature(enable = "avx512f")]
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+fn both(a: __m512, b: __m512) -> __m512i {
+    const fn places() -> [u16; 32] {
+        let mut all = [0; 32];
+        let mut i = 0;
+        while i < 16 {
+            all[2 * i] = i as u16;
+            all[2 * i + 1] = 16 + i as u16;
+            i += 1;
+        }
+        all
+    }
+    const PLACES: [u16; 32] = places();
+    // SAFETY: 32 halves are 512 bits, as are both kinds of vector.
+    unsafe {
+        let places = _mm512_loadu_si512(PLACES.as_ptr().cast());
+        let halves = std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(b, a));
+        _mm512_permutexvar_epi16(places, halves)
+    }
+}
+
+/// # Safety
+/// The processor has AVX-512 with bf16, and 16 values may be written.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bf16")]
 unsafe fn narrow(to: *mut bf16, x: __m512) {
-    let bits = _mm512_add_epi32(_mm512_castps_si512(x), _mm512_set1_epi32(0x8000));
-    let short = _mm512_cvtepi32_epi16(_mm512_srli_epi32::<16>(bits));
-    // SAFETY: the caller's promise.
-    unsafe { _mm256_storeu_si256(to.cast(), short) };
+    // SAFETY: the caller's promise; both kinds of vector are 256 bits.
+    unsafe {
+        let short = std::mem::transmute::<__m256bh, __m256i>(_mm512_cvtneps_pbh(x));
+        _mm256_storeu_si256(to.cast(), short);
+    }
 }
 
 /// 16 panels, one after the other, from 9 of equal length.
@@ -137,23 +185,24 @@ pub(super) fn weights(_: Bf16, taps: [&[bf16]; 9], to: &mut [bf16]) {
 }
 
 /// # Safety
-/// The processor has AVX-512; `length`, a multiple of 32, values at each tap, 16 times as many at
-/// `to`.
-#[target_feature(enable = "avx512f,avx512bw")]
+/// The processor has AVX-512 with bf16; `length`, a multiple of 32, values at each tap, 16 times
+/// as many at `to`.
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 unsafe fn weights_avx512(taps: [*const bf16; 9], length: usize, to: *mut bf16) {
     for at in (0..length).step_by(32) {
+        let (mut even, mut odd) = ([_mm512_setzero_ps(); 9], [_mm512_setzero_ps(); 9]);
         // SAFETY: at + 32 <= length.
         unsafe {
-            let words = taps.map(|t| _mm512_loadu_si512(t.add(at).cast()));
-            let first = spread(words.map(|w| low(w)));
-            let second = spread(words.map(|w| high(w)));
-            let half = _mm512_set1_epi32(0x8000);
-            let mask = _mm512_set1_epi32(0xffff_0000_u32 as i32);
+            for i in 0..9 {
+                even[i] = low(_mm512_loadu_si512(taps[i].add(at).cast()));
+            }
+            let even = spread(even);
+            for i in 0..9 {
+                odd[i] = high(_mm512_loadu_si512(taps[i].add(at).cast()));
+            }
+            let odd = spread(odd);
             for p in 0..16 {
-                let a = _mm512_add_epi32(_mm512_castps_si512(first[p]), half);
-                let b = _mm512_add_epi32(_mm512_castps_si512(second[p]), half);
-                let both = _mm512_or_si512(_mm512_srli_epi32::<16>(a), _mm512_and_si512(b, mask));
-                _mm512_storeu_si512(to.add(p * length + at).cast(), both);
+                _mm512_storeu_si512(to.add(p * length + at).cast(), both(even[p], odd[p]));
             }
         }
     }
@@ -184,31 +233,31 @@ fn spread(g: [__m512; 9]) -> [__m512; 16] {
 fn line(a: __m512, b: __m512, c: __m512) -> [__m512; 4] {
     let half = _mm512_set1_ps(0.5);
     let outer = _mm512_mul_ps(_mm512_add_ps(a, c), half);
-    let inner = _mm512_mul_ps(b, half);
-    [a, _mm512_add_ps(outer, inner), _mm512_sub_ps(outer, inner), c]
+    [a, _mm512_fmadd_ps(b, half, outer), _mm512_fnmadd_ps(b, half, outer), c]
 }
 
 /// A^T m A: the 2 x 2 outputs of one tile, 32 columns each. Place p of the tile's 16 sums is at
 /// `sums[p * apart + at..]`.
-pub(super) fn back(_: Bf16, sums: &[f32], at: usize, apart: usize) -> [[f32; COLUMNS]; 4] {
+pub(super) fn back(_: Bf16, sums: &[f32], at: usize, apart: usize, out: &mut [f32]) {
     assert!(15 * apart + at + COLUMNS <= sums.len(), "16 sums");
-    let mut out = [[0.0; COLUMNS]; 4];
-    // SAFETY: a Bf16 exists only where the processor has AVX-512; the length was checked.
-    unsafe { back_avx512(sums.as_ptr().add(at), apart, &mut out) };
-    out
+    assert!(out.len() >= 4 * COLUMNS, "room for 4 outputs");
+    // SAFETY: a Bf16 exists only where the processor has AVX-512; the lengths were checked.
+    unsafe { back_avx512(sums.as_ptr().add(at), apart, out.as_mut_ptr()) };
 }
 
 /// # Safety
-/// The processor has AVX-512; 32 values at each of 16 addresses `apart` from each other.
+/// The processor has AVX-512; 32 values at each of 16 addresses `apart` from each other; room for
+/// 4 times 32.
 #[target_feature(enable = "avx512f")]
-unsafe fn back_avx512(sums: *const f32, apart: usize, out: &mut [[f32; COLUMNS]; 4]) {
+unsafe fn back_avx512(sums: *const f32, apart: usize, out: *mut f32) {
     for first in [0, 16] {
         let mut half = [_mm512_setzero_ps(); 8];
         for j in 0..4 {
-            // SAFETY: places 0 to 15, columns 0 to 31.
-            let m: [__m512; 4] = std::array::from_fn(|i| unsafe {
-                _mm512_loadu_ps(sums.add((4 * i + j) * apart + first))
-            });
+            let mut m = [_mm512_setzero_ps(); 4];
+            for i in 0..4 {
+                // SAFETY: places 0 to 15, columns 0 to 31.
+                m[i] = unsafe { _mm512_loadu_ps(sums.add((4 * i + j) * apart + first)) };
+            }
             half[j] = _mm512_add_ps(_mm512_add_ps(m[0], m[1]), m[2]);
             half[4 + j] = _mm512_sub_ps(_mm512_sub_ps(m[1], m[2]), m[3]);
         }
@@ -218,8 +267,8 @@ unsafe fn back_avx512(sums: *const f32, apart: usize, out: &mut [[f32; COLUMNS];
             let two = _mm512_sub_ps(_mm512_sub_ps(b, c), d);
             // SAFETY: columns `first` to `first + 15` of 32.
             unsafe {
-                _mm512_storeu_ps(out[2 * i].as_mut_ptr().add(first), one);
-                _mm512_storeu_ps(out[2 * i + 1].as_mut_ptr().add(first), two);
+                _mm512_storeu_ps(out.add(2 * i * COLUMNS + first), one);
+                _mm512_storeu_ps(out.add((2 * i + 1) * COLUMNS + first), two);
             }
         }
     }
