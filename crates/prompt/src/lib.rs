@@ -15,8 +15,10 @@
 pub mod and;
 pub mod attention;
 pub mod caption;
+pub mod edit;
 pub mod error;
 pub mod folder_name;
+pub mod list;
 pub mod nets;
 pub mod plan;
 pub mod python_random;

@@ -40,6 +40,14 @@ impl Wildcards {
         self.map.insert(name.into(), values);
     }
 
+    /// Adds those of another folder; of two with one name the first stays.
+    pub fn extend(&mut self, other: Self) {
+        for (name, values) in other.map {
+            self.map.entry(name).or_insert(values);
+        }
+        self.notes.extend(other.notes);
+    }
+
     /// All names, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.map.keys().map(String::as_str)
