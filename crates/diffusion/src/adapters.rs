@@ -4,6 +4,7 @@
 //! file, rounded once, and put in the place of the weight that the models use: no second copy of
 //! the model is held, and a weight that is restored is the one that was loaded, bit for bit.
 mod apply;
+mod asked;
 mod choose;
 mod delta;
 mod dense;
@@ -13,6 +14,7 @@ mod rotate;
 mod tags;
 
 pub use apply::Using;
+pub use asked::Asked;
 pub use fit::Misfit;
 pub use folder::Loras;
 

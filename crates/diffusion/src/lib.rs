@@ -3,7 +3,7 @@
 
 pub mod adapters;
 pub mod base;
-mod embeddings;
+pub mod embeddings;
 mod error;
 mod event;
 pub mod generate;

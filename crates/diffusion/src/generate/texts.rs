@@ -3,8 +3,8 @@ use crate::conditioning::{ChunkOptions, Found, chunk, encode as encode_together}
 use crate::plan::DrawPlan;
 use crate::{Base, Embeddings, Result};
 use std::ops::Range;
-use wayword_prompt::PromptPlan;
 use wayword_prompt::schedule::entry_at_call;
+use wayword_prompt::{PromptPlan, Quirks};
 
 /// The encoded prompts of a group of pictures.
 #[derive(Debug)]
@@ -108,8 +108,14 @@ fn encode(
     };
     let mut all = Conditioning { parts: Vec::new(), words: Vec::new() };
     for part in &prompt.parts {
-        let windows =
-            part.entries.iter().map(|e| chunk(&e.items, &base.tokenizer, find, options).chunks);
+        let windows = part.entries.iter().map(|e| {
+            let items = match settings.quirks {
+                Quirks::Sane => words.spelled(&e.items),
+                // The web UI reads other programs' marks as text.
+                Quirks::A1111 => e.items.clone(),
+            };
+            chunk(&items, &base.tokenizer, find, options).chunks
+        });
         let encoded = encode_together(
             &base.text,
             base.device(),

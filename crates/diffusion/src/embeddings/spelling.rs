@@ -1,0 +1,162 @@
+//! Words called as other programs call them: ComfyUI's `embedding:name` and diffusers' `<name>`.
+use super::Embeddings;
+use std::borrow::Cow;
+use std::ops::Range;
+use wayword_prompt::Attention;
+
+/// The endings of files that ComfyUI's users may write behind a name.
+const ENDINGS: [&str; 4] = [".safetensors", ".pt", ".bin", ".ckpt"];
+
+/// A call in another program's spelling.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// Where it stands in the text, in bytes.
+    pub span: Range<usize>,
+    /// The name as written, without its marks.
+    pub name: String,
+    /// The place of the word that it means; `None` where no word has the name.
+    pub word: Option<usize>,
+}
+
+impl Embeddings {
+    /// The calls in a text that are spelled as in ComfyUI or diffusers, in order. What stands in
+    /// angle brackets counts only if it is one word without blanks; a word whose own name has the
+    /// brackets, as those that LoRAs bring, needs no other spelling and is no call.
+    #[must_use]
+    pub fn calls(&self, text: &str) -> Vec<Call> {
+        let mut out = Vec::new();
+        let mut at = 0;
+        while at < text.len() {
+            match self.comfy(text, at).or_else(|| self.bracketed(text, at)) {
+                Some(call) => {
+                    at = call.span.end;
+                    out.push(call);
+                }
+                None => at += text[at..].chars().next().map_or(1, char::len_utf8),
+            }
+        }
+        out
+    }
+
+    /// A text with the plain names of words in the place of such calls.
+    #[must_use]
+    pub fn plain<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if !text.contains(['<', ':']) {
+            return Cow::Borrowed(text);
+        }
+        let (mut out, mut at) = (String::new(), 0);
+        for call in self.calls(text) {
+            let Some(word) = call.word else { continue };
+            out.push_str(&text[at..call.span.start]);
+            out.push_str(&self.word(word).name);
+            at = call.span.end;
+        }
+        if at == 0 {
+            return Cow::Borrowed(text);
+        }
+        out.push_str(&text[at..]);
+        Cow::Owned(out)
+    }
+
+    /// Weighted pieces of a prompt, with plain names.
+    #[must_use]
+    pub fn spelled(&self, items: &Attention) -> Attention {
+        items.iter().map(|(text, weight)| (self.plain(text).into_owned(), *weight)).collect()
+    }
+
+    /// `embedding:name`, with or without an ending; the longest name counts.
+    fn comfy(&self, text: &str, at: usize) -> Option<Call> {
+        const MARK: &str = "embedding:";
+        let length = prefix(&text[at..], MARK)?;
+        if text[..at].chars().next_back().is_some_and(char::is_alphanumeric) {
+            return None;
+        }
+        let start = at + length;
+        let rest = &text[start..];
+        let end_of = |name: &str| {
+            let length = prefix(rest, name)?;
+            let ending = ENDINGS.iter().find_map(|ending| prefix(&rest[length..], ending));
+            let end = length + ending.unwrap_or(0);
+            let goes_on = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
+            (!rest[end..].starts_with(goes_on)).then_some(end)
+        };
+        let fitting = self.words.iter().enumerate();
+        let found = fitting.filter_map(|(i, word)| Some((end_of(&word.name)?, i)));
+        let best = found.max_by_key(|(end, i)| (*end, std::cmp::Reverse(*i)));
+        let stops = |c: char| c.is_whitespace() || [',', '(', ')', '[', ']', ':'].contains(&c);
+        let end = best.map_or_else(|| rest.find(stops).unwrap_or(rest.len()), |(end, _)| end);
+        (end > 0).then(|| Call {
+            span: at..start + end,
+            name: rest[..end].to_owned(),
+            word: best.map(|(_, i)| i),
+        })
+    }
+
+    /// `<name>`.
+    fn bracketed(&self, text: &str, at: usize) -> Option<Call> {
+        let inside = text[at..].strip_prefix('<')?;
+        let end = inside.find('>')?;
+        let name = &inside[..end];
+        let is_name = !name.is_empty() && !name.contains(|c: char| c.is_whitespace() || c == '<');
+        let named = |name: &str| {
+            let alike = |word: &str| prefix(name, word) == Some(name.len());
+            self.words.iter().position(|word| alike(&word.name))
+        };
+        let span = at..at + end + 2;
+        if !is_name || name.contains(':') || named(&text[span.clone()]).is_some() {
+            return None;
+        }
+        Some(Call { span, name: name.to_owned(), word: named(name) })
+    }
+}
+
+/// Bytes of `text` that are `start`, upper and lower case alike.
+fn prefix(text: &str, start: &str) -> Option<usize> {
+    let mut letters = text.char_indices();
+    for wanted in start.chars() {
+        let (_, found) = letters.next()?;
+        if !found.to_lowercase().eq(wanted.to_lowercase()) {
+            return None;
+        }
+    }
+    Some(letters.next().map_or(text.len(), |(at, _)| at))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Embeddings;
+    use crate::tokenizer::Tokenizer;
+
+    fn words() -> Embeddings {
+        let mut words = Embeddings::for_width(1, &Tokenizer::new());
+        for name in ["eva", "eva-ti", "<s1>"] {
+            words.add(name, vec![1.0], None).unwrap();
+        }
+        words
+    }
+
+    #[test]
+    fn other_programs_spellings_are_read() {
+        let words = words();
+        for (text, plain) in [
+            ("photo of embedding:eva-ti, red", "photo of eva-ti, red"),
+            ("Embedding:EVA (embedding:eva.pt:1.2)", "eva (eva:1.2)"),
+            ("a <eva-ti>, b", "a eva-ti, b"),
+            ("a <s1> b <Eva>", "a <s1> b eva"),
+            ("embedding:<s1>, x", "<s1>, x"),
+        ] {
+            assert_eq!(words.plain(text), plain, "{text}");
+        }
+    }
+
+    #[test]
+    fn other_text_stays() {
+        let words = words();
+        for text in ["a < b > c", "<3 eva", "an embedding: eva", "embedding:evan", "<a b>", "<"] {
+            assert_eq!(words.plain(text), text);
+        }
+        let calls = words.calls("embedding:evan, <zarva>");
+        assert_eq!(calls.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(), ["evan", "zarva"]);
+        assert!(calls.iter().all(|c| c.word.is_none()));
+    }
+}
