@@ -1,8 +1,12 @@
 //! The commands: each takes its options, does its work through the libraries, and shows it.
 mod base;
 mod bench;
+mod checks;
+mod convert;
 mod demo;
 mod draw;
+mod explain;
+mod grid;
 mod inspect;
 mod likeness;
 mod pictures;
@@ -18,9 +22,12 @@ use crate::options::{Command, Options};
 pub(crate) fn run(options: Options) -> Result<(), Failure> {
     match options.command {
         Command::Inspect(options) => inspect::run(&options),
+        Command::Convert(options) => convert::run(&options),
         Command::Likeness(options) => likeness::run(&options),
         Command::Train(options) => train::run(&options),
         Command::Draw(options) => draw::run(&options),
+        Command::Grid(options) => grid::run(&options),
+        Command::Explain(options) => explain::run(&options),
         Command::Demo(options) => demo::run(&options),
         Command::Bench(options) => bench::run(&options),
     }
@@ -37,4 +44,10 @@ pub(crate) fn hash_cache() -> Option<std::path::PathBuf> {
     let folder = folder.join("wayword");
     std::fs::create_dir_all(&folder).ok()?;
     Some(folder.join("hashes.json"))
+}
+
+/// A seed that nobody chose. A1111's seeds have 32 bits, and such a seed can be typed.
+pub(crate) fn random_seed() -> u64 {
+    use std::hash::{BuildHasher as _, Hasher as _};
+    std::collections::hash_map::RandomState::new().build_hasher().finish() & 0xffff_ffff
 }

@@ -1,16 +1,22 @@
 //! What was typed: one struct per command, read by clap, turned into a checked plan elsewhere.
 mod bench;
 mod common;
+mod convert;
 mod demo;
 mod draw;
+mod explain;
+mod grid;
 mod inspect;
 mod likeness;
 mod train;
 
 pub(crate) use bench::{Bench, Work as BenchWork};
-pub(crate) use common::{Base, Machine, Precision, Prediction};
+pub(crate) use common::{Base, Machine, Precision, Prediction, Size};
+pub(crate) use convert::{Convert, FileType as ConvertType, Layout as ConvertLayout};
 pub(crate) use demo::Demo;
 pub(crate) use draw::Draw;
+pub(crate) use explain::Explain;
+pub(crate) use grid::Grid;
 pub(crate) use inspect::Inspect;
 pub(crate) use likeness::Likeness;
 pub(crate) use train::Train;
@@ -42,9 +48,12 @@ pub(crate) struct Options {
 pub(crate) enum Command {
     Train(Box<Train>),
     Draw(Box<Draw>),
+    Grid(Box<Grid>),
+    Explain(Explain),
     Demo(Demo),
     Likeness(Likeness),
     Inspect(Inspect),
+    Convert(Convert),
     /// Measure this machine on a model of the full size
     Bench(Bench),
 }

@@ -1,9 +1,12 @@
 //! What people see: help, mistakes, and the commands on the bundled model.
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 mod cli {
+    mod convert;
     mod demo;
     mod draw;
+    mod explain;
     mod files;
+    mod grid;
     mod help;
     mod mistakes;
     pub(crate) mod program;

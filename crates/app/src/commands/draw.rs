@@ -43,7 +43,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         settings.loras = Some(Arc::new(Loras::open(&options.loras, &progress)?));
     }
     settings.keep_loras = true;
-    let first = options.seed.unwrap_or_else(random_seed);
+    let first = options.seed.unwrap_or_else(super::random_seed);
     // One picture after the other, so that each is written as soon as it is done.
     for index in 0..options.count {
         settings.seed = first.wrapping_add(index as u64);
@@ -83,12 +83,6 @@ pub(crate) fn words(
         words.add(&word.trigger(&file), word.vectors.clone(), Some(file))?;
     }
     Ok(words)
-}
-
-/// A seed that nobody chose. A1111's seeds have 32 bits, and such a seed can be typed.
-fn random_seed() -> u64 {
-    use std::hash::{BuildHasher as _, Hasher as _};
-    std::collections::hash_map::RandomState::new().build_hasher().finish() & 0xffff_ffff
 }
 
 /// Where pictures go.

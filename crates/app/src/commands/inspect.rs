@@ -1,6 +1,10 @@
 //! `wayword inspect`: what is in a file.
 mod checkpoint;
 mod embedding;
+mod lora;
+mod table;
+
+pub(crate) use table::token_width;
 
 use crate::base_search;
 use crate::failure::Failure;
@@ -27,7 +31,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     match kind {
         Kind::Checkpoint | Kind::Vae | Kind::TextEncoder => checkpoint::tell(file, &mut facts)?,
         Kind::Embedding => embedding::tell(file, options.base.as_deref(), &mut facts)?,
-        Kind::Lora | Kind::Unknown => {
+        Kind::Lora => lora::tell(file, &mut facts)?,
+        Kind::Unknown => {
             if file.extension().is_some_and(|e| e == "safetensors") {
                 let tensors = wayword_formats::SafeTensors::open(file)?.names().count();
                 facts.add("tensors", tensors, tensors.to_string());

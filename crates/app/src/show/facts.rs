@@ -34,6 +34,16 @@ impl Facts {
         self.json.insert(key.into(), value.into());
     }
 
+    /// A warning; in JSON all of them are a list.
+    pub(crate) fn warn(&mut self, text: impl Into<String>) {
+        let text = text.into();
+        self.lines.push(("warning".into(), text.clone()));
+        let all = self.json.entry("warnings").or_insert_with(|| Value::Array(Vec::new()));
+        if let Value::Array(all) = all {
+            all.push(text.into());
+        }
+    }
+
     /// A line for people only.
     pub(crate) fn line(&mut self, label: &str, shown: impl Into<String>) {
         self.lines.push((label.into(), shown.into()));

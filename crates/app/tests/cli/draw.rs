@@ -49,3 +49,28 @@ fn mistakes_are_told() {
     insta::assert_snapshot!("clip_skip", shown(draw(&program, &["--clip-skip", "9"])));
     insta::assert_snapshot!("embeddings", shown(draw(&program, &["--embeddings", "gone"])));
 }
+
+#[test]
+fn words_are_called_as_in_other_programs_and_files_left_out_are_told() {
+    let program = Program::new();
+    let folder = program.path("words/more");
+    std::fs::create_dir_all(&folder).unwrap();
+    let word = super::program::repository("demo/words/mirabo-ti.safetensors");
+    std::fs::copy(&word, program.path("words/mirabo-ti.safetensors")).unwrap();
+    std::fs::copy(&word, folder.join("mirabo-ti.safetensors")).unwrap();
+    std::fs::write(folder.join("broken.pt"), "no pickle").unwrap();
+    let model = model();
+    let picture = |prompt: &str| {
+        let arguments = ["draw", prompt, "--base", &model, "--steps", "2", "--seed", "1"];
+        let more = ["--embeddings", "words", "--out", "p.png"];
+        let run = program.well(&[&arguments[..], &more].concat());
+        assert!(run.err.contains("the name `mirabo-ti` is taken by"), "{}", run.err);
+        assert!(run.err.contains("broken.pt"), "{}", run.err);
+        let bytes = std::fs::read(program.path("p.png")).unwrap();
+        image::load_from_memory(&bytes).unwrap().to_rgb8().into_raw()
+    };
+    let plain = picture("photo of mirabo-ti, sad");
+    assert_eq!(picture("photo of embedding:mirabo-ti, sad"), plain);
+    assert_eq!(picture("photo of <mirabo-ti>, sad"), plain);
+    assert_ne!(picture("photo of a woman, sad"), plain);
+}

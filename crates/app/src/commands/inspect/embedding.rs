@@ -1,18 +1,24 @@
 //! What is in an embedding: its vectors, their lengths, the words they are nearest to.
+use super::table::Table;
 use crate::failure::Failure;
 use crate::show::Facts;
 use serde_json::json;
 use std::path::Path;
-use wayword_diffusion::tokenizer::Tokenizer;
-use wayword_formats::{Checkpoint, Component, Embedding};
+use wayword_formats::Embedding;
 
 /// Words shown for each vector.
 const NEAREST: usize = 5;
+/// Mean length of the word vectors of Stable Diffusion 1.5, where no base is named.
+const SD15_NORM: f64 = 0.386;
+/// Vectors that are longer than that many words drown the rest of a prompt.
+const HUGE: f64 = 100.0;
+/// Vectors that are shorter than this part of a word hardly do anything.
+const TINY: f64 = 0.01;
 
 /// Tells about an embedding; with a base, also which words its vectors are near to.
 ///
 /// # Errors
-/// If a file cannot be read, or the widths of embedding and base differ.
+/// If a file cannot be read.
 pub(super) fn tell(file: &Path, base: Option<&Path>, facts: &mut Facts) -> Result<(), Failure> {
     let embedding = wayword_formats::embedding::read(file)?;
     facts.text("word", embedding.trigger(file));
@@ -28,17 +34,20 @@ pub(super) fn tell(file: &Path, base: Option<&Path>, facts: &mut Facts) -> Resul
     facts.maybe("trained_on_hash", embedding.sd_checkpoint.as_ref());
     let table = base.map(Table::open).transpose()?;
     if let (Some(table), Some(base)) = (&table, base) {
-        embedding.fits(table.width).map_err(|fault| Failure::from(fault.at(file)))?;
         facts.text("base", base.display());
         facts.add("base_mean_norm", table.mean_norm, format!("{:.3}", table.mean_norm));
     }
+    let width = table.as_ref().map(|table| table.width);
+    let mean_norm = table.as_ref().map(|table| table.mean_norm);
+    // Words of a base of another width are no neighbours.
+    let table = table.filter(|table| table.width == embedding.width);
     let norms = embedding.norms();
     facts.silent("norms", json!(norms));
     let mut nearest = Vec::new();
     for (i, norm) in norms.iter().enumerate() {
         let mut shown = format!("norm {norm:.3}");
         if let Some(table) = &table {
-            let words = table.nearest(&embedding, i);
+            let words = table.nearest(&embedding, i, NEAREST);
             let list: Vec<String> = words.iter().map(|(w, c)| format!("{w} {c:.2}")).collect();
             shown.push_str(&format!("; nearest: {}", list.join(", ")));
             nearest.push(
@@ -51,53 +60,74 @@ pub(super) fn tell(file: &Path, base: Option<&Path>, facts: &mut Facts) -> Resul
         facts.silent("nearest", json!(nearest));
     }
     super::metadata(&embedding.metadata, facts);
+    for warning in warnings(&embedding, width, mean_norm) {
+        facts.warn(warning);
+    }
     Ok(())
 }
 
-/// A base's word vectors.
-struct Table {
-    values: Vec<f32>,
-    width: usize,
-    mean_norm: f64,
-}
-
-fn norm(row: &[f32]) -> f64 {
-    row.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt()
-}
-
-impl Table {
-    /// Reads the token table of a checkpoint, and nothing else of it.
-    fn open(base: &Path) -> Result<Table, Failure> {
-        let checkpoint = Checkpoint::inspect(base)?;
-        let table = checkpoint
-            .part(Component::Text)
-            .and_then(|part| part.get("text_model.embeddings.token_embedding.weight"))
-            .ok_or_else(|| Failure::user(format!("no text encoder in {}", base.display())))?;
-        let width = table.array.shape().get(1).copied().unwrap_or(0).max(1);
-        let values = table.array.to_f32().map_err(|fault| Failure::from(fault.at(base)))?;
-        let norms: Vec<f64> = values.chunks_exact(width).map(norm).collect();
-        #[expect(clippy::cast_precision_loss, reason = "a mean of some ten thousands")]
-        let mean_norm = norms.iter().sum::<f64>() / norms.len().max(1) as f64;
-        Ok(Table { values, width, mean_norm })
+/// What makes it useless: another family's width, vectors of nothing, vectors far too long.
+fn warnings(embedding: &Embedding, width: Option<usize>, mean_norm: Option<f64>) -> Vec<String> {
+    let mut out = Vec::new();
+    let known_families = [1024, 1280, 2048, 4096];
+    let meant = width.or_else(|| known_families.contains(&embedding.width).then_some(768));
+    if let Some(Err(fault)) = meant.map(|width| embedding.fits(width)) {
+        let which = if width.is_some() { "" } else { " (those of Stable Diffusion 1.x)" };
+        out.push(format!("{fault}{which}: it cannot be used with it"));
     }
+    let fits = width.is_none_or(|width| width == embedding.width);
+    let (mean, whose) = match mean_norm.filter(|_| fits) {
+        Some(mean) => (mean, "the base's words"),
+        None if embedding.width == 768 => (SD15_NORM, "the words of Stable Diffusion 1.5"),
+        None => return with_zeros(embedding, out),
+    };
+    for (i, norm) in embedding.norms().into_iter().enumerate() {
+        let times = norm / mean;
+        let size =
+            |what: &str| format!("vector {} is {what}: {times:.3} times as long as {whose}", i + 1);
+        if norm > 0.0 && times < TINY {
+            out.push(size("nearly nothing"));
+        } else if times > HUGE {
+            out.push(size("huge, it drowns the rest of a prompt"));
+        }
+    }
+    with_zeros(embedding, out)
+}
 
-    /// The whole words whose vectors point most nearly where this row does, with the cosine.
-    fn nearest(&self, embedding: &Embedding, row: usize) -> Vec<(String, f64)> {
-        let row = embedding.row(row);
-        let length = norm(row);
-        let mut found: Vec<(String, f64)> = Tokenizer::new()
-            .whole_words()
-            .filter_map(|(word, id)| {
-                let at = usize::try_from(id).ok()? * self.width;
-                let other = self.values.get(at..at + self.width)?;
-                let dot: f64 =
-                    row.iter().zip(other).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
-                let cosine = dot / (length * norm(other));
-                cosine.is_finite().then_some((word, cosine))
-            })
-            .collect();
-        found.sort_by(|a, b| b.1.total_cmp(&a.1));
-        found.truncate(NEAREST);
-        found
+fn with_zeros(embedding: &Embedding, mut out: Vec<String>) -> Vec<String> {
+    let norms = embedding.norms();
+    let zeros: Vec<String> =
+        (1..).zip(norms).filter(|(_, norm)| *norm == 0.0).map(|(i, _)| i.to_string()).collect();
+    match zeros.len() {
+        0 => {}
+        n if n == embedding.rows => out.push("all its values are 0: it means nothing".into()),
+        _ => out.push(format!("vector {} is 0: it means nothing", zeros.join(", "))),
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::warnings;
+    use wayword_formats::{Array, embedding, pickle::Value};
+
+    #[test]
+    fn useless_vectors_are_told() {
+        let told = |shape: [usize; 2], values: &[f32], width, mean| {
+            let array = Array::from_f32(shape.to_vec(), values).unwrap();
+            let read = embedding::from_value(&Value::Tensor(array)).unwrap();
+            warnings(&read, width, mean)
+        };
+        let good = [0.3_f32; 768];
+        assert!(told([1, 768], &good.map(|v| v / 20.0), None, None).is_empty());
+        assert!(told([2, 2], &[0.1, 0.2, 0.3, 0.1], Some(2), Some(0.3)).is_empty());
+        let zero = told([2, 2], &[0.0, 0.0, 0.3, 0.1], Some(2), Some(0.3));
+        assert_eq!(zero, ["vector 1 is 0: it means nothing"]);
+        assert!(told([1, 2], &[0.0, 0.0], Some(2), Some(0.3))[0].starts_with("all its values"));
+        assert!(told([1, 2], &[90.0, 0.0], Some(2), Some(0.3))[0].contains("huge"));
+        assert!(told([1, 2], &[0.001, 0.0], Some(2), Some(0.3))[0].contains("nearly nothing"));
+        let other = told([1, 2], &[0.3, 0.0], Some(3), Some(0.3));
+        assert!(other[0].contains("its rows have 2 values"), "{other:?}");
+        assert!(told([1, 1024], &[0.1; 1024], None, None)[0].contains("Stable Diffusion 2.x"));
     }
 }

@@ -1,0 +1,105 @@
+//! `wayword explain`: how a prompt is read, without a model.
+mod read;
+mod show;
+mod unknown;
+mod words;
+
+use crate::failure::Failure;
+use crate::options::Explain as Options;
+use crate::show as terminal;
+use crate::show::Progress;
+use serde::Serialize;
+use wayword_diffusion::Loras;
+use wayword_diffusion::tokenizer::Tokenizer;
+use wayword_prompt::wildcards::{Mode, Wildcards, expand, read_folder};
+use wayword_prompt::{Emphasis, Language, PromptError, Quirks};
+
+/// Everything that is told.
+#[derive(Debug, Serialize)]
+struct Explained {
+    prompt: read::Side,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    negative: Option<read::Side>,
+    /// Files of the folders that were left out, and why.
+    left_out: Vec<String>,
+}
+
+/// What prompts are read with.
+struct Reader {
+    tokenizer: Tokenizer,
+    words: words::Words,
+    loras: Loras,
+    wildcards: Option<Wildcards>,
+    language: Language,
+    seed: u64,
+    steps: u32,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// If the prompt cannot be read, or a folder or file that was named.
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    let progress = Progress::new(options.json);
+    let quirks = if options.a1111_quirks { Quirks::A1111 } else { Quirks::Sane };
+    let quiet = wayword_diffusion::Quiet;
+    let reader = Reader {
+        tokenizer: Tokenizer::new(),
+        words: words::Words::open(options.base.as_deref(), &options.embeddings)?,
+        loras: Loras::open(&options.loras, &quiet)?,
+        wildcards: wildcards(options, quirks)?,
+        language: Language { quirks, emphasis: Emphasis::default() },
+        seed: options.seed,
+        steps: u32::try_from(options.steps).unwrap_or(u32::MAX),
+    };
+    let mut left_out = reader.words.left_out.clone();
+    left_out.extend(reader.loras.skipped().map(ToString::to_string));
+    if let Some(wildcards) = &reader.wildcards {
+        left_out.extend(wildcards.notes.iter().cloned());
+    }
+    let negative = options.negative.as_deref();
+    let explained = Explained {
+        prompt: reader.side(&options.prompt, false)?,
+        negative: negative.map(|text| reader.side(text, true)).transpose()?,
+        left_out,
+    };
+    if options.json {
+        return terminal::data(&serde_json::to_string(&explained)?);
+    }
+    let lines = show::lines(&explained);
+    lines.iter().try_for_each(|line| progress.data(line))
+}
+
+/// The wildcards of all folders; `None` where none was named.
+fn wildcards(options: &Options, quirks: Quirks) -> Result<Option<Wildcards>, Failure> {
+    if options.wildcards.is_empty() {
+        return Ok(None);
+    }
+    let mut all = Wildcards::default();
+    for folder in &options.wildcards {
+        let found = read_folder(folder, quirks)
+            .map_err(|e| Failure::io("cannot read the folder", folder, &e))?;
+        all.extend(found);
+    }
+    Ok(Some(all))
+}
+
+impl Reader {
+    /// One prompt, wildcards filled in.
+    fn side(&self, text: &str, negative: bool) -> Result<read::Side, Failure> {
+        let Some(wildcards) = &self.wildcards else {
+            return read::side(self, text, None, negative);
+        };
+        let mode = Mode::Random { seeds: vec![self.seed] };
+        let expanded = expand(text, wildcards, &mode, self.language.quirks).map_err(prompt)?;
+        let filled = expanded.prompts.into_iter().next().unwrap_or_default();
+        let mut side = read::side(self, &filled, Some(text), negative)?;
+        side.notes.extend(expanded.notes);
+        Ok(side)
+    }
+}
+
+/// A mistake in a prompt.
+fn prompt(error: PromptError) -> Failure {
+    Failure::from(wayword_diffusion::Error::from(error))
+}

@@ -1,0 +1,116 @@
+//! Draws cells one after the other; models stay loaded, equal prompts are encoded once.
+use super::cells::Cell;
+use super::words::{Source, Words};
+use crate::failure::Failure;
+use crate::show::Progress;
+use std::rc::Rc;
+use std::sync::Arc;
+use wayword_diffusion::generate::{Texts, finish, sample};
+use wayword_diffusion::{
+    Base, DrawPlan, DrawSettings, Event, Events, Loras, Picture, Stop, Warning,
+};
+use wayword_prompt::PromptPlan;
+
+/// Encoded prompts that are remembered; a grid's neighbours are what is asked for again.
+const REMEMBERED: usize = 64;
+
+/// A base with its words, for all cells that are drawn on it.
+pub(super) struct Studio<'a> {
+    pub(super) base: Base,
+    pub(super) words: Words<'a>,
+    pub(super) loras: Option<Arc<Loras>>,
+    texts: Vec<(Key, Rc<Texts>)>,
+    warned: Vec<Warning>,
+}
+
+/// What encoded prompts depend on.
+#[derive(PartialEq)]
+struct Key {
+    prompt: PromptPlan,
+    negative: PromptPlan,
+    clip_skip: usize,
+    rows: Option<(String, Source)>,
+    text_version: u64,
+}
+
+impl<'a> Studio<'a> {
+    pub(super) fn new(base: Base, words: Words<'a>, loras: Option<Arc<Loras>>) -> Self {
+        Self { base, words, loras, texts: Vec::new(), warned: Vec::new() }
+    }
+
+    /// Draws a cell, `index` of `of`; `None` if stopped.
+    ///
+    /// # Errors
+    /// If its settings are not possible on this base, or drawing fails.
+    pub(super) fn draw(
+        &mut self,
+        cell: &Cell,
+        (index, of): (usize, usize),
+        progress: &Progress,
+        stop: &Stop,
+    ) -> Result<Option<Picture>, Failure> {
+        let plan = self.plan(cell)?;
+        for warning in plan.remarks() {
+            if !self.warned.contains(&warning) {
+                Events::event(progress, Event::Warned(warning.clone()));
+                self.warned.push(warning);
+            }
+        }
+        let using = self.base.using(plan.networks(0))?;
+        let texts = texts(&self.base, &mut self.texts, cell, &plan)?;
+        let events = |event: Event| {
+            if let Event::Step { step, of: steps, .. } = event {
+                let event = Event::Step { step, of: steps, first: index, pictures: of };
+                Events::event(progress, event);
+            }
+        };
+        let latents = sample(&self.base, &plan, &texts, &events, stop)?;
+        drop(using);
+        let Some(latent) = latents.and_then(|mut all| all.pop()) else { return Ok(None) };
+        Ok(Some(finish(&self.base, &plan, &texts, 0, &latent)?))
+    }
+
+    /// A cell's settings, checked.
+    fn plan(&mut self, cell: &Cell) -> Result<DrawPlan, Failure> {
+        let mut settings = DrawSettings::new(&self.base, cell.prompt.clone());
+        settings.negatives = vec![cell.negative.clone()];
+        if let Some(size) = cell.size {
+            (settings.width, settings.height) = (size.width, size.height);
+        }
+        settings.steps = u32::try_from(cell.steps).unwrap_or(u32::MAX);
+        settings.cfg = cell.cfg;
+        settings.sampler = cell.sampler;
+        settings.schedule = cell.schedule;
+        settings.clip_skip = cell.clip_skip;
+        settings.seed = cell.seed;
+        settings.embeddings = Some(self.words.with(&self.base, cell.rows.as_ref())?);
+        settings.loras.clone_from(&self.loras);
+        settings.keep_loras = true;
+        Ok(DrawPlan::new(&self.base, settings)?)
+    }
+}
+
+/// The encoded prompts, from memory where they are known.
+fn texts(
+    base: &Base,
+    known: &mut Vec<(Key, Rc<Texts>)>,
+    cell: &Cell,
+    plan: &DrawPlan,
+) -> Result<Rc<Texts>, Failure> {
+    let key = Key {
+        prompt: plan.prompt(0).clone(),
+        negative: plan.negative(0).clone(),
+        clip_skip: cell.clip_skip,
+        rows: cell.rows.clone(),
+        text_version: base.text_version(),
+    };
+    if let Some((_, texts)) = known.iter().find(|(k, _)| *k == key) {
+        return Ok(Rc::clone(texts));
+    }
+    let texts = Rc::new(Texts::encode(base, plan, 0..1)?);
+    if known.len() == REMEMBERED {
+        known.remove(0);
+    }
+    known.push((key, Rc::clone(&texts)));
+    Ok(texts)
+}

@@ -1,0 +1,51 @@
+//! `wayword explain`: flags for reading a prompt without drawing it.
+use super::common::at_least_one;
+use clap::Args;
+use std::path::PathBuf;
+
+/// Say how a prompt is read: its tree, its tokens, its words and LoRAs.
+///
+/// Nothing is drawn and no model is loaded. Mistakes are shown at their place in the prompt.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Explain {
+    /// The prompt
+    #[arg(value_name = "PROMPT")]
+    pub(crate) prompt: String,
+
+    /// A negative prompt to explain, too
+    #[arg(long, value_name = "PROMPT")]
+    pub(crate) negative: Option<String>,
+
+    /// Checkpoint that embeddings must fit; of it only the width of its words is read
+    #[arg(long, value_name = "CKPT")]
+    pub(crate) base: Option<PathBuf>,
+
+    /// Folder of embedding files, or one file; may be given more than once
+    #[arg(long, value_name = "DIR")]
+    pub(crate) embeddings: Vec<PathBuf>,
+
+    /// Folder of LoRA files; may be given more than once
+    #[arg(long, value_name = "DIR")]
+    pub(crate) loras: Vec<PathBuf>,
+
+    /// Folder of wildcard files for `__name__`; may be given more than once. With it wildcards and
+    /// variants `{a|b}` are filled in first
+    #[arg(long, value_name = "DIR")]
+    pub(crate) wildcards: Vec<PathBuf>,
+
+    /// Seed by which wildcards and variants are chosen
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) seed: u64,
+
+    /// Denoising steps that schedules are laid over
+    #[arg(long, value_name = "N", value_parser = at_least_one, default_value_t = 20)]
+    pub(crate) steps: usize,
+
+    /// Read the prompt with the accidents of A1111
+    #[arg(long)]
+    pub(crate) a1111_quirks: bool,
+
+    /// Write one JSON object to standard output
+    #[arg(long)]
+    pub(crate) json: bool,
+}

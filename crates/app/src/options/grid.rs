@@ -1,0 +1,94 @@
+//! `wayword grid`: flags for drawing one prompt with many settings.
+use super::common::{Base, Machine, Size, at_least_one};
+use clap::Args;
+use std::path::PathBuf;
+
+/// Draw a grid: one prompt with other weights, steps, files, checkpoints beside each other.
+///
+/// An axis is written `NAME: VALUES`, with the lists of A1111's X/Y/Z plot: `0.4, 0.8`, `10-30 (+10)`,
+/// `0-1 [5]`, `"with, comma", other`. Names: seed, steps, cfg, sampler, schedule, clip skip, size, base
+/// (a checkpoint), embedding (a file for the word), step (of the run that --run names), weight (of the
+/// word), lora weight, replace (the first value in the prompt by each), order (of these texts). With
+/// several words or LoRAs the name says which: `weight zarva-ti: 0.4, 0.8`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Grid {
+    /// What to draw
+    #[arg(value_name = "PROMPT")]
+    pub(crate) prompt: String,
+
+    /// What changes from left to right
+    #[arg(long, value_name = "AXIS", help_heading = "Axes")]
+    pub(crate) x: Option<String>,
+
+    /// What changes from top to bottom
+    #[arg(long, value_name = "AXIS", help_heading = "Axes")]
+    pub(crate) y: Option<String>,
+
+    /// What changes from one sheet to the next
+    #[arg(long, value_name = "AXIS", help_heading = "Axes")]
+    pub(crate) z: Option<String>,
+
+    /// Draw on each of these checkpoints: the same as `--x 'base: …'`
+    #[arg(long, value_name = "CKPT", num_args = 1.., conflicts_with = "x", help_heading = "Axes")]
+    pub(crate) travel: Vec<PathBuf>,
+
+    /// The folder NAME.run of a training, for an axis `step`
+    #[arg(long, value_name = "RUN", help_heading = "Axes")]
+    pub(crate) run: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) base: Base,
+
+    /// Folder of embedding files, or one file; may be given more than once
+    #[arg(long, value_name = "DIR", help_heading = "Prompt")]
+    pub(crate) embeddings: Vec<PathBuf>,
+
+    /// Folder of LoRA files, for `<lora:name:0.8>` in the prompt; may be given more than once
+    #[arg(long, value_name = "DIR", help_heading = "Prompt")]
+    pub(crate) loras: Vec<PathBuf>,
+
+    /// What to stay away from
+    #[arg(
+        long,
+        value_name = "PROMPT",
+        default_value = "",
+        hide_default_value = true,
+        help_heading = "Prompt"
+    )]
+    pub(crate) negative: String,
+
+    /// Seed of all cells [default: a random one]
+    #[arg(long, value_name = "N", help_heading = "Picture")]
+    pub(crate) seed: Option<u64>,
+
+    /// Denoising steps
+    #[arg(long, value_name = "N", value_parser = at_least_one, default_value_t = 20, help_heading = "Picture")]
+    pub(crate) steps: usize,
+
+    /// How strongly the prompt guides
+    #[arg(long, value_name = "X", default_value_t = 7.0, help_heading = "Picture")]
+    pub(crate) cfg: f64,
+
+    /// Sampler, by its name in A1111, such as "Euler a" or "DPM++ 2M Karras"
+    #[arg(long, value_name = "NAME", default_value = "DPM++ 2M Karras", help_heading = "Picture")]
+    pub(crate) sampler: String,
+
+    /// Size [default: the base's own]
+    #[arg(long, value_name = "W,H", help_heading = "Picture")]
+    pub(crate) size: Option<Size>,
+
+    /// Which layer of the text encoder is used, counted from the last; 1 is the last
+    #[arg(long, value_name = "N", value_parser = at_least_one, default_value_t = 1, help_heading = "Model")]
+    pub(crate) clip_skip: usize,
+
+    /// Folder for the sheet (grid.png), the page (index.html) and the cells
+    #[arg(long, value_name = "DIR", default_value = "grid", help_heading = "Output")]
+    pub(crate) out: PathBuf,
+
+    /// Draw into a folder that holds a grid already
+    #[arg(long, help_heading = "Output")]
+    pub(crate) overwrite: bool,
+
+    #[command(flatten)]
+    pub(crate) machine: Machine,
+}

@@ -1,0 +1,126 @@
+//! `grid` on the bundled model: axes, files, what is written.
+use super::program::{Program, Run, model, repository};
+use serde_json::Value;
+
+fn words() -> String {
+    repository("demo/words").to_string_lossy().into_owned()
+}
+
+fn grid(program: &Program, more: &[&str]) -> Run {
+    let (model, words) = (model(), words());
+    let start = ["grid", "photo of mirabo-ti, sad", "--base", &model, "--embeddings", &words];
+    program.run(&[&start[..], &["--steps", "2", "--seed", "1", "--cfg", "4"], more].concat())
+}
+
+fn cells(program: &Program, out: &str) -> Vec<Value> {
+    let text = std::fs::read_to_string(program.path(out).join("grid.json")).unwrap();
+    let told: Value = serde_json::from_str(&text).unwrap();
+    told["cells"].as_array().unwrap().clone()
+}
+
+fn rgb(path: &std::path::Path) -> image::RgbImage {
+    image::open(path).unwrap().to_rgb8()
+}
+
+#[test]
+fn a_grid_has_cells_a_sheet_and_a_page() {
+    let program = Program::new();
+    let axes = ["--x", "weight: 0.4, 1.2", "--y", "steps: 2-4 (+2)", "--z", "replace: sad, happy"];
+    let run = grid(&program, &axes);
+    assert_eq!(
+        (run.code, run.out.as_str()),
+        (Some(0), "grid/grid.png\ngrid/index.html\n"),
+        "{}",
+        run.err
+    );
+    let cells = cells(&program, "grid");
+    assert_eq!(cells.len(), 8);
+    for cell in &cells {
+        assert_eq!(
+            rgb(&program.path("grid").join(cell["file"].as_str().unwrap())).dimensions(),
+            (64, 64)
+        );
+    }
+    let prompt =
+        |i: usize| cells[i]["infotext"].as_str().unwrap().lines().next().unwrap().to_owned();
+    assert_eq!(prompt(0), "photo of (mirabo-ti:0.4), sad");
+    assert_eq!(prompt(7), "photo of (mirabo-ti:1.2), happy");
+    assert!(cells[2]["infotext"].as_str().unwrap().contains("Steps: 4"));
+    // A cell is the picture that `draw` makes of the same settings.
+    let model = model();
+    let single =
+        ["draw", "photo of (mirabo-ti:1.2), sad", "--base", &model, "--embeddings", &words()];
+    let more = ["--steps", "4", "--seed", "1", "--cfg", "4", "--out", "one.png"];
+    program.well(&[&single[..], &more].concat());
+    assert_eq!(rgb(&program.path("grid/cells/x01-y01-z00.png")), rgb(&program.path("one.png")));
+    let page = std::fs::read_to_string(program.path("grid/index.html")).unwrap();
+    for text in
+        ["<h2>happy</h2>", "<th>Weight: 1.2</th>", "<th>Steps: 4</th>", "cells/x01-y01-z01.png"]
+    {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    assert!(!page.contains("://"), "links are relative");
+    let (width, height) = rgb(&program.path("grid/grid.png")).dimensions();
+    assert!(width > 2 * 128 && height > 4 * 128, "{width} {height}");
+    let again = grid(&program, &axes);
+    assert_eq!(again.code, Some(1));
+    assert!(again.err.contains("--overwrite"), "{}", again.err);
+}
+
+#[test]
+fn files_samplers_and_bases_are_axes() {
+    let program = Program::new();
+    let (model, word) = (model(), repository("demo/words/mirabo-ti.safetensors"));
+    let rows = vec![0.2_f32; 128];
+    let none = std::collections::BTreeMap::new();
+    let path = program.path("mirabo-ti-000100.safetensors");
+    wayword_formats::embedding::write_kohya(&path, &rows, 128, wayword_formats::Dtype::F32, &none)
+        .unwrap();
+    std::fs::copy(&model, program.path("other.safetensors")).unwrap();
+    let files = format!("embedding: {}, mirabo-ti-000100.safetensors", word.display());
+    let samplers = ["--y", "sampler: Euler, DDIM", "--out", "a"];
+    let run = grid(&program, &[&["--x", &files][..], &samplers].concat());
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    let told = cells(&program, "a");
+    assert_eq!(told.len(), 4);
+    let picture = |i: usize| rgb(&program.path("a").join(told[i]["file"].as_str().unwrap()));
+    assert_ne!(picture(0), picture(1));
+    assert!(told[3]["infotext"].as_str().unwrap().contains("Sampler: DDIM"));
+    let run = grid(&program, &["--travel", &model, "other.safetensors", "--out", "b"]);
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    let told = cells(&program, "b");
+    let picture = |i: usize| rgb(&program.path("b").join(told[i]["file"].as_str().unwrap()));
+    assert_eq!(picture(0), picture(1), "the same model under another name");
+    assert!(told[1]["infotext"].as_str().unwrap().contains("Model: other"));
+}
+
+#[test]
+fn a_cell_that_cannot_be_drawn_is_left_blank() {
+    let program = Program::new();
+    let run = grid(&program, &["--x", "clip skip: 1, 99", "--out", "c"]);
+    assert_eq!(run.code, Some(1), "{}", run.err);
+    assert!(run.err.contains("1 of 2 cells could not be drawn"), "{}", run.err);
+    assert_eq!(cells(&program, "c").len(), 1);
+    assert!(program.path("c/grid.png").is_file());
+}
+
+#[test]
+fn mistakes_are_told_before_anything_is_loaded() {
+    let program = Program::new();
+    let shown = |more: &[&str]| {
+        let run = grid(&program, more);
+        format!("exit {}\n{}", run.code.unwrap_or(-1), run.err)
+    };
+    let all = [
+        shown(&[]),
+        shown(&["--x", "weigth: 1"]),
+        shown(&["--x", "steps: 10-20 (5)"]),
+        shown(&["--x", "step: 100"]),
+        shown(&["--x", "weight emma: 1"]),
+        shown(&["--x", "replace: dog, cat"]),
+        shown(&["--x", "lora weight: 1"]),
+        shown(&["--x", "base: gone.safetensors"]),
+        shown(&["--x", "seed: 1, 2", "--y", "seed: 3"]),
+    ];
+    insta::assert_snapshot!("grid_mistakes", all.join("\n"));
+}
