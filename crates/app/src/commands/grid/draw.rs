@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::show::Progress;
 use std::rc::Rc;
 use std::sync::Arc;
-use wayword_diffusion::generate::{Texts, finish, sample};
+use wayword_diffusion::generate::{Drawing, Texts};
 use wayword_diffusion::{
     Base, DrawPlan, DrawSettings, Event, Events, Loras, Picture, Stop, Warning,
 };
@@ -59,15 +59,18 @@ impl<'a> Studio<'a> {
         let using = self.base.using(plan.networks(0))?;
         let texts = texts(&self.base, &mut self.texts, cell, &plan)?;
         let events = |event: Event| {
-            if let Event::Step { step, of: steps, .. } = event {
-                let event = Event::Step { step, of: steps, first: index, pictures: of };
-                Events::event(progress, event);
-            }
+            let event = match event {
+                Event::Step { step, of: steps, .. } => {
+                    Event::Step { step, of: steps, first: index, pictures: of }
+                }
+                other => other,
+            };
+            Events::event(progress, event);
         };
-        let latents = sample(&self.base, &plan, &texts, &events, stop)?;
+        let drawing = Drawing::new(&self.base, &plan, &events)?;
         drop(using);
-        let Some(latent) = latents.and_then(|mut all| all.pop()) else { return Ok(None) };
-        Ok(Some(finish(&self.base, &plan, &texts, 0, &latent)?))
+        let Some(sampled) = drawing.sample(&texts, &events, stop)? else { return Ok(None) };
+        Ok(Some(drawing.finish(&texts, &sampled, 0, &events)?))
     }
 
     /// A cell's settings, checked.
