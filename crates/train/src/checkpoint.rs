@@ -115,6 +115,10 @@ impl SaveRules {
     }
 }
 
+/// What kohya's trainers call files where a run has no name: of a step, of an epoch, the last. A
+/// word always has one, so none of ours is called so.
+pub const UNNAMED: (&str, &str, &str) = ("at", "epoch", "last");
+
 /// The name of a step's file, without ending.
 #[must_use]
 pub fn step_name(name: &str, step: usize) -> String {

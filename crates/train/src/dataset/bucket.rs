@@ -66,7 +66,7 @@ impl Buckets {
                 format!("sides between the bucket limits {low} and {high}"),
                 format!("{width},{height}"),
             )
-            .with_hint("change --bucket-min or --bucket-max"));
+            .with_hint("change --min-bucket-reso or --max-bucket-reso"));
         }
         let area = width * height;
         let square = area.isqrt() / step * step;

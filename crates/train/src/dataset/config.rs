@@ -65,6 +65,15 @@ const SUBSET_KEYS: &[(&str, Kind)] = &[
     ("cache_info", Kind::Bool),
 ];
 
+/// Keys that are read and change nothing here, and why.
+const WITHOUT_EFFECT: &[(&str, &str)] = &[
+    ("network_multiplier", "there is no network, only a word"),
+    ("validation_split", "kohya's textual inversion never validates either"),
+    ("validation_seed", "kohya's textual inversion never validates either"),
+    ("cache_info", "captions and sizes are read anew at every start, so that no old ones are used"),
+    ("custom_attributes", "nothing in this training reads them"),
+];
+
 const OWN_KEYS: &[(&str, Kind)] = &[
     ("image_dir", Kind::Text),
     ("is_reg", Kind::Bool),
@@ -191,11 +200,16 @@ impl Dataset {
 }
 
 /// Reads a dataset file. Relative paths in it count from `base`; `defaults` are options of the
-/// command line under the names of the file.
+/// command line under the names of the file. Keys without effect are named in `notes`.
 ///
 /// # Errors
 /// If the file cannot be read, or holds unknown keys or wrong types.
-pub fn read(file: &Path, base: &Path, defaults: &Table) -> Result<Vec<Dataset>> {
+pub fn read(
+    file: &Path,
+    base: &Path,
+    defaults: &Table,
+    notes: &mut Vec<String>,
+) -> Result<Vec<Dataset>> {
     let text = std::fs::read_to_string(file).at(file)?;
     let json = file.extension().is_some_and(|e| e.eq_ignore_ascii_case("json"));
     let table: Table = if json {
@@ -203,7 +217,23 @@ pub fn read(file: &Path, base: &Path, defaults: &Table) -> Result<Vec<Dataset>> 
     } else {
         text.parse().map_err(|e: toml::de::Error| bad(file, e.to_string().trim_end().into()))?
     };
-    parse(&table, base, defaults).map_err(|what| bad(file, what))
+    let found = parse(&table, base, defaults).map_err(|what| bad(file, what))?;
+    notes.extend(without_effect(&table).map(|note| format!("{}: {note}", file.display())));
+    Ok(found)
+}
+
+/// What a checked file says that changes nothing.
+fn without_effect(table: &Table) -> impl Iterator<Item = String> {
+    fn has(value: &Value, key: &str) -> bool {
+        match value {
+            Value::Table(table) => table.iter().any(|(k, v)| k == key || has(v, key)),
+            Value::Array(list) => list.iter().any(|value| has(value, key)),
+            _ => false,
+        }
+    }
+    let all = Value::Table(table.clone());
+    let there = WITHOUT_EFFECT.iter().filter(move |(key, _)| has(&all, key));
+    there.map(|(key, why)| format!("`{key}` has no effect: {why}"))
 }
 
 fn bad(file: &Path, what: String) -> Error {
@@ -399,6 +429,15 @@ mod tests {
         assert_eq!((cat.num_repeats, reg.num_repeats), (10, 3));
         assert_eq!((cat.flag("shuffle_caption"), reg.flag("shuffle_caption")), (true, false));
         assert!(cat.flag("flip_aug") && cat.number("keep_tokens") == Some(1.0) && reg.is_reg);
+    }
+
+    #[test]
+    fn keys_without_effect_are_named() {
+        let text = GOOD.replace("keep_tokens = 1", "cache_info = true\nvalidation_split = 0.1");
+        let found: Vec<String> = without_effect(&text.parse().unwrap()).collect();
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found[0].starts_with("`validation_split` has no effect"), "{found:?}");
+        assert_eq!(without_effect(&GOOD.parse().unwrap()).count(), 0);
     }
 
     #[test]

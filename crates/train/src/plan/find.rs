@@ -45,7 +45,7 @@ pub(super) fn find(
                 Error::option("--dataset-config", "no pictures beside it", *option).with_hint(hint)
             );
         }
-        for dataset in config::read(file, Path::new(""), &defaults)? {
+        for dataset in config::read(file, Path::new(""), &defaults, &mut notes)? {
             let mut parts = Vec::new();
             for subset in &dataset.subsets {
                 let folder = subset.load(&scan_options(options), &mut notes)?;
