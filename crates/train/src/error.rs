@@ -61,6 +61,9 @@ pub enum Error {
         /// The system's words.
         source: io::Error,
     },
+    /// A preview cannot be drawn.
+    #[error(transparent)]
+    Draw(#[from] wayword_diffusion::Error),
     /// The device failed.
     #[error(transparent)]
     Device(#[from] wayword_tensor::Error),
@@ -129,6 +132,7 @@ impl Error {
             Self::Diverged { .. } => Some("a lower --lr, or --precision f32, usually helps".into()),
             Self::File { source, .. } => file_hint(source.kind()).map(str::to_owned),
             Self::Format(error) => error.hint(),
+            Self::Draw(error) => error.hint(),
             Self::Device(_) => None,
         }
     }
@@ -136,7 +140,7 @@ impl Error {
 
 fn file_hint(kind: io::ErrorKind) -> Option<&'static str> {
     match kind {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
             Some("the disk is full; make room, then go on with --resume")
         }
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {

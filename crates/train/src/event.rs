@@ -1,6 +1,6 @@
 //! What a training tells while it runs.
 use crate::plan::PlanSummary;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
 /// Something that happened.
@@ -34,6 +34,18 @@ pub enum Event {
         /// After how many steps.
         step: usize,
     },
+    /// A preview was drawn.
+    Previewed {
+        /// The picture.
+        path: PathBuf,
+        /// After how many steps.
+        step: usize,
+    },
+    /// The run's page was written.
+    Reported {
+        /// The page.
+        path: PathBuf,
+    },
     /// Something that the user should know, but that stops nothing.
     Warned(wayword_diffusion::Warning),
     /// The run was asked to stop; its state is saved.
@@ -50,7 +62,8 @@ pub enum Event {
 }
 
 /// One update.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct StepReport {
     /// Steps done.
     pub step: usize,
@@ -70,6 +83,8 @@ pub struct StepReport {
     pub gradient_norm: f64,
     /// Mean norm of the word's rows.
     pub row_norm: f64,
+    /// The same over that of the vocabulary's rows.
+    pub row_norm_to_vocabulary: f64,
     /// Seconds that the step took.
     pub seconds: f64,
     /// Seconds to the end, from the mean of the steps of this process.

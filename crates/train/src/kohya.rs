@@ -260,6 +260,26 @@ fn special(entry: &Entry, given: &Given, out: &mut Translation) -> Result<()> {
         }
         "use_8bit_adam" => target(entry, &["optimizer"], text("AdamW8bit"), out),
         "use_lion_optimizer" => target(entry, &["optimizer"], text("Lion"), out),
+        "sample_every_n_steps"
+            if given.number("sample_every_n_epochs").is_some_and(|n| n > 0.0) =>
+        {
+            out.ignore(&said(entry), "sample_every_n_epochs wins");
+            Ok(())
+        }
+        "sample_every_n_steps" => target(entry, &["sample-every"], text(&value), out),
+        // Kohya keeps what 1 step keeps; here 0 keeps all.
+        "save_last_n_steps" => {
+            let steps = if given.number("save_last_n_steps") == Some(0.0) { "1" } else { &value };
+            target(entry, &["keep-last-steps"], text(steps), out)
+        }
+        "save_last_n_epochs" if given.number("save_last_n_epochs") == Some(0.0) => {
+            out.ignore(
+                &said(entry),
+                "kohya's trainer removes each file as it is written; all stay",
+            );
+            Ok(())
+        }
+        "save_last_n_epochs" => target(entry, &["keep-last-epochs"], text(&value), out),
         "train_data_dir" if given.on("dataset_config") => {
             out.ignore(&said(entry), "dataset_config names the pictures");
             Ok(())

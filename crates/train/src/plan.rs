@@ -18,6 +18,7 @@ use crate::loss::LossOptions;
 use crate::lr::{Length, LrOptions, LrSchedule, RateList};
 use crate::noise_options::NoiseOptions;
 use crate::optim::{Optimizer, Statistics};
+use crate::previews::Previews;
 use crate::words::Word;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
@@ -67,6 +68,9 @@ pub struct TrainPlan {
     pub steps: usize,
     /// When files are written.
     pub save: SaveRules,
+    /// Pictures that are drawn on the way.
+    #[serde(default)]
+    pub previews: Option<Previews>,
     /// The kind of the files.
     pub save_format: SaveFormat,
     /// The numbers in the files.

@@ -13,6 +13,7 @@ use crate::event::{Event, Events, Outcome, StepReport};
 use crate::latents;
 use crate::noise_options::STEPS;
 use crate::plan::TrainPlan;
+use crate::report;
 use crate::resume::Place;
 use crate::rows::{self, RowGradients};
 use crate::run_folder::RunFolder;
@@ -24,7 +25,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use wayword_diffusion::tokenizer::VOCABULARY;
-use wayword_diffusion::{Base, Stop};
+use wayword_diffusion::{Base, Stop, Warning};
 use wayword_formats::modelspec::ModelSpec;
 use wayword_tensor::Memory;
 
@@ -92,6 +93,9 @@ fn go_on(
     let Some(sources) = latents::encode(base, plan, run.path(), events, stop)? else {
         return Ok(stopped(&Place::default(), &[]));
     };
+    if let Some(previews) = &plan.previews {
+        previews.check(base, plan)?;
+    }
     let mut batches = Batches::new(base, plan, &sources)?;
     let fixed = batches.fixed()?;
     let schedule = plan.schedule()?;
@@ -102,6 +106,10 @@ fn go_on(
     let mut here = Progress::begin(base, plan, run, &fixed, events)?;
     let epochs = plan.counts().epochs as usize;
     let (began, first) = (Instant::now(), here.place.step);
+    // Those that a stop left out are drawn now.
+    let ended = first.checked_sub(1).filter(|step| batches.ends_epoch(*step));
+    let ended = ended.map(|step| batches.epoch_of(step) + 1);
+    here.preview((base, plan, run), ended, events, stop)?;
 
     while here.place.step < plan.steps {
         let started = Instant::now();
@@ -144,19 +152,30 @@ fn go_on(
             rate: here.own_rate().unwrap_or(rate),
             gradient_norm,
             row_norm: mean_norm(&here.rows, width),
+            row_norm_to_vocabulary: mean_norm(&here.rows, width) / vocabulary_norm(plan),
             seconds,
             remaining: began.elapsed().as_secs_f64() / done * (plan.steps - step - 1) as f64,
         };
         here.record(&report)?;
         events.event(Event::Step(report));
 
+        // All that is due after this step is on disk before the state says that it is done.
         let epoch = batches.epoch_of(step) + 1;
         let of_step = |name: &str| plan.save.after_step(name, step + 1);
-        here.save(&saver, plan, of_step, events)?;
-        if batches.ends_epoch(step) {
+        let mut written = here.save(&saver, plan, of_step, events)?;
+        let ended = batches.ends_epoch(step).then_some(epoch);
+        if let Some(epoch) = ended {
             let of_epoch = |name: &str| plan.save.after_epoch(name, epoch, epochs);
-            here.save(&saver, plan, of_epoch, events)?;
+            written |= here.save(&saver, plan, of_epoch, events)?;
         }
+        if is_measured_after(plan, step + 1) {
+            let loss = measure(base, &here.learned(plan), &fixed)?;
+            here.measured(loss, events)?;
+        }
+        if written {
+            here.save_state()?;
+        }
+        here.preview((base, plan, run), ended, events, stop)?;
         if stop.asked() && here.place.step < plan.steps {
             here.save_state()?;
             return Ok(stopped(&here.place, &here.rows));
@@ -169,14 +188,31 @@ fn go_on(
     if here.place.fixed_after.is_none() {
         let loss = measure(base, &here.learned(plan), &fixed)?;
         here.place.fixed_after = Some(loss);
-        here.log.push(&serde_json::json!({ "fixed_loss": loss, "step": plan.steps }))?;
+        here.measured(loss, events)?;
         here.save_state()?;
-        events.event(Event::Measured { step: plan.steps, loss });
     }
     let path = here.save_last(&saver, plan, events)?;
+    match report::write(run.path(), plan, &here.place) {
+        Ok(path) => events.event(Event::Reported { path }),
+        // The word is there; a page about it is no reason to fail.
+        Err(error) => {
+            let text = format!("the run's page was not written: {error}");
+            events.event(Event::Warned(Warning { text, hint: error.hint() }));
+        }
+    }
     let outcome = outcome(plan, &here.place, &here.rows, path);
     events.event(Event::Finished(outcome.clone()));
     Ok(outcome)
+}
+
+/// Whether the loss at fixed noise is measured on the way: where files are written, but at most
+/// every hundred steps, as it takes as long as some three of them.
+fn is_measured_after(plan: &TrainPlan, step: usize) -> bool {
+    let every = match plan.save.every_steps {
+        0 => 200,
+        every => every * 100usize.div_ceil(every),
+    };
+    step < plan.steps && step.is_multiple_of(every)
 }
 
 /// The mean loss of the fixed set.
@@ -200,6 +236,11 @@ fn finite(step: usize, what: &str, values: impl IntoIterator<Item = f32>) -> Res
 fn mean_norm(rows: &[f32], width: usize) -> f64 {
     let norms = rows::norms(rows, width);
     norms.iter().sum::<f64>() / norms.len().max(1) as f64
+}
+
+/// The norm of a row of the vocabulary, as the root of the mean square.
+fn vocabulary_norm(plan: &TrainPlan) -> f64 {
+    f64::from(plan.base.token_rms) * (plan.base.token_width as f64).sqrt()
 }
 
 fn outcome(plan: &TrainPlan, place: &Place, rows: &[f32], path: Option<PathBuf>) -> Outcome {

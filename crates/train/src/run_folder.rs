@@ -6,9 +6,14 @@
 //! | `rows.bin` | the word's rows after every step, appended ([`rows`]) |
 //! | `log.jsonl` | what happened, one JSON object a line, appended |
 //! | `state.safetensors` | all that the next step depends on, replaced whole ([`crate::resume`]) |
+//! | `samples/` | previews, where they were asked for ([`crate::previews`]) |
+//! | `tensorboard/` | the log's numbers for TensorBoard, made from the log at every start ([`tensorboard`]) |
+//! | `report.html` | the run on one page, written at its end ([`crate::report`]) |
 //! | `lock` | held by the process that writes here; the system frees it when that process ends |
+pub mod curves;
 pub mod log;
 pub mod rows;
+pub mod tensorboard;
 
 use crate::error::AtFile;
 use crate::{Error, Result};
@@ -50,10 +55,16 @@ impl RunFolder {
                 ),
             ));
         }
-        for name in ["plan.json", "state.safetensors", "rows.bin", "log.jsonl"] {
+        for name in ["plan.json", "state.safetensors", "rows.bin", "log.jsonl", "report.html"] {
             let old = run.file(name);
             if old.exists() {
                 std::fs::remove_file(&old).at(&old)?;
+            }
+        }
+        for name in [crate::previews::FOLDER, "tensorboard"] {
+            let old = run.file(name);
+            if old.is_dir() {
+                std::fs::remove_dir_all(&old).at(&old)?;
             }
         }
         let text = serde_json::to_string_pretty(plan).map_err(std::io::Error::other);
@@ -73,10 +84,23 @@ impl RunFolder {
                 .with_hint("give the folder NAME.run that a training made beside its files"));
         }
         let run = Self { path: path.into(), _lock: lock(path)? };
+        run.sweep()?;
         let text = std::fs::read_to_string(&plan).at(&plan)?;
         let parsed = serde_json::from_str(&text);
         let parsed = parsed.map_err(|e| Error::run(&plan, format!("cannot be read: {e}")))?;
         Ok((run, parsed))
+    }
+
+    /// Removes what a killed process left half-written; nobody else writes here.
+    fn sweep(&self) -> Result<()> {
+        for entry in std::fs::read_dir(&self.path).at(&self.path)? {
+            let path = entry.at(&self.path)?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if name.starts_with(".wayword-") && name.ends_with(".tmp") {
+                std::fs::remove_file(&path).at(&path)?;
+            }
+        }
+        Ok(())
     }
 
     /// The folder.

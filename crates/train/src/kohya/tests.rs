@@ -69,6 +69,23 @@ fn what_the_gui_loses_and_adds() {
 }
 
 #[test]
+fn previews_and_what_stays() {
+    let found = of(
+        "token_string = \"w\"\nsample_every_n_steps = 50\nsample_at_first = true\nsample_prompts = \"out/sample/prompt.txt\"\nsample_sampler = \"k_euler_a\"\nsave_last_n_steps = 0\nsave_last_n_epochs = 0\n",
+    );
+    let options = train(&found);
+    assert_eq!((options.sample_every, options.sample_every_epochs), (50, 0));
+    assert!(options.sample_at_first);
+    assert_eq!(options.sample_prompts.as_deref(), Some("out/sample/prompt.txt"));
+    assert_eq!(options.sample_sampler.as_deref(), Some("k_euler_a"));
+    assert_eq!((options.keep_last_steps, options.keep_last_epochs), (1, 0));
+    let found = of("sample_every_n_steps = 50\nsample_every_n_epochs = 2\ntoken_string = \"w\"\n");
+    let options = train(&found);
+    assert_eq!((options.sample_every, options.sample_every_epochs), (0, 2));
+    assert!(found.ignored.iter().any(|(_, why)| why.contains("sample_every_n_epochs wins")));
+}
+
+#[test]
 fn a_runs_toml() {
     let found = of(
         "token_string = \"w\"\nlearning_rate = 0.005\nmax_train_epochs = 3\nmax_train_steps = 1600\n[x]\nlr_warmup_steps = 0.1\nlr_scheduler = \"constant\"\noptimizer_args = [\"weight_decay=0.1\"]\nuse_object_template = true\nseed = 4\ninit_word = \"no\"\n",

@@ -8,6 +8,7 @@ use crate::checkpoint::SaveRules;
 use crate::dataset::steps::Duration;
 use crate::lr::{Length, RateList};
 use crate::optim::Statistics;
+use crate::previews::Previews;
 use crate::words::{Init, Word, check_name};
 use crate::{Error, Result};
 use std::hash::{BuildHasher, Hasher};
@@ -48,6 +49,9 @@ impl TrainPlan {
             words.push(word(asked, &found, base, &mut warnings)?);
         }
         different(&words)?;
+        let seed = options.seed.unwrap_or_else(random_seed);
+        let token = words.first().map_or(name, |word| word.token.as_str());
+        let previews = Previews::decide(options, base, (token, seed), &mut warnings)?;
         let mut plan = Self {
             version: env!("CARGO_PKG_VERSION").into(),
             started: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
@@ -78,6 +82,7 @@ impl TrainPlan {
                 keep_steps: options.keep_last_steps,
                 keep_epochs: options.keep_last_epochs,
             },
+            previews,
             save_format: options.save_format,
             save_precision: options.save_precision,
             texts: FileTexts {
@@ -110,7 +115,7 @@ impl TrainPlan {
             noise: options.noise()?,
             timesteps: options.timesteps()?,
             zero_terminal_snr: options.zero_terminal_snr,
-            seed: options.seed.unwrap_or_else(random_seed),
+            seed,
             mixed_precision: options.mixed_precision,
             kohya_numbers: options.kohya_numbers,
             warnings,

@@ -7,13 +7,15 @@ use crate::plan::TrainPlan;
 use crate::resume::{Place, State};
 use crate::rows::RowGradients;
 use crate::run_folder::RunFolder;
+use crate::run_folder::curves::{Curves, FIXED, tags};
 use crate::run_folder::log::LogWriter;
 use crate::run_folder::rows::RowsWriter;
+use crate::run_folder::tensorboard::{self, EventFile};
 use crate::{Error, Result};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
-use wayword_diffusion::{Base, Warning};
+use wayword_diffusion::{Base, Stop, Warning};
 
 /// What changes in a run, and the files that remember it.
 pub(super) struct Progress {
@@ -23,6 +25,9 @@ pub(super) struct Progress {
     optimizers: Vec<Optimizer>,
     pub(super) log: LogWriter,
     history: RowsWriter,
+    charts: EventFile,
+    /// The run's start, in seconds since 1970.
+    started: f64,
     state: PathBuf,
     pub(super) saved: Instant,
 }
@@ -46,15 +51,20 @@ impl Progress {
         let mut optimizers = (0..plan.words.len()).map(new).collect::<Result<Vec<_>>>()?;
         let (state, history) = (run.file("state.safetensors"), run.file("rows.bin"));
         let log = run.file("log.jsonl");
+        let started = plan.started as f64;
         if state.exists() {
             let saved = State::load(&state)?;
             for (word, optimizer) in optimizers.iter_mut().enumerate() {
                 let own = of_word(&saved.optimizer, word);
                 optimizer.restore(&own).map_err(|e| Error::run(&state, e.to_string()))?;
             }
+            // Cut to the saved place before it is read again.
+            let writer = LogWriter::open(&log, saved.place.log_length)?;
             return Ok(Self {
                 history: RowsWriter::resume(&history, saved.place.rows_length)?,
-                log: LogWriter::open(&log, saved.place.log_length)?,
+                charts: charts(run, started, Some(&Curves::read(&log)?))?,
+                started,
+                log: writer,
                 place: saved.place,
                 rows: saved.rows,
                 optimizers,
@@ -68,6 +78,8 @@ impl Progress {
         }
         let mut begun = Self {
             history: RowsWriter::create(&history, plan.vectors(), base.info.token_width)?,
+            charts: charts(run, started, None)?,
+            started,
             log: LogWriter::open(&log, 0)?,
             place: Place { fixed_before: super::measure(base, &rows, fixed)?, ..Place::default() },
             rows,
@@ -76,9 +88,8 @@ impl Progress {
             saved: Instant::now(),
         };
         let loss = begun.place.fixed_before;
-        events.event(Event::Measured { step: 0, loss });
         begun.history.push(0, loss as f32, &begun.rows)?;
-        begun.log.push(&serde_json::json!({ "fixed_loss": loss, "step": 0 }))?;
+        begun.measured(loss, events)?;
         begun.save_state()?;
         Ok(begun)
     }
@@ -151,19 +162,49 @@ impl Progress {
 
     pub(super) fn record(&mut self, report: &StepReport) -> Result<()> {
         self.history.push(report.step as u32, report.loss as f32, &self.rows)?;
+        self.charts.points(self.started + self.place.seconds, report.step, &tags(report))?;
         self.log.push(report)
     }
 
-    /// Writes and removes the files that are due; `due` says which by a word's name.
+    /// Keeps and tells a loss at fixed noise.
+    pub(super) fn measured(&mut self, loss: f64, events: &dyn Events) -> Result<()> {
+        let step = self.place.step;
+        self.log.push(&serde_json::json!({ "fixed_loss": loss, "step": step }))?;
+        self.charts.points(self.started + self.place.seconds, step, &[(FIXED, loss)])?;
+        events.event(Event::Measured { step, loss });
+        Ok(())
+    }
+
+    /// Draws the previews that are due here; `epoch` is one that has just ended.
+    pub(super) fn preview(
+        &self,
+        (base, plan, run): (&Base, &TrainPlan, &RunFolder),
+        epoch: Option<usize>,
+        events: &dyn Events,
+        stop: &Stop,
+    ) -> Result<()> {
+        let step = self.place.step;
+        match plan.previews.as_ref().filter(|previews| previews.is_due(step, epoch)) {
+            Some(previews) => {
+                let learned = self.learned(plan);
+                previews.draw((base, plan), (run.path(), step, &learned), events, stop)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Writes and removes the files that are due; `due` says which by a word's name. Whether there
+    /// were any.
     pub(super) fn save(
         &mut self,
         saver: &Saver,
         plan: &TrainPlan,
         due: impl Fn(&str) -> SaveActions,
         events: &dyn Events,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let actions: Vec<SaveActions> = plan.words.iter().map(|word| due(&word.name)).collect();
-        if actions.iter().any(|a| a.write.is_some()) {
+        let any = actions.iter().any(|a| a.write.is_some());
+        if any {
             let learned = self.learned(plan);
             let parts = plan.words.iter().zip(self.by_word(plan, &learned));
             for ((word, own), action) in parts.zip(&actions) {
@@ -172,7 +213,6 @@ impl Progress {
                 let path = saver.write(name, own, plan.base.token_width)?;
                 events.event(Event::Saved { path, step: self.place.step });
             }
-            self.save_state()?;
         }
         for name in actions.iter().filter_map(|action| action.remove.as_ref()) {
             if let Err(error) = saver.remove(name) {
@@ -180,7 +220,7 @@ impl Progress {
                 events.event(Event::Warned(Warning::new(text)));
             }
         }
-        Ok(())
+        Ok(any)
     }
 
     /// Saves the state; what it points to is on disk before.
@@ -196,6 +236,27 @@ impl Progress {
         self.saved = Instant::now();
         Ok(())
     }
+}
+
+/// TensorBoard's file, with what the log has already.
+fn charts(run: &RunFolder, started: f64, curves: Option<&Curves>) -> Result<EventFile> {
+    let name = format!("events.out.tfevents.{started:010}.wayword");
+    let mut file = EventFile::create(&run.file("tensorboard").join(name), started)?;
+    let Some(Curves { steps, fixed }) = curves else { return Ok(file) };
+    let (mut records, mut wall, mut fixed) = (Vec::new(), started, fixed.iter().peekable());
+    let mut until = |records: &mut Vec<u8>, wall: f64, step: usize| {
+        while let Some((at, loss)) = fixed.next_if(|(at, _)| *at < step) {
+            records.extend(tensorboard::points(wall, *at, &[(FIXED, *loss)]));
+        }
+    };
+    for report in steps {
+        until(&mut records, wall, report.step);
+        wall += report.seconds;
+        records.extend(tensorboard::points(wall, report.step, &tags(report)));
+    }
+    until(&mut records, wall, usize::MAX);
+    file.append(&records)?;
+    Ok(file)
 }
 
 /// The state of a word's optimiser under names of its own.

@@ -273,6 +273,27 @@ pub(crate) struct More {
     #[arg(long, value_name = "KIND", value_parser = named::<SavePrecision>, hide_short_help = true, help_heading = "Output")]
     pub(crate) save_precision: Option<SavePrecision>,
 
+    /// Previews every N steps: pictures with the word as it is, in DIR/NAME.run/samples
+    #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Previews")]
+    pub(crate) sample_every: Option<usize>,
+
+    /// Previews after every Nth epoch
+    #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Previews")]
+    pub(crate) sample_every_epochs: Option<usize>,
+
+    /// Previews before the first step, too
+    #[arg(long, hide_short_help = true, help_heading = "Previews")]
+    pub(crate) sample_at_first: bool,
+
+    /// What they show: a file with a prompt a line, as in `photo of NAME --n blurry --w 512 --h 512
+    /// --d 1 --l 7 --s 20`, a .toml or .json of kohya's, or a prompt [default: photo of NAME]
+    #[arg(long, value_name = "FILE|TEXT", hide_short_help = true, help_heading = "Previews")]
+    pub(crate) sample_prompts: Option<String>,
+
+    /// Their sampler [default: DPM++ 2M]
+    #[arg(long, value_name = "NAME", hide_short_help = true, help_heading = "Previews")]
+    pub(crate) sample_sampler: Option<String>,
+
     /// Title in the file [default: the name]
     #[arg(long, value_name = "TEXT", hide_short_help = true, help_heading = "Output")]
     pub(crate) metadata_title: Option<String>,
@@ -370,6 +391,11 @@ impl More {
         value(&mut to.keep_last_epochs, &self.keep_last_epochs);
         value(&mut to.save_format, &self.save_format);
         value(&mut to.save_precision, &self.save_precision);
+        value(&mut to.sample_every, &self.sample_every);
+        value(&mut to.sample_every_epochs, &self.sample_every_epochs);
+        to.sample_at_first |= self.sample_at_first;
+        option(&mut to.sample_prompts, &self.sample_prompts);
+        option(&mut to.sample_sampler, &self.sample_sampler);
         option(&mut to.metadata_title, &self.metadata_title);
         option(&mut to.metadata_author, &self.metadata_author);
         option(&mut to.metadata_description, &self.metadata_description);

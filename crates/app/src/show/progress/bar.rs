@@ -93,7 +93,11 @@ impl Bar {
                 self.note(&format!("loss at fixed noise after {step} steps: {loss:.4}"));
             }
             Event::Step(report) => self.advance("training", report.step, report.of, step(report)),
-            Event::Saved { path, .. } => self.note(&format!("wrote {}", path.display())),
+            Event::Saved { path, .. }
+            | Event::Previewed { path, .. }
+            | Event::Reported { path } => {
+                self.note(&format!("wrote {}", path.display()));
+            }
             Event::Stopped { .. } | Event::Finished(_) => self.clear(),
             _ => {}
         }

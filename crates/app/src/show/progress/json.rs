@@ -67,6 +67,10 @@ pub(super) fn train_event(event: &Event) {
         Event::Saved { path, step } => {
             put(&json!({ "event": "saved", "path": path, "step": step }));
         }
+        Event::Previewed { path, step } => {
+            put(&json!({ "event": "preview", "path": path, "step": step }));
+        }
+        Event::Reported { path } => put(&json!({ "event": "report", "path": path })),
         Event::Stopped { step, of, run } => {
             put(&json!({ "event": "stopped", "step": step, "of": of, "run": run }));
         }

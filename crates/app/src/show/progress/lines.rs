@@ -60,7 +60,11 @@ impl Lines {
                 note(&format!("loss at fixed noise after {step} steps: {loss:.4}"));
             }
             Event::Step(report) if self.due(report.step, report.of) => note(&step(report)),
-            Event::Saved { path, .. } => note(&format!("wrote {}", path.display())),
+            Event::Saved { path, .. }
+            | Event::Previewed { path, .. }
+            | Event::Reported { path } => {
+                note(&format!("wrote {}", path.display()));
+            }
             _ => {}
         }
     }
@@ -101,6 +105,7 @@ mod tests {
             rate: 1e-3,
             gradient_norm: 0.5,
             row_norm: 0.4,
+            row_norm_to_vocabulary: 2.0,
             seconds: 0.051,
             remaining: 41.0,
         };

@@ -1,0 +1,222 @@
+//! Previews: pictures of prompts, drawn on the way with the word as it is. Never unasked.
+//!
+//! They lie in the run's folder, `samples/NAME_000200_00_SEED.png`, with all their settings inside.
+//! What is drawn stands in the plan, so a run that goes on draws what an undisturbed one would.
+mod prompts;
+
+use crate::event::{Event, Events};
+use crate::plan::{PlanWarning, TrainOptions, TrainPlan};
+use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use wayword_diffusion::sigmas::resolve;
+use wayword_diffusion::{Base, BaseInfo, DrawPlan, DrawSettings, Embeddings, Stop, draw};
+use wayword_formats::png_text::{PngText, encode_rgb8};
+use wayword_formats::{Fault, atomic};
+
+/// The folder of previews in the run's.
+pub const FOLDER: &str = "samples";
+
+/// When previews are drawn, and of what.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Previews {
+    /// Every so many steps; 0 never.
+    pub every_steps: usize,
+    /// Every so many epochs; 0 never.
+    pub every_epochs: usize,
+    /// Before the first step.
+    pub at_first: bool,
+    /// What is drawn each time.
+    pub prompts: Vec<PreviewPrompt>,
+}
+
+/// A picture to draw.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PreviewPrompt {
+    /// The prompt.
+    pub prompt: String,
+    /// What is not wanted.
+    pub negative: String,
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// Its seed, the same each time.
+    pub seed: u64,
+    /// Sampler steps.
+    pub steps: u32,
+    /// How strongly the prompt guides.
+    pub cfg: f64,
+    /// The sampler's name.
+    pub sampler: String,
+}
+
+impl Previews {
+    /// What options ask for; `None` where they ask for nothing.
+    ///
+    /// # Errors
+    /// If the prompts cannot be read or hold something unknown.
+    pub fn decide(
+        options: &TrainOptions,
+        base: &BaseInfo,
+        (token, seed): (&str, u64),
+        warnings: &mut Vec<PlanWarning>,
+    ) -> Result<Option<Self>> {
+        let (every_steps, every_epochs) = (options.sample_every, options.sample_every_epochs);
+        if every_steps == 0 && every_epochs == 0 && !options.sample_at_first {
+            if options.sample_prompts.is_some() {
+                warnings.push(PlanWarning {
+                    text: "--sample-prompts draws nothing: no --sample-every is given".into(),
+                    hint: Some("add --sample-every N".into()),
+                });
+            }
+            return Ok(None);
+        }
+        let sampler = match options.sample_sampler.as_deref() {
+            Some(name) => prompts::sampler("--sample-sampler", name)?,
+            None => String::new(),
+        };
+        let plain = PreviewPrompt {
+            prompt: String::new(),
+            negative: String::new(),
+            width: base.resolution.0,
+            height: base.resolution.1,
+            seed,
+            steps: 20,
+            cfg: 7.0,
+            sampler,
+        };
+        let prompts = match options.sample_prompts.as_deref() {
+            Some(given) => prompts::read(given, &plain)?,
+            None => vec![PreviewPrompt { prompt: format!("photo of {token}"), ..plain }],
+        };
+        Ok(Some(Self { every_steps, every_epochs, at_first: options.sample_at_first, prompts }))
+    }
+
+    /// Whether previews follow step `step` (0: before the first), with which `epoch` ends.
+    #[must_use]
+    pub fn is_due(&self, step: usize, epoch: Option<usize>) -> bool {
+        let every = |n: usize, every: usize| every > 0 && n > 0 && n.is_multiple_of(every);
+        (step == 0 && self.at_first)
+            || every(step, self.every_steps)
+            || epoch.is_some_and(|epoch| every(epoch, self.every_epochs))
+    }
+
+    /// The file of a preview, by its place among the prompts.
+    #[must_use]
+    pub fn path(&self, run: &Path, name: &str, step: usize, place: usize) -> PathBuf {
+        let seed = self.prompts.get(place).map_or(0, |prompt| prompt.seed);
+        run.join(FOLDER).join(format!("{name}_{step:06}_{place:02}_{seed}.png"))
+    }
+
+    /// Checks every prompt against the base, before anything is trained.
+    ///
+    /// # Errors
+    /// If a prompt cannot be drawn.
+    pub fn check(&self, base: &Base, plan: &TrainPlan) -> Result<()> {
+        let words = Arc::new(Embeddings::new(base));
+        for (place, prompt) in self.prompts.iter().enumerate() {
+            let checked = settings(base, plan, prompt, &words)
+                .and_then(|settings| Ok(DrawPlan::new(base, settings)?));
+            if let Err(error) = checked {
+                let what = format!("preview {}, \"{}\": {error}", place + 1, prompt.prompt);
+                return Err(match error.hint() {
+                    Some(hint) => Error::data(what).with_hint(hint),
+                    None => Error::data(what),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Draws what is not there yet of the previews after `step`. Stops between pictures when asked.
+    ///
+    /// # Errors
+    /// If the device fails or a file cannot be written.
+    pub fn draw(
+        &self,
+        (base, plan): (&Base, &TrainPlan),
+        (run, step, rows): (&Path, usize, &[f32]),
+        events: &dyn Events,
+        stop: &Stop,
+    ) -> Result<()> {
+        let mut words = None;
+        for (place, prompt) in self.prompts.iter().enumerate() {
+            let path = self.path(run, &plan.name, step, place);
+            if path.exists() {
+                continue;
+            }
+            let words = match &words {
+                Some(words) => Arc::clone(words),
+                None => Arc::clone(words.insert(Arc::new(learned(base, plan, rows)?))),
+            };
+            let settings = settings(base, plan, prompt, &words)?;
+            let told = |event: wayword_diffusion::Event| {
+                if matches!(event, wayword_diffusion::Event::Step { .. }) {
+                    events.event(Event::Draw(event));
+                }
+            };
+            let drawn = draw(base, &DrawPlan::new(base, settings)?, &told, stop)?;
+            let Some(picture) = drawn.first() else { return Ok(()) };
+            let text = PngText { key: "parameters".into(), text: picture.infotext.clone() };
+            let png = encode_rgb8(picture.width, picture.height, &picture.rgb, &[text])
+                .map_err(|fault| fault.at(&path))?;
+            let written = std::fs::create_dir_all(run.join(FOLDER))
+                .and_then(|()| atomic::write_bytes(&path, &png));
+            written.map_err(|e| Fault::Io(e).at(&path))?;
+            events.event(Event::Previewed { path, step });
+        }
+        Ok(())
+    }
+}
+
+/// The words as prompts call them: by their names, and by what stands for them in captions.
+fn learned(base: &Base, plan: &TrainPlan, rows: &[f32]) -> Result<Embeddings> {
+    let mut words = Embeddings::new(base);
+    let mut rest = rows;
+    for word in &plan.words {
+        let own = rest.split_off(..word.vectors * base.info.token_width).unwrap_or_default();
+        words.add(&word.name, own.to_vec(), None)?;
+        if word.token != word.name {
+            words.add(&word.token, own.to_vec(), None)?;
+        }
+    }
+    Ok(words)
+}
+
+fn settings(
+    base: &Base,
+    plan: &TrainPlan,
+    prompt: &PreviewPrompt,
+    words: &Arc<Embeddings>,
+) -> Result<DrawSettings> {
+    let known = resolve(&prompt.sampler, None, false);
+    let (sampler, schedule) = known.map_err(|e| Error::data(e.to_string()))?;
+    let mut settings = DrawSettings::new(base, prompt.prompt.clone());
+    settings.negatives = vec![prompt.negative.clone()];
+    (settings.width, settings.height) = (prompt.width, prompt.height);
+    (settings.steps, settings.cfg, settings.seed) = (prompt.steps, prompt.cfg, prompt.seed);
+    (settings.sampler, settings.schedule) = (sampler.kind, schedule);
+    settings.clip_skip = plan.clip_skip;
+    settings.embeddings = Some(Arc::clone(words));
+    Ok(settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn previews_are_due_when_they_were_asked_for() {
+        let due = |previews: &Previews| -> Vec<usize> {
+            (0..=12).filter(|s| previews.is_due(*s, s.is_multiple_of(4).then_some(s / 4))).collect()
+        };
+        assert_eq!(due(&Previews::default()), [0; 0]);
+        let previews = Previews { every_steps: 5, at_first: true, ..Previews::default() };
+        assert_eq!(due(&previews), [0, 5, 10]);
+        let previews = Previews { every_epochs: 2, ..Previews::default() };
+        assert_eq!(due(&previews), [8]);
+    }
+}

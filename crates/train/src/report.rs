@@ -1,0 +1,23 @@
+//! The run on one page: `report.html`, which needs nothing else, not even a network.
+mod chart;
+mod page;
+mod pictures;
+
+use crate::Result;
+use crate::plan::TrainPlan;
+use crate::resume::Place;
+use crate::run_folder::curves::Curves;
+use std::path::{Path, PathBuf};
+use wayword_formats::{Fault, atomic};
+
+/// Writes the page of a run in its folder; gives its path.
+///
+/// # Errors
+/// If the run's log cannot be read or the page cannot be written.
+pub fn write(run: &Path, plan: &TrainPlan, place: &Place) -> Result<PathBuf> {
+    let curves = Curves::read(&run.join("log.jsonl"))?;
+    let path = run.join("report.html");
+    let html = page::html(run, plan, place, &curves);
+    atomic::write_bytes(&path, html.as_bytes()).map_err(|e| Fault::Io(e).at(&path))?;
+    Ok(path)
+}

@@ -1,0 +1,68 @@
+//! A run's numbers, step by step, as its log has them.
+use crate::Result;
+use crate::error::AtFile as _;
+use crate::event::StepReport;
+use serde_json::Value;
+use std::path::Path;
+
+/// What was measured in a run.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Curves {
+    /// Every step, in order.
+    pub steps: Vec<StepReport>,
+    /// Steps done and the loss at fixed noise.
+    pub fixed: Vec<(usize, f64)>,
+}
+
+impl Curves {
+    /// Reads `log.jsonl`; lines that are something else, or not whole, are left out.
+    ///
+    /// # Errors
+    /// If the file cannot be read.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).at(path)?;
+        let mut curves = Self::default();
+        for line in text.lines() {
+            let Ok(value) = serde_json::from_str::<Value>(line) else { continue };
+            let step = value["step"].as_u64().map(|step| step as usize);
+            match (value["fixed_loss"].as_f64(), step) {
+                (Some(loss), Some(step)) => curves.fixed.push((step, loss)),
+                _ => curves.steps.extend(serde_json::from_value(value)),
+            }
+        }
+        Ok(curves)
+    }
+}
+
+/// A step's numbers under the names by which TensorBoard shows them; `loss` and `lr` are kohya's.
+#[must_use]
+pub fn tags(report: &StepReport) -> [(&'static str, f64); 6] {
+    [
+        ("loss", report.loss),
+        ("loss_epoch_mean", report.mean_loss),
+        ("lr", report.rate),
+        ("gradient_norm", report.gradient_norm),
+        ("row_norm", report.row_norm),
+        ("row_norm_to_vocabulary", report.row_norm_to_vocabulary),
+    ]
+}
+
+/// The tag of the loss at fixed noise.
+pub const FIXED: &str = "loss_fixed_noise";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_is_read_and_a_torn_line_left_out() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log.jsonl");
+        let report = StepReport { step: 1, loss: 0.5, ..StepReport::default() };
+        let step = serde_json::to_string(&report).unwrap();
+        let text = format!("{{\"fixed_loss\":0.25,\"step\":0}}\n{step}\n{{\"step\":2,\"lo");
+        std::fs::write(&path, text).unwrap();
+        let want = Curves { steps: vec![report], fixed: vec![(0, 0.25)] };
+        assert_eq!(Curves::read(&path).unwrap(), want);
+    }
+}
