@@ -6,10 +6,12 @@ mod cli {
     mod draw;
     mod explain;
     mod files;
+    mod flags;
     mod grid;
     mod help;
     mod mistakes;
     pub(crate) mod program;
     mod recipes;
+    mod resume;
     mod train;
 }
