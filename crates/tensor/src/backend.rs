@@ -4,7 +4,7 @@
 //! `[rows, channels]` with channels innermost, rows = batch * tokens. `dy` is the gradient of an
 //! operation's result; every `*_backward` returns gradients of inputs. The operations' formulas
 //! stand in [`crate::ops`].
-use crate::{Data, Grid, HostWeight, Layout, Result, Shape, Step, Weight};
+use crate::{Data, Grid, HostWeight, Layout, Precision, Result, Shape, Step, Weight};
 use std::any::Any;
 use std::fmt::Debug;
 
@@ -51,9 +51,12 @@ pub trait Backend: Debug + Send + Sync {
     /// Name for people: processor or card, instruction set, precision.
     fn name(&self) -> String;
 
+    /// The numbers that products are taken in, as this device really does it.
+    fn precision(&self) -> Precision;
+
     /// Whether products are f32 throughout.
     fn is_exact(&self) -> bool {
-        true
+        self.precision() == Precision::F32
     }
 
     /// Bytes of tensors and weights held now, and the most held so far.

@@ -28,6 +28,15 @@ pub enum Precision {
 }
 
 impl Precision {
+    /// Its name, as options and files write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+        }
+    }
+
     /// The fastest that this processor has in hardware.
     #[must_use]
     pub fn best() -> Self {
@@ -171,7 +180,7 @@ fn loss_kind(kind: &LossKind) -> loss::Kind<'_> {
 
 /// Rows from which on values that only products and norms read are kept in bf16; fewer cost
 /// nothing in f32.
-const MANY: usize = 256;
+pub(crate) const MANY: usize = 256;
 
 impl Processor {
     /// How a result is kept that a bf16 product or a norm made for others of them.
@@ -205,17 +214,14 @@ impl Processor {
 }
 
 impl Backend for Processor {
-    fn is_exact(&self) -> bool {
-        self.precision == Precision::F32
-    }
-
     fn name(&self) -> String {
-        let precision = match self.precision {
-            Precision::F32 => "f32",
-            Precision::Bf16 => "bf16",
-        };
+        let precision = self.precision.name();
         let (isa, threads) = (self.cpu.isa.name(), self.cpu.pool.threads());
         format!("CPU, {isa}, {precision}, {threads} threads")
+    }
+
+    fn precision(&self) -> Precision {
+        self.precision
     }
 
     fn memory(&self) -> (usize, usize) {

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+mod counting;
 mod cpu;
 mod error;
 pub mod ops;
@@ -17,6 +18,7 @@ mod timed;
 mod weight;
 
 pub use backend::{AttentionShape, Backend, LossKind, Storage};
+pub use counting::counting;
 pub use cpu::{CpuOptions, Precision, cpu};
 pub use error::{Error, Result};
 pub use shape::{Grid, Shape, Step};

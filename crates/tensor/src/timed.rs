@@ -3,8 +3,8 @@
 //! The times are those of the calls, so they mean something where calls do their work before they
 //! return, as the processor's do.
 use crate::{
-    AttentionShape, Backend, Data, Device, Grid, HostWeight, Layout, LossKind, Result, Shape, Step,
-    Weight,
+    AttentionShape, Backend, Data, Device, Grid, HostWeight, Layout, LossKind, Precision, Result,
+    Shape, Step, Weight,
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -84,12 +84,12 @@ fn attended(s: AttentionShape) -> usize {
 }
 
 impl Backend for Timed {
-    fn is_exact(&self) -> bool {
-        self.device.is_exact()
-    }
-
     fn name(&self) -> String {
         self.device.name()
+    }
+
+    fn precision(&self) -> Precision {
+        self.device.precision()
     }
 
     fn memory(&self) -> (usize, usize) {
