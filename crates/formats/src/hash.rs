@@ -120,6 +120,31 @@ impl HashCache {
         Ok(sha256)
     }
 
+    /// One hash for the weights of a diffusers folder: over the names and hashes of the files below
+    /// its parts for text, noise and pixels.
+    ///
+    /// # Errors
+    /// Where a file cannot be read.
+    pub fn sha256_of_folder(&mut self, folder: &Path) -> Result<String, Error> {
+        let mut all = String::new();
+        for part in ["text_encoder", "unet", "vae"] {
+            let part_folder = folder.join(part);
+            let mut files = Vec::new();
+            for entry in std::fs::read_dir(&part_folder).at(&part_folder)? {
+                let path = entry.at(&part_folder)?.path();
+                if path.is_file() {
+                    files.push(path);
+                }
+            }
+            files.sort();
+            for file in files {
+                let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                all.push_str(&format!("{part}/{name} {}\n", self.sha256(&file)?));
+            }
+        }
+        Ok(sha256_bytes(all.as_bytes()))
+    }
+
     /// The hash, if it is known already.
     #[must_use]
     pub fn known(&self, path: &Path) -> Option<String> {

@@ -13,6 +13,7 @@ pub mod exif;
 pub mod hash;
 pub mod infotext;
 pub mod kind;
+pub mod known;
 pub mod kohya;
 pub mod lora;
 pub mod map;
