@@ -13,8 +13,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use wayword_formats::checkpoint::{Checkpoint, Layout, Naming};
+use wayword_formats::hash::HashCache;
 use wayword_formats::{Array, Component, Dtype};
-use wayword_tensor::{CpuOptions, Device, Precision, cpu};
+use wayword_tensor::{CpuOptions, Device, Memory, Precision, cpu};
 
 /// What the UNet predicts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -88,11 +89,14 @@ pub struct Base {
     pub tokenizer: Tokenizer,
     /// Facts.
     pub info: BaseInfo,
+    /// What a training step keeps between forward and backward.
+    pub memory: Memory,
     hash: Option<FileHash>,
     vae_hash: Option<FileHash>,
     /// Where the VAE came from, and the same VAE in f32, once it was needed.
     vae_source: Arc<dyn Source>,
     exact_vae: OnceLock<(Vae, Device)>,
+    hashes: Option<PathBuf>,
     pub(crate) device: Device,
     /// The modules that LoRAs can change.
     pub(crate) kept: BTreeMap<Component, Stored>,
@@ -117,6 +121,21 @@ impl Base {
     /// If the files cannot be read, are of another family, or lack a part of the model.
     pub fn load(options: &BaseOptions, events: &dyn Events) -> Result<Self> {
         events.event(Event::Loading { what: "base model", path: options.path.clone() });
+        let hashes = |path: &PathBuf| hash(path, options);
+        let (hash, vae_hash) = (hashes(&options.path), options.vae.as_ref().and_then(hashes));
+        let mut base = Self::sketch(options, events)?;
+        (base.hash, base.vae_hash) = (hash, vae_hash);
+        base.hashes.clone_from(&options.hashes);
+        events.event(Event::Loaded(base.info.report.clone()));
+        Ok(base)
+    }
+
+    /// The same without hashes: on a device that only counts, no more of the files is read than
+    /// their headers and the token table.
+    ///
+    /// # Errors
+    /// As [`Base::load`].
+    pub fn sketch(options: &BaseOptions, events: &dyn Events) -> Result<Self> {
         let file = Checkpoint::open(&options.path)?;
         let other = options.vae.as_ref().map(|path| {
             events.event(Event::Loading { what: "VAE", path: path.clone() });
@@ -149,9 +168,6 @@ impl Base {
         base.info.vae.clone_from(&options.vae);
         base.info.prediction = options.prediction.unwrap_or_else(|| prediction(&file));
         base.info.resolution = resolution(&file);
-        base.hash = hash(&options.path, options);
-        base.vae_hash = options.vae.as_ref().and_then(|path| hash(path, options));
-        events.event(Event::Loaded(base.info.report.clone()));
         Ok(base)
     }
 
@@ -193,10 +209,12 @@ impl Base {
             vae: coder,
             tokenizer: Tokenizer::new(),
             info,
+            memory: Memory::Keep,
             hash: None,
             vae_hash: None,
             vae_source: Arc::clone(&sources.vae),
             exact_vae: OnceLock::new(),
+            hashes: None,
             device: device.clone(),
             kept,
             worn: Vec::new(),
@@ -233,6 +251,21 @@ impl Base {
         self.hash.as_ref().map(FileHash::wait).transpose()
     }
 
+    /// What the checkpoint is known by: its SHA-256, and for a diffusers folder one over the hashes
+    /// of its parts. `None` for weights made in memory.
+    ///
+    /// # Errors
+    /// If a file can no longer be read.
+    pub fn fingerprint(&self) -> Result<Option<String>> {
+        match self.sha256()? {
+            Some(hash) => Ok(Some(hash)),
+            None if self.info.path.is_dir() => {
+                fingerprint(&self.info.path, self.hashes.as_deref()).map(Some)
+            }
+            None => Ok(None),
+        }
+    }
+
     /// SHA-256 of the other VAE's file, if there is one.
     ///
     /// # Errors
@@ -240,6 +273,17 @@ impl Base {
     pub fn vae_sha256(&self) -> Result<Option<String>> {
         self.vae_hash.as_ref().map(FileHash::wait).transpose()
     }
+}
+
+/// What a checkpoint that is not loaded is known by, as [`Base::fingerprint`]; `hashes` is the file
+/// in which hashes are remembered.
+///
+/// # Errors
+/// If a file cannot be read.
+pub fn fingerprint(path: &Path, hashes: Option<&Path>) -> Result<String> {
+    let mut cache = HashCache::open(hashes.unwrap_or(Path::new("")));
+    let hash = if path.is_dir() { cache.sha256_of_folder(path) } else { cache.sha256(path) };
+    Ok(hash?)
 }
 
 /// The hash of a file, begun; folders have none.

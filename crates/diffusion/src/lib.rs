@@ -42,4 +42,4 @@ pub use text_encoder::TextEncoder;
 pub use unet::Unet;
 pub use vae::Vae;
 /// Where a base is loaded to, for callers that know no tensors.
-pub use wayword_tensor::{CpuOptions, Device, Memory, Precision, cpu};
+pub use wayword_tensor::{CpuOptions, Device, Memory, Precision, counting, cpu};
