@@ -21,7 +21,8 @@ pub const PRESETS: &[(&str, &str)] = &[
 pub type Layer = Table;
 
 /// Options that are not the training's but the program's: the base and the machine.
-const PROGRAM: &[&str] = &["preset", "base", "vae", "prediction", "precision", "threads"];
+const PROGRAM: &[&str] =
+    &["preset", "base", "vae", "prediction", "precision", "threads", "low-memory", "strict"];
 
 /// Options of which one silences the other: the later layer's counts.
 const EITHER: &[(&str, &str)] = &[("steps", "epochs"), ("epochs", "steps")];
@@ -41,6 +42,10 @@ pub struct Settings {
     pub precision: Option<String>,
     /// Threads.
     pub threads: Option<usize>,
+    /// Whether a step computes blocks twice to save memory.
+    pub low_memory: bool,
+    /// Whether warnings are errors.
+    pub strict: bool,
     /// The training's own options.
     pub train: TrainOptions,
 }
@@ -204,9 +209,11 @@ pub fn settings(mut table: Table) -> Result<Settings> {
     let prediction = take(&mut table, "prediction")?;
     let precision = take(&mut table, "precision")?;
     let threads = take(&mut table, "threads")?;
+    let low_memory = take(&mut table, "low-memory")?.unwrap_or(false);
+    let strict = take(&mut table, "strict")?.unwrap_or(false);
     let train = TrainOptions::deserialize(Value::Table(table));
     let train = train.map_err(|e| Error::data(plain(&e)))?;
-    Ok(Settings { preset, base, vae, prediction, precision, threads, train })
+    Ok(Settings { preset, base, vae, prediction, precision, threads, low_memory, strict, train })
 }
 
 /// The first line of serde's words: the rest repeats the key.
@@ -229,6 +236,8 @@ pub fn layer(settings: &Settings) -> Result<Table> {
         settings.prediction.clone().map(Value::String),
         settings.precision.clone().map(Value::String),
         settings.threads.map(|n| Value::Integer(n as i64)),
+        Some(Value::Boolean(settings.low_memory)),
+        Some(Value::Boolean(settings.strict)),
     ];
     for (key, value) in PROGRAM.iter().zip(program) {
         table.extend(value.map(|value| ((*key).to_owned(), value)));

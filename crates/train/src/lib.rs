@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod batches;
+pub mod card;
 pub mod checkpoint;
 pub mod config;
 pub mod dataset;
@@ -16,9 +17,11 @@ pub mod lr;
 pub mod noise_options;
 pub mod optim;
 pub mod plan;
+pub mod preflight;
 pub mod previews;
 pub mod recipe;
 pub mod report;
+pub mod rerun;
 pub mod resume;
 pub mod rows;
 pub mod run_folder;

@@ -4,10 +4,12 @@
 //! the run's folder as `plan.json`, and a run goes on from it.
 mod check;
 mod find;
+mod known;
 mod options;
 mod sets;
 mod summary;
 
+pub(crate) use known::file_name;
 pub use options::{MixedPrecision, TemplateChoice, TrainOptions, WordOptions};
 pub use sets::{PictureSet, PlannedDataset, PlannedFile};
 pub use summary::{EffectiveCaption, Estimate, PlanSummary};
@@ -105,6 +107,12 @@ pub struct TrainPlan {
     pub zero_terminal_snr: bool,
     /// Seed of everything random.
     pub seed: u64,
+    /// The numbers of the products, `f32` or `bf16`; empty where no device was asked.
+    #[serde(default)]
+    pub precision: String,
+    /// The kind of processor; another one's last bits may differ.
+    #[serde(default)]
+    pub device: String,
     /// The precision of kohya's run, for its noise levels; no other numbers depend on it.
     pub mixed_precision: MixedPrecision,
     /// Exactly kohya's numbers where ours are saner.
@@ -118,6 +126,18 @@ pub struct TrainPlan {
 pub struct PlannedBase {
     /// The file or folder.
     pub path: PathBuf,
+    /// Its name without the folders above it.
+    #[serde(default)]
+    pub name: String,
+    /// Its SHA-256; of a diffusers folder, that of the hashes of its parts.
+    #[serde(default)]
+    pub sha256: Option<String>,
+    /// Which original it is, where it is one.
+    #[serde(default)]
+    pub known: Option<String>,
+    /// Another VAE.
+    #[serde(default)]
+    pub vae: Option<PlannedFile>,
     /// Values of a token's row.
     pub token_width: usize,
     /// Root mean square of the token table.
@@ -129,6 +149,9 @@ pub struct PlannedBase {
 pub struct PlannedPicture {
     /// The file.
     pub path: PathBuf,
+    /// What it is called from the given folder on.
+    #[serde(default)]
+    pub name: String,
     /// Its SHA-256.
     pub sha256: String,
     /// Its width and height.

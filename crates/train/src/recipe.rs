@@ -27,7 +27,6 @@ use std::time::{Duration, Instant};
 use wayword_diffusion::tokenizer::VOCABULARY;
 use wayword_diffusion::{Base, Stop, Warning};
 use wayword_formats::modelspec::ModelSpec;
-use wayword_tensor::Memory;
 
 /// A state is saved when the last one is older than this; a killed run repeats at most as much.
 const STATE_AGE: Duration = Duration::from_secs(5);
@@ -72,6 +71,12 @@ pub fn resume(base: &Base, path: &Path, events: &dyn Events, stop: &Stop) -> Res
     let (then, now) = (&plan.base, &base.info);
     if then.token_rms != now.token_rms || then.token_width != now.token_width {
         let what = format!("the run was begun with another base, {}", then.path.display());
+        return Err(Error::run(path, what).with_hint("give that base by --base"));
+    }
+    if let Some(then) = &plan.base.sha256
+        && base.fingerprint().ok().flatten().is_some_and(|now| now != *then)
+    {
+        let what = format!("the run was begun with another base, {}", plan.base.path.display());
         return Err(Error::run(path, what).with_hint("give that base by --base"));
     }
     go_on(base, &plan, &run, events, stop)
@@ -121,7 +126,7 @@ fn go_on(
             let batch = batches.make(numbered)?;
             // kohya divides by the planned number of batches also where fewer are left over.
             let share = 1.0 / plan.accumulate as f32;
-            let result = micro::micro_step(base, &here.rows, &batch, share, Memory::Keep)?;
+            let result = micro::micro_step(base, &here.rows, &batch, share, base.memory)?;
             finite(step, "the loss", [result.loss])?;
             gradients.add(&batch.ids, &result.gradient);
             losses += f64::from(result.loss);
@@ -284,7 +289,9 @@ fn saver_of(saver: &Saver, plan: &TrainPlan, word: &Word) -> Saver {
         timesteps: timesteps(plan),
         clip_skip: (plan.clip_skip > 1).then_some(plan.clip_skip as u32),
     };
-    Saver { metadata: spec.metadata(), ..saver.clone() }
+    let mut metadata = spec.metadata();
+    metadata.extend(crate::card::metadata(plan));
+    Saver { metadata, ..saver.clone() }
 }
 
 /// The range of noise levels where it is not the whole.

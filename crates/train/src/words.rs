@@ -21,6 +21,9 @@ pub struct Word {
     pub vectors: usize,
     /// Where its rows start.
     pub init: Init,
+    /// SHA-256 of the embedding file that it starts from.
+    #[serde(default)]
+    pub init_sha256: Option<String>,
     /// Its own learning rate, where it has one.
     #[serde(default)]
     pub lr: Option<f64>,
@@ -199,6 +202,7 @@ mod tests {
             name: token.into(),
             vectors,
             init: Init::Words("cat".into()),
+            init_sha256: None,
             lr: None,
         }
     }

@@ -132,6 +132,7 @@ mod tests {
         let path = dir.path().join("a.png");
         std::fs::write(&path, b"older").unwrap();
         let mut picture = PlannedPicture {
+            name: String::new(),
             path,
             sha256: String::new(),
             size: (640, 480),

@@ -57,6 +57,10 @@ impl TrainPlan {
             started: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
             base: PlannedBase {
                 path: absolute(&base.path),
+                name: super::known::file_name(&base.path),
+                sha256: None,
+                known: None,
+                vae: None,
                 token_width: base.token_width,
                 token_rms: base.token_rms,
             },
@@ -116,6 +120,8 @@ impl TrainPlan {
             timesteps: options.timesteps()?,
             zero_terminal_snr: options.zero_terminal_snr,
             seed,
+            precision: String::new(),
+            device: String::new(),
             mixed_precision: options.mixed_precision,
             kohya_numbers: options.kohya_numbers,
             warnings,
@@ -428,7 +434,15 @@ fn word(
     if vectors == 0 || vectors > MOST_ROWS {
         return Err(Error::option("--vectors", format!("1 to {MOST_ROWS}"), vectors.to_string()));
     }
-    Ok(Word { token: token.into(), name: name.into(), vectors, init, lr: options.lr })
+    let init_sha256 = match &init {
+        Init::File(path) => Some(wayword_formats::hash::sha256(path)?),
+        _ => None,
+    };
+    let init = match init {
+        Init::File(path) => Init::File(absolute(&path)),
+        words => words,
+    };
+    Ok(Word { token: token.into(), name: name.into(), vectors, init, init_sha256, lr: options.lr })
 }
 
 /// The class word of kohya's `N_token class`: the last word of the folders' names.

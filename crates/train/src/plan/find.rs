@@ -211,6 +211,7 @@ impl Found {
                 let caption = picture.caption.as_ref().or(folder.class.as_ref());
                 self.pictures.push(PlannedPicture {
                     sha256: hash::sha256(&path)?,
+                    name: super::known::name_below(&path, &folder.path, &options.images),
                     path,
                     size: picture.size,
                     bucket: fit.bucket,

@@ -42,6 +42,11 @@ pub struct PlanSummary {
     pub token: String,
     pub vectors: usize,
     pub init: String,
+    /// The base's name.
+    pub base: String,
+    pub base_sha256: Option<String>,
+    /// Which original it is, where it is one.
+    pub base_known: Option<String>,
     pub pictures: usize,
     /// Pictures times repeats.
     pub samples: u64,
@@ -79,6 +84,9 @@ impl TrainPlan {
             token: texts(&|word| word.token.clone()),
             vectors: self.vectors(),
             init: texts(&|word| word.init.to_string()),
+            base: self.base.name.clone(),
+            base_sha256: self.base.sha256.clone(),
+            base_known: self.base.known.clone(),
             pictures: self.pictures.len(),
             samples: self.pictures.iter().map(|p| p.repeats).sum(),
             sizes: self.buckets().into_iter().collect(),

@@ -1,0 +1,98 @@
+//! The run card: what a word's file says about the run that made it, enough to repeat the run.
+//!
+//! It is the plan without what differs between two equal runs (date, program version) and without
+//! the names of the user's folders: files are known by name and hash. The run's folder holds the
+//! same with all paths, as `plan.json`.
+use crate::plan::{PlannedFile, TrainPlan};
+use crate::words::Init;
+use crate::{Error, Result};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use wayword_formats::hash;
+
+/// The metadata key of the card.
+pub const KEY: &str = "wayword.run";
+
+/// Fields of a plan that are no part of a card: of this machine or this moment, or made of others.
+const LEFT_OUT: &[&str] = &["version", "started", "out", "images", "latent_cache", "warnings"];
+
+/// A plan's card.
+#[must_use]
+pub fn card(plan: &TrainPlan) -> Value {
+    let mut bare = plan.clone();
+    bare.base.path = PathBuf::from(&bare.base.name);
+    bare.base.vae.as_mut().map(named);
+    for picture in &mut bare.pictures {
+        picture.path = PathBuf::from(&picture.name);
+        picture.mask.as_mut().map(named);
+    }
+    for word in &mut bare.words {
+        if let Init::File(path) = &mut word.init {
+            *path = PathBuf::from(crate::plan::file_name(path));
+        }
+    }
+    let mut card = serde_json::to_value(bare).unwrap_or_default();
+    if let Some(fields) = card.as_object_mut() {
+        fields.retain(|key, _| !LEFT_OUT.contains(&key.as_str()));
+    }
+    card
+}
+
+/// A file under its name alone.
+fn named(file: &mut PlannedFile) {
+    file.path = PathBuf::from(crate::plan::file_name(&file.path));
+}
+
+/// The plan of a card. Its files have names in the place of paths.
+///
+/// # Errors
+/// If the card is not one of this program's.
+pub fn plan(card: &Value) -> Result<TrainPlan> {
+    let Value::Object(fields) = card else {
+        return Err(Error::data("the run card is no JSON object"));
+    };
+    let mut fields: Map<String, Value> = fields.clone();
+    for (key, value) in [
+        ("version", json!("")),
+        ("started", json!(0)),
+        ("out", json!("")),
+        ("images", json!([])),
+        ("latent_cache", Value::Null),
+        ("warnings", json!([])),
+    ] {
+        fields.insert(key.into(), value);
+    }
+    serde_json::from_value(Value::Object(fields))
+        .map_err(|e| Error::data(format!("the run card cannot be read: {e}")))
+}
+
+/// What a file's header says about its run: the card, and the hashes by keys of their own.
+#[must_use]
+pub fn metadata(plan: &TrainPlan) -> BTreeMap<String, String> {
+    let mut all = BTreeMap::from([
+        (KEY.to_owned(), card(plan).to_string()),
+        ("wayword.base".into(), plan.base.name.clone()),
+        ("wayword.data_sha256".into(), data_sha256(plan)),
+        ("wayword.seed".into(), plan.seed.to_string()),
+    ]);
+    if let Some(sha256) = &plan.base.sha256 {
+        all.insert("wayword.base_sha256".into(), sha256.clone());
+    }
+    if let Some(known) = &plan.base.known {
+        all.insert("wayword.base_known".into(), known.clone());
+    }
+    all
+}
+
+/// One hash for all pictures, masks and captions of a plan, in their order.
+#[must_use]
+pub fn data_sha256(plan: &TrainPlan) -> String {
+    let mut all = String::new();
+    for picture in &plan.pictures {
+        let mask = picture.mask.as_ref().map_or("-", |mask| mask.sha256.as_str());
+        let caption = hash::sha256_bytes(picture.caption.as_bytes());
+        all.push_str(&format!("{} {mask} {caption}\n", picture.sha256));
+    }
+    hash::sha256_bytes(all.as_bytes())
+}

@@ -1,0 +1,61 @@
+//! What can be seen in pictures and captions before a training starts. Every finding says what to
+//! do about it.
+mod captions;
+mod doubles;
+mod look;
+mod sizes;
+
+use crate::Result;
+use crate::dataset::bucket::Fit;
+use crate::dataset::image;
+use crate::plan::{PlanWarning, PlannedPicture, TrainPlan};
+use look::Look;
+use rayon::prelude::*;
+
+/// Looks at the pictures to learn from and at all captions. Pictures are decoded once.
+///
+/// # Errors
+/// If a picture cannot be read.
+pub fn inspect(plan: &TrainPlan) -> Result<Vec<PlanWarning>> {
+    let learned: Vec<&PlannedPicture> = (0..plan.pictures.len())
+        .filter(|place| !plan.is_regular(*place))
+        .map(|place| &plan.pictures[place])
+        .collect();
+    let look = |picture: &&PlannedPicture| {
+        let rgb = image::read(&picture.path, !plan.kohya_numbers)?.rgb;
+        let fit = Fit { bucket: picture.bucket, resized: picture.resized };
+        Ok(Look::of(&rgb, &fit, plan.sets[picture.set].filter()))
+    };
+    let looks: Vec<Look> = learned.par_iter().map(look).collect::<Result<_>>()?;
+    let mut findings = Vec::new();
+    findings.extend(doubles::exact(&learned));
+    findings.extend(doubles::near(&learned, &looks));
+    findings.extend(look::blurred(&learned, &looks));
+    findings.extend(sizes::tiny(&learned));
+    findings.extend(sizes::cut(&learned));
+    findings.extend(captions::long(plan));
+    Ok(findings)
+}
+
+/// A finding with what to do about it.
+fn finding(text: String, hint: &str) -> PlanWarning {
+    PlanWarning { text, hint: Some(hint.into()) }
+}
+
+/// The first few of a list, and how many more there are.
+fn list(items: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let shown = items[..items.len().min(SHOWN)].join(", ");
+    match items.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+/// `1 picture is` or `n pictures are`.
+fn pictures_are(count: usize) -> String {
+    if count == 1 { "1 picture is".into() } else { format!("{count} pictures are") }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,44 @@
+//! Pictures that are there twice: the same file, or nearly the same picture.
+use super::look::Look;
+use super::{finding, list};
+use crate::plan::{PlanWarning, PlannedPicture};
+use std::collections::BTreeMap;
+
+/// More pictures than this are not compared each with each.
+const MOST: usize = 20_000;
+
+/// Files with the same bytes.
+pub(super) fn exact(pictures: &[&PlannedPicture]) -> Option<PlanWarning> {
+    let mut by_hash: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for picture in pictures {
+        by_hash.entry(&picture.sha256).or_default().push(&picture.name);
+    }
+    let mut doubles: Vec<String> =
+        by_hash.values().filter(|names| names.len() > 1).map(|names| names.join(" = ")).collect();
+    doubles.sort();
+    if doubles.is_empty() {
+        return None;
+    }
+    let text = format!("pictures are there twice: {}", list(&doubles));
+    Some(finding(text, "keep one of each; a folder's repeats say how often pictures are seen"))
+}
+
+/// Pictures that look alike but for size, compression or a mirror.
+pub(super) fn near(pictures: &[&PlannedPicture], looks: &[Look]) -> Option<PlanWarning> {
+    if pictures.len() > MOST {
+        return None;
+    }
+    let mut pairs = Vec::new();
+    for (i, one) in looks.iter().enumerate() {
+        for (j, other) in looks.iter().enumerate().skip(i + 1) {
+            if pictures[i].sha256 != pictures[j].sha256 && one.is_near(other) {
+                pairs.push(format!("{} and {}", pictures[i].name, pictures[j].name));
+            }
+        }
+    }
+    if pairs.is_empty() {
+        return None;
+    }
+    let text = format!("pictures are nearly the same: {}", list(&pairs));
+    Some(finding(text, "keep one of each pair: what they share is learned as part of the word"))
+}

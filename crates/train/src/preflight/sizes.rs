@@ -1,0 +1,45 @@
+//! Pictures that are far too small, and crops that cut much off.
+use super::{finding, list, pictures_are};
+use crate::dataset::bucket::Fit;
+use crate::plan::{PlanWarning, PlannedPicture};
+
+/// A picture that is enlarged by more than this has hardly any detail.
+const ENLARGED: f64 = 2.0;
+
+/// A crop that takes away more than this part may take away what is to be learned.
+const CUT: f64 = 0.35;
+
+/// Pictures that are enlarged to twice their size or more.
+pub(super) fn tiny(pictures: &[&PlannedPicture]) -> Option<PlanWarning> {
+    let scale = |p: &PlannedPicture| p.resized.0 as f64 / p.size.0.max(1) as f64;
+    let tiny: Vec<String> = pictures
+        .iter()
+        .filter(|p| scale(p) >= ENLARGED)
+        .map(|p| format!("{} ({}x{})", p.name, p.size.0, p.size.1))
+        .collect();
+    if tiny.is_empty() {
+        return None;
+    }
+    let text = format!("{} tiny for what is trained: {}", pictures_are(tiny.len()), list(&tiny));
+    Some(finding(text, "leave them out: the word learns the blur of enlarging"))
+}
+
+/// Pictures of which the crop cuts much off, with how much and where.
+pub(super) fn cut(pictures: &[&PlannedPicture]) -> Option<PlanWarning> {
+    let one = |p: &&PlannedPicture| {
+        let fit = Fit { bucket: p.bucket, resized: p.resized };
+        let cut = fit.cut_off();
+        let sides = match p.resized.0 > p.bucket.0 {
+            true => "left and right",
+            false => "above and below",
+        };
+        let (w, h) = p.size;
+        (cut > CUT).then(|| format!("{} ({w}x{h}): {:.0} % {sides}", p.name, cut * 100.0))
+    };
+    let cut: Vec<String> = pictures.iter().filter_map(one).collect();
+    if cut.is_empty() {
+        return None;
+    }
+    let text = format!("the crop cuts much off {} of the pictures: {}", cut.len(), list(&cut));
+    Some(finding(text, "crop them by hand, or train sizes that fit them by --enable-bucket"))
+}

@@ -1,0 +1,128 @@
+//! Findings on pictures that are made for it, and none on those that are good.
+use super::*;
+use crate::dataset::Pixels;
+use crate::dataset::resize;
+use crate::plan::PlannedPicture;
+
+/// A drawing with edges and texture; `turn` makes others.
+fn drawing(side: usize, turn: usize) -> Pixels {
+    let mut pixels = Pixels::filled(side, side, 3, 40);
+    for y in 0..side {
+        for x in 0..side {
+            let (u, v) = (x * 64 / side, y * 64 / side);
+            let inside = (u + 7 * turn) % 23 < 9 || (v * (turn + 1)) % 31 < 7;
+            let texture = (x * 7 + y * 13) % 5 * 6;
+            let level = if inside { 200 } else { 60 } + texture;
+            pixels.data[(y * side + x) * 3..][..3].fill(level as u8);
+        }
+    }
+    pixels
+}
+
+fn blurred(pixels: &Pixels, reach: usize) -> Pixels {
+    let mut out = pixels.clone();
+    let (w, h) = pixels.size();
+    for y in 0..h {
+        for x in 0..w {
+            let (mut sum, mut count) = (0, 0);
+            for yy in y.saturating_sub(reach)..(y + reach + 1).min(h) {
+                for xx in x.saturating_sub(reach)..(x + reach + 1).min(w) {
+                    sum += usize::from(pixels.data[(yy * w + xx) * 3]);
+                    count += 1;
+                }
+            }
+            out.data[(y * w + x) * 3..][..3].fill((sum / count) as u8);
+        }
+    }
+    out
+}
+
+fn look(pixels: &Pixels) -> Look {
+    let fit = Fit { bucket: (128, 128), resized: (128, 128) };
+    Look::of(pixels, &fit, None)
+}
+
+fn picture(name: &str, size: (usize, usize), fit: Fit) -> PlannedPicture {
+    PlannedPicture {
+        path: name.into(),
+        name: name.into(),
+        sha256: name.into(),
+        size,
+        bucket: fit.bucket,
+        resized: fit.resized,
+        repeats: 1,
+        caption: String::new(),
+        set: 0,
+        mask: None,
+    }
+}
+
+#[test]
+fn the_same_picture_is_known_again() {
+    let one = drawing(128, 0);
+    let mut mirrored = one.clone();
+    for y in 0..128 {
+        for x in 0..128 {
+            let level = one.data[(y * 128 + 127 - x) * 3];
+            mirrored.data[(y * 128 + x) * 3..][..3].fill(level);
+        }
+    }
+    let smaller = resize::resize(&one, (97, 97), None);
+    for again in [&smaller, &mirrored, &blurred(&one, 1)] {
+        assert!(look(&one).is_near(&look(again)));
+    }
+    for turn in 1..5 {
+        assert!(!look(&one).is_near(&look(&drawing(128, turn))), "{turn}");
+    }
+    let (a, b) = (
+        picture("a", (128, 128), Fit { bucket: (128, 128), resized: (128, 128) }),
+        picture("b", (97, 97), Fit { bucket: (128, 128), resized: (128, 128) }),
+    );
+    let looks = [look(&one), look(&smaller)];
+    let found = doubles::near(&[&a, &b], &looks).unwrap();
+    assert_eq!(found.text, "pictures are nearly the same: a and b");
+    assert!(found.hint.is_some());
+    let same = PlannedPicture { sha256: "a".into(), ..b.clone() };
+    assert!(doubles::near(&[&a, &same], &looks).is_none(), "said once");
+    assert_eq!(doubles::exact(&[&a, &same]).unwrap().text, "pictures are there twice: a = b");
+    assert!(doubles::exact(&[&a, &b]).is_none());
+}
+
+#[test]
+fn blur_is_seen() {
+    let fit = Fit { bucket: (128, 128), resized: (128, 128) };
+    let pictures = [picture("sharp", (128, 128), fit), picture("soft", (128, 128), fit)];
+    let looks = [look(&drawing(128, 0)), look(&blurred(&drawing(128, 0), 3))];
+    let found = look::blurred(&pictures.iter().collect::<Vec<_>>(), &looks).unwrap();
+    assert_eq!(found.text, "1 picture is blurred: soft");
+    let plain = Pixels::filled(128, 128, 3, 90);
+    assert!(look::blurred(&[&pictures[0]], &[look(&plain)]).is_none(), "of one colour");
+}
+
+#[test]
+fn sizes_and_crops_are_told() {
+    let square = (512, 512);
+    let fits = [
+        picture("good.jpg", (1024, 768), Fit { bucket: square, resized: (683, 512) }),
+        picture("wide.jpg", (2000, 500), Fit { bucket: square, resized: (2048, 512) }),
+        picture("tall.jpg", (500, 1000), Fit { bucket: square, resized: (512, 1024) }),
+        picture("tiny.png", (200, 200), Fit { bucket: square, resized: square }),
+    ];
+    let all: Vec<&PlannedPicture> = fits.iter().collect();
+    let cut = sizes::cut(&all).unwrap().text;
+    assert_eq!(
+        cut,
+        "the crop cuts much off 2 of the pictures: wide.jpg (2000x500): 75 % left and right, \
+         tall.jpg (500x1000): 50 % above and below"
+    );
+    let tiny = sizes::tiny(&all).unwrap().text;
+    assert_eq!(tiny, "1 picture is tiny for what is trained: tiny.png (200x200)");
+    assert!(sizes::cut(&all[..1]).is_none() && sizes::tiny(&all[..1]).is_none());
+}
+
+#[test]
+fn lists_are_short() {
+    let names: Vec<String> = ["a", "b", "c", "d", "e"].map(String::from).into();
+    assert_eq!(list(&names), "a, b, c and 2 more");
+    assert_eq!(list(&names[..3]), "a, b, c");
+}

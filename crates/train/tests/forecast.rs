@@ -1,0 +1,37 @@
+//! Memory that is counted before a run against memory that the run really holds.
+#![allow(clippy::unwrap_used, reason = "a failed test may panic")]
+mod common;
+
+use common::{demo, load, options, plan};
+use wayword_diffusion::BaseOptions;
+use wayword_tensor::{CpuOptions, Memory, Precision, cpu};
+use wayword_train::estimate::{Forecast, estimate, sketch};
+
+#[test]
+fn what_is_counted_is_what_is_held() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut options = options(dir.path());
+    options.batch = 3;
+    let plan = plan(&options);
+    let path = demo().join("wayword-mini.safetensors");
+    for precision in [Precision::F32, Precision::Bf16] {
+        let device = cpu(CpuOptions { precision, ..CpuOptions::default() });
+        let loading = BaseOptions::new(&path, &device);
+        let mut held = Vec::new();
+        for memory in [Memory::Keep, Memory::Recompute] {
+            let mut real = load(&path, &cpu(CpuOptions { precision, ..CpuOptions::default() }));
+            real.memory = memory;
+            let mut counted = sketch(&loading).unwrap();
+            counted.memory = memory;
+            let counted = estimate(&counted, &plan).unwrap().memory as f64;
+            let real = estimate(&real, &plan).unwrap().memory as f64;
+            println!("{precision:?} {memory:?}: counted {counted}, held {real}");
+            assert!((counted / real - 1.0).abs() < 0.1, "{counted} for {real}");
+            held.push(real);
+        }
+        assert!(held[1] < held[0], "blocks that are computed twice save memory");
+        let forecast = Forecast::of(&loading, &plan).unwrap();
+        assert!(forecast.recompute < forecast.keep);
+        assert!(forecast.keep as f64 > held[0]);
+    }
+}
