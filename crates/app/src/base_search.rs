@@ -2,47 +2,11 @@
 use crate::failure::Failure;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-
-/// An original checkpoint, known by its content.
-pub(crate) struct Known {
-    /// SHA-256 of the file, hexadecimal.
-    pub(crate) sha256: &'static str,
-    /// What people call it.
-    pub(crate) name: &'static str,
-}
-
-/// The original 1.4 and 1.5 checkpoints, as their publishers' pages give the hashes.
-pub(crate) const KNOWN: &[Known] = &[
-    Known {
-        sha256: "6ce0161689b3853acaa03779ec93eafe75a02f4ced659bee03f50797806fa2fa",
-        name: "Stable Diffusion 1.5 (v1-5-pruned-emaonly.safetensors)",
-    },
-    Known {
-        sha256: "cc6cb27103417325ff94f52b7a5d2dde45a7515b25c255d8e396c90014281516",
-        name: "Stable Diffusion 1.5 (v1-5-pruned-emaonly.ckpt)",
-    },
-    Known {
-        sha256: "1a189f0be69d6106a48548e7626207dddd7042a418dbf372cefd05e0cdba61b6",
-        name: "Stable Diffusion 1.5 (v1-5-pruned.safetensors)",
-    },
-    Known {
-        sha256: "e1441589a6f3c5a53f5f54d0975a18a7feb7cdf0b0dee276dfc3331ae376a053",
-        name: "Stable Diffusion 1.5 (v1-5-pruned.ckpt)",
-    },
-    Known {
-        sha256: "fe4efff1e174c627256e44ec2991ba279b3816e364b49f9be2abc0b3ff3f8556",
-        name: "Stable Diffusion 1.4 (sd-v1-4.ckpt)",
-    },
-];
+use wayword_formats::known;
 
 /// The smallest of the known files has 4.27 GB; anything below is not one of them and need not be
 /// read to know that.
 const SMALLEST_KNOWN: u64 = 4_000_000_000;
-
-/// The name of a known original with this SHA-256.
-pub(crate) fn known(sha256: &str) -> Option<&'static str> {
-    KNOWN.iter().find(|k| k.sha256.eq_ignore_ascii_case(sha256)).map(|k| k.name)
-}
 
 /// What a search found.
 pub(crate) struct Found {
@@ -89,7 +53,7 @@ pub(crate) fn find(
 fn choose(finds: &[PathBuf], hash: impl Fn(&Path) -> Option<String>) -> Found {
     let mut originals: BTreeMap<&'static str, PathBuf> = BTreeMap::new();
     for path in finds {
-        if let Some(name) = hash(path).and_then(|h| known(&h)) {
+        if let Some(name) = hash(path).and_then(|h| known::original(&h)) {
             originals.entry(name).or_insert_with(|| path.clone());
         }
     }
@@ -168,6 +132,7 @@ fn walk(dir: &Path, depth: usize, found: &mut BTreeMap<PathBuf, PathBuf>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wayword_formats::known::ORIGINALS as KNOWN;
 
     fn touch(path: &Path) {
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -216,12 +181,5 @@ mod tests {
         let two = choose(&finds, hashes([Some(4), Some(0), None])).original.unwrap_err();
         assert_eq!(two.len(), 2);
         assert!(choose(&finds, hashes([None, None, None])).original.unwrap_err().is_empty());
-    }
-
-    #[test]
-    fn hashes_are_well_formed() {
-        assert!(KNOWN.iter().all(|k| k.sha256.len() == 64));
-        assert_eq!(known(&KNOWN[2].sha256.to_uppercase()), Some(KNOWN[2].name));
-        assert_eq!(known("00"), None);
     }
 }

@@ -1,6 +1,7 @@
 //! The commands: each takes its options, does its work through the libraries, and shows it.
 mod base;
 mod bench;
+mod check;
 mod checks;
 mod convert;
 mod demo;
@@ -10,6 +11,7 @@ mod grid;
 mod inspect;
 mod likeness;
 mod pictures;
+mod rerun;
 mod train;
 
 use crate::failure::Failure;
@@ -25,6 +27,8 @@ pub(crate) fn run(options: Options) -> Result<(), Failure> {
         Command::Convert(options) => convert::run(&options),
         Command::Likeness(options) => likeness::run(&options),
         Command::Train(options) => train::run(&options),
+        Command::Check(options) => check::run(&options.train),
+        Command::Rerun(options) => rerun::run(&options),
         Command::Draw(options) => draw::run(&options),
         Command::Grid(options) => grid::run(&options),
         Command::Explain(options) => explain::run(&options),

@@ -1,5 +1,6 @@
 //! What was typed: one struct per command, read by clap, turned into a checked plan elsewhere.
 mod bench;
+mod check;
 mod common;
 mod convert;
 mod demo;
@@ -8,9 +9,11 @@ mod explain;
 mod grid;
 mod inspect;
 mod likeness;
+mod rerun;
 mod train;
 
 pub(crate) use bench::{Bench, Work as BenchWork};
+pub(crate) use check::Check;
 pub(crate) use common::{Base, Machine, Precision, Prediction, Size};
 pub(crate) use convert::{Convert, FileType as ConvertType, Layout as ConvertLayout};
 pub(crate) use demo::Demo;
@@ -19,6 +22,7 @@ pub(crate) use explain::Explain;
 pub(crate) use grid::Grid;
 pub(crate) use inspect::Inspect;
 pub(crate) use likeness::Likeness;
+pub(crate) use rerun::Rerun;
 pub(crate) use train::Train;
 
 use crate::failure::Failure;
@@ -47,6 +51,8 @@ pub(crate) struct Options {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Train(Box<Train>),
+    Check(Box<Check>),
+    Rerun(Rerun),
     Draw(Box<Draw>),
     Grid(Box<Grid>),
     Explain(Explain),

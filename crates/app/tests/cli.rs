@@ -1,6 +1,7 @@
 //! What people see: help, mistakes, and the commands on the bundled model.
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 mod cli {
+    mod check;
     mod convert;
     mod demo;
     mod draw;
@@ -12,6 +13,7 @@ mod cli {
     mod mistakes;
     pub(crate) mod program;
     mod recipes;
+    mod rerun;
     mod resume;
     mod train;
 }

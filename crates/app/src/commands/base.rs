@@ -10,8 +10,9 @@ use wayword_diffusion::{
 use wayword_formats::hash::HashCache;
 
 /// The processor with the threads and precision that were asked for.
-pub(crate) fn device(threads: Option<usize>, precision: options::Precision) -> Device {
-    cpu(CpuOptions { threads, precision: self::precision(precision), ..CpuOptions::default() })
+pub(crate) fn device(threads: Option<usize>, precision: Option<options::Precision>) -> Device {
+    let precision = precision.map_or_else(Precision::best, self::precision);
+    cpu(CpuOptions { threads, precision, ..CpuOptions::default() })
 }
 
 /// The library's word for a precision.
@@ -19,6 +20,14 @@ pub(crate) const fn precision(precision: options::Precision) -> Precision {
     match precision {
         options::Precision::F32 => Precision::F32,
         options::Precision::Bf16 => Precision::Bf16,
+    }
+}
+
+/// The precision of a plan, by its name; plans of older versions were made in f32.
+pub(crate) fn precision_of(name: &str) -> options::Precision {
+    match name {
+        "bf16" => options::Precision::Bf16,
+        _ => options::Precision::F32,
     }
 }
 
@@ -32,6 +41,18 @@ pub(crate) fn load(
     progress: &Progress,
     events: &dyn Events,
 ) -> Result<Base, Failure> {
+    Ok(Base::load(&place(base, machine, progress)?, events)?)
+}
+
+/// The base that was named, or else the one original that is found, and where it is to be loaded.
+///
+/// # Errors
+/// If it is not there, or none was named and not exactly one original is found.
+pub(crate) fn place(
+    base: &options::Base,
+    machine: &options::Machine,
+    progress: &Progress,
+) -> Result<BaseOptions, Failure> {
     let path = match &base.base {
         Some(path) => {
             if !path.exists() {
@@ -41,7 +62,7 @@ pub(crate) fn load(
         }
         None => search(progress)?,
     };
-    let loading = BaseOptions {
+    Ok(BaseOptions {
         path,
         vae: base.vae.clone(),
         prediction: base.prediction.map(|p| match p {
@@ -50,8 +71,7 @@ pub(crate) fn load(
         }),
         hashes: super::hash_cache(),
         device: device(machine.threads, machine.precision),
-    };
-    Ok(Base::load(&loading, events)?)
+    })
 }
 
 fn search(progress: &Progress) -> Result<PathBuf, Failure> {

@@ -6,7 +6,7 @@ mod studio;
 
 use super::base;
 use crate::failure::Failure;
-use crate::options::{Demo as Options, Precision};
+use crate::options::Demo as Options;
 use crate::show::{self, Progress};
 use crate::{sheet, stop};
 use numbers::Numbers;
@@ -34,7 +34,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let stop = stop::on_ctrl_c("the step that runs is finished")?;
     let out = &options.out;
     let bundled = data::unpack(out)?;
-    let device = base::device(options.threads, Precision::F32);
+    let device = base::device(options.threads, None);
     let base = Base::load(&BaseOptions::new(&bundled.model, &device), &progress)?;
     let outcome = train(options, &bundled.pictures, &base, &progress, &stop)?;
 
@@ -87,7 +87,8 @@ fn train(
         out: options.out.clone(),
         ..TrainOptions::default()
     };
-    let plan = TrainPlan::check(&wanted, &base.info)?;
+    let mut plan = TrainPlan::check(&wanted, &base.info)?;
+    plan.recognise(base)?;
     let estimate = estimate::estimate(base, &plan)?;
     progress.event(Event::Planned(Box::new(plan.summary(Some(estimate)))));
     let outcome = recipe::train(base, &plan, true, progress, stop)?;

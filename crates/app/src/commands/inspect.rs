@@ -6,7 +6,6 @@ mod table;
 
 pub(crate) use table::token_width;
 
-use crate::base_search;
 use crate::failure::Failure;
 use crate::options::Inspect as Options;
 use crate::show::{self, Facts};
@@ -58,7 +57,7 @@ fn hashes(file: &Path, kind: Kind, facts: &mut Facts) -> Result<(), Failure> {
     facts.text("a1111_hash", hash::short_model(&sha256));
     if kind == Kind::Checkpoint {
         facts.text("old_a1111_hash", hash::old_model_hash(file)?);
-        facts.maybe("known_as", base_search::known(&sha256));
+        facts.maybe("known_as", wayword_formats::known::original(&sha256));
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `wayword train`: a plan from the options, the run, and how it ended.
-mod layers;
+pub(super) mod layers;
+pub(super) mod ready;
 
 use super::base;
 use crate::failure::Failure;
@@ -7,9 +8,9 @@ use crate::options::{Prediction, Train as Options};
 use crate::show::{self, Progress};
 use crate::stop;
 use std::path::Path;
-use wayword_diffusion::Base;
+use wayword_diffusion::{Base, Memory, Warning};
 use wayword_train::event::{Event, Events as _, Outcome};
-use wayword_train::plan::{TrainOptions, TrainPlan};
+use wayword_train::plan::{PlanWarning, TrainOptions, TrainPlan};
 use wayword_train::run_folder::RunFolder;
 use wayword_train::{estimate, recipe};
 
@@ -41,14 +42,13 @@ fn learn(options: &Options, train: &TrainOptions, progress: &Progress) -> Result
         }
         None => {
             refuse_begun(options, train)?;
-            let base = base::load(&options.base, &options.machine, progress, progress)?;
-            let plan = TrainPlan::check(train, &base.info)?;
+            let (base, plan) = ready::ready(options, train, progress)?;
             let estimate = estimate::estimate(&base, &plan)?;
             progress.event(Event::Planned(Box::new(plan.summary(Some(estimate)))));
             recipe::train(&base, &plan, options.overwrite, progress, &stop)?
         }
     };
-    end(&outcome, options, progress)
+    end(&outcome, options.base.base.as_deref(), progress)
 }
 
 /// A run of the same name is refused by the library; here it is before a large base is loaded.
@@ -65,12 +65,16 @@ fn refuse_begun(options: &Options, train: &TrainOptions) -> Result<(), Failure> 
 
 /// The base of a run that goes on: as the options say, else as the run remembers.
 fn load_for(options: &Options, run: &Path, progress: &Progress) -> Result<Base, Failure> {
-    let mut base = options.base.clone();
+    let (mut base, mut machine) = (options.base.clone(), options.machine.clone());
     // Where it cannot be read, the library says so when it opens the run.
     let plan = std::fs::read(run.join("plan.json")).ok();
     let plan: Option<TrainPlan> = plan.and_then(|text| serde_json::from_slice(&text).ok());
-    if let Some(plan) = plan {
-        base.base.get_or_insert(plan.base.path);
+    if let Some(plan) = &plan {
+        base.base.get_or_insert_with(|| plan.base.path.clone());
+        if let Some(vae) = &plan.base.vae {
+            base.vae.get_or_insert_with(|| vae.path.clone());
+        }
+        machine.precision = Some(base::precision_of(&plan.precision));
         if plan.loss.v_prediction {
             base.prediction.get_or_insert(Prediction::V);
         }
@@ -78,11 +82,26 @@ fn load_for(options: &Options, run: &Path, progress: &Progress) -> Result<Base, 
         return Err(Failure::user(format!("{}: no run was begun here", run.display()))
             .hint("give the folder NAME.run that a training made beside its files"));
     }
-    base::load(&base, &options.machine, progress, progress)
+    let loading = base::place(&base, &machine, progress)?;
+    let mut memory = Memory::Keep;
+    if let Some(plan) = plan {
+        let warning;
+        (memory, warning) = ready::memory(&loading, &plan, options.low_memory)?;
+        if let Some(PlanWarning { text, hint }) = warning {
+            progress.event(Event::Warned(Warning { text, hint }));
+        }
+    }
+    let mut base = Base::load(&loading, progress)?;
+    base.memory = memory;
+    Ok(base)
 }
 
 /// Says how the run ended: the word's file on standard output, the rest beside it.
-fn end(outcome: &Outcome, options: &Options, progress: &Progress) -> Result<(), Failure> {
+pub(super) fn end(
+    outcome: &Outcome,
+    base: Option<&Path>,
+    progress: &Progress,
+) -> Result<(), Failure> {
     let Some(path) = &outcome.path else {
         let run = outcome.run.display();
         let message = format!("after step {} of {}; all of it is saved", outcome.step, outcome.of);
@@ -96,12 +115,11 @@ fn end(outcome: &Outcome, options: &Options, progress: &Progress) -> Result<(), 
         show::duration(outcome.seconds),
         outcome.fixed_before
     ));
-    if options.machine.json {
+    if progress.is_json() {
         return Ok(());
     }
     let word = path.file_stem().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let base = options.base.base.as_ref();
     let base = base.map_or(String::new(), |base| format!(" --base \"{}\"", base.display()));
     progress.note(&format!(
         "draw with it: wayword draw \"photo of {word}\"{base} --embeddings \"{}\"",

@@ -24,9 +24,10 @@ pub(crate) struct Base {
 /// How the machine is used.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Machine {
-    /// Precision of the products; sums are always f32
-    #[arg(long, value_enum, value_name = "KIND", default_value_t = Precision::F32, help_heading = "Machine")]
-    pub(crate) precision: Precision,
+    /// Precision of the products; sums are always f32 [default: bf16 where the processor has such
+    /// products, else f32]
+    #[arg(long, value_enum, value_name = "KIND", help_heading = "Machine")]
+    pub(crate) precision: Option<Precision>,
 
     /// Threads to use [default: one per core]
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Machine")]

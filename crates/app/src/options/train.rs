@@ -134,6 +134,15 @@ pub(crate) struct Train {
     #[arg(long, help_heading = "Output")]
     pub(crate) overwrite: bool,
 
+    /// Refuse to begin where anything is found that would otherwise be a warning
+    #[arg(long, hide_short_help = true, help_heading = "Pictures")]
+    pub(crate) strict: bool,
+
+    /// Compute the UNet's blocks a second time in backward instead of keeping what they need: less
+    /// memory, a third more time, the same word; chosen by itself where memory is short
+    #[arg(long, hide_short_help = true, help_heading = "Machine")]
+    pub(crate) low_memory: bool,
+
     #[command(flatten)]
     pub(crate) more: More,
 

@@ -3,13 +3,13 @@ use super::{bytes, duration};
 use crate::show::Facts;
 use wayword_train::plan::PlanSummary;
 
-/// Captions shown at most.
-const CAPTIONS: usize = 4;
+/// Captions shown at most before a training.
+pub(crate) const CAPTIONS: usize = 4;
 /// Files shown at most.
 const FILES: usize = 3;
 
-/// The table, then the warnings.
-pub(crate) fn lines(plan: &PlanSummary) -> Vec<String> {
+/// The table with at most so many captions, then the warnings.
+pub(crate) fn lines(plan: &PlanSummary, most: usize) -> Vec<String> {
     let mut facts = Facts::default();
     let vectors =
         if plan.vectors == 1 { "1 vector".into() } else { format!("{} vectors", plan.vectors) };
@@ -18,8 +18,9 @@ pub(crate) fn lines(plan: &PlanSummary) -> Vec<String> {
         false => format!(", written {} in captions", plan.token),
     };
     facts.line("word", format!("{}, {vectors}, from \"{}\"{token}", plan.name, plan.init));
+    facts.line("base", base(plan));
     facts.line("pictures", pictures(plan));
-    facts.line("captions", captions(plan));
+    facts.line("captions", captions(plan, most));
     facts.line("steps", steps(plan));
     facts.line(
         "optimiser",
@@ -49,6 +50,12 @@ pub(crate) fn lines(plan: &PlanSummary) -> Vec<String> {
     lines
 }
 
+fn base(plan: &PlanSummary) -> String {
+    let hash = plan.base_sha256.as_deref().map(|hash| format!(", SHA-256 {}…", &hash[..10]));
+    let known = plan.base_known.as_deref().unwrap_or(&plan.base);
+    format!("{known}{}", hash.unwrap_or_default())
+}
+
 fn pictures(plan: &PlanSummary) -> String {
     let mut text = format!("{}", plan.pictures);
     if plan.samples != plan.pictures as u64 {
@@ -65,18 +72,18 @@ fn pictures(plan: &PlanSummary) -> String {
     text
 }
 
-fn captions(plan: &PlanSummary) -> String {
+fn captions(plan: &PlanSummary, most: usize) -> String {
     let total = plan.captions.len();
     let mut lines = vec![match plan.template {
         true => format!("{total} sentences, one drawn for each picture"),
         false => format!("{total} of the pictures' own"),
     }];
-    for caption in plan.captions.iter().take(CAPTIONS) {
+    for caption in plan.captions.iter().take(most) {
         let without = if caption.has_word { "" } else { "   (without the word)" };
         lines.push(format!("  {}{without}", caption.text));
     }
-    if total > CAPTIONS {
-        lines.push(format!("  and {} more", total - CAPTIONS));
+    if total > most {
+        lines.push(format!("  and {} more", total - most));
     }
     lines.join("\n")
 }

@@ -14,7 +14,7 @@ use wayword_train::kohya::{self, Translation};
 ///
 /// # Errors
 /// If a file cannot be read, or something in it is unknown or has no place.
-pub(super) fn gather(options: &Options, progress: &Progress) -> Result<Settings, Failure> {
+pub(crate) fn gather(options: &Options, progress: &Progress) -> Result<Settings, Failure> {
     let layers = &options.layers;
     let file = layers.config.as_deref().map(config::read).transpose()?.unwrap_or_default();
     let kohya = layers.kohya.as_deref().map(|path| translated(path, progress)).transpose()?;
@@ -39,8 +39,10 @@ fn flags(options: &Options) -> Result<Layer, Failure> {
         base: options.base.base.clone(),
         vae: options.base.vae.clone(),
         prediction: options.base.prediction.and_then(|p| name(p.to_possible_value())),
-        precision: name(options.machine.precision.to_possible_value()),
+        precision: options.machine.precision.and_then(|p| name(p.to_possible_value())),
         threads: options.machine.threads,
+        low_memory: options.low_memory,
+        strict: options.strict,
         train: options.to_library(),
     };
     let mut layer = config::layer(&all)?;
@@ -49,11 +51,13 @@ fn flags(options: &Options) -> Result<Layer, Failure> {
 }
 
 /// The base and the machine as all layers say.
-pub(super) fn place(settings: &Settings, options: &Options) -> Result<Options, Failure> {
+pub(crate) fn place(settings: &Settings, options: &Options) -> Result<Options, Failure> {
     let mut placed = options.clone();
     placed.base.base.clone_from(&settings.base);
     placed.base.vae.clone_from(&settings.vae);
     placed.machine.threads = settings.threads;
+    placed.low_memory = settings.low_memory;
+    placed.strict = settings.strict;
     if let Some(text) = &settings.prediction {
         let kind = Prediction::from_str(text, true);
         placed.base.prediction =
@@ -61,7 +65,8 @@ pub(super) fn place(settings: &Settings, options: &Options) -> Result<Options, F
     }
     if let Some(text) = &settings.precision {
         let kind = Precision::from_str(text, true);
-        placed.machine.precision = kind.map_err(|_| unknown("precision", text, "f32 or bf16"))?;
+        placed.machine.precision =
+            Some(kind.map_err(|_| unknown("precision", text, "f32 or bf16"))?);
     }
     Ok(placed)
 }

@@ -84,7 +84,7 @@ impl Bar {
         match event {
             Event::Planned(summary) => {
                 self.clear();
-                for line in crate::show::plan::lines(summary) {
+                for line in crate::show::plan::lines(summary, crate::show::plan::CAPTIONS) {
                     self.note(&line);
                 }
             }

@@ -51,7 +51,7 @@ impl Lines {
     pub(super) fn train_event(&self, event: &Event) {
         match event {
             Event::Planned(summary) => {
-                for line in crate::show::plan::lines(summary) {
+                for line in crate::show::plan::lines(summary, crate::show::plan::CAPTIONS) {
                     note(&line);
                 }
             }

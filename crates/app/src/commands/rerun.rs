@@ -1,0 +1,92 @@
+//! `wayword rerun`: the run that made a word, once more.
+use super::train::ready;
+use super::{base, hash_cache, train};
+use crate::failure::Failure;
+use crate::options::{self, Rerun as Options};
+use crate::show::Progress;
+use crate::stop;
+use std::path::{Path, PathBuf};
+use wayword_diffusion::Base;
+use wayword_diffusion::base::fingerprint;
+use wayword_train::event::{Event, Events as _};
+use wayword_train::rerun::Recorded;
+use wayword_train::run_folder::RunFolder;
+use wayword_train::{estimate, recipe};
+
+/// Runs the command.
+///
+/// # Errors
+/// If there is no run card, the base or a picture is another than it was, or as a training.
+pub(crate) fn run(options: &Options) -> Result<(), Failure> {
+    let progress = Progress::new(options.json);
+    let mut recorded = Recorded::read(&options.file)?;
+    refuse_begun(options, &recorded)?;
+    let path = base_of(options, &recorded)?;
+    progress.note(&format!("repeating {}", recorded.from.display()));
+    recorded.find_files(&options.images)?;
+    // Before a large file is loaded; the hash is remembered.
+    recorded.check_base(&path, &fingerprint(&path, hash_cache().as_deref())?)?;
+    let stop = stop::on_ctrl_c("the step that runs is finished and saved")?;
+    let mut plan = recorded.again(&options.out);
+    let (then, by) = (plan.device.clone(), std::mem::take(&mut plan.warnings));
+    let prediction = match plan.loss.v_prediction {
+        true => options::Prediction::V,
+        false => options::Prediction::Epsilon,
+    };
+    let place = options::Base {
+        base: Some(path.clone()),
+        vae: plan.base.vae.as_ref().map(|file| file.path.clone()),
+        prediction: Some(prediction),
+    };
+    let machine = options::Machine {
+        precision: Some(base::precision_of(&plan.precision)),
+        threads: options.threads,
+        json: options.json,
+    };
+    let loading = base::place(&place, &machine, &progress)?;
+    let (memory, warning) = ready::memory(&loading, &plan, options.low_memory)?;
+    let mut base = Base::load(&loading, &progress)?;
+    base.memory = memory;
+    let name = plan.base.name.clone();
+    plan.base.path = std::path::absolute(&path)?;
+    plan.recognise(&base)?;
+    (plan.base.name, plan.warnings) = (name, by);
+    plan.warnings.extend(warning);
+    if plan.device != then {
+        let text = format!("the run was made on {then}, this is {}", plan.device);
+        let hint = Some("the last bits of the word may differ".into());
+        plan.warnings.push(wayword_train::plan::PlanWarning { text, hint });
+    }
+    let estimate = estimate::estimate(&base, &plan)?;
+    progress.event(Event::Planned(Box::new(plan.summary(Some(estimate)))));
+    let outcome = recipe::train(&base, &plan, options.overwrite, &progress, &stop)?;
+    train::end(&outcome, Some(&path), &progress)
+}
+
+/// The files of the first run are not to be lost by a slip.
+fn refuse_begun(options: &Options, recorded: &Recorded) -> Result<(), Failure> {
+    let run = RunFolder::place(&options.out, &recorded.plan.name);
+    if options.overwrite || !run.join("plan.json").exists() {
+        return Ok(());
+    }
+    let message = format!("{}: there is a run of this name already", run.display());
+    Err(Failure::user(message).hint("choose another folder by --out DIR"))
+}
+
+/// The base as it was named, else where the run had it.
+fn base_of(options: &Options, recorded: &Recorded) -> Result<PathBuf, Failure> {
+    if let Some(path) = &options.base {
+        return match path.exists() {
+            true => Ok(path.clone()),
+            false => Err(Failure::user(format!("no such checkpoint: {}", path.display()))),
+        };
+    }
+    let base = &recorded.plan.base;
+    if base.path.is_absolute() && base.path.exists() {
+        return Ok(base.path.clone());
+    }
+    let name = base.known.as_deref().unwrap_or(&base.name);
+    let shown = if base.path.is_absolute() { &base.path } else { Path::new(&base.name) };
+    Err(Failure::user(format!("the run's checkpoint is not at hand: {}", shown.display()))
+        .hint(format!("say where it is by --base: {name}")))
+}

@@ -1,0 +1,110 @@
+//! All that comes before the first step: the plan, what is found in it, memory, the base.
+use crate::commands::base;
+use crate::failure::Failure;
+use crate::options::Train as Options;
+use crate::show::{self, Progress};
+use sysinfo::{MemoryRefreshKind, System};
+use wayword_diffusion::{Base, BaseOptions, Memory, Quiet, counting};
+use wayword_train::estimate::{Choice, Forecast};
+use wayword_train::plan::{PlanWarning, TrainOptions, TrainPlan};
+use wayword_train::preflight;
+
+/// A checked plan and the base that it is for. What can be refused is refused before the base is
+/// loaded.
+///
+/// # Errors
+/// If the options or pictures cannot be used, the run does not fit into memory, something is found
+/// under `--strict`, or the base cannot be loaded.
+pub(crate) fn ready(
+    options: &Options,
+    train: &TrainOptions,
+    progress: &Progress,
+) -> Result<(Base, TrainPlan), Failure> {
+    let loading = base::place(&options.base, &options.machine, progress)?;
+    let sketch = BaseOptions { device: counting(loading.device.precision()), ..loading.clone() };
+    let mut plan = TrainPlan::check(train, &Base::sketch(&sketch, &Quiet)?.info)?;
+    plan.warnings.extend(preflight::inspect(&plan)?);
+    let (memory, warning) = memory(&loading, &plan, options.low_memory)?;
+    strict(options, &plan)?;
+    let mut base = Base::load(&loading, progress)?;
+    base.memory = memory;
+    plan.recognise(&base)?;
+    strict(options, &plan)?;
+    plan.warnings.extend(warning);
+    Ok((base, plan))
+}
+
+/// Under `--strict` whatever was found ends the run.
+fn strict(options: &Options, plan: &TrainPlan) -> Result<(), Failure> {
+    if !options.strict || plan.warnings.is_empty() {
+        return Ok(());
+    }
+    let mut text = format!("--strict: {} warnings", plan.warnings.len());
+    for warning in &plan.warnings {
+        text.push_str(&format!("\n  {}", warning.text));
+        if let Some(hint) = &warning.hint {
+            text.push_str(&format!("\n    {hint}"));
+        }
+    }
+    Err(Failure::user(text).hint("mend them, or leave --strict out"))
+}
+
+/// What a step keeps, by the memory that is free; a warning where that was not asked for.
+///
+/// # Errors
+/// If the run does not fit.
+pub(crate) fn memory(
+    loading: &BaseOptions,
+    plan: &TrainPlan,
+    low_memory: bool,
+) -> Result<(Memory, Option<PlanWarning>), Failure> {
+    let forecast = Forecast::of(loading, plan)?;
+    let free = free();
+    let told = |bytes: usize| show::bytes(bytes as u64);
+    let warn = |text: String, hint: &str| Some(PlanWarning { text, hint: Some(hint.into()) });
+    Ok(match (forecast.choose(free, low_memory), free) {
+        (Choice::Asked, _) => (Memory::Recompute, None),
+        (Choice::Keep, Some(_)) => (Memory::Keep, None),
+        (Choice::Keep, None) => {
+            let need = told(forecast.keep);
+            let text =
+                format!("the run will take {need}; how much is free, this system does not tell");
+            (Memory::Keep, warn(text, "where that is too much, use --low-memory"))
+        }
+        (Choice::Needed, free) => {
+            let text = format!(
+                "the run would take {}, and {} are free: blocks are computed twice (--low-memory)",
+                told(forecast.keep),
+                show::bytes(free.unwrap_or(0))
+            );
+            let hint = "a step takes about a third longer; the word is the same";
+            (Memory::Recompute, warn(text, hint))
+        }
+        (Choice::TooLarge, free) => {
+            let text = format!(
+                "the run would take {}, {} with --low-memory, and {} are free",
+                told(forecast.keep),
+                told(forecast.recompute),
+                show::bytes(free.unwrap_or(0))
+            );
+            let hint = match plan.batch {
+                1 => "end other programs, or use a smaller --resolution",
+                _ => {
+                    "use a smaller --batch (with --accumulate for the same effect) or --resolution"
+                }
+            };
+            return Err(Failure::user(text).hint(hint));
+        }
+    })
+}
+
+/// Bytes that the system, or this process's group, has left; `None` where nobody tells.
+pub(crate) fn free() -> Option<u64> {
+    let mut system = System::new().ok()?;
+    system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
+    let free = Some(system.available_memory()).filter(|bytes| *bytes > 0)?;
+    // What a group holds of files can be taken back at any time, so it counts as free.
+    let group = system.cgroup_limits();
+    let group = group.map(|limits| limits.total_memory.saturating_sub(limits.rss));
+    Some(group.filter(|bytes| *bytes > 0).map_or(free, |group| group.min(free)))
+}
