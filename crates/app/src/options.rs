@@ -12,7 +12,7 @@ mod likeness;
 mod rerun;
 mod train;
 
-pub(crate) use bench::{Bench, Work as BenchWork};
+pub(crate) use bench::{Bench, Instructions, Work as BenchWork};
 pub(crate) use check::Check;
 pub(crate) use common::{Base, Machine, Precision, Prediction, Size};
 pub(crate) use convert::{Convert, FileType as ConvertType, Layout as ConvertLayout};

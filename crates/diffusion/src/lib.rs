@@ -41,5 +41,7 @@ pub use resnet::Resnet;
 pub use text_encoder::TextEncoder;
 pub use unet::Unet;
 pub use vae::Vae;
+/// Instruction sets, for [`CpuOptions::level`].
+pub use wayword_tensor::Level;
 /// Where a base is loaded to, for callers that know no tensors.
-pub use wayword_tensor::{CpuOptions, Device, Memory, Precision, counting, cpu};
+pub use wayword_tensor::{CpuOptions, Device, Memory, Precision, counting, cpu, timed};

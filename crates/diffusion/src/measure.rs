@@ -1,7 +1,7 @@
 //! How long the work on a full model takes: the core of `wayword bench`.
 //!
-//! Weights are made in memory by the rule of [`crate::synthetic`]; only the part that is measured
-//! is made. One run warms up, then each run is timed as a whole and by kind of operation.
+//! Weights are made in memory by the rule of [`crate::synthetic`], in half floats as files have them;
+//! only the part that is measured is made. One run warms up, then each run is timed as a whole and by kind of operation.
 use crate::synthetic::{self, Dimensions};
 use crate::{Result, TextEncoder, Unet, Vae};
 use std::time::{Duration, Instant};
@@ -80,15 +80,32 @@ pub fn measure(
     load: Load,
 ) -> Result<Measured> {
     let (device, times) = timed(device);
-    let part = match work {
-        Work::Step | Work::Draw => Part::Unet(Box::new(synthetic::unet(&device, dimensions)?)),
-        Work::Decode | Work::Encode => Part::Vae(Box::new(synthetic::vae(&device, dimensions)?)),
-        Work::Text => Part::Text(synthetic::text(&device, dimensions)?),
-    };
+    let part = part(&device, dimensions, work)?;
+    repeat(&times, load.repeats, || once(&device, &part, work, load, dimensions))
+}
+
+/// Makes what `work` needs.
+fn part(device: &Device, dimensions: &Dimensions, work: Work) -> Result<Part> {
+    Ok(match work {
+        Work::Step | Work::Draw => Part::Unet(Box::new(synthetic::unet(device, dimensions)?)),
+        Work::Decode | Work::Encode => Part::Vae(Box::new(synthetic::vae(device, dimensions)?)),
+        Work::Text => Part::Text(synthetic::text(device, dimensions)?),
+    })
+}
+
+/// Runs `one` once for nothing and `repeats` times by the clock; `times` are those of the timed
+/// device that it works on.
+///
+/// # Errors
+/// The error of `one`.
+pub fn repeat<E>(
+    times: &Times,
+    repeats: usize,
+    mut one: impl FnMut() -> std::result::Result<(), E>,
+) -> std::result::Result<Measured, E> {
     let mut runs = Vec::new();
-    for run in 0..=load.repeats.max(1) {
-        let run_of = |part: &Part| once(&device, part, work, load, dimensions);
-        let (seconds, spent) = time(&times, || run_of(&part))?;
+    for run in 0..=repeats.max(1) {
+        let (seconds, spent) = time(times, &mut one)?;
         if run > 0 {
             runs.push((seconds, spent));
         }
@@ -101,10 +118,10 @@ pub fn measure(
 }
 
 /// Runs `f`; its seconds, and what was spent on each kind of operation.
-fn time(
+fn time<E>(
     times: &Times,
-    f: impl FnOnce() -> Result<()>,
-) -> Result<(f64, Vec<(&'static str, Spent)>)> {
+    f: impl FnOnce() -> std::result::Result<(), E>,
+) -> std::result::Result<(f64, Vec<(&'static str, Spent)>), E> {
     let _ = times.take();
     let start = Instant::now();
     f()?;

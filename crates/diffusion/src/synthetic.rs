@@ -8,8 +8,10 @@ use crate::base::Sources;
 use crate::weights::Source;
 use crate::{Base, Error, Result};
 use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::Path;
 use std::sync::Arc;
-use wayword_formats::{Array, Component};
+use wayword_formats::{Array, Component, Dtype};
 use wayword_tensor::Device;
 
 /// Widths and depths of a model.
@@ -242,6 +244,8 @@ fn uniform(seed: u64, i: u64) -> f32 {
 struct Made {
     /// LDM key and shape by diffusers name.
     tensors: BTreeMap<String, (String, Vec<usize>)>,
+    /// As a file of half floats has them.
+    half: bool,
 }
 
 impl Made {
@@ -253,7 +257,7 @@ impl Made {
             let ldm = table.ldm(&name).unwrap_or_else(|| name.clone());
             (name, (format!("{prefix}{ldm}"), shape))
         };
-        Self { tensors: shapes.into_iter().map(named).collect() }
+        Self { tensors: shapes.into_iter().map(named).collect(), half: false }
     }
 }
 
@@ -264,37 +268,75 @@ impl Source for Made {
 
     fn load(&self, name: &str) -> Result<Array> {
         let (key, shape) = &self.tensors[name];
-        let array = Array::from_f32(shape.clone(), &tensor(key, shape));
-        array.map_err(|fault| Error::File(fault.at(std::path::Path::new("synthetic"))))
+        let values = tensor(key, shape);
+        let array = match self.half {
+            true => Array::new(Dtype::F16, shape.clone(), halves(&values)),
+            false => Array::from_f32(shape.clone(), &values),
+        };
+        array.map_err(|fault| Error::File(fault.at(Path::new("synthetic"))))
     }
 }
 
-/// The UNet alone, with the rule's weights.
+/// Values as the bytes of half floats.
+fn halves(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|v| half::f16::from_f32(*v).to_le_bytes()).collect()
+}
+
+/// Writes a checkpoint of these dimensions in half floats under LDM's names, one tensor at a time.
+///
+/// # Errors
+/// If the file cannot be written.
+pub fn write(path: &Path, dimensions: &Dimensions) -> std::io::Result<()> {
+    let all = Component::ALL.map(|component| Made::new(dimensions, component).tensors);
+    let tensors: BTreeMap<String, Vec<usize>> =
+        all.into_iter().flat_map(BTreeMap::into_values).collect();
+    let mut header = serde_json::Map::new();
+    let mut end = 0;
+    for (key, shape) in &tensors {
+        let start = end;
+        end += 2 * shape.iter().product::<usize>();
+        let entry =
+            serde_json::json!({ "dtype": "F16", "shape": shape, "data_offsets": [start, end] });
+        header.insert(key.clone(), entry);
+    }
+    let mut header = serde_json::Value::Object(header).to_string();
+    // Data begins at a multiple of eight, as every writer of the format does it.
+    header.push_str(&" ".repeat(header.len().next_multiple_of(8) - header.len()));
+    let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
+    file.write_all(&(header.len() as u64).to_le_bytes())?;
+    file.write_all(header.as_bytes())?;
+    for (key, shape) in &tensors {
+        file.write_all(&halves(&tensor(key, shape)))?;
+    }
+    file.flush()
+}
+
+/// The UNet alone, with the rule's weights in half floats, as most files have them.
 ///
 /// # Errors
 /// If the device has no room.
 pub fn unet(device: &Device, dimensions: &Dimensions) -> Result<crate::Unet> {
-    let made = Made::new(dimensions, Component::Unet);
+    let made = Made { half: true, ..Made::new(dimensions, Component::Unet) };
     let weights = crate::weights::Weights::prepare(device, Component::Unet, &made)?;
     Ok(crate::Unet::load(device, &weights.root()))
 }
 
-/// The VAE alone, with the rule's weights.
+/// The VAE alone, with the rule's weights in half floats, as most files have them.
 ///
 /// # Errors
 /// If the device has no room.
 pub fn vae(device: &Device, dimensions: &Dimensions) -> Result<crate::Vae> {
-    let made = Made::new(dimensions, Component::Vae);
+    let made = Made { half: true, ..Made::new(dimensions, Component::Vae) };
     let weights = crate::weights::Weights::prepare(device, Component::Vae, &made)?;
     Ok(crate::Vae::load(&weights.root()))
 }
 
-/// The text encoder alone, with the rule's weights.
+/// The text encoder alone, with the rule's weights in half floats, as most files have them.
 ///
 /// # Errors
 /// If the device has no room.
 pub fn text(device: &Device, dimensions: &Dimensions) -> Result<crate::TextEncoder> {
-    let made = Made::new(dimensions, Component::Text);
+    let made = Made { half: true, ..Made::new(dimensions, Component::Text) };
     let weights = crate::weights::Weights::prepare(device, Component::Text, &made)?;
     let table = crate::base::token_table(&made)?;
     Ok(crate::TextEncoder::load(device, &weights.root(), None, table))

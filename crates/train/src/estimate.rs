@@ -5,7 +5,7 @@ use crate::recipe::micro::{self, MicroBatch, micro_step};
 use crate::words::Lexicon;
 use crate::{Error, Result};
 use std::time::Instant;
-use wayword_diffusion::tokenizer::VOCABULARY;
+use wayword_diffusion::tokenizer::{BOS, EOS, POSITIONS, VOCABULARY};
 use wayword_diffusion::vae::LATENT_SIZE;
 use wayword_diffusion::{Base, BaseOptions, Events, Memory};
 use wayword_tensor::{Grid, LossKind};
@@ -23,24 +23,55 @@ pub fn estimate(base: &Base, plan: &TrainPlan) -> Result<Estimate> {
     Ok(Estimate { seconds_per_step, seconds, memory: base.device().memory().1 })
 }
 
-/// One micro-step with empty pictures.
+/// One micro-step of a plan with empty pictures.
 fn probe(base: &Base, plan: &TrainPlan, batch: usize, memory: Memory) -> Result<()> {
-    let grid = largest(plan);
     let lexicon = Lexicon::new(&plan.words, VOCABULARY as u32, plan.kohya_numbers);
     let ids = lexicon.windows(&base.tokenizer, &plan.token(), plan.windows);
+    let caption = Caption { ids, windows: plan.windows, rows: plan.vectors() };
+    empty_step(base, largest(plan), batch, &caption, plan.clip_skip, memory)
+}
+
+/// A training step of a word of one vector on empty pictures of this size, to be measured.
+///
+/// # Errors
+/// If the device fails.
+pub fn step(base: &Base, (width, height): (usize, usize), batch: usize) -> Result<()> {
+    let mut ids = vec![EOS; POSITIONS];
+    (ids[0], ids[1]) = (BOS, VOCABULARY as u32);
+    let caption = Caption { ids, windows: 1, rows: 1 };
+    let grid = Grid::new(height / LATENT_SIZE, width / LATENT_SIZE);
+    empty_step(base, grid, batch, &caption, 1, base.memory)
+}
+
+/// What all samples of an empty step say.
+struct Caption {
+    ids: Vec<u32>,
+    windows: usize,
+    /// Rows of the words in it.
+    rows: usize,
+}
+
+fn empty_step(
+    base: &Base,
+    grid: Grid,
+    batch: usize,
+    caption: &Caption,
+    clip_skip: usize,
+    memory: Memory,
+) -> Result<()> {
     let values = vec![0.1; batch * 4 * grid.tokens()];
     let micro = MicroBatch {
         grid,
         noisy: values.clone(),
         target: values,
         timesteps: vec![500.0; batch],
-        ids: ids.repeat(batch),
-        windows: plan.windows,
+        ids: caption.ids.repeat(batch),
+        windows: caption.windows,
         weights: vec![1.0; batch * grid.tokens()],
         kind: LossKind::L2,
-        clip_skip: plan.clip_skip,
+        clip_skip,
     };
-    let rows = vec![base.info.token_rms; plan.vectors() * base.info.token_width];
+    let rows = vec![base.info.token_rms; caption.rows * base.info.token_width];
     micro_step(base, &rows, &micro, 1.0, memory).map(|_| ())
 }
 

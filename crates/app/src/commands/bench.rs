@@ -1,13 +1,18 @@
 //! `wayword bench`: how fast this machine is on a model of the full size.
+mod checkpoint;
+
 use super::base;
 use crate::failure::Failure;
-use crate::options::{Bench as Options, BenchWork};
+use crate::options::{Bench as Options, BenchWork, Instructions};
 use crate::show::{self, Facts};
 use serde_json::{Map, Value, json};
+use std::path::Path;
 use std::time::Instant;
 use wayword_diffusion::measure::{Load, Measured, Work, measure};
 use wayword_diffusion::synthetic::Dimensions;
-use wayword_diffusion::{Base, CpuOptions, Device, Memory, Precision, cpu};
+use wayword_diffusion::{
+    Base, BaseOptions, CpuOptions, Device, Level, Memory, Precision, Quiet, cpu,
+};
 
 /// Runs the command.
 ///
@@ -15,9 +20,19 @@ use wayword_diffusion::{Base, CpuOptions, Device, Memory, Precision, cpu};
 /// If the machine has no room.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let precision = options.precision.map_or_else(Precision::best, base::precision);
-    let threads = options.threads;
-    let device = cpu(CpuOptions { threads, precision, ..CpuOptions::default() });
+    let level = options.instructions.map(|level| match level {
+        Instructions::Portable => Level::Portable,
+        Instructions::Avx2 => Level::Avx2,
+        Instructions::Avx512 => Level::Avx512,
+    });
+    let device = cpu(CpuOptions { threads: options.threads, precision, level });
+    let precision = device.precision();
     show::note(&format!("measuring on {}", device.name()));
+    let memory = if options.low_memory { Memory::Recompute } else { Memory::Keep };
+    if let Some(path) = options.base.as_deref().filter(|_| options.work != BenchWork::Load) {
+        let measured = checkpoint::measure(options, path, &device, memory)?;
+        return tell(options, &device, precision, &measured);
+    }
     let parts: &[(&str, Work)] = match options.work {
         BenchWork::Step => &[("step", Work::Step)],
         BenchWork::Draw => &[("draw", Work::Draw)],
@@ -25,16 +40,26 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         BenchWork::Vae => &[("encode", Work::Encode), ("decode", Work::Decode)],
         BenchWork::Load => return load(options, &device, precision),
     };
-    let memory = if options.low_memory { Memory::Recompute } else { Memory::Keep };
-    let load = Load { size: options.size, batch: options.batch, repeats: options.repeats, memory };
+    let size = options.size.unwrap_or(512);
+    let load = Load { size, batch: options.batch, repeats: options.repeats, memory };
     let mut measured = Vec::new();
     for (name, work) in parts {
         measured.push((*name, measure(&device, &Dimensions::sd15(), *work, load)?));
     }
+    tell(options, &device, precision, &measured)
+}
+
+/// Shows what was measured.
+fn tell(
+    options: &Options,
+    device: &Device,
+    precision: Precision,
+    measured: &[(&str, Measured)],
+) -> Result<(), Failure> {
     if options.json {
-        return show::data(&object(options, &device, precision, &measured).to_string());
+        return show::data(&object(options, device, precision, measured).to_string());
     }
-    for (name, part) in &measured {
+    for (name, part) in measured {
         show::data(&format!("{name}: {:.3} s, {:.0} GFLOP/s", part.median(), part.gflops()))?;
         let mut facts = Facts::default();
         for (operation, spent) in &part.operations {
@@ -43,7 +68,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         }
         facts.to_lines().iter().try_for_each(|line| show::data(line))?;
     }
-    show::data(&format!("peak memory: {}", show::bytes(peak(&device))))
+    show::data(&format!("peak memory: {}", show::bytes(peak(device))))
 }
 
 /// One object; for several parts the sums, and each part beside them.
@@ -83,17 +108,32 @@ fn object(
     all
 }
 
-/// Loads a whole model and says how long its weights took; they are made as they are loaded.
+/// Loads a whole model from a file and says how long that took, hashing included as in a training.
 fn load(options: &Options, device: &Device, precision: Precision) -> Result<(), Failure> {
+    let made = match (&options.base, &options.write) {
+        (Some(_), _) => None,
+        (None, Some(path)) => Some(checkpoint::Made::at(path, false)?),
+        (None, None) => Some(checkpoint::Made::temporary()?),
+    };
+    let path = options.base.as_deref().or(made.as_ref().map(checkpoint::Made::path));
+    let path = path.unwrap_or(Path::new(""));
     let start = Instant::now();
-    let _base = Base::synthetic(device, &Dimensions::sd15())?;
+    let base = Base::load(&BaseOptions::new(path, device), &Quiet)?;
     let seconds = start.elapsed().as_secs_f64();
+    let _ = base.sha256()?;
     let mut all = facts(options, device, precision);
     all["seconds"] = json!(seconds);
+    all["seconds_hashed"] = json!(start.elapsed().as_secs_f64());
+    all["device_bytes"] = json!(device.memory().0);
     if options.json {
         return show::data(&all.to_string());
     }
-    show::data(&format!("load: {seconds:.3} s, peak memory {}", show::bytes(peak(device))))
+    show::data(&format!(
+        "load: {seconds:.3} s, with its hash {:.3} s; weights {}, peak memory {}",
+        start.elapsed().as_secs_f64(),
+        show::bytes(device.memory().0 as u64),
+        show::bytes(peak(device))
+    ))
 }
 
 fn facts(options: &Options, device: &Device, precision: Precision) -> Value {
@@ -101,10 +141,10 @@ fn facts(options: &Options, device: &Device, precision: Precision) -> Value {
         options.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from));
     json!({
         "work": format!("{:?}", options.work).to_lowercase(),
-        "size": options.size,
+        "size": options.size.or(options.base.is_none().then_some(512)),
         "batch": options.batch,
         "peak_bytes": peak(device),
-        "precision": format!("{precision:?}").to_lowercase(),
+        "precision": precision.name(),
         "threads": threads,
         "device": device.name(),
     })

@@ -1,20 +1,34 @@
 //! `wayword bench`: flags for measuring this machine.
 use super::common::{Precision, at_least_one};
 use clap::{Args, ValueEnum};
+use std::path::PathBuf;
 
-/// Measure this machine on a model of Stable Diffusion 1.5's size.
+/// Measure this machine on a model of Stable Diffusion 1.5's size, or on a checkpoint.
 ///
-/// The weights are made in memory and mean nothing; making them is not timed. One run warms up,
-/// the median of the others counts.
+/// Without --base the weights are made in memory and mean nothing; making them is not timed. One run
+/// warms up, the median of the others counts. With --base a whole training step is measured, text
+/// encoder included, or a whole picture.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Bench {
     /// What to measure
     #[arg(value_enum, value_name = "WORK")]
     pub(crate) work: Work,
 
-    /// Width and height of the picture in pixels, a multiple of 64
-    #[arg(long, value_name = "PIXELS", default_value_t = 512, value_parser = side)]
-    pub(crate) size: usize,
+    /// Checkpoint to measure `step`, `draw` or `load` on
+    #[arg(long, value_name = "CKPT")]
+    pub(crate) base: Option<PathBuf>,
+
+    /// Width and height of the picture in pixels, a multiple of 64 [default: 512, or the base's own]
+    #[arg(long, value_name = "PIXELS", value_parser = side)]
+    pub(crate) size: Option<usize>,
+
+    /// Steps of a picture that is drawn with --base
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = at_least_one)]
+    pub(crate) steps: usize,
+
+    /// Where `load` writes its checkpoint of 2 GB, and leaves it [default: a temporary file]
+    #[arg(long, value_name = "FILE", conflicts_with = "base")]
+    pub(crate) write: Option<PathBuf>,
 
     /// Pictures at once
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one)]
@@ -27,6 +41,10 @@ pub(crate) struct Bench {
     /// Precision of the products [default: the fastest that this processor has]
     #[arg(long, value_enum, value_name = "KIND", help_heading = "Machine")]
     pub(crate) precision: Option<Precision>,
+
+    /// Instructions to use at most, to compare [default: the best that there are]
+    #[arg(long, value_enum, value_name = "NAME", help_heading = "Machine")]
+    pub(crate) instructions: Option<Instructions>,
 
     /// Threads to use [default: one per core]
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Machine")]
@@ -52,8 +70,19 @@ pub(crate) enum Work {
     Text,
     /// The VAE: picture to latents, latents to picture
     Vae,
-    /// Weights into the form that the processor wants
+    /// A checkpoint from its file into the form that the processor wants
     Load,
+}
+
+/// Instruction sets, each with those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Instructions {
+    /// What every processor of the kind has
+    Portable,
+    /// AVX2, FMA and F16C
+    Avx2,
+    /// AVX-512 without bf16 products
+    Avx512,
 }
 
 fn side(text: &str) -> Result<usize, String> {
