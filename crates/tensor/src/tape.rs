@@ -159,25 +159,45 @@ pub(crate) fn record(
     output.tracked(&tape, node)
 }
 
-/// Runs `forward` as one unit. On a tape that recomputes, only the inputs are kept, and `forward`
-/// runs again, on a tape of its own, when the gradient arrives.
+/// Runs `forward` as one unit with a tape of its own, so that the gradients that meet in it are
+/// added up before they leave it: the sums have one order whatever is kept. On a tape that
+/// recomputes, only the inputs are kept, and `forward` runs again when the gradient arrives.
 pub fn block(inputs: &[&Tensor], forward: impl Fn(&[Tensor]) -> Tensor + Send + 'static) -> Tensor {
-    let tape = inputs.iter().find_map(|t| t.track()).map(|t| t.tape.clone());
-    if tape.is_none_or(|t| t.memory == Memory::Keep) {
-        let inputs: Vec<Tensor> = inputs.iter().map(|t| (*t).clone()).collect();
-        return forward(&inputs);
-    }
     let kept: Vec<Tensor> = inputs.iter().map(|t| t.detach()).collect();
+    let Some(memory) = inputs.iter().find_map(|t| t.track()).map(|t| t.tape.memory) else {
+        return forward(&kept);
+    };
+    if memory == Memory::Keep {
+        let needs = Needs(inputs.iter().map(|t| t.track().is_some()).collect());
+        let run = Run::new(&kept, &needs, &forward);
+        let output = run.output.detach();
+        return record(inputs, output, move |grad, _| run.backward(grad));
+    }
     let output = forward(&kept);
-    record(inputs, output, move |grad, needs| {
+    record(inputs, output, move |grad, needs| Run::new(&kept, needs, &forward).backward(grad))
+}
+
+/// A block that was run on its own tape.
+struct Run {
+    tape: Tape,
+    inputs: Vec<Tensor>,
+    output: Tensor,
+}
+
+impl Run {
+    fn new(inputs: &[Tensor], needs: &Needs, forward: impl Fn(&[Tensor]) -> Tensor) -> Self {
         let tape = Tape::new(Memory::Keep);
-        let again: Vec<Tensor> = kept
-            .iter()
-            .enumerate()
-            .map(|(i, t)| if needs.input(i) { tape.watch(t) } else { t.clone() })
-            .collect();
-        let output = forward(&again);
-        let grads = tape.backward(&output, grad);
-        again.iter().map(|t| grads.of(t).cloned()).collect()
-    })
+        let watch = |(i, t): (usize, &Tensor)| match needs.input(i) {
+            true => tape.watch(t),
+            false => t.clone(),
+        };
+        let inputs: Vec<Tensor> = inputs.iter().enumerate().map(watch).collect();
+        let output = forward(&inputs);
+        Self { tape, inputs, output }
+    }
+
+    fn backward(self, grad: &Tensor) -> Vec<Option<Tensor>> {
+        let grads = self.tape.backward(&self.output, grad);
+        self.inputs.iter().map(|t| grads.of(t).cloned()).collect()
+    }
 }
