@@ -51,8 +51,8 @@ pub(super) struct Branch {
 /// What is encoded for some steps.
 #[derive(Debug, Serialize)]
 pub(super) struct Stretch {
-    pub(super) first: i64,
-    pub(super) last: i64,
+    /// First and last step of each stretch; an alternation comes back to the same text.
+    pub(super) steps: Vec<[i64; 2]>,
     pub(super) text: String,
     pub(super) tokens: usize,
     pub(super) windows: Vec<Window>,
@@ -186,9 +186,13 @@ fn part(reader: &Reader, plan: &PartPlan, words: &Embeddings, used: &mut Vec<usi
     let mut first = 1;
     let mut steps: Vec<Stretch> = Vec::new();
     for entry in &plan.entries {
-        if let Some(same) = steps.last_mut().filter(|last| last.text == entry.text) {
-            same.last = entry.until;
-            first = entry.until + 1;
+        let range = [first, entry.until];
+        first = entry.until + 1;
+        if let Some(same) = steps.iter_mut().find(|s| s.text == entry.text) {
+            match same.steps.last_mut().filter(|[_, last]| last + 1 == range[0]) {
+                Some(joined) => joined[1] = range[1],
+                None => same.steps.push(range),
+            }
             continue;
         }
         let items = match reader.language.quirks {
@@ -202,13 +206,11 @@ fn part(reader: &Reader, plan: &PartPlan, words: &Embeddings, used: &mut Vec<usi
             }
         }
         steps.push(Stretch {
-            first,
-            last: entry.until,
+            steps: vec![range],
             text: entry.text.clone(),
             tokens: chunked.token_count,
             windows: chunked.chunks.iter().map(|c| window(reader, c, words)).collect(),
         });
-        first = entry.until + 1;
     }
     Part { weight: plan.weight, tree: branches(&plan.tree.text, &plan.tree.nodes), steps }
 }

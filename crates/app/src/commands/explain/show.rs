@@ -117,13 +117,23 @@ fn tree(branches: &[Branch], depth: usize, out: &mut Vec<String>) {
     }
 }
 
+/// `step 3`, `steps 1 to 7`, `steps 1, 3, 5, …, 19`.
+fn step_numbers(ranges: &[[i64; 2]]) -> String {
+    let one = |[first, last]: &[i64; 2]| match first == last {
+        true => first.to_string(),
+        false => format!("{first} to {last}"),
+    };
+    let mut listed: Vec<String> = ranges.iter().map(one).collect();
+    if listed.len() > 6 {
+        listed.splice(3..listed.len() - 1, ["…".to_owned()]);
+    }
+    let noun = if ranges.len() == 1 && ranges[0][0] == ranges[0][1] { "step" } else { "steps" };
+    format!("{noun} {}", listed.join(", "))
+}
+
 fn stretches(stretch: &Stretch, several: bool, out: &mut Vec<String>) {
     if several {
-        let steps = match stretch.first == stretch.last {
-            true => format!("step {}", stretch.first),
-            false => format!("steps {} to {}", stretch.first, stretch.last),
-        };
-        out.push(format!("{steps}: {}", stretch.text));
+        out.push(format!("{}: {}", step_numbers(&stretch.steps), stretch.text));
     }
     for (i, window) in stretch.windows.iter().enumerate() {
         out.push(format!("window {}: {} of 75 tokens", i + 1, window.used));
