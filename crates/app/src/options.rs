@@ -17,7 +17,7 @@ pub(crate) use check::Check;
 pub(crate) use common::{Base, Machine, Precision, Prediction, Size};
 pub(crate) use convert::{Convert, FileType as ConvertType, Layout as ConvertLayout};
 pub(crate) use demo::Demo;
-pub(crate) use draw::Draw;
+pub(crate) use draw::{Content, Draw, Emphasis, Format, Noise, Shape};
 pub(crate) use explain::Explain;
 pub(crate) use grid::Grid;
 pub(crate) use inspect::Inspect;

@@ -5,6 +5,7 @@ mod cli {
     mod convert;
     mod demo;
     mod draw;
+    mod draw_from;
     mod explain;
     mod files;
     mod flags;

@@ -12,6 +12,7 @@ pub mod measure;
 pub mod pictures;
 pub mod pixels;
 pub mod plan;
+pub mod repeat;
 mod report;
 mod resnet;
 pub mod retouch;
@@ -44,4 +45,5 @@ pub use vae::Vae;
 /// Instruction sets, for [`CpuOptions::level`].
 pub use wayword_tensor::Level;
 /// Where a base is loaded to, for callers that know no tensors.
+pub use wayword_tensor::random::NoiseKind;
 pub use wayword_tensor::{CpuOptions, Device, Memory, Precision, counting, cpu, timed};

@@ -73,7 +73,12 @@ impl DrawSettings {
     /// One picture of a prompt at the base's own size: DPM++ 2M Karras, 20 steps, guidance 7.
     #[must_use]
     pub fn new(base: &Base, prompt: impl Into<String>) -> Self {
-        let (width, height) = base.info.resolution;
+        Self::plain(prompt, base.info.resolution)
+    }
+
+    /// The same at a width and height of one's own.
+    #[must_use]
+    pub fn plain(prompt: impl Into<String>, (width, height): (u32, u32)) -> Self {
         Self {
             prompts: vec![prompt.into()],
             negatives: vec![String::new()],

@@ -3,9 +3,13 @@
 mod common;
 
 use std::sync::Mutex;
+use wayword_diffusion::hires::HiresSettings;
+use wayword_diffusion::pictures::Pixels;
+use wayword_diffusion::retouch::{ImageSettings, MaskSettings};
 use wayword_diffusion::sigmas::SamplerKind;
 use wayword_diffusion::{
-    Base, DrawPlan, DrawSettings, Embeddings, Error, Event, Quiet, Stop, draw,
+    Base, BaseOptions, CpuOptions, DrawPlan, DrawSettings, Embeddings, Error, Event, Precision,
+    Prediction, Quiet, Stop, cpu, draw,
 };
 use wayword_formats::{Array, SafeTensors, safetensors};
 
@@ -89,4 +93,110 @@ fn a_broken_vae_is_said() {
     let error = draw(&base, &plan, &Quiet, &Stop::default()).unwrap_err();
     assert!(matches!(error, Error::NotANumber { .. }), "{error}");
     assert!(error.to_string().contains("VAE"), "{error}");
+}
+
+/// A VAE whose last weights are beyond bf16's greatest number: infinite there, finite in f32.
+fn overflowing(dir: &std::path::Path) -> std::path::PathBuf {
+    let file = SafeTensors::open(&common::tiny_file()).unwrap();
+    let last = "first_stage_model.decoder.";
+    let tensors: Vec<(String, Array)> = file
+        .names()
+        .map(|name| {
+            let array = file.get(name).unwrap();
+            let all = |value: f32| {
+                let values = vec![value; array.shape().iter().product()];
+                Array::from_f32(array.shape().to_vec(), &values).unwrap()
+            };
+            let array = match name.strip_prefix(last) {
+                Some("norm_out.weight") => all(1e-39),
+                Some("norm_out.bias" | "conv_out.bias") => all(0.0),
+                Some("conv_out.weight") => all(3.4e38),
+                _ => array,
+            };
+            (name.to_owned(), array)
+        })
+        .collect();
+    let path = dir.join("overflowing.safetensors");
+    safetensors::write(&path, &tensors, file.metadata()).unwrap();
+    path
+}
+
+#[test]
+fn a_vae_that_overflows_in_half_precision_is_used_in_f32() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = overflowing(dir.path());
+    let load = |precision| {
+        let device = cpu(CpuOptions { precision, ..CpuOptions::default() });
+        Base::load(&BaseOptions::new(&path, &device), &Quiet).unwrap()
+    };
+    let run = |base: &Base| {
+        let warnings = Mutex::new(Vec::new());
+        let events = |event: Event| {
+            if let Event::Warned(warning) = event {
+                warnings.lock().unwrap().push(warning.text);
+            }
+        };
+        let plan = DrawPlan::new(base, settings(base)).unwrap();
+        let pictures = draw(base, &plan, &events, &Stop::default()).unwrap();
+        (pictures[0].rgb.clone(), warnings.into_inner().unwrap())
+    };
+    let (exact, half) = (load(Precision::F32), load(Precision::Bf16));
+    assert!(run(&exact).1.is_empty());
+    let (rgb, warnings) = run(&half);
+    assert_eq!(rgb.len(), 64 * 64 * 3);
+    if half.device().is_exact() {
+        println!("this processor has no bf16 products");
+    } else {
+        assert!(warnings.iter().any(|w| w.contains("f32")), "{warnings:?}");
+    }
+}
+
+#[test]
+fn a_velocity_base_draws_with_every_kind_of_sampler() {
+    let options = BaseOptions {
+        prediction: Some(Prediction::V),
+        ..BaseOptions::new(common::tiny_file(), &common::device())
+    };
+    let base = Base::load(&options, &Quiet).unwrap();
+    let noise = common::tiny();
+    for sampler in [SamplerKind::Euler, SamplerKind::Ddim, SamplerKind::UniPc] {
+        let settings = DrawSettings { sampler, steps: 4, ..settings(&base) };
+        let run = |base: &Base| {
+            let plan = DrawPlan::new(base, settings.clone()).unwrap();
+            draw(base, &plan, &Quiet, &Stop::default()).unwrap().remove(0).rgb
+        };
+        assert_ne!(run(&base), run(&noise), "{sampler:?}");
+    }
+}
+
+#[test]
+fn pictures_and_second_passes_are_checked() {
+    let base = common::tiny();
+    let good = || settings(&base);
+    let image = || ImageSettings::new(Pixels::filled(64, 64, 3, 90));
+    let mask = |width| Some(MaskSettings::new(Pixels::filled(width, 64, 1, 255)));
+    let hires = |scale| Some(HiresSettings::new(scale));
+    for (settings, word) in [
+        (
+            DrawSettings { image: Some(ImageSettings { denoise: 1.5, ..image() }), ..good() },
+            "denoise",
+        ),
+        (
+            DrawSettings { image: Some(ImageSettings { mask: mask(32), ..image() }), ..good() },
+            "mask",
+        ),
+        (DrawSettings { image: Some(image()), hires: hires(2.0), ..good() }, "hires-scale"),
+        (DrawSettings { hires: hires(0.0), ..good() }, "hires-scale"),
+        (DrawSettings { hires: hires(f64::NAN), ..good() }, "hires-scale"),
+        (DrawSettings { width: 8192, hires: hires(2.0), ..good() }, "cannot be drawn"),
+    ] {
+        let error = DrawPlan::new(&base, settings).unwrap_err().to_string();
+        assert!(error.contains(word), "{error:?} does not name {word:?}");
+    }
+    // Nothing is changed where nothing shall be.
+    for (denoise, sampler) in [(0.0, SamplerKind::Ddim), (0.01, SamplerKind::Plms)] {
+        let image = Some(ImageSettings { denoise, ..image() });
+        let plan = DrawPlan::new(&base, DrawSettings { image, sampler, ..good() }).unwrap();
+        assert_eq!(draw(&base, &plan, &Quiet, &Stop::default()).unwrap().len(), 1);
+    }
 }

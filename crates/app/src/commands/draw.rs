@@ -1,17 +1,27 @@
 //! `wayword draw`: pictures of a prompt, written as they are done.
+mod files;
+mod jobs;
+mod place;
+mod settings;
+mod texts;
+
+pub(crate) use place::save;
+
 use super::base;
 use crate::failure::Failure;
 use crate::options::Draw as Options;
 use crate::show::Progress;
 use crate::stop;
+use place::Place;
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use wayword_diffusion::sigmas::resolve;
+use std::sync::{Arc, Mutex, PoisonError};
+use wayword_diffusion::generate::draw_each;
 use wayword_diffusion::{
-    Base, DrawPlan, DrawSettings, Embeddings, Event, Events, Loras, Picture, draw,
+    Base, DrawPlan, DrawSettings, Embeddings, Event, Events, Loras, Warning, repeat,
 };
-use wayword_formats::png_text::{PngText, encode_rgb8};
-use wayword_formats::{atomic, embedding};
+use wayword_formats::embedding;
+use wayword_formats::infotext::Infotext;
 
 /// Runs the command.
 ///
@@ -20,52 +30,91 @@ use wayword_formats::{atomic, embedding};
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let progress = Progress::new(options.machine.json);
     let stop = stop::on_ctrl_c("the step that runs is finished; pictures that are done are kept")?;
-    let (sampler, schedule) = resolve(&options.sampler, None, false)?;
-    if let Some(missing) = options.embeddings.iter().find(|p| !p.exists()) {
-        return Err(Failure::user(format!("no such folder or file: {}", missing.display()))
-            .hint("--embeddings takes a folder of embedding files, or one file"));
-    }
-    let place = Place::new(options)?;
-    let base = base::load(&options.base, &options.machine, &progress, &progress)?;
-    let words = words(&base, &options.embeddings, &progress)?;
-    let mut settings = DrawSettings::new(&base, options.prompt.clone());
-    settings.negatives = vec![options.negative.clone()];
-    if let Some(size) = options.size {
-        (settings.width, settings.height) = (size.width, size.height);
-    }
-    settings.steps = u32::try_from(options.steps).unwrap_or(u32::MAX);
-    settings.cfg = options.cfg;
-    settings.sampler = sampler.kind;
-    settings.schedule = schedule;
-    settings.clip_skip = options.clip_skip;
-    settings.embeddings = Some(Arc::new(words));
-    if !options.loras.is_empty() {
-        settings.loras = Some(Arc::new(Loras::open(&options.loras, &progress)?));
-    }
-    settings.keep_loras = true;
-    let first = options.seed.unwrap_or_else(super::random_seed);
-    // One picture after the other, so that each is written as soon as it is done.
-    for index in 0..options.count {
-        settings.seed = first.wrapping_add(index as u64);
-        let plan = DrawPlan::new(&base, settings.clone())?;
-        let events = OneOfMany { progress: &progress, index, of: options.count };
-        let drawn = draw(&base, &plan, &events, &stop)?;
-        let Some(picture) = drawn.first() else { break };
-        let path = place.save(picture, index)?;
-        if options.machine.json {
-            progress.event(Event::Saved(path));
-        } else {
-            progress.data(&path.display().to_string())?;
+    // Everything that can be refused without the base is refused before it is loaded.
+    let from = options.from.as_deref().map(infotext).transpose()?;
+    let mut plain = DrawSettings::plain("", (512, 512));
+    let repeated = match &from {
+        Some(text) => Some(repeat::apply(text, &mut plain)?),
+        None => None,
+    };
+    let has_size = from.as_ref().is_some_and(|text| text.get("Size").is_some());
+    settings::apply(options, &mut plain)?;
+    settings::image(options, repeated.as_ref(), has_size, &mut plain)?;
+    for place in options.embeddings.iter().chain(&options.loras).chain(&options.wildcards) {
+        if !place.exists() {
+            return Err(Failure::user(format!("no such folder or file: {}", place.display()))
+                .hint("--embeddings takes a folder of embedding files, or one file"));
         }
-        if stop.asked() && index + 1 < options.count {
+    }
+    let mut texts = texts::Texts::new(options)?;
+    let jobs = jobs::all(options, &plain, &mut texts)?;
+    let count = jobs.iter().map(|job| job.count).sum();
+    let place = Place::new(options, count)?;
+    let base = base::load(&options.base, &options.machine, &progress, &progress)?;
+    let own_size = options.size.is_none() && !has_size && options.image.image.is_none();
+    let size = own_size.then_some(base.info.resolution);
+    let words = Arc::new(words(&base, &options.embeddings, &progress)?);
+    let loras = match options.loras.is_empty() {
+        true => None,
+        false => Some(Arc::new(Loras::open(&options.loras, &progress)?)),
+    };
+    let warn = |warning: Warning| Events::event(&progress, Event::Warned(warning));
+    texts.notes().into_iter().map(Warning::new).for_each(warn);
+    let mut plans = Vec::new();
+    for mut job in jobs {
+        if let Some((width, height)) = size.filter(|_| !job.sized) {
+            (job.width, job.height) = (width, height);
+        }
+        let (embeddings, loras) = (Some(Arc::clone(&words)), loras.clone());
+        let settings = DrawSettings { embeddings, loras, keep_loras: true, ..job.settings };
+        plans.push(DrawPlan::new(&base, settings)?);
+    }
+    if let (Some(text), Some(said), Some(plan)) = (&from, repeated, plans.first()) {
+        said.warnings.into_iter().for_each(warn);
+        repeat::compare(text, &base, plan)?.into_iter().for_each(warn);
+    }
+    let failed = RefCell::new(None);
+    let told = Mutex::new(Vec::new());
+    let mut first = 0;
+    for plan in &plans {
+        let events = OneOfMany { progress: &progress, first, of: count, told: &told };
+        let done = draw_each(&base, plan, &events, &stop, &mut |index, picture| {
+            let saved = place.save(&picture, first + index).and_then(|path| {
+                if options.machine.json {
+                    progress.event(Event::Saved(path));
+                    return Ok(());
+                }
+                progress.data(&path.display().to_string())
+            });
+            if let Err(failure) = saved {
+                // There is no place for the next one either.
+                stop.ask();
+                failed.borrow_mut().get_or_insert(failure);
+            }
+        })?;
+        first += done;
+        if stop.asked() {
             break;
         }
     }
     progress.end();
-    if stop.asked() {
-        return Err(Failure::stopped("before all pictures were drawn"));
+    if let Some(failure) = failed.into_inner() {
+        return Err(failure);
     }
-    Ok(())
+    match stop.asked() && first < count {
+        true => Err(Failure::stopped("before all pictures were drawn")),
+        false => Ok(()),
+    }
+}
+
+/// The settings that a picture holds.
+fn infotext(path: &Path) -> Result<Infotext, Failure> {
+    let text = wayword_formats::exif::read_infotext(path)?;
+    let text = text.as_deref().map(Infotext::parse).filter(|text| !text.pairs.is_empty());
+    text.ok_or_else(|| {
+        Failure::user(format!("{}: the picture holds no settings", path.display()))
+            .hint("many web sites and messengers take them out of pictures")
+    })
 }
 
 /// The words in folders and files.
@@ -85,77 +134,35 @@ pub(crate) fn words(
     Ok(words)
 }
 
-/// Where pictures go.
-enum Place {
-    /// Numbered files, the first number that is free and the next ones.
-    Folder(PathBuf, usize),
-    /// One file.
-    File(PathBuf),
-}
-
-impl Place {
-    fn new(options: &Options) -> Result<Place, Failure> {
-        let out = &options.out;
-        let is_png = out.extension().is_some_and(|e| e.eq_ignore_ascii_case("png"));
-        if is_png && !out.is_dir() {
-            if options.count > 1 {
-                return Err(Failure::user("--out names one file for several pictures")
-                    .hint("give a folder, or --count 1"));
-            }
-            let parent = out.parent().filter(|p| !p.as_os_str().is_empty());
-            if let Some(parent) = parent {
-                make(parent)?;
-            }
-            return Ok(Place::File(out.clone()));
-        }
-        make(out)?;
-        let entries =
-            std::fs::read_dir(out).map_err(|e| Failure::io("cannot read the folder", out, &e))?;
-        let number = |name: &str| name.get(..5).and_then(|n| n.parse::<usize>().ok());
-        let taken = entries.filter_map(|e| number(&e.ok()?.file_name().to_string_lossy())).max();
-        Ok(Place::Folder(out.clone(), taken.map_or(0, |n| n + 1)))
-    }
-
-    fn save(&self, picture: &Picture, index: usize) -> Result<PathBuf, Failure> {
-        let path = match self {
-            Place::Folder(dir, next) => {
-                dir.join(format!("{:05}-{}.png", next + index, picture.seed))
-            }
-            Place::File(path) => path.clone(),
-        };
-        save(picture, &path)?;
-        Ok(path)
-    }
-}
-
-fn make(dir: &Path) -> Result<(), Failure> {
-    std::fs::create_dir_all(dir).map_err(|e| Failure::io("cannot make the folder", dir, &e))
-}
-
-/// Writes a picture with its settings.
-pub(crate) fn save(picture: &Picture, path: &Path) -> Result<(), Failure> {
-    let text = PngText { key: "parameters".into(), text: picture.infotext.clone() };
-    let png = encode_rgb8(picture.width, picture.height, &picture.rgb, &[text])
-        .map_err(|fault| Failure::from(fault.at(path)))?;
-    atomic::write_bytes(path, &png).map_err(|e| Failure::io("cannot write", path, &e))
-}
-
-/// The events of one picture, told as one of several.
+/// The events of some of several pictures, told as of all.
 struct OneOfMany<'a> {
     progress: &'a Progress,
-    index: usize,
+    first: usize,
     of: usize,
+    /// Warnings that were told already.
+    told: &'a Mutex<Vec<Warning>>,
 }
 
 impl Events for OneOfMany<'_> {
     fn event(&self, event: Event) {
-        let (index, pictures) = (self.index, self.of);
+        let pictures = self.of;
         let event = match event {
-            Event::Step { step, of, .. } => Event::Step { step, of, first: index, pictures },
-            Event::Picture { seed, .. } => Event::Picture { index, of: pictures, seed },
-            Event::Finished { .. } if index + 1 < pictures => return,
-            // What is to be said of the prompt was said at the first picture.
-            Event::Warned(_) if index > 0 => return,
+            Event::Step { step, of, first, .. } => {
+                Event::Step { step, of, first: self.first + first, pictures }
+            }
+            Event::Picture { index, seed, .. } => {
+                Event::Picture { index: self.first + index, of: pictures, seed }
+            }
+            Event::Finished { pictures: done, .. } if self.first + done < pictures => return,
+            Event::Finished { seconds, .. } => Event::Finished { pictures, seconds },
+            Event::Warned(warning) => {
+                let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+                if told.contains(&warning) {
+                    return;
+                }
+                told.push(warning.clone());
+                Event::Warned(warning)
+            }
             other => other,
         };
         Events::event(self.progress, event);

@@ -1,0 +1,109 @@
+//! Prompts with wildcards and variants to the prompts of pictures.
+use crate::failure::Failure;
+use crate::options::Draw as Options;
+use wayword_diffusion::DrawSettings;
+use wayword_prompt::Quirks;
+use wayword_prompt::wildcards::{Expanded, Mode, Wildcards, expand, read_folder};
+
+/// Pictures that every possibility may come to without --count.
+const MOST: usize = 1000;
+
+/// The wildcards of a command.
+pub(super) struct Texts {
+    wildcards: Wildcards,
+    given: bool,
+    combinatorial: bool,
+    /// The most pictures of all possibilities, if somebody said so.
+    limit: Option<usize>,
+    quirks: Quirks,
+    notes: Vec<String>,
+}
+
+impl Texts {
+    /// Reads the folders.
+    pub(super) fn new(options: &Options) -> Result<Texts, Failure> {
+        let quirks = if options.a1111_quirks { Quirks::A1111 } else { Quirks::Sane };
+        let mut wildcards = Wildcards::default();
+        for folder in &options.wildcards {
+            let read = read_folder(folder, quirks);
+            wildcards.extend(read.map_err(|e| Failure::io("cannot read the folder", folder, &e))?);
+        }
+        let notes = std::mem::take(&mut wildcards.notes);
+        Ok(Texts {
+            wildcards,
+            given: !options.wildcards.is_empty(),
+            combinatorial: options.combinatorial,
+            limit: options.count,
+            quirks,
+            notes,
+        })
+    }
+
+    /// What a user should hear of, once.
+    pub(super) fn notes(&mut self) -> Vec<String> {
+        let mut notes = std::mem::take(&mut self.notes);
+        notes.dedup();
+        notes
+    }
+
+    /// Puts the prompts of all pictures, and where every possibility is wanted their number, into
+    /// settings.
+    pub(super) fn fill(
+        &mut self,
+        s: &mut DrawSettings,
+        prompt: &str,
+        negative: &str,
+    ) -> Result<(), Failure> {
+        if self.combinatorial {
+            return self.every(s, prompt, negative);
+        }
+        // Variations of one seed have one prompt.
+        let on = |i: usize| if s.variation.is_some() { 0 } else { i as u64 };
+        let seeds: Vec<u64> = (0..s.count).map(|i| s.seed.wrapping_add(on(i))).collect();
+        let mut one = |text: &str| -> Result<Vec<String>, Failure> {
+            let mut texts = self.expanded(text, &Mode::Random { seeds: seeds.clone() })?;
+            if texts.windows(2).all(|pair| pair[0] == pair[1]) {
+                texts.truncate(1);
+            }
+            Ok(texts)
+        };
+        (s.prompts, s.negatives) = (one(prompt)?, one(negative)?);
+        Ok(())
+    }
+
+    /// Every possibility of the prompt with every one of the negative prompt.
+    fn every(&mut self, s: &mut DrawSettings, prompt: &str, negative: &str) -> Result<(), Failure> {
+        let most = self.limit.unwrap_or(MOST + 1);
+        let mode = Mode::Combinatorial { limit: most, seed: s.seed };
+        let prompts = self.expanded(prompt, &mode)?;
+        let negatives = self.expanded(negative, &mode)?;
+        let all = prompts.len() * negatives.len();
+        if self.limit.is_none() && all > MOST {
+            return Err(Failure::user(format!("the prompt has more than {MOST} possibilities"))
+                .hint("say how many of them are drawn: --count 50"));
+        }
+        let both = prompts.iter().flat_map(|p| negatives.iter().map(move |n| (p, n)));
+        (s.prompts, s.negatives) = both.take(most).map(|(p, n)| (p.clone(), n.clone())).unzip();
+        s.count = s.prompts.len();
+        Ok(())
+    }
+
+    fn expanded(&mut self, text: &str, mode: &Mode) -> Result<Vec<String>, Failure> {
+        // Only with wildcards, or where braces ask for it, is a prompt a template.
+        if !self.given && !text.contains('{') {
+            return Ok(vec![text.to_owned()]);
+        }
+        match expand(text, &self.wildcards, mode, self.quirks) {
+            Ok(Expanded { prompts, notes, .. }) if !prompts.is_empty() => {
+                self.notes.extend(notes);
+                Ok(prompts)
+            }
+            Ok(_) => Ok(vec![text.to_owned()]),
+            Err(error) if self.quirks == Quirks::A1111 => {
+                self.notes.push(format!("drawn as it stands: {error}"));
+                Ok(vec![text.to_owned()])
+            }
+            Err(error) => Err(Failure::from_error(&error)),
+        }
+    }
+}

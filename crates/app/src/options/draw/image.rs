@@ -1,0 +1,100 @@
+//! Flags for drawing from a picture, into a part of it, and a second time at a larger size.
+use clap::{Args, ValueEnum};
+use std::path::PathBuf;
+
+/// A picture to begin with.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Image {
+    /// Draw from a picture instead of noise alone
+    #[arg(long, value_name = "FILE", help_heading = "From a picture")]
+    pub(crate) image: Option<PathBuf>,
+
+    /// How much of the picture is changed, 0 to 1 [default: 0.75]
+    #[arg(long, value_name = "X", requires = "image", help_heading = "From a picture")]
+    pub(crate) denoise: Option<f64>,
+
+    /// What happens where the picture has another shape than --size [default: stretch]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "HOW",
+        requires = "image",
+        help_heading = "From a picture"
+    )]
+    pub(crate) fit: Option<Shape>,
+
+    /// Draw only what is white in this picture of the same size, or opaque if it has transparency
+    #[arg(long, value_name = "FILE", requires = "image", help_heading = "From a picture")]
+    pub(crate) mask: Option<PathBuf>,
+
+    /// Draw what the mask leaves out instead
+    #[arg(long, requires = "mask", help_heading = "From a picture")]
+    pub(crate) invert_mask: bool,
+
+    /// Blur of the mask's edge in pixels [default: 4]
+    #[arg(long, value_name = "X", requires = "mask", help_heading = "From a picture")]
+    pub(crate) mask_blur: Option<f64>,
+
+    /// Draw the masked part alone at the full size, and paste it back
+    #[arg(long, requires = "mask", help_heading = "From a picture")]
+    pub(crate) only_masked: bool,
+
+    /// Pixels around the masked part that are drawn with it [default: 32]
+    #[arg(long, value_name = "N", requires = "mask", help_heading = "From a picture")]
+    pub(crate) padding: Option<u32>,
+
+    /// What the masked part begins with [default: original]
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHAT",
+        requires = "mask",
+        help_heading = "From a picture"
+    )]
+    pub(crate) fill: Option<Content>,
+}
+
+/// A second pass at a larger size.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Hires {
+    /// Enlarge the picture this many times and draw over it (A1111's hires fix)
+    #[arg(long, value_name = "X", help_heading = "Second pass")]
+    pub(crate) hires_scale: Option<f64>,
+
+    /// Steps of the second pass [default: as many as --steps]
+    #[arg(long, value_name = "N", help_heading = "Second pass")]
+    pub(crate) hires_steps: Option<u32>,
+
+    /// How much the second pass changes, 0 to 1 [default: 0.7]
+    #[arg(long, value_name = "X", help_heading = "Second pass")]
+    pub(crate) hires_denoise: Option<f64>,
+
+    /// How the picture is enlarged: Latent, "Latent (bicubic)", "Latent (nearest-exact)", Lanczos …
+    /// [default: Latent]
+    #[arg(long, value_name = "NAME", help_heading = "Second pass")]
+    pub(crate) hires_upscaler: Option<String>,
+}
+
+/// What happens where a picture has another shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shape {
+    /// It is stretched
+    Stretch,
+    /// What sticks out is cut off
+    Crop,
+    /// What is missing is filled with its border
+    Fill,
+}
+
+/// What a masked part begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Content {
+    /// The colours around it
+    Fill,
+    /// What is there
+    Original,
+    /// Noise in the latents
+    LatentNoise,
+    /// Zeros in the latents
+    LatentNothing,
+}

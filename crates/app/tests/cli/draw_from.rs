@@ -1,0 +1,192 @@
+//! `wayword draw` from other pictures: repeated, changed, painted into, enlarged; and prompts from
+//! files and wildcards.
+use super::program::{Program, Run, model, repository};
+use std::path::Path;
+use wayword_formats::exif::read_infotext;
+use wayword_formats::infotext::Infotext;
+
+fn draw(program: &Program, more: &[&str]) -> Run {
+    let model = model();
+    let mut arguments = vec!["draw", "--base", &model];
+    arguments.extend(more);
+    program.well(&arguments)
+}
+
+fn text(program: &Program, name: &str) -> Infotext {
+    Infotext::parse(&read_infotext(&program.path(name)).unwrap().unwrap())
+}
+
+fn levels(path: &Path) -> Vec<u8> {
+    image::open(path).unwrap().to_rgb8().into_raw()
+}
+
+#[test]
+fn a_picture_is_repeated_from_itself() {
+    let program = Program::new();
+    let prompt = "a (photo:1.2) of [emma|a dog]";
+    let first = [
+        prompt,
+        "--negative",
+        "blue",
+        "--seed",
+        "5",
+        "--steps",
+        "3",
+        "--sampler",
+        "Euler a",
+        "--schedule",
+        "Karras",
+        "--cfg",
+        "5",
+        "--subseed",
+        "8",
+        "--subseed-strength",
+        "0.3",
+        "--eta",
+        "0.5",
+        "--noise",
+        "nv",
+        "--emphasis",
+        "no-norm",
+        "--ensd",
+        "31337",
+        "--size",
+        "64,72",
+    ];
+    for (name, again) in [("a.png", "a2.png"), ("b.jpg", "b2.png"), ("c.webp", "c2.png")] {
+        let mut arguments = first.to_vec();
+        arguments.extend(["--out", name]);
+        draw(&program, &arguments);
+        let run = draw(&program, &["--from", name, "--out", again]);
+        assert!(!run.err.contains("warning"), "{}", run.err);
+        assert_eq!(text(&program, name), text(&program, again));
+    }
+    let same = levels(&program.path("a.png"));
+    for name in ["a2.png", "b2.png", "c.webp", "c2.png"] {
+        assert!(levels(&program.path(name)) == same, "{name} differs");
+    }
+    draw(&program, &["--from", "a.png", "--seed", "6", "--out", "d.png"]);
+    assert_eq!(text(&program, "d.png").get("Seed"), Some("6"));
+    assert_eq!(text(&program, "d.png").get("Eta"), Some("0.5"));
+}
+
+#[test]
+fn what_cannot_be_repeated_is_told() {
+    let program = Program::new();
+    let word = repository("demo/words/mirabo-ti.safetensors").to_string_lossy().into_owned();
+    draw(
+        &program,
+        &["mirabo-ti", "--embeddings", &word, "--steps", "1", "--seed", "1", "--out", "a.png"],
+    );
+    let run = draw(&program, &["--from", "a.png", "--out", "b.png"]);
+    assert!(run.err.contains("the word `mirabo-ti`"), "{}", run.err);
+    let run = draw(&program, &["--from", "a.png", "--embeddings", &word, "--out", "b.png"]);
+    assert!(!run.err.contains("warning"), "{}", run.err);
+    draw(&program, &["x", "--image", "a.png", "--steps", "2", "--seed", "1", "--out", "c.png"]);
+    let model = model();
+    let run = program.run(&["draw", "--base", &model, "--from", "c.png"]);
+    assert!(run.err.contains("--image"), "{}", run.err);
+    draw(&program, &["--from", "c.png", "--image", "a.png", "--out", "d.png"]);
+    assert!(levels(&program.path("c.png")) == levels(&program.path("d.png")));
+}
+
+#[test]
+fn a_mask_keeps_the_rest() {
+    let program = Program::new();
+    draw(&program, &["a cat", "--steps", "2", "--seed", "1", "--out", "a.png"]);
+    let (width, height) = image::image_dimensions(program.path("a.png")).unwrap();
+    let mask = image::GrayImage::from_fn(width, height, |x, _| {
+        image::Luma([if x < width / 4 { 255 } else { 0 }])
+    });
+    mask.save(program.path("m.png")).unwrap();
+    for more in [&[][..], &["--only-masked", "--padding", "8"], &["--fill", "latent-noise"]] {
+        let mut arguments = vec![
+            "a dog",
+            "--image",
+            "a.png",
+            "--mask",
+            "m.png",
+            "--steps",
+            "4",
+            "--seed",
+            "2",
+            "--denoise",
+            "0.9",
+            "--mask-blur",
+            "2",
+            "--out",
+            "b.png",
+        ];
+        arguments.extend(more);
+        draw(&program, &arguments);
+        let (a, b) = (levels(&program.path("a.png")), levels(&program.path("b.png")));
+        let at = |v: &[u8], x: u32, y: u32| v[((y * width + x) * 3) as usize];
+        let right = (0..height).all(|y| at(&a, width - 1, y) == at(&b, width - 1, y));
+        assert!(right, "{more:?}: the kept part changed");
+        assert!((0..height).any(|y| at(&a, 1, y) != at(&b, 1, y)), "{more:?}: nothing changed");
+    }
+}
+
+#[test]
+fn a_second_pass_enlarges() {
+    let program = Program::new();
+    let first = ["a cat", "--steps", "2", "--seed", "1", "--size", "64,64"];
+    let mut arguments = first.to_vec();
+    arguments.extend(["--hires-scale", "1.5", "--hires-upscaler", "lanczos", "--out", "a.png"]);
+    draw(&program, &arguments);
+    assert_eq!(image::image_dimensions(program.path("a.png")).unwrap(), (96, 96));
+    let model = model();
+    let run = program.run(&["draw", "x", "--base", &model, "--hires-steps", "3"]);
+    assert!(run.err.contains("--hires-scale 2"), "{}", run.err);
+}
+
+#[test]
+fn wildcards_are_drawn_by_the_seed() {
+    let program = Program::new();
+    std::fs::create_dir(program.path("w")).unwrap();
+    std::fs::write(program.path("w/animal.txt"), "cat\ndog\nfox\nowl\n").unwrap();
+    let prompt = "a __animal__, {red|blue}, {2$$ and $$hat|scarf|coat}";
+    let common = ["--wildcards", "w", "--steps", "1", "--seed", "4", "--batch", "2", "--out", "p"];
+    let mut arguments = vec![prompt, "--count", "3"];
+    arguments.extend(common);
+    let files = draw(&program, &arguments).out;
+    let prompts: Vec<String> = files.lines().map(|f| text(&program, f).prompt).collect();
+    assert_eq!(prompts.len(), 3);
+    assert!(prompts.iter().all(|p| !p.contains(['{', '_'])), "{prompts:?}");
+    // The second picture's seed alone draws the second picture's prompt.
+    let run =
+        draw(&program, &[prompt, "--wildcards", "w", "--steps", "1", "--seed", "5", "--out", "p"]);
+    assert_eq!(text(&program, run.out.trim()).prompt, prompts[1]);
+    let all = ["{a|b} {c|d}", "--combinatorial", "--steps", "1", "--out", "q"];
+    let files = draw(&program, &all).out;
+    let prompts: Vec<String> = files.lines().map(|f| text(&program, f).prompt).collect();
+    assert_eq!(prompts, ["a c", "a d", "b c", "b d"]);
+    let model = model();
+    let run = program.run(&["draw", "__anymal__", "--base", &model, "--wildcards", "w"]);
+    assert!(run.err.contains("animal") && run.code == Some(1), "{}", run.err);
+}
+
+#[test]
+fn a_file_of_prompts_is_drawn_line_by_line() {
+    let program = Program::new();
+    let lines = "a cat\n\n--prompt \"a dog\" --seed 9 --steps 2 --n_iter 2\n";
+    std::fs::write(program.path("prompts.txt"), lines).unwrap();
+    let common = ["--prompts", "prompts.txt", "--seed", "3", "--steps", "1", "--out", "p"];
+    let files = draw(&program, &common).out;
+    let drawn: Vec<(String, Option<String>)> = files
+        .lines()
+        .map(|f| {
+            let text = text(&program, f);
+            (text.prompt.clone(), text.get("Seed").map(str::to_owned))
+        })
+        .collect();
+    let want = [("a cat", "3"), ("a dog", "9"), ("a dog", "10")];
+    assert_eq!(drawn.len(), 3);
+    for ((prompt, seed), (p, s)) in drawn.iter().zip(want) {
+        assert_eq!((prompt.as_str(), seed.as_deref()), (p, Some(s)));
+    }
+    std::fs::write(program.path("prompts.txt"), "--prompt a --styles x\n").unwrap();
+    let model = model();
+    let run = program.run(&["draw", "--base", &model, "--prompts", "prompts.txt"]);
+    assert!(run.err.contains("line 1") && run.err.contains("styles"), "{}", run.err);
+}

@@ -1,0 +1,311 @@
+//! A picture's own text back to the settings that it was drawn with.
+//!
+//! What the text says and this program does not do is told, and so is everything that may make the
+//! repeated picture another one: another base, words or LoRAs that are missing or have changed.
+use crate::hires::{HiresSettings, HiresSize, Upscaler};
+use crate::pictures::Pixels;
+use crate::retouch::{MaskFill, MaskSettings};
+use crate::sigmas::{Schedule, resolve};
+use crate::{Base, DrawPlan, DrawSettings, Error, Result, Warning};
+use std::collections::BTreeMap;
+use wayword_formats::hash::{short_model, short_network};
+use wayword_formats::infotext::Infotext;
+use wayword_prompt::Emphasis;
+use wayword_tensor::random::NoiseKind;
+
+/// What a text said.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Repeat {
+    /// How much was changed, where the picture was drawn from another one, which the text does not
+    /// hold.
+    pub denoise: Option<f64>,
+    /// How the mask was used, if there was one; the mask itself, which the text does not hold, is
+    /// one of no pixels.
+    pub mask: Option<MaskSettings>,
+    /// What cannot be repeated.
+    pub warnings: Vec<Warning>,
+}
+
+/// Keys that say nothing about the pixels, or that are read below together with others.
+const SILENT: [&str; 14] = [
+    "Version",
+    "User",
+    "Model",
+    "Model hash",
+    "VAE",
+    "VAE hash",
+    "Lora hashes",
+    "TI hashes",
+    "Init image hash",
+    "Template",
+    "Negative Template",
+    "Wildcard prompt",
+    "Pad conds",
+    "Variation seed strength",
+];
+
+/// Applies a picture's text to settings.
+///
+/// # Errors
+/// If a value cannot be read or a sampler, schedule or upscaler is unknown; names the key.
+pub fn apply(text: &Infotext, settings: &mut DrawSettings) -> Result<Repeat> {
+    settings.prompts = vec![text.prompt.clone()];
+    settings.negatives = vec![text.negative.clone()];
+    let mut out = Repeat { denoise: None, mask: None, warnings: Vec::new() };
+    let name = |key: &str| text.get(key);
+    let (info, schedule) =
+        resolve(name("Sampler").unwrap_or("Euler"), name("Schedule type"), false)
+            .map_err(|e| wrong("Sampler", e.to_string()))?;
+    (settings.sampler, settings.schedule) = (info.kind, schedule);
+    // A text without a source comes from a graphics card, whose numbers are those of NV.
+    settings.noise = match name("RNG") {
+        Some("CPU") => NoiseKind::Cpu,
+        _ => NoiseKind::Nv,
+    };
+    if !matches!(name("RNG"), Some("CPU" | "NV")) {
+        let text = "it was drawn with a graphics card's noise, which is imitated";
+        let hint = Some("noise of more values than the card has threads differs".into());
+        out.warnings.push(Warning { text: text.into(), hint });
+    }
+    let hires = text.pairs.iter().any(|(key, _)| key == "Hires upscale" || key == "Hires resize");
+    if hires {
+        settings.hires = Some(HiresSettings::new(2.0));
+    }
+    for (key, value) in &text.pairs {
+        if let Some(wanted) = key.strip_prefix("Hires ") {
+            match &mut settings.hires {
+                Some(hires) => second_pass(hires, wanted, key, value, &mut out.warnings)?,
+                None => out.warnings.push(cannot(key, value)),
+            }
+        } else {
+            one(settings, &mut out, key, value)?;
+        }
+    }
+    if let Some(strength) = name("Variation seed strength") {
+        let seed = name("Variation seed").map_or(Ok(0), |v| number("Variation seed", v))?;
+        settings.variation = Some((seed, number("Variation seed strength", strength)?));
+    }
+    if let Some(hires) = &mut settings.hires {
+        hires.denoise = out.denoise.take().unwrap_or(hires.denoise);
+    }
+    Ok(out)
+}
+
+fn one(settings: &mut DrawSettings, out: &mut Repeat, key: &str, value: &str) -> Result<()> {
+    match key {
+        "Steps" => settings.steps = number(key, value)?,
+        "CFG scale" => settings.cfg = number(key, value)?,
+        "Seed" => settings.seed = number(key, value)?,
+        "Size" => (settings.width, settings.height) = size(key, value)?,
+        "Seed resize from" => settings.seed_resize = Some(size(key, value)?),
+        "Clip skip" => settings.clip_skip = number(key, value)?,
+        "ENSD" => settings.later_seed_delta = number(key, value)?,
+        "Eta" | "Eta DDIM" => settings.sampler_options.eta = Some(number(key, value)?),
+        "Denoising strength" => out.denoise = Some(number(key, value)?),
+        "Emphasis" => {
+            let named = Emphasis::named(value);
+            settings.emphasis = named.ok_or_else(|| wrong(key, format!("unknown: {value}")))?;
+        }
+        "Mask blur" => mask(out).blur = number(key, value)?,
+        "Mask mode" => mask(out).invert = value == "Inpaint not masked",
+        "Inpaint area" => mask(out).only_masked = value == "Only masked",
+        "Masked area padding" => mask(out).padding = number(key, value)?,
+        "Masked content" => {
+            let fill = MaskFill::from_name(value);
+            mask(out).fill = fill.ok_or_else(|| wrong(key, format!("unknown: {value}")))?;
+        }
+        "Sampler" | "Schedule type" | "RNG" | "Variation seed" => {}
+        known if SILENT.contains(&known) => {}
+        other => out.warnings.push(cannot(other, value)),
+    }
+    Ok(())
+}
+
+fn second_pass(
+    hires: &mut HiresSettings,
+    wanted: &str,
+    key: &str,
+    value: &str,
+    warnings: &mut Vec<Warning>,
+) -> Result<()> {
+    match wanted {
+        "upscale" => hires.size = HiresSize::Scale(number(key, value)?),
+        "resize" => {
+            let (w, h) = size(key, value)?;
+            hires.size = HiresSize::Pixels(w, h);
+        }
+        "steps" => hires.steps = Some(number(key, value)?).filter(|n| *n > 0),
+        "upscaler" => {
+            let known = Upscaler::from_name(value);
+            hires.upscaler = known
+                .ok_or_else(|| wrong(key, format!("the upscaler {value} is not supported")))?;
+        }
+        "sampler" => {
+            let found = resolve(value, None, false).map_err(|e| wrong(key, e.to_string()))?;
+            hires.sampler = Some(found.0.kind);
+        }
+        "schedule type" => {
+            let found = Schedule::from_name(value);
+            hires.schedule = Some(found.ok_or_else(|| wrong(key, format!("unknown: {value}")))?);
+        }
+        "prompt" => hires.prompts = vec![value.to_owned()],
+        "negative prompt" => hires.negatives = vec![value.to_owned()],
+        _ => warnings.push(cannot(key, value)),
+    }
+    Ok(())
+}
+
+fn mask(out: &mut Repeat) -> &mut MaskSettings {
+    out.mask.get_or_insert_with(|| MaskSettings {
+        blur: 0.0,
+        ..MaskSettings::new(Pixels::filled(0, 0, 1, 0))
+    })
+}
+
+fn cannot(key: &str, value: &str) -> Warning {
+    Warning::new(format!("`{key}: {value}` cannot be repeated and is left out"))
+}
+
+fn wrong(key: &str, reason: String) -> Error {
+    Error::Plan { option: "from", reason: format!("its text says `{key}`: {reason}") }
+}
+
+fn number<T: std::str::FromStr>(key: &str, value: &str) -> Result<T> {
+    value.trim().parse().map_err(|_| wrong(key, format!("{value} is not a number that fits")))
+}
+
+fn size(key: &str, value: &str) -> Result<(u32, u32)> {
+    let sides = value.split_once('x').and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
+    sides.ok_or_else(|| wrong(key, format!("{value} is no size")))
+}
+
+/// What a text says about files and the plan finds otherwise: another base or VAE, words and LoRAs
+/// that are missing or have changed.
+///
+/// # Errors
+/// If a file's hash cannot be computed.
+pub fn compare(text: &Infotext, base: &Base, plan: &DrawPlan) -> Result<Vec<Warning>> {
+    let mut out = Vec::new();
+    let called = text.get("Model").unwrap_or("a model without a name");
+    let own = base.sha256()?;
+    if let (Some(said), Some(own)) = (text.get("Model hash"), &own)
+        && said != short_model(own)
+    {
+        let own = short_model(own);
+        out.push(Warning {
+            text: format!("it was drawn with {called} [{said}], this base is [{own}]"),
+            hint: Some("give that checkpoint as --base".into()),
+        });
+    }
+    let vae = base.vae_sha256()?;
+    if let Some(said) = text.get("VAE hash")
+        && vae.as_deref().map(short_model) != Some(said)
+    {
+        let called = text.get("VAE").unwrap_or("a VAE");
+        out.push(Warning {
+            text: format!("it was drawn with the VAE {called} [{said}]"),
+            hint: Some("give it as --vae".into()),
+        });
+    }
+    let mut words = BTreeMap::new();
+    for (words_of, networks) in
+        [(plan.words(0), plan.networks(0)), (plan.later_words(0), plan.later_networks(0))]
+    {
+        for word in words_of.words() {
+            let name = word.name.replace([':', ','], "");
+            let by = networks
+                .iter()
+                .find(|n| n.loaded.lora.embeddings.iter().any(|(name, _)| *name == word.name));
+            let brought = by.map(|n| n.name.chars().take(12).collect::<String>());
+            words.insert(name, (word.sha256().map(|h| short_network(h).to_owned())).or(brought));
+        }
+    }
+    files(text, "TI hashes", "the word", "--embeddings", &words, &mut out);
+    let networks = plan.networks(0).iter().chain(plan.later_networks(0));
+    let networks = networks
+        .map(|n| (n.name.replace([':', ','], ""), n.loaded.short_hash().map(str::to_owned)));
+    files(text, "Lora hashes", "the LoRA", "--loras", &networks.collect(), &mut out);
+    Ok(out)
+}
+
+fn files(
+    text: &Infotext,
+    key: &str,
+    what: &str,
+    option: &str,
+    own: &BTreeMap<String, Option<String>>,
+    out: &mut Vec<Warning>,
+) {
+    for entry in text.get(key).into_iter().flat_map(|list| list.split(',')) {
+        let Some((name, said)) = entry.split_once(':') else { continue };
+        let (name, said) = (name.trim(), said.trim());
+        let (text, hint) = match own.get(name) {
+            None => (
+                format!("it was drawn with {what} `{name}` [{said}], which is not here"),
+                format!("name its folder: {option} DIR"),
+            ),
+            Some(Some(own)) if own != said => (
+                format!("it was drawn with {what} `{name}` [{said}], the one here is [{own}]"),
+                "the file has changed since, or another one has its name".into(),
+            ),
+            _ => continue,
+        };
+        out.push(Warning { text, hint: Some(hint) });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sigmas::SamplerKind;
+
+    #[test]
+    fn every_setting_comes_back() {
+        let text = "a [cat|dog]\nNegative prompt: bad\nSteps: 9, Sampler: DPM++ 2M SDE, Schedule \
+                    type: Karras, CFG scale: 5.5, Seed: 77, Size: 64x96, Variation seed: 3, \
+                    Variation seed strength: 0.25, Denoising strength: 0.4, Clip skip: 2, ENSD: \
+                    31337, RNG: NV, Hires prompt: \"a, b\", Hires upscale: 1.5, Hires steps: 4, \
+                    Hires upscaler: Lanczos, Emphasis: No norm, Eta: 0.5, Tiling: True";
+        let mut s = synthetic_settings();
+        let said = apply(&Infotext::parse(text), &mut s).unwrap();
+        assert_eq!((s.prompts[0].as_str(), s.negatives[0].as_str()), ("a [cat|dog]", "bad"));
+        assert_eq!((s.steps, s.cfg, s.seed, s.width, s.height), (9, 5.5, 77, 64, 96));
+        assert_eq!((s.sampler, s.schedule), (SamplerKind::Dpmpp2MSde, Schedule::Karras));
+        assert_eq!((s.variation, s.clip_skip), (Some((3, 0.25)), 2));
+        assert_eq!((s.later_seed_delta, s.noise), (31337, NoiseKind::Nv));
+        assert_eq!((s.emphasis, s.sampler_options.eta), (Emphasis::NoNorm, Some(0.5)));
+        let hires = s.hires.unwrap();
+        assert_eq!((hires.size, hires.steps), (HiresSize::Scale(1.5), Some(4)));
+        assert_eq!((hires.denoise, hires.upscaler), (0.4, Upscaler::Lanczos));
+        assert_eq!(hires.prompts, ["a, b"]);
+        assert_eq!(said.denoise, None);
+        let [left] = &said.warnings[..] else { panic!("{:?}", said.warnings) };
+        assert!(left.text.contains("Tiling"));
+    }
+
+    #[test]
+    fn what_is_unknown_is_named() {
+        for (text, word) in [
+            ("a\nSteps: many, Sampler: Euler, Seed: 1", "Steps"),
+            ("a\nSteps: 1, Sampler: Magic, Seed: 1", "Sampler"),
+            ("a\nSteps: 1, Seed: 1, Hires upscale: 2, Hires upscaler: ESRGAN_4x", "ESRGAN_4x"),
+        ] {
+            let error = apply(&Infotext::parse(text), &mut synthetic_settings()).unwrap_err();
+            assert!(error.to_string().contains(word), "{error}");
+        }
+    }
+
+    fn synthetic_settings() -> DrawSettings {
+        DrawSettings::plain("", (64, 64))
+    }
+
+    #[test]
+    fn masks_are_told() {
+        let text = "a\nSteps: 8, Sampler: Euler, Seed: 1, Denoising strength: 0.4, Mask blur: 4, \
+                    Inpaint area: Only masked, Masked area padding: 16, Masked content: fill";
+        let said = apply(&Infotext::parse(text), &mut synthetic_settings()).unwrap();
+        let mask = said.mask.unwrap();
+        assert_eq!((said.denoise, mask.blur, mask.padding), (Some(0.4), 4.0, 16));
+        assert_eq!((mask.only_masked, mask.fill), (true, MaskFill::Fill));
+    }
+}
