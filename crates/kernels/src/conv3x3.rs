@@ -5,9 +5,11 @@
 //! nine distances from its start, and one sum runs over all of them: no picture of nine times the
 //! size. The gradient is a convolution too: of stride 1, with the taps turned around; of stride
 //! 2, four of them, one for each parity of the input's row and column, with one, two or four
-//! taps. With bf16 products, convolutions of stride 1 go by Winograd's F(2x2, 3x3) where that pays.
+//! taps. Convolutions of stride 1 go by Winograd's F(2x2, 3x3) where that pays.
 use crate::packed::{Direction, Packed};
 use crate::product::{Finish, RowValue, Source, Tap, convert, dispatch};
+use crate::view::apart;
+use crate::winograd::{self, Transform};
 use crate::{Cpu, Isa, Products, Values, View, ViewMut, scratch};
 
 /// Sizes and steps of one convolution.
@@ -177,15 +179,13 @@ impl<V: RowValue> Source<V> for Lines<'_> {
     }
 }
 
-/// Channels of one pixel in a copy: even, and the distance of two pixels no multiple of 4 KB,
-/// which would put eight pixels in the same places of a cache.
+/// Channels of one pixel in a copy: even, and the distance of two pixels no multiple of 4 KB.
 fn padded(channels: usize, w: &Packed) -> usize {
     let even = channels.next_multiple_of(2);
-    let bytes = match w.products() {
-        Products::Bf16 => 2 * even,
-        Products::F32 => 4 * even,
-    };
-    if bytes % 4096 == 0 { even + 32 } else { even }
+    match w.products() {
+        Products::Bf16 => apart::<half::bf16>(even),
+        Products::F32 => apart::<f32>(even),
+    }
 }
 
 /// y `[batch, to, outputs]` from x `[batch, from, inputs]`, plus bias (and residual).
@@ -236,20 +236,36 @@ fn tiled(
 ) -> bool {
     #[cfg(target_arch = "x86_64")]
     {
-        let (columns, channels) = w.packed.sizes(direction);
-        let same = shape.stride == 1 && shape.pad == 1 && shape.from == shape.to;
-        if same
-            && w.packed.products() == Products::Bf16
-            && crate::winograd::pays(channels, columns, shape.to)
-            && let Some(kernel) = cpu.isa.bf16()
-        {
-            let (batch, size) = (shape.batch, shape.to);
-            crate::winograd::run(cpu, kernel, x, batch, size, &w.packed, direction, finish);
-            return true;
+        if w.packed.products() == Products::Bf16 {
+            let kernel = cpu.isa.bf16().expect("a weight of bf16 pairs was packed for this isa");
+            return tiled_by(cpu, kernel, x, shape, w, direction, finish);
+        }
+        if let Some(kernel) = cpu.isa.avx512() {
+            return tiled_by(cpu, kernel, x, shape, w, direction, finish);
+        }
+        if let Some(kernel) = cpu.isa.avx2() {
+            return tiled_by(cpu, kernel, x, shape, w, direction, finish);
         }
     }
-    let _ = (cpu, x, shape, w, direction, finish);
-    false
+    tiled_by(cpu, crate::tile::Portable, x, shape, w, direction, finish)
+}
+
+fn tiled_by<K: Transform>(
+    cpu: &Cpu,
+    kernel: K,
+    x: View<'_>,
+    shape: Shape,
+    w: &Weight,
+    direction: Direction,
+    finish: &Finish<'_>,
+) -> bool {
+    let (columns, channels) = w.packed.sizes(direction);
+    let same = shape.stride == 1 && shape.pad == 1 && shape.from == shape.to;
+    let pays = same && winograd::pays(kernel, channels, columns, shape.to);
+    if pays {
+        winograd::run(cpu, kernel, x, shape.batch, shape.to, &w.packed, direction, finish);
+    }
+    pays
 }
 
 /// dx `[batch, from, inputs]` from dy `[batch, to, outputs]`.

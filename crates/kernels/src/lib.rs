@@ -27,7 +27,6 @@ mod product;
 mod scratch;
 mod tile;
 mod view;
-#[cfg(target_arch = "x86_64")]
 mod winograd;
 
 pub mod attention;

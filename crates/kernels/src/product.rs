@@ -6,7 +6,7 @@
 use crate::packed::{Direction, Packed, PanelValue};
 use crate::pool::Parts;
 use crate::tile::{COLUMNS, Kernel, Segment, multiply};
-use crate::view::{PartsMut, View, ViewMut};
+use crate::view::{PartsMut, View, ViewMut, apart};
 use crate::{Cpu, Element, Isa, scratch};
 use half::bf16;
 use std::ops::Range;
@@ -349,12 +349,15 @@ pub(crate) trait RowValue: Element {
 }
 
 impl RowValue for f32 {
-    fn as_is(x: View<'_>, _: usize) -> Option<&[Self]> {
-        if let View::F32(x) = x { Some(x) } else { None }
+    fn as_is(x: View<'_>, length: usize) -> Option<&[Self]> {
+        match x {
+            View::F32(x) if apart::<f32>(length) == length => Some(x),
+            _ => None,
+        }
     }
 
     fn padded(length: usize) -> usize {
-        length
+        apart::<f32>(length)
     }
 }
 

@@ -1,8 +1,9 @@
-//! The three transforms of F(2x2, 3x3), on vectors of channels.
+//! The three transforms of F(2x2, 3x3), on vectors of channels, for bf16 products.
 //!
 //! With the matrices of the paper: input B^T d B, weights G g G^T, output A^T m A.
-use crate::View;
+use super::Transform;
 use crate::tile::{Bf16, COLUMNS};
+use crate::{Isa, View};
 use half::bf16;
 use std::arch::x86_64::{
     __m256bh, __m256i, __m512, __m512bh, __m512i, _mm256_loadu_si256, _mm256_storeu_si256,
@@ -12,15 +13,33 @@ use std::arch::x86_64::{
     _mm512_setzero_ps, _mm512_slli_epi32, _mm512_storeu_ps, _mm512_storeu_si512, _mm512_sub_ps,
 };
 
-/// 16 x 16 input values per tile; `from(i)` is where pixel i of the tile's 16 begins in x, `None`
-/// outside of the picture.
-pub(super) fn tile(
-    _: Bf16,
-    x: View<'_>,
-    from: impl Fn(usize) -> Option<usize>,
-    zeros: &[f32],
-    to: [&mut [bf16]; 16],
-) {
+impl Transform for Bf16 {
+    const CHUNK: usize = 32;
+    const BAND: usize = 256;
+    const LEAST: usize = 16;
+
+    fn pixels(
+        self,
+        _: Isa,
+        x: View<'_>,
+        from: impl Fn(usize) -> Option<usize>,
+        zeros: &[f32],
+        to: [&mut [bf16]; 16],
+    ) {
+        tile(x, from, zeros, to);
+    }
+
+    fn weights(self, _: Isa, taps: [&[bf16]; 9], to: &mut [bf16]) {
+        weights(self, taps, to);
+    }
+
+    fn back(self, _: Isa, sums: &[f32], at: usize, apart: usize, out: &mut [f32]) {
+        back(self, sums, at, apart, out);
+    }
+}
+
+/// Called with a Bf16 only.
+fn tile(x: View<'_>, from: impl Fn(usize) -> Option<usize>, zeros: &[f32], to: [&mut [bf16]; 16]) {
     let channels = zeros.len();
     assert!(channels.is_multiple_of(16) && to.iter().all(|t| t.len() == channels), "whole vectors");
     let to = to.map(<[bf16]>::as_mut_ptr);
@@ -175,8 +194,7 @@ unsafe fn narrow(to: *mut bf16, x: __m512) {
     }
 }
 
-/// 16 panels, one after the other, from 9 of equal length.
-pub(super) fn weights(_: Bf16, taps: [&[bf16]; 9], to: &mut [bf16]) {
+fn weights(_: Bf16, taps: [&[bf16]; 9], to: &mut [bf16]) {
     let length = taps[0].len();
     assert!(length.is_multiple_of(32) && taps.iter().all(|t| t.len() == length), "whole vectors");
     assert_eq!(to.len(), 16 * length, "room for 16 panels");
@@ -236,9 +254,7 @@ fn line(a: __m512, b: __m512, c: __m512) -> [__m512; 4] {
     [a, _mm512_fmadd_ps(b, half, outer), _mm512_fnmadd_ps(b, half, outer), c]
 }
 
-/// A^T m A: the 2 x 2 outputs of one tile, 32 columns each. Place p of the tile's 16 sums is at
-/// `sums[p * apart + at..]`.
-pub(super) fn back(_: Bf16, sums: &[f32], at: usize, apart: usize, out: &mut [f32]) {
+fn back(_: Bf16, sums: &[f32], at: usize, apart: usize, out: &mut [f32]) {
     assert!(15 * apart + at + COLUMNS <= sums.len(), "16 sums");
     assert!(out.len() >= 4 * COLUMNS, "room for 4 outputs");
     // SAFETY: a Bf16 exists only where the processor has AVX-512; the lengths were checked.

@@ -1,0 +1,175 @@
+//! The three transforms of F(2x2, 3x3) for f32 products, as plain loops over eight channels at a
+//! time that a compiler turns into vectors.
+use super::Transform;
+use crate::tile::COLUMNS;
+use crate::{Element, Isa, View};
+
+/// Channels at a time.
+const LANES: usize = 8;
+type Lanes = [f32; LANES];
+
+#[inline(always)]
+fn add(a: &Lanes, b: &Lanes) -> Lanes {
+    let mut out = *a;
+    for i in 0..LANES {
+        out[i] += b[i];
+    }
+    out
+}
+
+#[inline(always)]
+fn sub(a: &Lanes, b: &Lanes) -> Lanes {
+    let mut out = *a;
+    for i in 0..LANES {
+        out[i] -= b[i];
+    }
+    out
+}
+
+/// One dimension of B^T d B.
+#[inline(always)]
+fn forth(a: &Lanes, b: &Lanes, c: &Lanes, d: &Lanes) -> [Lanes; 4] {
+    [sub(a, c), add(b, c), sub(c, b), sub(b, d)]
+}
+
+/// One dimension of G g G^T: a, (a + b + c) / 2, (a - b + c) / 2, c.
+#[inline(always)]
+fn spread(a: &Lanes, b: &Lanes, c: &Lanes) -> [Lanes; 4] {
+    let (mut plus, mut minus) = (add(a, c), add(a, c));
+    for i in 0..LANES {
+        plus[i] = 0.5 * (plus[i] + b[i]);
+        minus[i] = 0.5 * (minus[i] - b[i]);
+    }
+    [*a, plus, minus, *c]
+}
+
+#[inline(always)]
+fn take<X: Element>(x: &[X], at: usize) -> Lanes {
+    let mut out = [0.0; LANES];
+    let x: &[X] = &x[at..at + LANES];
+    for i in 0..LANES {
+        out[i] = x[i].get();
+    }
+    out
+}
+
+vectorised! {
+    /// The 16 places of one tile, from 16 pixels.
+    fn tile[X](from: &[&[X]; 16], to: &mut [&mut [f32]; 16]) {
+        let channels = to[0].len();
+        for c in (0..channels).step_by(LANES) {
+            let mut half = [[0.0; LANES]; 16];
+            for j in 0..4 {
+                let [a, b, c, d] = [
+                    take(from[j], c),
+                    take(from[4 + j], c),
+                    take(from[8 + j], c),
+                    take(from[12 + j], c),
+                ];
+                let column = forth(&a, &b, &c, &d);
+                for i in 0..4 {
+                    half[4 * i + j] = column[i];
+                }
+            }
+            for i in 0..4 {
+                let row = forth(&half[4 * i], &half[4 * i + 1], &half[4 * i + 2], &half[4 * i + 3]);
+                for j in 0..4 {
+                    to[4 * i + j][c..c + LANES].copy_from_slice(&row[j]);
+                }
+            }
+        }
+    }
+}
+
+vectorised! {
+    /// 16 panels from 9 taps.
+    fn weights[](taps: &[&[f32]; 9], to: &mut [f32]) {
+        let length = taps[0].len();
+        for at in (0..length).step_by(LANES) {
+            let mut half = [[0.0; LANES]; 12];
+            for j in 0..3 {
+                let four = spread(&take(taps[j], at), &take(taps[3 + j], at), &take(taps[6 + j], at));
+                for i in 0..4 {
+                    half[3 * i + j] = four[i];
+                }
+            }
+            for i in 0..4 {
+                let four = spread(&half[3 * i], &half[3 * i + 1], &half[3 * i + 2]);
+                for j in 0..4 {
+                    to[(4 * i + j) * length + at..][..LANES].copy_from_slice(&four[j]);
+                }
+            }
+        }
+    }
+}
+
+vectorised! {
+    /// 4 outputs of 32 columns from 16 sums.
+    fn back[](sums: &[f32], at: usize, apart: usize, out: &mut [f32]) {
+        for first in (0..COLUMNS).step_by(LANES) {
+            let mut half = [[0.0; LANES]; 8];
+            for j in 0..4 {
+                let of = |i: usize| (4 * i + j) * apart + at + first;
+                let (a, b) = (take(sums, of(0)), take(sums, of(1)));
+                let (c, d) = (take(sums, of(2)), take(sums, of(3)));
+                half[j] = add(&add(&a, &b), &c);
+                half[4 + j] = sub(&sub(&b, &c), &d);
+            }
+            for i in 0..2 {
+                let [a, b, c, d] = [half[4 * i], half[4 * i + 1], half[4 * i + 2], half[4 * i + 3]];
+                let (one, two) = (add(&add(&a, &b), &c), sub(&sub(&b, &c), &d));
+                out[2 * i * COLUMNS + first..][..LANES].copy_from_slice(&one);
+                out[(2 * i + 1) * COLUMNS + first..][..LANES].copy_from_slice(&two);
+            }
+        }
+    }
+}
+
+macro_rules! plain {
+    ($($kernel:ty),*) => { $(
+        impl Transform for $kernel {
+            const CHUNK: usize = 48;
+            const BAND: usize = 128;
+            const LEAST: usize = 64;
+
+            fn pixels(
+                self,
+                isa: Isa,
+                x: View<'_>,
+                from: impl Fn(usize) -> Option<usize>,
+                zeros: &[f32],
+                mut to: [&mut [f32]; 16],
+            ) {
+                let channels = zeros.len();
+                match x {
+                    View::F32(x) => {
+                        let from = std::array::from_fn(|i| {
+                            from(i).map_or(zeros, |at| &x[at..at + channels])
+                        });
+                        tile(isa, &from, &mut to);
+                    }
+                    View::Bf16(x) => {
+                        // Zeros of f32 are twice as many zeros of bf16.
+                        let zeros: &[half::bf16] = bytemuck::cast_slice(zeros);
+                        let from = std::array::from_fn(|i| {
+                            from(i).map_or(&zeros[..channels], |at| &x[at..at + channels])
+                        });
+                        tile(isa, &from, &mut to);
+                    }
+                }
+            }
+
+            fn weights(self, isa: Isa, taps: [&[f32]; 9], to: &mut [f32]) {
+                weights(isa, &taps, to);
+            }
+
+            fn back(self, isa: Isa, sums: &[f32], at: usize, apart: usize, out: &mut [f32]) {
+                back(isa, sums, at, apart, out);
+            }
+        }
+    )* };
+}
+
+plain!(crate::tile::Portable);
+#[cfg(target_arch = "x86_64")]
+plain!(crate::tile::Avx2, crate::tile::Avx512);
