@@ -54,15 +54,48 @@ pub(crate) trait Kernel: Copy + Send + Sync {
         c: &mut [f32],
         add: bool,
     );
+
+    /// The same for the first 16 columns; what happens to the others is open.
+    ///
+    /// # Safety
+    /// As [`Kernel::tile`].
+    unsafe fn half_tile(
+        self,
+        a: &[Self::Value],
+        rows: &[usize],
+        panel: &[Self::Value],
+        segments: &[Segment],
+        steps: usize,
+        c: &mut [f32],
+        add: bool,
+    ) {
+        // SAFETY: the caller's promise.
+        unsafe { self.tile(a, rows, panel, segments, steps, c, add) };
+    }
 }
 
-/// c `[rows.len(), 32]` = or += the rows of a, which begin at `rows`, times the panel. The bounds
-/// are checked here, once for all tiles.
+/// c `[rows.len(), 32]` = or += the rows of a, which begin at `rows`, times the panel.
 pub(crate) fn multiply<K: Kernel>(
     kernel: K,
     a: &[K::Value],
     rows: &[usize],
     panel: &[K::Value],
+    segments: &[Segment],
+    steps: usize,
+    c: &mut [f32],
+    add: bool,
+) {
+    multiply_columns(kernel, a, rows, panel, COLUMNS, segments, steps, c, add);
+}
+
+/// [`multiply`] where only the first `columns` columns matter. The bounds are checked here, once
+/// for all tiles.
+pub(crate) fn multiply_columns<K: Kernel>(
+    kernel: K,
+    a: &[K::Value],
+    rows: &[usize],
+    panel: &[K::Value],
+    columns: usize,
     segments: &[Segment],
     steps: usize,
     c: &mut [f32],
@@ -81,7 +114,12 @@ pub(crate) fn multiply<K: Kernel>(
     let (c, c_rest) = c.split_at_mut(whole.len() * COLUMNS);
     for (rows, c) in whole.chunks_exact(K::ROWS).zip(c.chunks_exact_mut(K::ROWS * COLUMNS)) {
         // SAFETY: the assertions above.
-        unsafe { kernel.tile(a, rows, panel, segments, steps, c, add) };
+        unsafe {
+            match columns <= COLUMNS / 2 {
+                true => kernel.half_tile(a, rows, panel, segments, steps, c, add),
+                false => kernel.tile(a, rows, panel, segments, steps, c, add),
+            }
+        };
     }
     if let Some(first) = rest.first() {
         // The missing rows are computed as copies of one that is there, and dropped.

@@ -6,7 +6,7 @@ use super::fold::{Attend, Lanes, Mask};
 use super::heads::{Head, panel_of_rows, panels_of_columns, turned, write};
 use super::{Inputs, KEYS, Outcome, Shape};
 use crate::product::RowValue;
-use crate::tile::{COLUMNS, Segment, multiply};
+use crate::tile::{COLUMNS, Segment, multiply, multiply_columns};
 use crate::view::PartsMut;
 use crate::{Cpu, scratch};
 
@@ -144,16 +144,21 @@ fn one<K: Attend>(
                     }
                     let starts = &row_starts[..rows];
                     for p in 0..panels {
+                        let left = width - p * COLUMNS;
                         let from = p * QUERIES * COLUMNS..(p + 1) * QUERIES * COLUMNS;
                         let to = (p * s.keys + block) * COLUMNS;
                         let to = to..to + rows * COLUMNS;
                         if dv.is_some() {
                             let (b, c) = (&dy_columns[from.clone()], &mut sum_v[to.clone()]);
-                            multiply(kernel, p_rows, starts, b, &START, across, c, true);
+                            multiply_columns(
+                                kernel, p_rows, starts, b, left, &START, across, c, true,
+                            );
                         }
                         if dk.is_some() {
                             let (b, c) = (&q_columns[from], &mut sum_k[to]);
-                            multiply(kernel, s_rows, starts, b, &START, across, c, true);
+                            multiply_columns(
+                                kernel, s_rows, starts, b, left, &START, across, c, true,
+                            );
                         }
                     }
                 }

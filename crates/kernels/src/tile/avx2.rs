@@ -46,6 +46,25 @@ impl Kernel for Avx2 {
             }
         }
     }
+
+    #[inline]
+    unsafe fn half_tile(
+        self,
+        a: &[f32],
+        rows: &[usize],
+        panel: &[f32],
+        segments: &[Segment],
+        steps: usize,
+        c: &mut [f32],
+        add: bool,
+    ) {
+        debug_assert!(rows.len() == ROWS && c.len() == ROWS * COLUMNS);
+        // SAFETY: as above.
+        unsafe {
+            let (a, panel) = (a.as_ptr(), panel.as_ptr());
+            tile(a, rows.as_ptr(), panel, segments, steps, c.as_mut_ptr(), add);
+        }
+    }
 }
 
 /// # Safety
