@@ -180,7 +180,7 @@ fn loss_kind(kind: &LossKind) -> loss::Kind<'_> {
 
 /// Rows from which on values that only products and norms read are kept in bf16; fewer cost
 /// nothing in f32.
-pub(crate) const MANY: usize = 256;
+pub(crate) const MANY: usize = 64;
 
 impl Processor {
     /// How a result is kept that a bf16 product or a norm made for others of them.
