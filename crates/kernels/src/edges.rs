@@ -62,9 +62,14 @@ fn linear_layers() {
 #[test]
 fn convolutions() {
     for (cpu, products) in ways() {
-        for (side, k, n) in
-            [((1, 1), 1, 1), ((3, 5), 4, 33), ((8, 7), 33, 8), ((2, 9), 64, 3), ((11, 13), 16, 33)]
-        {
+        for (side, k, n) in [
+            ((1, 1), 1, 1),
+            ((3, 5), 4, 33),
+            ((8, 7), 33, 8),
+            ((2, 9), 64, 3),
+            ((11, 13), 16, 33),
+            ((15, 17), 48, 40),
+        ] {
             for (stride, pad) in [(1, 1), (2, 1), (2, 0)] {
                 let out = |d: usize| if pad == 1 { (d - 1) / stride + 1 } else { d / 2 };
                 let to = (out(side.0), out(side.1));
@@ -146,6 +151,64 @@ fn norms_and_activations() {
             rows::concat(&cpu, &x[..], &dy[..], (channels, channels), &mut dpair[..]);
             rows::split(&cpu, &dpair[..], (channels, channels), &mut y[..], &mut y16[..]);
             finite(&y);
+        }
+    }
+}
+
+#[test]
+fn rows_and_tables() {
+    for (cpu, _) in ways() {
+        for (count, channels) in [(1, 1), (5, 33), (70, 3)] {
+            let (x, x16) = (guarded::<f32>(count * channels), guarded::<bf16>(count * channels));
+            let table: Guarded<half::f16> = guarded(count * channels);
+            // The last row too, and one twice.
+            let last = (count - 1) as u32;
+            let ids: Guarded<u32> = Guarded::new([last, 0, last]);
+            let mut y: Guarded<f32> = guarded(3 * channels);
+            rows::gather(&cpu, &x16[..], channels, &ids, &mut y);
+            finite(&y);
+            let mut dx: Guarded<f32> = guarded(count * channels);
+            rows::scatter(&y[..], channels, &ids, &mut dx);
+            finite(&dx);
+            let behind: Guarded<u32> = Guarded::new([last, last + count as u32, 0]);
+            rows::lookup(&table[..], &x[..], channels, &behind, &mut y);
+            finite(&y);
+        }
+    }
+}
+
+#[test]
+fn pictures_of_another_size() {
+    for (cpu, _) in ways() {
+        for (from, to) in [((1, 1), (1, 1)), ((1, 2), (3, 5)), ((5, 3), (10, 6)), ((4, 7), (5, 9))]
+        {
+            for channels in [1, 3, 33] {
+                let x: Guarded<bf16> = guarded(2 * from.0 * from.1 * channels);
+                let mut y: Guarded<bf16> = guarded(2 * to.0 * to.1 * channels);
+                resize::forward(&cpu, &x[..], channels, from, to, &mut y[..]);
+                let mut dx: Guarded<f32> = guarded(x.len());
+                resize::backward(&cpu, &y[..], channels, from, to, &mut dx);
+                finite(&dx);
+            }
+        }
+    }
+}
+
+#[test]
+fn losses() {
+    for (tokens, channels) in [(1, 1), (5, 4), (17, 3)] {
+        let count = 2 * tokens * channels;
+        let (prediction, target) = (guarded::<bf16>(count), guarded::<f32>(count));
+        let (weight, c) = (guarded::<f32>(2 * tokens), guarded::<f32>(2));
+        let kinds =
+            [loss::Kind::L2, loss::Kind::L1, loss::Kind::Huber(&c), loss::Kind::SmoothL1(&c)];
+        for kind in kinds {
+            let value = loss::forward(&prediction[..], &target[..], &weight[..], tokens, kind);
+            assert!(value.is_finite());
+            let mut dp: Guarded<f32> = guarded(count);
+            let place = (tokens, 1.0);
+            loss::backward(&prediction[..], &target[..], &weight[..], place, kind, &mut dp);
+            finite(&dp);
         }
     }
 }
