@@ -85,11 +85,12 @@ pub(super) fn figure(title: &str, note: &str, lines: &[Line], log: bool) -> Stri
             format!("<span class=\"key {}\">{}</span>", l.class, super::page::escape(&l.label))
         })
         .collect();
+    let below =
+        if note.is_empty() { keys } else { [keys, vec![super::page::escape(note)]].concat() };
     format!(
-        "<figure><figcaption>{}{last}</figcaption>{svg}<p>{} {}</p></figure>\n",
+        "<figure><figcaption>{}{last}</figcaption>{svg}<p>{}</p></figure>\n",
         super::page::escape(title),
-        keys.join(" "),
-        super::page::escape(note)
+        below.join(" · ")
     )
 }
 
