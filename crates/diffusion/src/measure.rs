@@ -117,11 +117,14 @@ pub fn repeat<E>(
     Ok(Measured { seconds, operations })
 }
 
+/// What was spent on each kind of operation.
+type Kinds = Vec<(&'static str, Spent)>;
+
 /// Runs `f`; its seconds, and what was spent on each kind of operation.
 fn time<E>(
     times: &Times,
     f: impl FnOnce() -> std::result::Result<(), E>,
-) -> std::result::Result<(f64, Vec<(&'static str, Spent)>), E> {
+) -> std::result::Result<(f64, Kinds), E> {
     let _ = times.take();
     let start = Instant::now();
     f()?;

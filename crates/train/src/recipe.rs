@@ -6,27 +6,24 @@
 pub mod compose;
 pub mod micro;
 mod progress;
+mod saver;
 
 use crate::batches::Batches;
-use crate::checkpoint::{self, Saver};
+use crate::checkpoint::Saver;
 use crate::event::{Event, Events, Outcome, StepReport};
 use crate::latents;
-use crate::noise_options::STEPS;
 use crate::plan::TrainPlan;
 use crate::report;
 use crate::resume::Place;
 use crate::rows::{self, RowGradients};
 use crate::run_folder::RunFolder;
-use crate::words::Word;
 use crate::{Error, Result};
 use micro::MicroBatch;
 use progress::Progress;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use wayword_diffusion::tokenizer::VOCABULARY;
 use wayword_diffusion::{Base, Stop, Warning};
-use wayword_formats::modelspec::ModelSpec;
 
 /// A state is saved when the last one is older than this; a killed run repeats at most as much.
 const STATE_AGE: Duration = Duration::from_secs(5);
@@ -104,7 +101,7 @@ fn go_on(
     let mut batches = Batches::new(base, plan, &sources)?;
     let fixed = batches.fixed()?;
     let schedule = plan.schedule()?;
-    let saver = saver(plan);
+    let saver = saver::saver(plan);
     let width = base.info.token_width;
     let mut gradients =
         RowGradients::new(VOCABULARY as u32, plan.vectors(), width, plan.kohya_numbers);
@@ -259,43 +256,4 @@ fn outcome(plan: &TrainPlan, place: &Place, rows: &[f32], path: Option<PathBuf>)
         row_norm: mean_norm(rows, plan.base.token_width),
         seconds: place.seconds,
     }
-}
-
-/// How the files are written.
-fn saver(plan: &TrainPlan) -> Saver {
-    Saver {
-        out: plan.out.clone(),
-        format: plan.save_format,
-        precision: plan.save_precision,
-        metadata: BTreeMap::new(),
-    }
-}
-
-/// The same with a word's metadata: kohya's.
-fn saver_of(saver: &Saver, plan: &TrainPlan, word: &Word) -> Saver {
-    let texts = plan.texts.clone();
-    let spec = ModelSpec {
-        title: texts.title.unwrap_or_else(|| word.name.clone()),
-        author: texts.author,
-        description: texts.description,
-        license: texts.license,
-        tags: texts.tags,
-        resolution: plan.resolution,
-        date: checkpoint::date(plan.started),
-        v_prediction: plan.loss.v_prediction,
-        program: format!("wayword/{}", plan.version),
-        usage_hint: texts.usage_hint,
-        trigger_phrase: texts.trigger_phrase.or_else(|| Some(word.name.clone())),
-        timesteps: timesteps(plan),
-        clip_skip: (plan.clip_skip > 1).then_some(plan.clip_skip as u32),
-    };
-    let mut metadata = spec.metadata();
-    metadata.extend(crate::card::metadata(plan));
-    Saver { metadata, ..saver.clone() }
-}
-
-/// The range of noise levels where it is not the whole.
-fn timesteps(plan: &TrainPlan) -> (Option<u32>, Option<u32>) {
-    let (low, high) = plan.timesteps;
-    ((low > 0).then_some(low as u32), (high < STEPS).then_some(high as u32))
 }

@@ -152,7 +152,7 @@ impl Progress {
         let learned = self.learned(plan);
         let mut first = None;
         for (word, own) in plan.words.iter().zip(self.by_word(plan, &learned)) {
-            let saver = super::saver_of(saver, plan, word);
+            let saver = super::saver::saver_of(saver, plan, word);
             let path = saver.write(&word.name, own, plan.base.token_width)?;
             events.event(Event::Saved { path: path.clone(), step: plan.steps });
             first.get_or_insert(path);
@@ -209,7 +209,7 @@ impl Progress {
             let parts = plan.words.iter().zip(self.by_word(plan, &learned));
             for ((word, own), action) in parts.zip(&actions) {
                 let Some(name) = &action.write else { continue };
-                let saver = super::saver_of(saver, plan, word);
+                let saver = super::saver::saver_of(saver, plan, word);
                 let path = saver.write(name, own, plan.base.token_width)?;
                 events.event(Event::Saved { path, step: self.place.step });
             }
