@@ -8,12 +8,15 @@ use wayword_diffusion::hires::{HiresSettings, HiresSize, UPSCALERS, Upscaler};
 use wayword_diffusion::pictures::Fit;
 use wayword_diffusion::repeat::Repeat;
 use wayword_diffusion::retouch::{ImageSettings, MaskFill, MaskSettings};
-use wayword_diffusion::sigmas::{Schedule, resolve};
+use wayword_diffusion::sigmas::resolve;
 use wayword_diffusion::{DrawSettings, NoiseKind};
 use wayword_prompt::{Emphasis, Quirks};
 
 /// Everything but prompts, pictures and files.
 pub(super) fn apply(options: &Options, s: &mut DrawSettings) -> Result<(), Failure> {
+    if options.a1111_quirks {
+        s.quirks = Quirks::A1111;
+    }
     if let Some(size) = options.size {
         (s.width, s.height) = (size.width, size.height);
     }
@@ -49,9 +52,6 @@ pub(super) fn apply(options: &Options, s: &mut DrawSettings) -> Result<(), Failu
             options::Noise::Nv => NoiseKind::Nv,
         };
     }
-    if options.a1111_quirks {
-        s.quirks = Quirks::A1111;
-    }
     hires(options, s)
 }
 
@@ -61,13 +61,13 @@ pub(super) fn sampler(
     schedule: Option<&str>,
     s: &mut DrawSettings,
 ) -> Result<(), Failure> {
+    let quirks = s.quirks == Quirks::A1111;
     if let Some(name) = sampler {
-        let (info, schedule) = resolve(name, schedule, false)?;
+        let (info, schedule) = resolve(name, schedule, quirks)?;
         (s.sampler, s.schedule) = (info.kind, schedule);
     } else if let Some(name) = schedule {
         let info = s.sampler.info();
-        s.schedule = resolve(info.name, Some(name), false)?.1;
-        debug_assert!(Schedule::from_name(name).is_some(), "resolve knows the same names");
+        s.schedule = resolve(info.name, Some(name), quirks)?.1;
     }
     Ok(())
 }
