@@ -17,6 +17,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use wayword_diffusion::generate::draw_each;
+use wayword_diffusion::retouch::ImageSettings;
 use wayword_diffusion::{
     Base, DrawPlan, DrawSettings, Embeddings, Event, Events, Loras, Warning, repeat,
 };
@@ -51,7 +52,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let count = jobs.iter().map(|job| job.count).sum();
     let place = Place::new(options, count)?;
     let base = base::load(&options.base, &options.machine, &progress, &progress)?;
-    let own_size = options.size.is_none() && !has_size && options.image.image.is_none();
+    // A whole picture to begin with brings its size; a part of one is drawn at the base's own.
+    let whole = |image: &ImageSettings| !image.mask.as_ref().is_some_and(|mask| mask.only_masked);
+    let own_size = options.size.is_none() && !has_size && !plain.image.as_ref().is_some_and(whole);
     let size = own_size.then_some(base.info.resolution);
     let words = Arc::new(words(&base, &options.embeddings, &progress)?);
     let loras = match options.loras.is_empty() {
