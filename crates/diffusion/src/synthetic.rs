@@ -321,6 +321,16 @@ pub fn unet(device: &Device, dimensions: &Dimensions) -> Result<crate::Unet> {
     Ok(crate::Unet::load(device, &weights.root()))
 }
 
+/// The UNet alone, with the rule's weights as they are.
+///
+/// # Errors
+/// If the device has no room.
+pub fn unet_f32(device: &Device, dimensions: &Dimensions) -> Result<crate::Unet> {
+    let made = Made::new(dimensions, Component::Unet);
+    let weights = crate::weights::Weights::prepare(device, Component::Unet, &made)?;
+    Ok(crate::Unet::load(device, &weights.root()))
+}
+
 /// The VAE alone, with the rule's weights in half floats, as most files have them.
 ///
 /// # Errors

@@ -7,7 +7,7 @@ mod common;
 use std::time::Instant;
 use wayword_diffusion::Base;
 use wayword_diffusion::synthetic::{Dimensions, tensor};
-use wayword_tensor::{Device, Grid, Memory, Shape, Tape, Tensor};
+use wayword_tensor::{CpuOptions, Device, Grid, Memory, Precision, Shape, Tape, Tensor, cpu};
 use wayword_testing::{Report, Topic, max_abs, relative_l2, topic};
 
 /// An input: `NAME [shape]`, perhaps times or divided by a number, perhaps clamped.
@@ -85,6 +85,54 @@ fn full_size() {
         println!("full_size: {}", peak.unwrap_or_default());
     }
     report.finish();
+}
+
+/// How far the context's gradient in bf16 products is from the golden, which is f32: printed, and
+/// held to what training bears (docs/performance.md).
+#[test]
+#[ignore = "takes about 4 GB and minutes"]
+fn full_size_bf16() {
+    let Some(topic) = topic("full-size") else { return };
+    let device = cpu(CpuOptions { precision: Precision::Bf16, ..CpuOptions::default() });
+    if device.precision() != Precision::Bf16 {
+        println!("full_size: no bf16 products on this processor: skipped");
+        return;
+    }
+    let start = Instant::now();
+    let unet = wayword_diffusion::synthetic::unet_f32(&device, &Dimensions::sd15()).unwrap();
+    say("bf16 weights made and packed", start);
+    for path in topic.files("json") {
+        let json = wayword_testing::json(&path);
+        let inputs = &json["inputs"];
+        let (Some(x), Some(name)) = (inputs["x"].as_str(), json["name"].as_str()) else { continue };
+        let file = path.with_extension("safetensors");
+        if !file.exists() {
+            continue;
+        }
+        let golden = wayword_testing::Tensors::read(&file);
+        let (x, grid) = picture(&device, x);
+        let (upstream, _) = picture(&device, inputs["upstream"].as_str().unwrap());
+        let context = states(&device, inputs["context"].as_str().unwrap());
+        let t = [json["t"].as_f64().unwrap() as f32];
+        let tape = Tape::new(Memory::Keep);
+        let context = tape.watch(&context);
+        let out = unet.forward(&x, grid, &t, &context);
+        let grads = tape.backward(&out, &upstream);
+        let got = grads.of(&context).unwrap().to_host().unwrap();
+        let want = golden.at("grad_context").f32();
+        let dot = |a: &[f32], b: &[f32]| -> f64 {
+            a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+        };
+        let norm = |a: &[f32]| dot(a, a).sqrt();
+        let cosine = dot(&got, &want) / (norm(&got) * norm(&want));
+        let length = norm(&got) / norm(&want);
+        let off = relative_l2(&got, &want);
+        println!(
+            "full_size: {name} in bf16: gradient to the text states, cosine {cosine:.6}, \
+             norm {length:.5} of f32's, relative difference {off:.2e}"
+        );
+        assert!(cosine > 0.999 && (length - 1.0).abs() < 0.01, "{name}");
+    }
 }
 
 fn text(topic: &Topic, base: &Base, device: &Device, report: &mut Report) {
