@@ -21,7 +21,7 @@ pub use folder::Loras;
 pub(crate) use apply::{Applied, Kept, Stored};
 pub(crate) use choose::{Chosen, choose};
 
-use crate::{Base, Error, Result};
+use crate::{Base, Error, Result, Warning};
 use fit::Sizes;
 use std::sync::{Arc, OnceLock};
 use wayword_formats::lora::{self, Adapter, File, Lora};
@@ -138,6 +138,39 @@ impl Network {
             return Err(Error::Lora { name: self.name.clone(), reason, hint: None });
         }
         Ok(out)
+    }
+
+    /// What of it is not used: modules that do not fit, keys that are unknown.
+    ///
+    /// # Errors
+    /// As [`Network::matched`].
+    pub fn remarks(&self, base: &Base) -> Result<Vec<Warning>> {
+        let (name, lora) = (&self.name, &self.loaded.lora);
+        let mut warnings = Vec::new();
+        let matched = self.matched(base)?;
+        let all = matched.modules();
+        if let Some((module, misfit)) = matched.misfits.first() {
+            let count = matched.misfits.len();
+            let text =
+                format!("LoRA `{name}`: {count} of {all} modules do not fit: {module}: {misfit}");
+            warnings.push(Warning::new(text));
+        }
+        if let Some(first) = matched.missing.first() {
+            let count = matched.missing.len();
+            let text =
+                format!("LoRA `{name}`: {count} of {all} modules are not in this base: {first}");
+            warnings.push(Warning::new(text));
+        }
+        if let Some(first) = lora.unknown.first() {
+            let count = lora.unknown.len();
+            let keys = if count == 1 { "key is" } else { "keys are" };
+            let text = format!(
+                "LoRA `{name}`: {count} {keys} not used: `{}`: {}",
+                first.key, first.reason
+            );
+            warnings.push(Warning::new(text));
+        }
+        Ok(warnings)
     }
 
     fn mostly_wrong(&self, matched: &Matched) -> bool {

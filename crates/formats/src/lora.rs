@@ -22,7 +22,7 @@ mod target;
 mod weights;
 
 pub use kinds::{Adapter, AdapterKind, Factor, GloraLayout};
-pub use scan::{File, Folder, folder};
+pub use scan::{File, Folder, file, folder};
 pub use target::Target;
 
 use crate::array::Array;

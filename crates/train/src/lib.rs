@@ -12,6 +12,7 @@ pub mod event;
 pub mod judge;
 pub mod kohya;
 pub mod latents;
+pub mod lora;
 pub mod loss;
 pub mod lr;
 pub mod noise_options;

@@ -16,6 +16,7 @@ pub use summary::{EffectiveCaption, Estimate, PlanSummary};
 
 use crate::checkpoint::{SaveFormat, SavePrecision, SaveRules};
 use crate::dataset::steps::{self, Counts, Duration};
+use crate::lora::PlannedLora;
 use crate::loss::LossOptions;
 use crate::lr::{Length, LrOptions, LrSchedule, RateList};
 use crate::noise_options::NoiseOptions;
@@ -36,6 +37,9 @@ pub struct TrainPlan {
     pub started: u64,
     /// The base that it was checked against.
     pub base: PlannedBase,
+    /// LoRAs that the base wears.
+    #[serde(default)]
+    pub loras: Vec<PlannedLora>,
     /// The words to learn; their rows follow each other.
     pub words: Vec<Word>,
     /// What the files are called.

@@ -12,6 +12,7 @@ use crate::batches::Batches;
 use crate::checkpoint::Saver;
 use crate::event::{Event, Events, Outcome, StepReport};
 use crate::latents;
+use crate::lora;
 use crate::plan::TrainPlan;
 use crate::report;
 use crate::resume::Place;
@@ -87,6 +88,7 @@ fn go_on(
     events: &dyn Events,
     stop: &Stop,
 ) -> Result<Outcome> {
+    lora::check(base, &plan.loras, run.path())?;
     let stopped = |place: &Place, rows: &[f32]| {
         let (step, of, run) = (place.step, plan.steps, run.path().to_owned());
         events.event(Event::Stopped { step, of, run });

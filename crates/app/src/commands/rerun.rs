@@ -11,7 +11,7 @@ use wayword_diffusion::base::fingerprint;
 use wayword_train::event::{Event, Events as _};
 use wayword_train::rerun::Recorded;
 use wayword_train::run_folder::RunFolder;
-use wayword_train::{estimate, recipe};
+use wayword_train::{estimate, lora, recipe};
 
 /// Runs the command.
 ///
@@ -50,6 +50,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let name = plan.base.name.clone();
     plan.base.path = std::path::absolute(&path)?;
     plan.recognise(&base)?;
+    lora::wear(&mut base, &plan.loras, &progress)?;
     (plan.base.name, plan.warnings) = (name, by);
     plan.warnings.extend(warning);
     if plan.device != then {

@@ -10,6 +10,7 @@ use crate::stop;
 use std::path::Path;
 use wayword_diffusion::{Base, Memory, Warning};
 use wayword_train::event::{Event, Events as _, Outcome};
+use wayword_train::lora::{self, PlannedLora};
 use wayword_train::plan::{PlanWarning, TrainOptions, TrainPlan};
 use wayword_train::run_folder::RunFolder;
 use wayword_train::{estimate, recipe};
@@ -36,7 +37,8 @@ fn learn(options: &Options, train: &TrainOptions, progress: &Progress) -> Result
     let stop = stop::on_ctrl_c("the step that runs is finished and saved")?;
     let outcome = match &options.resume {
         Some(run) => {
-            let base = load_for(options, run, progress)?;
+            let mut base = load_for(options, run, progress)?;
+            lora::wear(&mut base, &loras_of(run), progress)?;
             progress.note(&format!("going on with {}", run.display()));
             recipe::resume(&base, run, progress, &stop)?
         }
@@ -61,6 +63,13 @@ fn refuse_begun(options: &Options, train: &TrainOptions) -> Result<(), Failure> 
     let shown = run.display();
     Err(Failure::user(format!("{shown}: there is a run of this name already"))
         .hint(format!("go on with it by --resume \"{shown}\", or throw it away by --overwrite")))
+}
+
+/// The LoRAs that a run learns on top of; a plan that cannot be read is told by the library.
+fn loras_of(run: &Path) -> Vec<PlannedLora> {
+    let plan = std::fs::read(run.join("plan.json")).ok();
+    let plan: Option<TrainPlan> = plan.and_then(|text| serde_json::from_slice(&text).ok());
+    plan.map(|plan| plan.loras).unwrap_or_default()
 }
 
 /// The base of a run that goes on: as the options say, else as the run remembers.

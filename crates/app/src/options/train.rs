@@ -114,6 +114,15 @@ pub(crate) struct Train {
     #[arg(long, value_name = "N", value_parser = at_least_one, default_value_t = 1, help_heading = "Model")]
     pub(crate) clip_skip: usize,
 
+    /// Learn the word on top of this LoRA: its name or file, and how much of it; may be given more
+    /// than once. The word is then for use with it
+    #[arg(long, value_name = "NAME:WEIGHT", hide_short_help = true, help_heading = "Model")]
+    pub(crate) lora: Vec<String>,
+
+    /// Folder of LoRA files, for --lora; may be given more than once
+    #[arg(long, value_name = "DIR", hide_short_help = true, help_heading = "Model")]
+    pub(crate) loras: Vec<PathBuf>,
+
     /// Seed of everything random [default: a random one, which is recorded]
     #[arg(long, value_name = "N", help_heading = "Training")]
     pub(crate) seed: Option<u64>,
@@ -180,6 +189,8 @@ impl Train {
             weight_decay: self.weight_decay,
             max_grad_norm: self.max_grad_norm,
             clip_skip: self.clip_skip,
+            lora: self.lora.clone(),
+            loras: self.loras.clone(),
             seed: self.seed,
             out: self.out.clone(),
             save_every: self.save_every,

@@ -19,6 +19,9 @@ pub(crate) fn lines(plan: &PlanSummary, most: usize) -> Vec<String> {
     };
     facts.line("word", format!("{}, {vectors}, from \"{}\"{token}", plan.name, plan.init));
     facts.line("base", base(plan));
+    if !plan.loras.is_empty() {
+        facts.line("on top of", format!("LoRA {}", plan.loras.join(", ")));
+    }
     facts.line("pictures", pictures(plan));
     facts.line("captions", captions(plan, most));
     facts.line("steps", steps(plan));

@@ -6,11 +6,15 @@ use super::delta::{self, Strength};
 use super::fit::{self, Sizes};
 use crate::weights::{Source, replace};
 use crate::{Base, Error, Result};
+use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use wayword_formats::lora::{Adapter, AdapterKind, Target};
 use wayword_formats::{Array, Component, Fault};
 use wayword_tensor::{HostWeight, Values, Weight};
+
+/// Modules that are made at once: each takes twice its weight in f32 meanwhile.
+const AT_ONCE: usize = 2;
 
 /// The modules of a component, and where their weights come from.
 #[derive(Debug)]
@@ -37,6 +41,12 @@ struct Part {
     network: Network,
     /// The place of the adapter in its file.
     adapter: usize,
+}
+
+impl Part {
+    fn adapter(&self) -> &Adapter {
+        &self.network.loaded.lora.adapters[self.adapter]
+    }
 }
 
 /// What a base wears.
@@ -100,15 +110,27 @@ impl Base {
         if changed.iter().any(|t| t.component == Component::Text) {
             state.text += 1;
         }
-        for target in changed {
-            let parts = wanted.get(&target).map(Vec::as_slice).unwrap_or_default();
-            // Until it is done, the module is of no known state.
-            state.modules.insert(target.clone(), Vec::new());
-            self.make_again(&target, parts)?;
-            match parts {
-                [] => drop(state.modules.remove(&target)),
-                parts => drop(state.modules.insert(target, parts.to_vec())),
+        let any = !changed.is_empty();
+        for batch in changed.chunks(AT_ONCE) {
+            // Until it is done, a module is of no known state.
+            for target in batch {
+                state.modules.insert(target.clone(), Vec::new());
             }
+            let parts = |target| wanted.get(target).map(Vec::as_slice).unwrap_or_default();
+            // In the threads that packed the weights at first, whose memory the old ones leave.
+            let made: Vec<Result<()>> =
+                batch.par_iter().map(|target| self.make_again(target, parts(target))).collect();
+            for (target, made) in batch.iter().zip(made) {
+                made?;
+                match parts(target) {
+                    [] => drop(state.modules.remove(target)),
+                    parts => drop(state.modules.insert(target.clone(), parts.to_vec())),
+                }
+            }
+        }
+        if any {
+            // Reading one tensor brings its neighbours' pages, too.
+            wanted.values().flatten().for_each(|part| release(part.adapter()));
         }
         state.users += 1;
         Ok(Using(&self.applied))
@@ -193,9 +215,10 @@ fn with_parts(
     let mut values = weight.to_f32().map_err(wrong)?;
     let mut bias = bias.map(|b| b.to_f32()).transpose().map_err(wrong)?;
     source.done(&weight);
+    drop(weight);
     let Some(sizes) = Sizes::of(&kept.shape) else { return Ok((values, bias)) };
-    for Part { network, adapter } in parts {
-        let adapter = &network.loaded.lora.adapters[*adapter];
+    for part in parts {
+        let (network, adapter) = (&part.network, part.adapter());
         let multiplier = network.multiplier(target.component);
         let strength = Strength { multiplier, ranks: network.ranks, quirks: network.quirks };
         delta::add(adapter, &sizes, &mut values, &mut bias, strength).map_err(wrong)?;

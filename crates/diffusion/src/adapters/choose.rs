@@ -103,34 +103,8 @@ fn find(
     #[expect(clippy::cast_possible_truncation, reason = "torch multiplies in f32")]
     let (text, unet) = (wanted.text as f32, wanted.unet as f32);
     let network = Network { ranks: wanted.ranks, quirks, ..Network::new(name, loaded, text, unet) };
-    say_what_is_left(base, &network, warnings)?;
+    warnings.extend(network.remarks(base)?);
     Ok(Some(network))
-}
-
-/// Warns of modules that do not fit and keys that are unknown.
-fn say_what_is_left(base: &Base, network: &Network, warnings: &mut Vec<Warning>) -> Result<()> {
-    let (name, lora) = (&network.name, &network.loaded.lora);
-    let matched = network.matched(base)?;
-    let all = matched.modules();
-    if let Some((module, misfit)) = matched.misfits.first() {
-        let count = matched.misfits.len();
-        let text =
-            format!("LoRA `{name}`: {count} of {all} modules do not fit: {module}: {misfit}");
-        warnings.push(Warning::new(text));
-    }
-    if let Some(first) = matched.missing.first() {
-        let count = matched.missing.len();
-        let text = format!("LoRA `{name}`: {count} of {all} modules are not in this base: {first}");
-        warnings.push(Warning::new(text));
-    }
-    if let Some(first) = lora.unknown.first() {
-        let count = lora.unknown.len();
-        let keys = if count == 1 { "key is" } else { "keys are" };
-        let text =
-            format!("LoRA `{name}`: {count} {keys} not used: `{}`: {}", first.key, first.reason);
-        warnings.push(Warning::new(text));
-    }
-    Ok(())
 }
 
 /// A LoRA that is named twice: its multipliers add up. In the web UI both tags mean one object, so

@@ -2,7 +2,7 @@
 use super::{Loaded, Network};
 use crate::{Event, Events, Result};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use wayword_formats::lora::{self, File, Folder};
 use wayword_prompt::error::did_you_mean;
@@ -60,6 +60,14 @@ impl Loras {
         let loaded = Arc::new(Loaded::new(file.clone())?);
         known().insert(file.path.clone(), Arc::clone(&loaded));
         Ok(loaded)
+    }
+
+    /// The file at a path, read, wherever it lies.
+    ///
+    /// # Errors
+    /// As [`Loras::load`].
+    pub fn load_path(&self, path: &Path) -> Result<Arc<Loaded>> {
+        self.load(&lora::file(path))
     }
 
     /// The LoRA of a name with these multipliers, for callers without a prompt.

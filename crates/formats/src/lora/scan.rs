@@ -73,6 +73,21 @@ pub(super) fn alias(metadata: &BTreeMap<String, String>) -> Option<&str> {
     (!alias.is_empty() && !alias.eq_ignore_ascii_case("none")).then_some(alias)
 }
 
+/// A file by its path, under the names that it has; whether it can be read is seen by [`super::read`].
+#[must_use]
+pub fn file(path: &Path) -> File {
+    let metadata = match crate::ending(path).as_str() {
+        "safetensors" => SafeTensors::metadata_of(path),
+        _ => BTreeMap::new(),
+    };
+    File {
+        name: stem(path),
+        alias: alias(&metadata).map(str::to_owned),
+        path: path.to_owned(),
+        sshs: metadata.get("sshs_model_hash").cloned(),
+    }
+}
+
 /// Lists the files of a folder and its subfolders, links followed; only headers are read.
 ///
 /// # Errors

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::checkpoint::SaveRules;
 use crate::dataset::steps::Duration;
+use crate::lora;
 use crate::lr::{Length, RateList};
 use crate::optim::Statistics;
 use crate::previews::Previews;
@@ -65,6 +66,7 @@ impl TrainPlan {
                 token_rms: base.token_rms,
             },
             words,
+            loras: lora::planned(&options.lora, &options.loras)?,
             name: name.into(),
             out: absolute(&options.out),
             images: options.images.iter().map(|path| absolute(path)).collect(),

@@ -41,6 +41,8 @@ pub struct PlanSummary {
     pub name: String,
     pub token: String,
     pub vectors: usize,
+    /// The LoRAs that the base wears.
+    pub loras: Vec<String>,
     pub init: String,
     /// The base's name.
     pub base: String,
@@ -83,6 +85,7 @@ impl TrainPlan {
             name: self.name.clone(),
             token: texts(&|word| word.token.clone()),
             vectors: self.vectors(),
+            loras: self.loras.iter().map(ToString::to_string).collect(),
             init: texts(&|word| word.init.to_string()),
             base: self.base.name.clone(),
             base_sha256: self.base.sha256.clone(),

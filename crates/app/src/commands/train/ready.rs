@@ -6,6 +6,7 @@ use crate::show::{self, Progress};
 use sysinfo::{MemoryRefreshKind, System};
 use wayword_diffusion::{Base, BaseOptions, Memory, Quiet, counting};
 use wayword_train::estimate::{Choice, Forecast};
+use wayword_train::lora;
 use wayword_train::plan::{PlanWarning, TrainOptions, TrainPlan};
 use wayword_train::preflight;
 
@@ -29,6 +30,7 @@ pub(crate) fn ready(
     let mut base = Base::load(&loading, progress)?;
     base.memory = memory;
     plan.recognise(&base)?;
+    lora::wear(&mut base, &plan.loras, progress)?;
     strict(options, &plan)?;
     plan.warnings.extend(warning);
     Ok((base, plan))

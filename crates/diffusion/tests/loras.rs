@@ -1,0 +1,264 @@
+//! LoRAs on a base: put on exactly, taken off exactly, without a second copy of the model, in both
+//! precisions.
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+mod common;
+
+use std::path::PathBuf;
+use std::time::Instant;
+use wayword_diffusion::{
+    Base, BaseOptions, DrawPlan, DrawSettings, Loras, Network, Quiet, Stop, draw,
+};
+use wayword_formats::lora::Target;
+use wayword_formats::{Array, SafeTensors, safetensors};
+use wayword_tensor::{CpuOptions, Device, Grid, Precision, Shape, Tensor, cpu};
+
+fn demo() -> PathBuf {
+    wayword_testing::repository().join("demo")
+}
+
+fn device(precision: Precision) -> Device {
+    cpu(CpuOptions { precision, ..CpuOptions::default() })
+}
+
+fn base(precision: Precision) -> Base {
+    let options = BaseOptions::new(demo().join("wayword-mini.safetensors"), &device(precision));
+    Base::load(&options, &Quiet).unwrap()
+}
+
+fn networks(weights: &[(&str, f32)]) -> Vec<Network> {
+    let loras = Loras::open(&[demo().join("loras")], &Quiet).unwrap();
+    weights.iter().map(|(name, w)| loras.network(name, *w, *w).unwrap()).collect()
+}
+
+/// States of a text and the UNet's word on a fixed latent, as bits of what the weights do.
+fn outputs(base: &Base) -> Vec<f32> {
+    let ids: Vec<u32> = base.tokenizer.chunks("photo of a woman", 1).concat();
+    let states = base.text.encode(&base.text.embed(&ids, 1, None), 1);
+    let grid = Grid::new(8, 8);
+    let x: Vec<f32> = (0..256).map(|i| ((i * 37 % 101) as f32 - 50.0) / 30.0).collect();
+    let x = Tensor::from_host(base.device(), Shape::new(1, 64, 4), &x).unwrap();
+    let mut out = base.unet.forward(&x, grid, &[500.0], &states).to_host().unwrap();
+    out.extend(states.to_host().unwrap());
+    out
+}
+
+/// Values of a module's weight.
+fn elements(base: &Base, target: &Target) -> usize {
+    base.weight_with(target, &[]).unwrap().map_or(0, |(weight, _)| weight.len())
+}
+
+fn bits(values: &[f32]) -> Vec<u32> {
+    values.iter().map(|v| v.to_bits()).collect()
+}
+
+#[test]
+fn taking_off_restores_every_bit_and_no_copy_is_held() {
+    for precision in [Precision::F32, Precision::Bf16] {
+        let base = base(precision);
+        let before = bits(&outputs(&base));
+        let held = base.device().memory().0;
+        let (one, two) = (
+            networks(&[("pascoe-lora", 0.8)]),
+            networks(&[("tamsyn-lora", -0.5), ("mirabo-lora", 1.0)]),
+        );
+        let start = Instant::now();
+        drop(base.using(&one).unwrap());
+        println!("{precision:?}: a LoRA of 128 modules put on in {:?}", start.elapsed());
+        let first = bits(&outputs(&base));
+        assert_ne!(first, before);
+        let worn = base.device().memory().0;
+        // In f32 what is changed is kept as f32, also where the file and so the base has f16.
+        let wider = match precision {
+            Precision::F32 => {
+                one[0].loaded.lora.adapters.iter().map(|a| elements(&base, &a.target) * 2).sum()
+            }
+            Precision::Bf16 => 0,
+        };
+        assert!(
+            worn <= held + wider + held / 100,
+            "{precision:?}: {worn} bytes with a LoRA, {held} without"
+        );
+        // From one to others and back: what came between leaves no trace.
+        drop(base.using(&two).unwrap());
+        assert_ne!(bits(&outputs(&base)), first);
+        drop(base.using(&one).unwrap());
+        assert_eq!(bits(&outputs(&base)), first, "{precision:?}");
+        drop(base.using(&[]).unwrap());
+        assert_eq!(bits(&outputs(&base)), before, "{precision:?}");
+        assert_eq!(base.device().memory().0, held, "{precision:?}");
+        // What does not change is not made again.
+        drop(base.using(&one).unwrap());
+        let start = Instant::now();
+        drop(base.using(&one).unwrap());
+        let nothing = start.elapsed().as_secs_f64();
+        assert!(nothing < 0.05, "{nothing} s to change nothing");
+    }
+}
+
+/// The difference is added in f32 and rounded once: as if a checkpoint of f32 had been merged.
+#[test]
+fn wearing_is_merging_in_f32() {
+    let plain = base(Precision::F32);
+    let worn = networks(&[("pascoe-lora", 0.7), ("tamsyn-lora", 0.3)]);
+    let file = SafeTensors::open(&demo().join("wayword-mini.safetensors")).unwrap();
+    let mut tensors = Vec::new();
+    for name in file.names() {
+        let array = file.get(name).unwrap();
+        let target = name.strip_suffix(".weight").and_then(|module| Target::find(module).ok());
+        let merged = target.and_then(|t| plain.weight_with(&t, &worn).unwrap());
+        let merged =
+            merged.map(|(weight, _)| Array::from_f32(array.shape().to_vec(), &weight).unwrap());
+        tensors.push((name.to_owned(), merged.unwrap_or(array)));
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("merged.safetensors");
+    safetensors::write(&path, &tensors, file.metadata()).unwrap();
+    for precision in [Precision::F32, Precision::Bf16] {
+        let merged = Base::load(&BaseOptions::new(&path, &device(precision)), &Quiet).unwrap();
+        let ours = base(precision);
+        let _using = ours.using(&worn).unwrap();
+        assert_eq!(bits(&outputs(&ours)), bits(&outputs(&merged)), "{precision:?}");
+    }
+}
+
+fn rms(values: impl Iterator<Item = f32>) -> f64 {
+    let (sum, n) = values.fold((0.0, 0), |(sum, n), v| (sum + f64::from(v).powi(2), n + 1));
+    (sum / f64::from(n)).sqrt()
+}
+
+fn distance(a: &[f32], b: &[f32]) -> f64 {
+    rms(a.iter().zip(b).map(|(a, b)| a - b))
+}
+
+/// Pictures in bf16 are as near to those in f32 with LoRAs as without, weak ones included.
+#[test]
+fn bf16_loses_no_more_with_a_lora() {
+    let bases = [base(Precision::F32), base(Precision::Bf16)];
+    let picture = |base: &Base, tag: &str, seed| {
+        let loras = Loras::open(&[demo().join("loras")], &Quiet).unwrap();
+        let settings = DrawSettings {
+            seed,
+            steps: 8,
+            cfg: 4.0,
+            loras: Some(loras.into()),
+            keep_loras: true,
+            ..DrawSettings::new(base, format!("photo of a woman {tag}"))
+        };
+        let plan = DrawPlan::new(base, settings).unwrap();
+        let drawn = draw(base, &plan, &Quiet, &Stop::default()).unwrap();
+        drawn[0].rgb.iter().map(|v| f32::from(*v)).collect::<Vec<_>>()
+    };
+    let lost = |tag: &str| {
+        let of = |seed| distance(&picture(&bases[0], tag, seed), &picture(&bases[1], tag, seed));
+        let mut all: Vec<f64> = (1..=3).map(of).collect();
+        all.sort_by(f64::total_cmp);
+        all[1]
+    };
+    // A picture may turn out otherwise by a hair's breadth, with a LoRA or without: that is
+    // reported, and what each call of the UNet loses is judged.
+    let (without, with) = (lost(""), lost("<lora:tamsyn-lora:0.8>"));
+    println!("pictures, levels of 255, median: {without:.2} without, {with:.2} with a LoRA");
+    let unet = |weights: &[(&str, f32)]| {
+        let worn = networks(weights);
+        let using = bases.each_ref().map(|base| base.using(&worn).unwrap());
+        let [exact, rounded] = bases.each_ref().map(outputs);
+        drop(using);
+        distance(&exact, &rounded) / rms(exact.iter().copied())
+    };
+    let without = unet(&[]);
+    for weights in [[("tamsyn-lora", 0.1)], [("tamsyn-lora", 0.8)], [("pascoe-lora", 1.0)]] {
+        let with = unet(&weights);
+        println!("{weights:?}: {with:.2e} with, {without:.2e} without");
+        assert!(with <= 1.1 * without, "{with} with {weights:?}, {without} without");
+    }
+
+    // A weak LoRA does in bf16 what it does in f32.
+    let plain = bases.each_ref().map(outputs);
+    let weak = networks(&[("tamsyn-lora", 0.1)]);
+    let using = bases.each_ref().map(|base| base.using(&weak).unwrap());
+    let worn = bases.each_ref().map(outputs);
+    drop(using);
+    let effect = |i: usize| worn[i].iter().zip(&plain[i]).map(|(a, b)| a - b).collect::<Vec<_>>();
+    let (exact, rounded) = (effect(0), effect(1));
+    let dot: f64 = exact.iter().zip(&rounded).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
+    let size = rms(exact.iter().copied()) * rms(rounded.iter().copied()) * exact.len() as f64;
+    println!("a weak LoRA's effect in bf16 and f32: cosine {:.3}", dot / size);
+    assert!(dot / size > 0.9, "cosine {}", dot / size);
+}
+
+/// A line of what the system says of this process' memory: `VmHWM:` is the most it held.
+fn megabytes(key: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default();
+    line.trim().trim_end_matches("kB").trim().parse::<u64>().unwrap_or(0) / 1024
+}
+
+/// A rank-64 LoRA on all attention and feed-forward layers of the full model's UNet and text encoder.
+fn full_size_lora(seed: usize, path: &std::path::Path) {
+    use wayword_diffusion::synthetic::Dimensions;
+    use wayword_formats::{Component, Dtype};
+    let mut tensors = Vec::new();
+    for component in [Component::Unet, Component::Text] {
+        for (name, shape) in Dimensions::sd15().shapes(component) {
+            let Some(module) = name.strip_suffix(".weight") else { continue };
+            let inside = ["transformer_blocks", "self_attn", "mlp", "proj_in", "proj_out"];
+            let [out, inputs, ..] = shape[..] else { continue };
+            if !inside.iter().any(|part| module.contains(part)) {
+                continue;
+            }
+            let target = Target { component, module: module.to_owned() };
+            let values = |n: usize| -> Vec<f32> {
+                (0..n).map(|i| (((i + seed) * 7919 % 1009) as f32 - 504.0) * 2e-5).collect()
+            };
+            let add = |end: &str, shape: [usize; 2]| {
+                let array =
+                    Array::from_f32_as(Dtype::F16, shape.to_vec(), &values(shape[0] * shape[1]));
+                (format!("{}.{end}.weight", target.kohya()), array.unwrap())
+            };
+            tensors.push(add("lora_up", [out, 64]));
+            tensors.push(add("lora_down", [64, inputs]));
+        }
+    }
+    safetensors::write(path, &tensors, &std::collections::BTreeMap::new()).unwrap();
+}
+
+/// Memory and time of three rank-64 LoRAs on a model of the full size: by hand, as it takes
+/// minutes and 3 GB. `WAYWORD_LORAS=0` measures the same without LoRAs, for the comparison.
+#[test]
+#[ignore = "minutes and 3 GB: the full size, by hand"]
+fn three_loras_on_the_full_size() {
+    let count = std::env::var("WAYWORD_LORAS").map_or(3, |n| n.parse::<usize>().unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    for i in 0..3 {
+        full_size_lora(i, &dir.path().join(format!("l{i}.safetensors")));
+    }
+    let dimensions = wayword_diffusion::synthetic::Dimensions::sd15();
+    let base = Base::synthetic(&device(Precision::Bf16), &dimensions).unwrap();
+    let loras = Loras::open(&[dir.path().to_owned()], &Quiet).unwrap();
+    let network = |i: usize| loras.network(&format!("l{i}"), 0.5, 0.5).unwrap();
+    let worn: Vec<Network> = (0..count).map(network).collect();
+    let held = base.device().memory().0;
+    let start = Instant::now();
+    let using = base.using(&worn).unwrap();
+    let on = start.elapsed().as_secs_f64();
+    let with = base.device().memory().0;
+    let after = ["VmHWM:", "VmRSS:", "RssAnon:", "RssFile:"].map(megabytes);
+    let ids: Vec<u32> = base.tokenizer.chunks("photo of a woman", 1).concat();
+    let states = base.text.encode(&base.text.embed(&ids, 1, None), 1).to_host().unwrap();
+    let grid = Grid::new(64, 64);
+    let x = Tensor::from_host(base.device(), Shape::new(2, 4096, 4), &vec![0.3; 32768]).unwrap();
+    let context =
+        Tensor::from_host(base.device(), Shape::new(2, 77, 768), &states.repeat(2)).unwrap();
+    let _ = base.unet.forward(&x, grid, &[500.0, 500.0], &context).to_host().unwrap();
+    drop(using);
+    let start = Instant::now();
+    drop(base.using(&[]).unwrap());
+    let off = start.elapsed().as_secs_f64();
+    println!(
+        "{count} LoRAs: on in {on:.1} s, off in {off:.1} s; weights {} MB, with LoRAs {} MB; put on: {after:?} MB (most, \
+         now, own, mapped); most at the end {} MB",
+        held >> 20,
+        with >> 20,
+        megabytes("VmHWM:")
+    );
+}
