@@ -73,6 +73,8 @@ pub(super) struct Placing {
     pub(super) width: u32,
     /// Page height.
     pub(super) height: u32,
+    /// The wrapped headline, and the size of its letters.
+    pub(super) title: (Vec<String>, f32),
     /// The wrapped line below the title.
     pub(super) subtitle: Vec<String>,
     /// The rows.
@@ -103,7 +105,11 @@ pub(super) fn place(sheet: &Sheet, fonts: &Fonts) -> Placing {
     let width = 2 * MARGIN + LABELS + across;
     let text_width = (width - 2 * MARGIN).min(1250);
     let subtitle = fonts.regular.wrap(&sheet.subtitle, BODY, text_width);
-    let mut y = MARGIN + line_height(TITLE) + 6 + lines(subtitle.len(), BODY) + ROW_GAP;
+    // A headline that does not fit, such as a long prompt, takes smaller letters and more lines.
+    let fits = fonts.bold.width(&sheet.title, TITLE) <= (width - 2 * MARGIN) as f32;
+    let size = if fits { TITLE } else { TITLE * 0.6 };
+    let title = fonts.bold.wrap(&sheet.title, size, width - 2 * MARGIN);
+    let mut y = MARGIN + lines(title.len(), size) + 6 + lines(subtitle.len(), BODY) + ROW_GAP;
     let mut rows = Vec::new();
     for row in &sheet.rows {
         let label = fonts.bold.wrap(&row.label, BODY, LABEL_TEXT);
@@ -126,5 +132,5 @@ pub(super) fn place(sheet: &Sheet, fonts: &Fonts) -> Placing {
     }
     let footer = fonts.regular.wrap(&sheet.footer, SMALL, text_width);
     let height = y + lines(footer.len(), SMALL) + MARGIN;
-    Placing { width, height, subtitle, rows, footer, footer_top: y }
+    Placing { width, height, title: (title, size), subtitle, rows, footer, footer_top: y }
 }

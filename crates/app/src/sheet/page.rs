@@ -1,5 +1,5 @@
 //! Draws a placed sheet: pictures, labels, captions.
-use super::layout::{self, BODY, Cell, GAP, LABELS, MARGIN, SMALL, Sheet, TITLE, line_height};
+use super::layout::{self, BODY, Cell, GAP, LABELS, MARGIN, SMALL, Sheet, line_height};
 use super::text::{Font, Fonts};
 use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
@@ -13,8 +13,8 @@ const RULE: Rgb<u8> = Rgb([226, 228, 232]);
 pub(super) fn draw(sheet: &Sheet, fonts: &Fonts) -> RgbImage {
     let placing = layout::place(sheet, fonts);
     let mut page = RgbImage::from_pixel(placing.width, placing.height, PAPER);
-    fonts.bold.draw(&mut page, (MARGIN, MARGIN), &sheet.title, TITLE, INK);
-    let below = MARGIN + line_height(TITLE) + 6;
+    let (title, size) = &placing.title;
+    let below = lines(&mut page, &fonts.bold, (MARGIN, MARGIN), title, *size, INK) + 6;
     lines(&mut page, &fonts.regular, (MARGIN, below), &placing.subtitle, BODY, QUIET);
     for (row, placed) in sheet.rows.iter().zip(&placing.rows) {
         rule(&mut page, placed.top - layout::ROW_GAP / 2);
