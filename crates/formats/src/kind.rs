@@ -77,6 +77,7 @@ pub fn of_names<'a>(names: impl Iterator<Item = &'a str>) -> Kind {
         }
         let found = if name.starts_with("lora_unet_")
             || name.starts_with("lora_te_")
+            || is_numbered(name)
             || ADAPTER.iter().any(|part| name.contains(part))
         {
             Kind::Lora
@@ -104,9 +105,24 @@ pub fn of_names<'a>(names: impl Iterator<Item = &'a str>) -> Kind {
     }
 }
 
-/// The kind of a torch file's contents.
+/// Whether a name is one of cloneofsimo's: `unet:12:down`.
+fn is_numbered(name: &str) -> bool {
+    let Some((part, rest)) = name.split_once(':') else { return false };
+    let Some((number, end)) = rest.split_once(':') else { return false };
+    matches!(part, "unet" | "text_encoder")
+        && number.parse::<u32>().is_ok()
+        && matches!(end, "up" | "down")
+}
+
+/// The kind of a torch file's contents. A bare list of tensors is cloneofsimo's LoRA.
 #[must_use]
 pub fn of_value(value: &pickle::Value) -> Kind {
+    if let pickle::Value::List(items) = value
+        && items.len() > 1
+        && items.iter().all(|v| v.as_tensor().is_some())
+    {
+        return Kind::Lora;
+    }
     if value.as_tensor().is_some() || value.get("string_to_param").is_some() {
         return Kind::Embedding;
     }
@@ -169,6 +185,8 @@ mod tests {
             (&["lora_unet_mid_block_x.lora_up.weight", "lora_unet_mid_block_x.alpha"], Kind::Lora),
             (&["unet.down_blocks.0.attn.lora_A.weight"], Kind::Lora),
             (&["lora_te_x.diff", "lora_te_x.diff_b"], Kind::Lora),
+            (&["<s1>", "<s2>", "unet:0:down", "unet:0:up"], Kind::Lora),
+            (&["unet:0:left", "unet:x:up"], Kind::Unknown),
             (&["model.diffusion_model.out.0.bias", "first_stage_model.x"], Kind::Checkpoint),
             (&["first_stage_model.decoder.conv_in.bias"], Kind::Vae),
             (&["decoder.conv_in.bias", "encoder.conv_in.bias"], Kind::Vae),
