@@ -247,8 +247,20 @@ fn relative(ours: &[f32], expected: &[f32]) -> f64 {
 
 #[test]
 fn golden_lora_states_and_noise() {
-    let Some(golden) = Golden::open("golden_lora_states_and_noise") else { return };
-    let mut report = Report::new("golden_lora_states_and_noise");
+    states_and_noise("golden_lora_states_and_noise", 1e-4);
+}
+
+/// The README's limit for every noise. PyTorch in f64 fails it in the same cases.
+#[test]
+#[ignore = "11 of 156 noises are up to 8e-5 off, as PyTorch's are; the limit is 2e-5"]
+fn golden_lora_states_and_noise_within_the_stated_limit() {
+    states_and_noise("golden_lora_states_and_noise_within_the_stated_limit", 2e-5);
+}
+
+/// `most` is what few noises may be off, where the peer's own rounding decides.
+fn states_and_noise(test: &str, most: f64) {
+    let Some(golden) = Golden::open(test) else { return };
+    let mut report = Report::new(test);
     let base = &golden.base;
     let (x, t) = (golden.expected.at("x"), golden.expected.at("t").f32()[0]);
     let base_states = golden.expected.at("cond.base").f32();
@@ -288,7 +300,7 @@ fn golden_lora_states_and_noise() {
             // decides"): few cases may, and not far.
             if difference > 2e-5 {
                 beyond_limit += 1;
-                report.within(&tags, "eps that the peer's rounding decides", difference, 1e-4);
+                report.within(&tags, "eps that the peer's rounding decides", difference, most);
             } else {
                 report.within(&tags, what, difference, 2e-5);
             }
@@ -302,7 +314,7 @@ fn golden_lora_states_and_noise() {
         }
         report.ran();
     }
-    println!("golden_lora_states_and_noise: {beyond_limit} of {noises} noises beyond 2e-5");
+    println!("{test}: {beyond_limit} of {noises} noises beyond 2e-5");
     assert!(beyond_limit * 5 <= noises, "{beyond_limit} of {noises} noises are beyond 2e-5");
     report.finish();
 }
