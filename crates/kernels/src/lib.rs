@@ -41,7 +41,7 @@ pub mod reference;
 pub mod resize;
 pub mod rows;
 
-pub use buffer::{Line, lines};
+pub use buffer::{Line, Lines};
 pub use element::Element;
 pub use isa::{Isa, Level};
 pub use packed::{Products, Values};

@@ -6,7 +6,7 @@
 //! products blocks hold bf16 pairs. For f32 products they hold the file's own type, which is
 //! widened panel by panel: exact, and half the memory of f32 for a file of 16-bit values.
 use crate::Element;
-use crate::buffer::{Line, lines};
+use crate::buffer::{Line, Lines};
 use crate::tile::COLUMNS;
 use crate::{Cpu, Isa};
 use half::{bf16, f16};
@@ -70,7 +70,7 @@ pub(crate) enum Direction {
 #[derive(Debug)]
 pub(crate) struct Packed {
     kind: Kind,
-    lines: Vec<Line>,
+    lines: Lines,
     pub(crate) outputs: usize,
     pub(crate) inputs: usize,
     taps: usize,
@@ -98,8 +98,8 @@ impl Packed {
         let count = outputs.div_ceil(COLUMNS) * row;
         let sizes = (outputs, inputs, taps);
         let mut lines = match kind {
-            Kind::F32 => lines::<f32>(count),
-            _ => lines::<u16>(count),
+            Kind::F32 => Lines::of::<f32>(count),
+            _ => Lines::of::<u16>(count),
         };
         let bytes = lines.len() / (count / row);
         cpu.pool.chunks(&mut lines, bytes, |j, lines| match (kind, values) {

@@ -237,6 +237,7 @@ impl Backend for Processor {
     }
 
     fn prepare(&self, weight: &HostWeight<'_>, layout: Layout) -> Result<Data> {
+        self.arena.make_room(Form::expected(weight, self.products()));
         let form = Form::new(&self.cpu, weight, layout, self.products());
         let bytes = form.bytes();
         Ok(Arc::new(CpuWeight { form, bytes, _counted: self.arena.count(bytes) }))

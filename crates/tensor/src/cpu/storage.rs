@@ -7,7 +7,7 @@ use half::bf16;
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use wayword_kernels::{Line, View, ViewMut, lines};
+use wayword_kernels::{Line, Lines, View, ViewMut};
 
 /// The type of a tensor's values in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,12 +21,33 @@ pub(crate) enum Kind {
 #[derive(Debug, Default)]
 struct Books {
     /// Buffers that nobody uses, by their number of lines.
-    free: BTreeMap<usize, Vec<Vec<Line>>>,
+    free: BTreeMap<usize, Vec<Lines>>,
     /// Bytes in `free`.
     idle: usize,
     /// Bytes of tensors and weights.
     now: usize,
     peak: usize,
+}
+
+/// Bytes that may lie idle beyond the most that was ever in use: what one operation frees and the
+/// next of another size asks for.
+const SPARE: usize = 32 << 20;
+
+impl Books {
+    /// Gives idle buffers back to the system, the largest first, until with `bytes` more in use all
+    /// together are hardly more than the most that was ever in use.
+    fn make_room(&mut self, bytes: usize) {
+        let now = self.now + bytes;
+        let most = self.peak.max(now) + SPARE;
+        while now + self.idle > most {
+            let Some(mut entry) = self.free.last_entry() else { break };
+            let lines = entry.get_mut().pop();
+            self.idle -= lines.map_or(0, |lines| lines.len() * size_of::<Line>());
+            if entry.get().is_empty() {
+                entry.remove();
+            }
+        }
+    }
 }
 
 /// The buffers of one device.
@@ -52,6 +73,11 @@ impl Arena {
         Counted { bytes, arena: Arc::clone(self) }
     }
 
+    /// Gives idle buffers back as far as `bytes` outside of the arena's buffers need it.
+    pub(crate) fn make_room(&self, bytes: usize) {
+        self.books().make_room(bytes);
+    }
+
     /// A buffer for `count` values, with anything in it.
     pub(crate) fn take(self: &Arc<Self>, count: usize, kind: Kind) -> Buffer {
         let each = match kind {
@@ -67,14 +93,10 @@ impl Arena {
         if found.is_some() {
             books.idle -= size * size_of::<Line>();
         } else {
-            // What lies idle was the wrong size; it may not outgrow what is in use.
-            while books.idle > books.now / 4 {
-                let Some((size, buffers)) = books.free.pop_last() else { break };
-                books.idle -= size * size_of::<Line>() * buffers.len();
-            }
+            books.make_room(size * size_of::<Line>());
         }
         drop(books);
-        let lines = found.unwrap_or_else(|| lines::<Line>(size));
+        let lines = found.unwrap_or_else(|| Lines::of::<Line>(size));
         let counted = self.count(size * size_of::<Line>());
         Buffer { lines, count, kind, counted }
     }
@@ -96,7 +118,7 @@ impl Drop for Counted {
 /// The values of one tensor.
 #[derive(Debug)]
 pub(crate) struct Buffer {
-    lines: Vec<Line>,
+    lines: Lines,
     count: usize,
     kind: Kind,
     counted: Counted,

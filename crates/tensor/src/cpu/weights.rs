@@ -80,6 +80,15 @@ impl Form {
         }
     }
 
+    /// About the bytes that a weight will take.
+    pub(super) const fn expected(weight: &HostWeight<'_>, products: Products) -> usize {
+        let each = match (products, weight.values) {
+            (Products::F32, Values::F32(_)) => 4,
+            _ => 2,
+        };
+        each * weight.values.len()
+    }
+
     pub(super) fn bytes(&self) -> usize {
         match self {
             Self::Linear(w) => w.bytes(),
