@@ -61,8 +61,8 @@ impl Decoder {
         for level in &self.up_blocks {
             h = level.forward(h.0, h.1);
         }
-        let (h, grid) = h;
-        let h = ops::group_norm(&h, GROUPS, EPS, &self.conv_norm_out, true);
+        let (mut h, grid) = h;
+        h = ops::group_norm(&h, GROUPS, EPS, &self.conv_norm_out, true);
         (ops::conv3x3(&h, grid, Step::Same, &self.conv_out, None), grid)
     }
 }
@@ -77,7 +77,8 @@ impl DecoderLevel {
         match &self.upsampler {
             Some(conv) => {
                 let to = Grid::new(2 * grid.height, 2 * grid.width);
-                (ops::conv3x3(&ops::resize(&h, grid, to), to, Step::Same, conv, None), to)
+                h = ops::resize(&h, grid, to);
+                (ops::conv3x3(&h, to, Step::Same, conv, None), to)
             }
             None => (h, grid),
         }

@@ -60,9 +60,9 @@ impl Encoder {
         for level in &self.down_blocks {
             h = level.forward(h.0, h.1);
         }
-        let (h, grid) = h;
-        let h = self.mid_block.forward(&h, grid);
-        let h = ops::group_norm(&h, GROUPS, EPS, &self.conv_norm_out, true);
+        let (mut h, grid) = h;
+        h = self.mid_block.forward(&h, grid);
+        h = ops::group_norm(&h, GROUPS, EPS, &self.conv_norm_out, true);
         (ops::conv3x3(&h, grid, Step::Same, &self.conv_out, None), grid)
     }
 }
