@@ -12,6 +12,9 @@ use wayword_tensor::{Device, Shape, Tensor, Weight, block};
 /// Added to the variance of layer norms.
 const EPS: f32 = 1e-5;
 
+/// Values of the token table that are made f32 at a time.
+const PART: usize = 1 << 16;
+
 /// The text encoder.
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "the names are those of transformers' CLIPTextModel")]
@@ -143,10 +146,24 @@ impl TextEncoder {
 
     /// Root mean square of the token table's values.
     pub(crate) fn table_rms(&self) -> f32 {
-        let values = self.table();
-        let sum: f64 = values.iter().map(|v| f64::from(*v).powi(2)).sum();
+        // In parts, because the whole in f32 would be 150 MB for a moment.
+        let (mut sum, mut part) = (0.0, vec![0.0; PART]);
+        let (bytes, dtype) = (self.table.storage(), self.table.dtype());
+        let count = self.table.elements();
+        for start in (0..count).step_by(PART) {
+            let end = count.min(start + PART);
+            let part = &mut part[..end - start];
+            let values = bytes.slice(start * dtype.size()..end * dtype.size());
+            let values = values.and_then(|v| Array::new(dtype, vec![end - start], v).ok());
+            let read = values.and_then(|values| values.to_f32_into(part).ok());
+            read.expect("a part of a table of floats: it became a weight");
+            for value in part {
+                sum += f64::from(*value).powi(2);
+            }
+        }
+        bytes.release();
         #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "a mean")]
-        let rms = (sum / values.len() as f64).sqrt() as f32;
+        let rms = (sum / count as f64).sqrt() as f32;
         rms
     }
 

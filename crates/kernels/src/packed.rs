@@ -11,6 +11,7 @@ use crate::tile::COLUMNS;
 use crate::{Cpu, Isa};
 use half::{bf16, f16};
 
+mod pairs;
 mod transpose;
 
 /// Values of one block.
@@ -106,15 +107,7 @@ impl Packed {
             (Kind::F32, Values::F32(v)) => plain(v, sizes, j, bytemuck::cast_slice_mut(lines)),
             (Kind::F16, Values::F16(v)) => plain(v, sizes, j, bytemuck::cast_slice_mut(lines)),
             (Kind::Bf16, Values::Bf16(v)) => plain(v, sizes, j, bytemuck::cast_slice_mut(lines)),
-            (_, Values::F32(v)) => {
-                pairs(cpu.isa, v, sizes, j, bytemuck::cast_slice_mut(lines));
-            }
-            (_, Values::F16(v)) => {
-                pairs(cpu.isa, v, sizes, j, bytemuck::cast_slice_mut(lines));
-            }
-            (_, Values::Bf16(v)) => {
-                pairs(cpu.isa, v, sizes, j, bytemuck::cast_slice_mut(lines));
-            }
+            _ => pairs::panel(cpu.isa, values, sizes, j, bytemuck::cast_slice_mut(lines)),
         });
         Self { kind, lines, outputs, inputs, taps }
     }
@@ -145,31 +138,20 @@ impl Packed {
     }
 }
 
+/// Packs panel `j` in the file's own type. All taps of an input block are read while its rows are
+/// in the first cache.
 fn plain<T: Element>(v: &[T], (n, k, taps): (usize, usize, usize), j: usize, to: &mut [T]) {
     let across = k.div_ceil(COLUMNS);
-    for (i, block) in to.chunks_exact_mut(BLOCK).enumerate() {
-        let (tap, first) = (i / across, i % across * COLUMNS);
-        for (o, row) in (j * COLUMNS..n.min((j + 1) * COLUMNS)).enumerate() {
-            for (c, input) in (first..k.min(first + COLUMNS)).enumerate() {
-                block[c * COLUMNS + o] = v[((j * COLUMNS + o) * k + input) * taps + tap];
-            }
-            debug_assert!(row < n);
-        }
-    }
-}
-
-vectorised! {
-    fn pairs[T](v: &[T], sizes: (usize, usize, usize), j: usize, to: &mut [bf16]) {
-        let (n, k, taps) = sizes;
-        let across = k.div_ceil(COLUMNS);
-        for (i, block) in to.chunks_exact_mut(BLOCK).enumerate() {
-            let (tap, first) = (i / across, i % across * COLUMNS);
-            let count = (k - first).min(COLUMNS);
-            for o in 0..(n - j * COLUMNS).min(COLUMNS) {
-                let row = &v[((j * COLUMNS + o) * k + first) * taps..][..count * taps];
-                for c in 0..count {
-                    let value = <bf16 as Element>::put(row[c * taps + tap].get());
-                    block[c / 2 * 2 * COLUMNS + o * 2 + c % 2] = value;
+    let outputs = (n - j * COLUMNS).min(COLUMNS);
+    for first in (0..k).step_by(COLUMNS) {
+        let count = (k - first).min(COLUMNS);
+        let row = |o: usize| &v[((j * COLUMNS + o) * k + first) * taps..][..count * taps];
+        let rows: [&[T]; COLUMNS] = std::array::from_fn(|o| row(o.min(outputs - 1)));
+        for tap in 0..taps {
+            let block = &mut to[(tap * across + first / COLUMNS) * BLOCK..][..count * COLUMNS];
+            for (c, to) in block.chunks_exact_mut(COLUMNS).enumerate() {
+                for (to, row) in to[..outputs].iter_mut().zip(&rows) {
+                    *to = row[c * taps + tap];
                 }
             }
         }

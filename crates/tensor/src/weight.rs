@@ -1,5 +1,6 @@
 //! Frozen weights: handed over once, a handle from then on.
 use crate::{Data, Device, Error, Result};
+use half::slice::HalfFloatSliceExt as _;
 use half::{bf16, f16};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -36,7 +37,7 @@ impl Values<'_> {
     pub fn to_f32(&self) -> Vec<f32> {
         match self {
             Self::F32(v) => v.to_vec(),
-            Self::F16(v) => v.iter().map(|x| x.to_f32()).collect(),
+            Self::F16(v) => v.to_f32_vec(),
             Self::Bf16(v) => v.iter().map(|x| x.to_f32()).collect(),
         }
     }
