@@ -9,6 +9,7 @@ mod backend;
 mod counting;
 mod cpu;
 mod error;
+pub mod host;
 pub mod ops;
 pub mod random;
 mod shape;

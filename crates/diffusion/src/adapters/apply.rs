@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use wayword_formats::lora::{Adapter, AdapterKind, Target};
 use wayword_formats::{Array, Component, Fault};
+use wayword_tensor::host::Floats;
 use wayword_tensor::{HostWeight, Values, Weight};
 
 /// Modules that are made at once: each takes twice its weight in f32 meanwhile.
@@ -198,7 +199,8 @@ impl Base {
         let Some((kept, source)) = self.stored(target) else { return Ok(None) };
         let wanted = wanted(self, networks);
         let parts = wanted.get(target).map(Vec::as_slice).unwrap_or_default();
-        with_parts(source, target, kept, parts).map(Some)
+        let (weight, bias) = with_parts(source, target, kept, parts)?;
+        Ok(Some((weight.to_vec(), bias)))
     }
 }
 
@@ -208,11 +210,12 @@ fn with_parts(
     target: &Target,
     kept: &Kept,
     parts: &[Part],
-) -> Result<(Vec<f32>, Option<Vec<f32>>)> {
+) -> Result<(Floats, Option<Vec<f32>>)> {
     let wrong =
         |fault: Fault| Error::Lora { name: target.kohya(), reason: fault.to_string(), hint: None };
     let (weight, bias) = load(source, target, kept)?;
-    let mut values = weight.to_f32().map_err(wrong)?;
+    let mut values = Floats::zeros(weight.elements());
+    weight.to_f32_into(&mut values).map_err(wrong)?;
     let mut bias = bias.map(|b| b.to_f32()).transpose().map_err(wrong)?;
     source.done(&weight);
     drop(weight);

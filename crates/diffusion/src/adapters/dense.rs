@@ -1,11 +1,15 @@
 //! Small dense products on the host, in f32, rows in parallel.
 use rayon::prelude::*;
+use wayword_tensor::host::{Floats, Right};
 
 /// Rows that one task computes at a time.
-const ROWS: usize = 8;
+const ROWS: usize = 256;
+
+/// Rows below which making a right side ready costs more than it saves.
+const FEW: usize = 16;
 
 /// `out[row] += sum over r of a[row, r] * b[r, ..]` for one row of `a`.
-pub(super) fn add_row(out: &mut [f32], a: &[f32], b: &[f32]) {
+fn add_row(out: &mut [f32], a: &[f32], b: &[f32]) {
     let n = out.len();
     let mut r = 0;
     // Four rows of b at a time: the sums stay in registers and out is read a quarter as often.
@@ -31,11 +35,16 @@ pub(super) fn product(a: &[f32], b: &[f32], k: usize, n: usize) -> Vec<f32> {
     if k == 0 || n == 0 {
         return out;
     }
-    out.par_chunks_mut(n * ROWS).zip(a.par_chunks(k * ROWS)).for_each(|(out, a)| {
+    if m < FEW {
         for (out, a) in out.chunks_exact_mut(n).zip(a.chunks_exact(k)) {
             add_row(out, a, b);
         }
-    });
+        return out;
+    }
+    let right = Right::new(b, (k, n));
+    out.par_chunks_mut(n * ROWS)
+        .zip(a.par_chunks(k * ROWS))
+        .for_each(|(out, a)| right.product(a, out));
     out
 }
 
@@ -45,14 +54,12 @@ pub(super) fn add_product(w: &mut [f32], a: &[f32], b: &[f32], k: usize, factor:
         return;
     }
     let n = b.len() / k;
+    let right = Right::new(b, (k, n));
+    let [scale, multiplier] = factor;
     w.par_chunks_mut(n * ROWS).zip(a.par_chunks(k * ROWS)).for_each(|(w, a)| {
-        let mut row = vec![0.0; n];
-        for (w, a) in w.chunks_exact_mut(n).zip(a.chunks_exact(k)) {
-            row.fill(0.0);
-            add_row(&mut row, a, b);
-            let [scale, multiplier] = factor;
-            w.iter_mut().zip(&row).for_each(|(w, d)| *w += d * scale * multiplier);
-        }
+        let mut change = Floats::zeros(w.len());
+        right.product(a, &mut change);
+        w.iter_mut().zip(&*change).for_each(|(w, d)| *w += d * scale * multiplier);
     });
 }
 
