@@ -21,7 +21,7 @@ pub fn write(
         _ => Path::new("."),
     };
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let beside = folder.join(format!(".wayword-{}-{count}.tmp", std::process::id()));
+    let beside = folder.join(beside(path, count));
     let done = (|| {
         let mut out = BufWriter::with_capacity(1 << 16, File::create_new(&beside)?);
         fill(&mut out)?;
@@ -36,6 +36,26 @@ pub fn write(
         let _ = fs::remove_file(&beside);
     }
     done
+}
+
+/// The name of the half-written file of `path`: `.wayword-NAME-PROCESS-COUNT.tmp`.
+fn beside(path: &Path, count: u32) -> String {
+    // Most systems end a name at 255 bytes.
+    let name = path.file_name().and_then(|name| name.to_str()).filter(|name| name.len() <= 225);
+    format!("{BEFORE}{}-{}-{count}{BEHIND}", name.unwrap_or_default(), std::process::id())
+}
+
+const BEFORE: &str = ".wayword-";
+const BEHIND: &str = ".tmp";
+
+/// Which file a half-written one was to become, by its name; `None` where it is none. The name is
+/// empty where it was too long to be kept.
+#[must_use]
+pub fn half_written(name: &str) -> Option<&str> {
+    let mut parts = name.strip_prefix(BEFORE)?.strip_suffix(BEHIND)?.rsplitn(3, '-');
+    let numbers = [parts.next()?, parts.next()?];
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    numbers.into_iter().all(digits).then(|| parts.next())?
 }
 
 /// Writes `bytes` as a whole file; see [`write()`].
@@ -97,7 +117,7 @@ fn is_device(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{name_fault, portable_name, write};
+    use super::{half_written, name_fault, portable_name, write};
     use std::io::{self, Write};
 
     #[test]
@@ -112,6 +132,17 @@ mod tests {
         assert!(failed.is_err());
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn half_written_files_say_what_they_were_to_be() {
+        let name = super::beside("a/b/my-word-step00000200.safetensors".as_ref(), 7);
+        assert_eq!(half_written(&name), Some("my-word-step00000200.safetensors"));
+        let long = "x".repeat(240);
+        assert_eq!(half_written(&super::beside(long.as_ref(), 7)), Some(""));
+        for other in ["my-word.safetensors", ".wayword-x.tmp", ".wayword-x-1-b.tmp", "x-1-2.tmp"] {
+            assert_eq!(half_written(other), None, "{other}");
+        }
     }
 
     #[test]

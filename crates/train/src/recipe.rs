@@ -88,6 +88,8 @@ fn go_on(
     events: &dyn Events,
     stop: &Stop,
 ) -> Result<Outcome> {
+    let words: Vec<&str> = plan.words.iter().map(|word| word.name.as_str()).collect();
+    run.sweep_beside(&plan.out, &words)?;
     lora::check(base, &plan.loras, run.path())?;
     let stopped = |place: &Place, rows: &[f32]| {
         let (step, of, run) = (place.step, plan.steps, run.path().to_owned());
@@ -211,7 +213,7 @@ fn go_on(
 
 /// Whether the loss at fixed noise is measured on the way: where files are written, but at most
 /// every hundred steps, as it takes as long as some three of them.
-fn is_measured_after(plan: &TrainPlan, step: usize) -> bool {
+pub(crate) fn is_measured_after(plan: &TrainPlan, step: usize) -> bool {
     let every = match plan.save.every_steps {
         0 => 200,
         every => every * 100usize.div_ceil(every),

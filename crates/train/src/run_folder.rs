@@ -16,7 +16,7 @@ pub mod rows;
 pub mod tensorboard;
 
 use crate::error::AtFile;
-use crate::{Error, Result};
+use crate::{Error, Result, checkpoint};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fs::{File, TryLockError};
@@ -47,6 +47,7 @@ impl RunFolder {
     pub fn create<P: Serialize>(path: &Path, plan: &P, overwrite: bool) -> Result<Self> {
         std::fs::create_dir_all(path).at(path)?;
         let run = Self { path: path.into(), _lock: lock(path)? };
+        run.sweep()?;
         if run.file("plan.json").exists() && !overwrite {
             return Err(Error::run(path, "there is a run of this name already").with_hint(
                 format!(
@@ -93,14 +94,20 @@ impl RunFolder {
 
     /// Removes what a killed process left half-written; nobody else writes here.
     fn sweep(&self) -> Result<()> {
-        for entry in std::fs::read_dir(&self.path).at(&self.path)? {
-            let path = entry.at(&self.path)?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            if name.starts_with(".wayword-") && name.ends_with(".tmp") {
-                std::fs::remove_file(&path).at(&path)?;
-            }
+        for folder in ["", crate::previews::FOLDER, "latents"] {
+            remove_half_written(&self.path.join(folder), |_| true)?;
         }
         Ok(())
+    }
+
+    /// Removes what a killed process left half-written in the folder of the words' files: only files
+    /// that this run alone writes, since others may be written there at this moment.
+    ///
+    /// # Errors
+    /// If the folder cannot be listed or such a file not be removed.
+    pub fn sweep_beside(&self, out: &Path, words: &[&str]) -> Result<()> {
+        let of_the_run = |file: &str| words.iter().any(|word| checkpoint::is_of(word, file));
+        remove_half_written(out, of_the_run)
     }
 
     /// The folder.
@@ -114,6 +121,21 @@ impl RunFolder {
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
+}
+
+/// Removes the half-written files of a folder that were to become what `which` says.
+fn remove_half_written(folder: &Path, which: impl Fn(&str) -> bool) -> Result<()> {
+    if !folder.is_dir() {
+        return Ok(());
+    }
+    for entry in std::fs::read_dir(folder).at(folder)? {
+        let path = entry.at(folder)?.path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if atomic::half_written(name).is_some_and(&which) {
+            std::fs::remove_file(&path).at(&path)?;
+        }
+    }
+    Ok(())
 }
 
 /// Takes the lock, or says who has it.
@@ -177,6 +199,17 @@ mod tests {
         assert_eq!(RunFolder::open::<i32>(&path).unwrap().1, 7);
         assert!(RunFolder::create(&path, &8, true).is_ok());
         assert_eq!(RunFolder::open::<i32>(&path).unwrap().1, 8);
+        let half = |folder: &Path, name: &str| {
+            let path = folder.join(format!(".wayword-{name}-1-0.tmp"));
+            std::fs::write(&path, b"half").unwrap();
+            path
+        };
+        let (own, step) = (half(&path, "state.safetensors"), "zarva-ti-step00000002.pt");
+        let (beside, other) = (half(dir.path(), step), half(dir.path(), "zarva-ti2.pt"));
+        let run = RunFolder::open::<i32>(&path).unwrap().0;
+        assert!(!own.exists() && beside.exists(), "another run may be writing there");
+        run.sweep_beside(dir.path(), &["zarva-ti"]).unwrap();
+        assert!(!beside.exists() && other.exists(), "a file of another word");
         let none = RunFolder::open::<i32>(dir.path()).unwrap_err();
         assert!(none.to_string().contains("plan.json"), "{none}");
     }

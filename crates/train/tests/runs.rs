@@ -10,6 +10,10 @@ use wayword_diffusion::Stop;
 use wayword_train::run_folder::rows;
 use wayword_train::{Event, Quiet, TrainPlan, recipe};
 
+fn file_name(path: &Path) -> &str {
+    path.file_name().unwrap().to_str().unwrap()
+}
+
 /// Every file of a run that must not depend on interruptions.
 fn files(out: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
@@ -106,9 +110,12 @@ fn resume_repeats_what_a_kill_left_behind() {
     bytes.extend(std::fs::read(run.join("rows.bin")).unwrap()[bytes.len()..].iter().take(700));
     std::fs::write(&rows, bytes).unwrap();
     std::fs::write(plan.run().join("log.jsonl.half"), "x").unwrap();
+    let half = [plan.run().join("state.safetensors"), again.path().join("zarva-ti.safetensors")]
+        .map(|file| file.with_file_name(format!(".wayword-{}-1-0.tmp", file_name(&file))));
+    half.iter().for_each(|half| std::fs::write(half, "x").unwrap());
     recipe::resume(base(), &plan.run(), &Quiet, &Stop::default()).unwrap();
     assert_eq!(files(again.path()), whole);
-    assert!(state.exists());
+    assert!(state.exists() && half.iter().all(|half| !half.exists()));
 }
 
 #[test]

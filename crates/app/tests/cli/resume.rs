@@ -50,8 +50,8 @@ fn files(out: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     for path in std::fs::read_dir(out).unwrap().map(|entry| entry.unwrap().path()) {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        // What a killed process had not finished has a name that says so.
-        if path.is_file() && !name.ends_with(".tmp") {
+        // What a killed process had not finished is gone, too.
+        if path.is_file() {
             found.insert(name, std::fs::read(&path).unwrap());
         }
     }
@@ -61,7 +61,6 @@ fn files(out: &Path) -> BTreeMap<String, Vec<u8>> {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         found.insert(name, std::fs::read(&path).unwrap());
     }
-    found.retain(|name, _| !name.ends_with(".tmp"));
     found
 }
 
