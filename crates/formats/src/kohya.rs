@@ -4,7 +4,7 @@ mod command;
 
 use crate::error::{At, Error, Fault};
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The longest file that is read, in bytes; real ones have some thousand.
 const LONGEST: usize = 1 << 20;
@@ -69,13 +69,39 @@ pub struct KohyaOptions {
     pub stray: Vec<String>,
 }
 
-/// Reads a file of options.
+/// Reads a file of options. A command line that names a run's TOML, as the one that the GUI prints
+/// does, has that file's options before its own: the later ones win.
 ///
 /// # Errors
-/// If it cannot be read, is longer than 1 MiB, or is none of the three forms.
+/// If it or the file that it names cannot be read, is longer than 1 MiB, or is none of the three
+/// forms.
 pub fn read(path: &Path) -> Result<KohyaOptions, Error> {
     let bytes = std::fs::read(path).at(path)?;
-    parse(&bytes).at(path)
+    let mut options = parse(&bytes).at(path)?;
+    let named = options.entries.iter().rev().find(|entry| entry.key == CONFIG_FILE);
+    if let (Form::CommandLine, Some(entry)) = (options.form, named) {
+        let file = config_file(path, &entry.value.to_string())?;
+        let bytes = std::fs::read(&file).at(&file)?;
+        let run = parse(&bytes).at(&file)?;
+        options.entries = run.entries.into_iter().chain(options.entries).collect();
+    }
+    Ok(options)
+}
+
+const CONFIG_FILE: &str = "config_file";
+
+/// The TOML that a command line names: as it is named, else beside the command's own file.
+fn config_file(command: &Path, name: &str) -> Result<PathBuf, Error> {
+    let name = if name.ends_with(".toml") { name.to_owned() } else { format!("{name}.toml") };
+    let last = name.rsplit(['/', '\\']).next().unwrap_or(&name);
+    let places =
+        [PathBuf::from(&name), command.with_file_name(&name), command.with_file_name(last)];
+    let found = places.into_iter().find(|place| place.is_file());
+    found.ok_or_else(|| {
+        let what = format!("the command's options stand in {name}, which is not there");
+        let hint = "put that file beside this one, or give it itself: --kohya FILE.toml";
+        Fault::at(Fault::kind(what, hint), command)
+    })
 }
 
 /// The same from bytes.

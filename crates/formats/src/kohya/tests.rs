@@ -94,3 +94,19 @@ proptest::proptest! {
         let _ = parse(text.as_bytes());
     }
 }
+
+#[test]
+fn the_file_that_a_command_names_is_read_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let command = dir.path().join("command.txt");
+    let text = "accelerate launch train_textual_inversion.py --config_file /gone/run.toml --seed 3";
+    std::fs::write(&command, text).unwrap();
+    let missing = read(&command).unwrap_err();
+    assert!(missing.to_string().contains("/gone/run.toml"), "{missing}");
+    std::fs::write(dir.path().join("run.toml"), "seed = 1\ntoken_string = \"hoge\"\n").unwrap();
+    let options = read(&command).unwrap();
+    let shown = pairs(&options);
+    assert_eq!(options.form, Form::CommandLine);
+    assert_eq!(shown[..2], ["seed=1", "token_string=hoge"]);
+    assert_eq!(shown.last().unwrap(), "seed=3");
+}

@@ -150,7 +150,7 @@ const OPTIONS: &[(&str, Meaning)] = &[
     ("metadata_trigger_phrase", Text(&["metadata-trigger-phrase"])),
     ("metadata_preprocessor", Text(&["metadata-preprocessor"])),
     ("metadata_is_negative_embedding", Text(&["metadata-is-negative-embedding"])),
-    ("training_comment", Text(&["metadata-comment", "metadata-training-comment"])),
+    ("training_comment", Text(&["training-comment"])),
     // Previews.
     ("sample_every_n_steps", Special),
     ("sample_every_n_epochs", Text(&["sample-every-epochs"])),
@@ -199,7 +199,7 @@ const IGNORED: &[(&str, &str)] = &[
         "kohya's textual inversion ignores it too",
         "no_token_padding weighted_captions epoch noise_offset_type",
     ),
-    ("the options stand here already", "config_file"),
+    ("its options were read before these", "config_file"),
     ("data sets made by Python code cannot be run", "dataset_class"),
     ("for looking at data in kohya's trainer", "debug_dataset show_timesteps"),
     (
