@@ -27,6 +27,14 @@ pub struct ModelSpec {
     pub usage_hint: Option<String>,
     /// The word that calls it.
     pub trigger_phrase: Option<String>,
+    /// A small picture, as a `data:` URL.
+    pub thumbnail: Option<String>,
+    /// What it was merged from.
+    pub merged_from: Option<String>,
+    /// How prompts are prepared for it.
+    pub preprocessor: Option<String>,
+    /// Whether it is for negative prompts.
+    pub is_negative_embedding: Option<String>,
     /// Lowest and highest timestep trained on; where one is given, the other is 0 or 1000.
     pub timesteps: (Option<u32>, Option<u32>),
     /// The clip skip trained with.
@@ -59,6 +67,10 @@ impl ModelSpec {
             ("tags", self.tags.clone()),
             ("usage_hint", self.usage_hint.clone()),
             ("trigger_phrase", self.trigger_phrase.clone()),
+            ("thumbnail", self.thumbnail.clone()),
+            ("merged_from", self.merged_from.clone()),
+            ("preprocessor", self.preprocessor.clone()),
+            ("is_negative_embedding", self.is_negative_embedding.clone()),
             ("timestep_range", range),
             ("encoder_layer", self.clip_skip.map(|n| n.to_string())),
         ];

@@ -20,7 +20,7 @@ use wayword_prompt::template::{Template, Templates};
 use wayword_tensor::random::TorchGenerator;
 
 /// Batches of the set by which a run is measured.
-const FIXED_BATCHES: usize = 8;
+pub(crate) const FIXED_BATCHES: usize = 8;
 
 /// Makes the batches of a run.
 pub struct Batches<'a> {
@@ -32,8 +32,8 @@ pub struct Batches<'a> {
     templates: Option<Templates>,
     /// What is done to the captions of each set.
     captions: Vec<CaptionOptions>,
-    /// What stands for the words in a template.
-    token: String,
+    /// What stands for the words in a template, for each picture.
+    tokens: Vec<String>,
     streams: Streams,
     composer: Composer,
     /// The plain square, by which a run is measured.
@@ -70,7 +70,7 @@ impl<'a> Batches<'a> {
             lexicon: Lexicon::new(&plan.words, VOCABULARY as u32, plan.kohya_numbers),
             templates,
             captions: plan.sets.iter().map(crate::plan::PictureSet::captions).collect(),
-            token: plan.token(),
+            tokens: plan.tokens(),
             streams: Streams::new(plan.seed),
             composer: composer(plan, &plan.loss),
             plain: composer(
@@ -166,7 +166,8 @@ impl<'a> Batches<'a> {
             }
             false => String::new(),
         };
-        let filled = list.iter().map(|template| template.fill(&self.token, &own)).collect();
+        let token = &self.tokens[place];
+        let filled = list.iter().map(|template| template.fill(token, &own)).collect();
         let dropped = CaptionOptions {
             dropout_rate: options.dropout_rate,
             dropout_every_n_epochs: options.dropout_every_n_epochs,

@@ -26,6 +26,7 @@ pub fn card(plan: &TrainPlan) -> Value {
     for picture in &mut bare.pictures {
         picture.path = PathBuf::from(&picture.name);
         picture.mask.as_mut().map(named);
+        picture.latents.as_mut().map(named);
     }
     for word in &mut bare.words {
         if let Init::File(path) = &mut word.init {
@@ -85,14 +86,16 @@ pub fn metadata(plan: &TrainPlan) -> BTreeMap<String, String> {
     all
 }
 
-/// One hash for all pictures, masks and captions of a plan, in their order.
+/// One hash for all pictures, masks, captions and kohya's latents of a plan, in their order.
 #[must_use]
 pub fn data_sha256(plan: &TrainPlan) -> String {
     let mut all = String::new();
     for picture in &plan.pictures {
         let mask = picture.mask.as_ref().map_or("-", |mask| mask.sha256.as_str());
         let caption = hash::sha256_bytes(picture.caption.as_bytes());
-        all.push_str(&format!("{} {mask} {caption}\n", picture.sha256));
+        let latents = picture.latents.as_ref().map(|file| format!(" {}", file.sha256));
+        let latents = latents.unwrap_or_default();
+        all.push_str(&format!("{} {mask} {caption}{latents}\n", picture.sha256));
     }
     hash::sha256_bytes(all.as_bytes())
 }

@@ -1,34 +1,117 @@
 //! What a run will take: its memory is counted before anything is loaded, its time is measured by
-//! one step that is made with empty pictures and forgotten.
+//! work that is done once with empty pictures and forgotten.
+use crate::batches::FIXED_BATCHES;
+use crate::latents;
 use crate::plan::{Estimate, TrainPlan};
+use crate::previews::PreviewPrompt;
+use crate::recipe::is_measured_after;
 use crate::recipe::micro::{self, MicroBatch, micro_step};
 use crate::words::Lexicon;
 use crate::{Error, Result};
+use std::collections::BTreeMap;
 use std::time::Instant;
 use wayword_diffusion::tokenizer::{BOS, EOS, POSITIONS, VOCABULARY};
 use wayword_diffusion::vae::LATENT_SIZE;
 use wayword_diffusion::{Base, BaseOptions, Events, Memory};
 use wayword_tensor::{Grid, LossKind};
 
-/// Measures one micro-step of the plan's largest size, as the base is set to make it, and counts up
-/// from it.
+/// A part that takes less is measured a second time: the first includes what is done but once.
+const SHORT: f64 = 0.5;
+
+/// Measures each kind of work once, on empty pictures of the plan's largest size, and counts up from
+/// that: a micro-step, as the base is set to make it; a loss at fixed noise; a picture that the VAE
+/// encodes, where any is left to encode; a sampler's step and a picture that the VAE decodes, where
+/// previews are drawn.
 ///
 /// # Errors
 /// If the device fails.
 pub fn estimate(base: &Base, plan: &TrainPlan) -> Result<Estimate> {
-    let started = Instant::now();
-    probe(base, plan, plan.batch, base.memory)?;
-    let seconds_per_step = started.elapsed().as_secs_f64() * plan.accumulate as f64;
+    let seconds_per_micro = time(|| probe(base, plan, plan.batch, base.memory))?;
+    let counts = plan.counts();
+    let missing = latents::missing(base, plan);
+    let grid = largest(plan);
+    let (mut latents, mut fresh) = (0.0, 0.0);
+    if missing != latents::Missing::default() {
+        let per_pixel =
+            time(|| encode(base, grid))? / (grid.tokens() * LATENT_SIZE * LATENT_SIZE) as f64;
+        latents = per_pixel * missing.once as f64;
+        fresh = per_pixel * missing.every_epoch as f64 / counts.updates_per_epoch.max(1) as f64;
+    }
+    let seconds_per_step = seconds_per_micro * plan.accumulate as f64 + fresh;
     let seconds = seconds_per_step * plan.steps as f64;
-    Ok(Estimate { seconds_per_step, seconds, memory: base.device().memory().1 })
+    let measured = (1..plan.steps).filter(|step| is_measured_after(plan, *step)).count() + 2;
+    let forward = time(|| forward(base, plan, grid, 1))?;
+    let measures = forward * (FIXED_BATCHES * measured) as f64;
+    let previews = previews(base, plan)?;
+    let total = latents + seconds + measures + previews;
+    let memory = base.device().memory().1;
+    Ok(Estimate { seconds_per_step, seconds, latents, measures, previews, total, memory })
+}
+
+/// Seconds of `work`.
+fn time(work: impl Fn() -> Result<()>) -> Result<f64> {
+    let once = || -> Result<f64> {
+        let started = Instant::now();
+        work()?;
+        Ok(started.elapsed().as_secs_f64())
+    };
+    let first = once()?;
+    if first < SHORT { Ok(first.min(once()?)) } else { Ok(first) }
+}
+
+/// Seconds of all previews. A sampler asks the UNet once or, as Heun's, twice a step; once is counted.
+fn previews(base: &Base, plan: &TrainPlan) -> Result<f64> {
+    let Some(previews) = &plan.previews else { return Ok(0.0) };
+    let mut known: BTreeMap<(u32, u32, usize), (f64, f64)> = BTreeMap::new();
+    let mut all = 0.0;
+    for prompt in &previews.prompts {
+        let (grid, sides) = preview(prompt);
+        let (step, picture) = match known.get(&(prompt.width, prompt.height, sides)) {
+            Some(known) => *known,
+            None => {
+                let step = time(|| forward(base, plan, grid, sides))?;
+                let picture = time(|| decode(base, grid))?;
+                known.insert((prompt.width, prompt.height, sides), (step, picture));
+                (step, picture)
+            }
+        };
+        all += step * f64::from(prompt.steps) + picture;
+    }
+    Ok(all * previews.times(plan.steps, plan.counts().epochs as usize) as f64)
+}
+
+/// The latents of a preview, and how many the UNet sees at once: two where a prompt guides.
+fn preview(prompt: &PreviewPrompt) -> (Grid, usize) {
+    let side = |pixels: u32| (pixels as usize).div_ceil(LATENT_SIZE);
+    let sides = if prompt.cfg == 1.0 { 1 } else { 2 };
+    (Grid::new(side(prompt.height), side(prompt.width)), sides)
+}
+
+/// What the UNet makes of empty latents, without a backward.
+fn forward(base: &Base, plan: &TrainPlan, grid: Grid, batch: usize) -> Result<()> {
+    let rows = vec![base.info.token_rms; plan.vectors() * base.info.token_width];
+    let micro = empty(grid, batch, &Caption::of(base, plan), plan.clip_skip);
+    micro::measure(base, &rows, &micro).map(|_| ())
+}
+
+/// An empty picture to latents of this size.
+fn encode(base: &Base, grid: Grid) -> Result<()> {
+    let grid = Grid::new(grid.height * LATENT_SIZE, grid.width * LATENT_SIZE);
+    let input = micro::pixels(base.device(), &vec![0.0; 3 * grid.tokens()], 1, grid)?;
+    base.vae.encode(&input, grid).0.to_host()?;
+    Ok(())
+}
+
+/// Empty latents to a picture.
+fn decode(base: &Base, grid: Grid) -> Result<()> {
+    let z = micro::pixels(base.device(), &vec![0.0; 4 * grid.tokens()], 1, grid)?;
+    base.vae.decode(&z, grid).to_host()?;
+    Ok(())
 }
 
 /// One micro-step of a plan with empty pictures.
 fn probe(base: &Base, plan: &TrainPlan, batch: usize, memory: Memory) -> Result<()> {
-    let lexicon = Lexicon::new(&plan.words, VOCABULARY as u32, plan.kohya_numbers);
-    let ids = lexicon.windows(&base.tokenizer, &plan.token(), plan.windows);
-    let caption = Caption { ids, windows: plan.windows, rows: plan.vectors() };
-    empty_step(base, largest(plan), batch, &caption, plan.clip_skip, memory)
+    empty_step(base, largest(plan), batch, &Caption::of(base, plan), plan.clip_skip, memory)
 }
 
 /// A training step of a word of one vector on empty pictures of this size, to be measured.
@@ -51,6 +134,15 @@ struct Caption {
     rows: usize,
 }
 
+impl Caption {
+    /// All words of a plan.
+    fn of(base: &Base, plan: &TrainPlan) -> Self {
+        let lexicon = Lexicon::new(&plan.words, VOCABULARY as u32, plan.kohya_numbers);
+        let ids = lexicon.windows(&base.tokenizer, &plan.token(), plan.windows);
+        Self { ids, windows: plan.windows, rows: plan.vectors() }
+    }
+}
+
 fn empty_step(
     base: &Base,
     grid: Grid,
@@ -59,8 +151,13 @@ fn empty_step(
     clip_skip: usize,
     memory: Memory,
 ) -> Result<()> {
+    let rows = vec![base.info.token_rms; caption.rows * base.info.token_width];
+    micro_step(base, &rows, &empty(grid, batch, caption, clip_skip), 1.0, memory).map(|_| ())
+}
+
+fn empty(grid: Grid, batch: usize, caption: &Caption, clip_skip: usize) -> MicroBatch {
     let values = vec![0.1; batch * 4 * grid.tokens()];
-    let micro = MicroBatch {
+    MicroBatch {
         grid,
         noisy: values.clone(),
         target: values,
@@ -70,9 +167,7 @@ fn empty_step(
         weights: vec![1.0; batch * grid.tokens()],
         kind: LossKind::L2,
         clip_skip,
-    };
-    let rows = vec![base.info.token_rms; caption.rows * base.info.token_width];
-    micro_step(base, &rows, &micro, 1.0, memory).map(|_| ())
+    }
 }
 
 /// The size of the largest latents.
@@ -95,8 +190,8 @@ pub struct Forecast {
 const BESIDE: usize = 150 << 20;
 
 impl Forecast {
-    /// Counts a plan's step and the encoding of its largest picture on a base that was sketched on a
-    /// counting device with [`sketch`].
+    /// Counts a plan's step, the encoding of its largest picture and its previews on a base that was
+    /// sketched on a counting device with [`sketch`].
     ///
     /// # Errors
     /// If the models refuse the plan's shapes.
@@ -105,11 +200,12 @@ impl Forecast {
             let base = sketch(options)?;
             probe(&base, plan, batch, memory)?;
             if batch == 1 {
-                let grid = largest(plan);
-                let grid = Grid::new(grid.height * LATENT_SIZE, grid.width * LATENT_SIZE);
-                let pixels = vec![0.0; 3 * grid.tokens()];
-                let input = micro::pixels(base.device(), &pixels, 1, grid)?;
-                let _ = base.vae.encode(&input, grid);
+                encode(&base, largest(plan))?;
+                for prompt in plan.previews.iter().flat_map(|previews| &previews.prompts) {
+                    let (grid, sides) = preview(prompt);
+                    forward(&base, plan, grid, sides)?;
+                    decode(&base, grid)?;
+                }
             }
             Ok(base.device().memory().1)
         };

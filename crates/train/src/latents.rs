@@ -4,7 +4,7 @@
 //! anew, which costs nothing and is what the VAE's output means. Pictures whose pixels change at
 //! every use (colour, random crops) are encoded at every use.
 mod cache;
-mod kohya;
+pub(crate) mod kohya;
 
 use crate::dataset::augment::{AugmentOptions, Drawn, face, face_crop};
 use crate::dataset::bucket::Fit;
@@ -18,7 +18,7 @@ use cache::Cache;
 use std::borrow::Cow;
 use std::path::Path;
 use wayword_diffusion::vae::{LATENT_SCALE, LATENT_SIZE};
-use wayword_diffusion::{Base, Stop, Warning};
+use wayword_diffusion::{Base, Stop};
 use wayword_formats::hash;
 use wayword_prompt::RandomSource;
 use wayword_tensor::random::TorchGenerator;
@@ -179,10 +179,43 @@ pub fn encode(
             return Ok(None);
         }
         let reader = Reader { base, plan, picture, set: &plan.sets[picture.set], cache: &cache };
-        sources.push(reader.source(events)?);
+        sources.push(reader.source()?);
         events.event(Event::Encoded { done: done + 1, of: plan.pictures.len() });
     }
     Ok(Some(sources))
+}
+
+/// What is left to encode.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Missing {
+    /// Pixels that [`encode`] will encode, mirror images included.
+    pub once: u64,
+    /// Pixels of an epoch that are encoded at every use.
+    pub every_epoch: u64,
+}
+
+/// What of a plan's pictures is still to be encoded; all where the base's files cannot be known
+/// again.
+#[must_use]
+pub fn missing(base: &Base, plan: &TrainPlan) -> Missing {
+    let folder = plan.latent_cache.clone().unwrap_or_else(|| plan.run().join("latents"));
+    let cache = Cache::new(base, &folder, !plan.kohya_numbers).ok();
+    let has = |picture: &PlannedPicture, filter, mirrored| {
+        cache.as_ref().is_some_and(|cache| cache.has(picture, filter, mirrored))
+    };
+    let mut missing = Missing::default();
+    for picture in &plan.pictures {
+        let set = &plan.sets[picture.set];
+        let pixels = (picture.bucket.0 * picture.bucket.1) as u64;
+        if set.augment().forbids_caching() {
+            missing.every_epoch += pixels * picture.repeats;
+        } else if picture.latents.is_none() {
+            let views = [false, true].into_iter().filter(|m| !m || set.augment().flip);
+            let left = views.filter(|mirrored| !has(picture, set.filter(), *mirrored));
+            missing.once += pixels * left.count() as u64;
+        }
+    }
+    missing
 }
 
 /// One picture and all that is needed to read it.
@@ -195,7 +228,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn source(&self, events: &dyn Events) -> Result<Source> {
+    fn source(&self) -> Result<Source> {
         let picture = self.picture;
         unchanged(&picture.path, &picture.sha256)?;
         if let Some(PlannedFile { path, sha256 }) = &picture.mask {
@@ -207,14 +240,13 @@ impl Reader<'_> {
         }
         let mut decoded = None;
         let mask = self.mask(&mut decoded)?;
-        let found = match self.plan.kohya_latents.then(|| kohya::find(picture)) {
-            Some(Err(why)) => {
-                let text = format!("{why}; the picture is encoded");
-                events.event(Event::Warned(Warning::new(text)));
-                None
-            }
-            Some(Ok(found)) => Some(found),
+        let found = match &picture.latents {
             None => None,
+            Some(PlannedFile { path, sha256 }) => {
+                unchanged(path, sha256)?;
+                let read = kohya::read(path, picture);
+                Some(read.map_err(|what| Error::data(format!("{}: {what}", path.display())))?)
+            }
         };
         let mut view = |mirrored: bool| -> Result<View> {
             let window = picture.bucket;
@@ -310,7 +342,7 @@ fn unchanged(path: &Path, sha256: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::data(format!("{}: was changed since the run began", path.display()))
-        .with_hint("put the old picture back, or start again with --overwrite"))
+        .with_hint("put the old file back, or start again with --overwrite"))
 }
 
 /// A mask of pixels at the size of latents.

@@ -8,11 +8,13 @@ mod known;
 mod options;
 mod sets;
 mod summary;
+mod texts;
 
 pub(crate) use known::file_name;
 pub use options::{MixedPrecision, TemplateChoice, TrainOptions, WordOptions};
 pub use sets::{PictureSet, PlannedDataset, PlannedFile};
 pub use summary::{EffectiveCaption, Estimate, PlanSummary};
+pub use texts::FileTexts;
 
 use crate::checkpoint::{SaveFormat, SavePrecision, SaveRules};
 use crate::dataset::steps::{self, Counts, Duration};
@@ -22,7 +24,7 @@ use crate::lr::{Length, LrOptions, LrSchedule, RateList};
 use crate::noise_options::NoiseOptions;
 use crate::optim::{Optimizer, Statistics};
 use crate::previews::Previews;
-use crate::words::Word;
+use crate::words::{Lexicon, Word};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -58,7 +60,7 @@ pub struct TrainPlan {
     pub prior_loss_weight: f64,
     /// The folder of latents; `None` is the run's own.
     pub latent_cache: Option<PathBuf>,
-    /// Latents that kohya's trainer left beside the pictures are used.
+    /// Latents that kohya's trainer left beside the pictures are used where they fit.
     pub kohya_latents: bool,
     /// Sentences for the word, one drawn for each sample; `None`: the pictures' own captions.
     pub sentences: Option<Vec<String>>,
@@ -172,6 +174,9 @@ pub struct PlannedPicture {
     pub set: usize,
     /// The picture that says how much each place counts.
     pub mask: Option<PlannedFile>,
+    /// Latents that kohya's trainer left beside it, where they are used.
+    #[serde(default)]
+    pub latents: Option<PlannedFile>,
 }
 
 /// Options of a scheduler beside its name and warm-up.
@@ -192,26 +197,6 @@ pub struct ScheduleOptions {
     pub timescale: Option<u64>,
     /// Updates over which `warmup_stable_decay` falls.
     pub decay: u64,
-}
-
-/// What a word's file says about itself.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct FileTexts {
-    /// Its title; the word's name where none is given.
-    pub title: Option<String>,
-    /// Who made it.
-    pub author: Option<String>,
-    /// What it is.
-    pub description: Option<String>,
-    /// Its licence.
-    pub license: Option<String>,
-    /// Tags, comma-separated.
-    pub tags: Option<String>,
-    /// How to use it.
-    pub usage_hint: Option<String>,
-    /// What calls it; the word's name where none is given.
-    pub trigger_phrase: Option<String>,
 }
 
 /// A remark on a plan.
@@ -267,6 +252,27 @@ impl TrainPlan {
     #[must_use]
     pub fn token(&self) -> String {
         self.words.iter().map(|word| word.token.as_str()).collect::<Vec<_>>().join(" ")
+    }
+
+    /// The same for each picture. Where the pictures' own captions, or the class words of folders such
+    /// as kohya's `10_evagreen dog`, name every one of several words, a picture has those that its own
+    /// names.
+    #[must_use]
+    pub fn tokens(&self) -> Vec<String> {
+        let lexicon = |word| Lexicon::new(std::slice::from_ref(word), 0, self.kohya_numbers);
+        let lexicons: Vec<Lexicon> = self.words.iter().map(lexicon).collect();
+        let names = |picture: &PlannedPicture| -> Vec<bool> {
+            lexicons.iter().map(|lexicon| lexicon.holds_any(&picture.caption)).collect()
+        };
+        let named: Vec<Vec<bool>> = self.pictures.iter().map(names).collect();
+        let learned = |word: usize| (0..named.len()).any(|i| named[i][word] && !self.is_regular(i));
+        let divided = (0..self.words.len()).all(learned);
+        let token = |named: &Vec<bool>| {
+            let own = self.words.iter().zip(named).filter(|(_, named)| divided && **named);
+            let own: Vec<&str> = own.map(|(word, _)| word.token.as_str()).collect();
+            if own.is_empty() { self.token() } else { own.join(" ") }
+        };
+        named.iter().map(token).collect()
     }
 
     /// Batches, updates and epochs.

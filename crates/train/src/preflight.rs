@@ -2,8 +2,12 @@
 //! do about it.
 mod captions;
 mod doubles;
+mod few;
+mod holes;
 mod look;
 mod sizes;
+
+pub use few::few;
 
 use crate::Result;
 use crate::dataset::bucket::Fit;
@@ -22,15 +26,21 @@ pub fn inspect(plan: &TrainPlan) -> Result<Vec<PlanWarning>> {
         .map(|place| &plan.pictures[place])
         .collect();
     let look = |picture: &&PlannedPicture| {
-        let rgb = image::read(&picture.path, !plan.kohya_numbers)?.rgb;
+        let image::Decoded { rgb, alpha } = image::read(&picture.path, !plan.kohya_numbers)?;
         let fit = Fit { bucket: picture.bucket, resized: picture.resized };
-        Ok(Look::of(&rgb, &fit, plan.sets[picture.set].filter()))
+        let set = &plan.sets[picture.set];
+        let holes = alpha.filter(|_| !set.alpha_mask).as_ref().is_some_and(holes::has_any);
+        Ok((Look::of(&rgb, &fit, set.filter()), holes))
     };
-    let looks: Vec<Look> = learned.par_iter().map(look).collect::<Result<_>>()?;
+    let looks: Vec<(Look, bool)> = learned.par_iter().map(look).collect::<Result<_>>()?;
+    let (looks, holes): (Vec<Look>, Vec<bool>) = looks.into_iter().unzip();
     let mut findings = Vec::new();
     findings.extend(doubles::exact(&learned));
     findings.extend(doubles::near(&learned, &looks));
     findings.extend(look::blurred(&learned, &looks));
+    findings.extend(look::empty(&learned, &looks));
+    findings.extend(look::barred(&learned, &looks));
+    findings.extend(holes::told(&learned, &holes));
     findings.extend(sizes::tiny(&learned));
     findings.extend(sizes::cut(&learned));
     findings.extend(captions::long(plan));

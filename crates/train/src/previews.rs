@@ -104,6 +104,15 @@ impl Previews {
             || epoch.is_some_and(|epoch| every(epoch, self.every_epochs))
     }
 
+    /// How often they are drawn in so many steps and epochs.
+    #[must_use]
+    pub fn times(&self, steps: usize, epochs: usize) -> usize {
+        let every = |n: usize, every: usize| n.checked_div(every).unwrap_or(0);
+        usize::from(self.at_first)
+            + every(steps, self.every_steps)
+            + every(epochs, self.every_epochs)
+    }
+
     /// The file of a preview, by its place among the prompts.
     #[must_use]
     pub fn path(&self, run: &Path, name: &str, step: usize, place: usize) -> PathBuf {

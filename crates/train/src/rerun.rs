@@ -103,7 +103,8 @@ impl Recorded {
         for picture in &mut self.plan.pictures {
             let name = picture.name.clone();
             finder.place(&mut picture.path, &picture.sha256, &name)?;
-            if let Some(PlannedFile { path, sha256 }) = &mut picture.mask {
+            for file in [&mut picture.mask, &mut picture.latents] {
+                let Some(PlannedFile { path, sha256 }) = file else { continue };
                 let name = file_name(path);
                 finder.place(path, sha256, &name)?;
             }

@@ -196,6 +196,11 @@ fn metadata(case: &Value) -> BTreeMap<String, String> {
         tags: given("tags"),
         usage_hint: given("usage_hint"),
         trigger_phrase: given("trigger_phrase"),
+        // A file that became a URL is not at hand.
+        thumbnail: given("thumbnail").and(said("thumbnail")),
+        merged_from: given("merged_from"),
+        preprocessor: given("preprocessor"),
+        is_negative_embedding: given("is_negative_embedding"),
         timesteps: (number("min_timestep"), number("max_timestep")),
         clip_skip: number("clip_skip"),
     };

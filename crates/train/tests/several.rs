@@ -38,6 +38,37 @@ fn refused(change: impl Fn(&mut TrainOptions)) -> Error {
 }
 
 #[test]
+fn a_folder_that_names_a_word_has_sentences_of_that_word() {
+    let dir = tempfile::tempdir().unwrap();
+    for (folder, level) in [("1_zarva-ti woman", 50), ("2_coat-ti", 200)] {
+        let folder = dir.path().join("img").join(folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        for name in ["a.png", "b.png"] {
+            image::RgbImage::from_pixel(64, 64, image::Rgb([level; 3]))
+                .save(folder.join(name))
+                .unwrap();
+        }
+    }
+    let mut options = two(&dir.path().join("out"));
+    options.images = vec![dir.path().join("img")];
+    let plan = plan(&options);
+    assert!(plan.warnings.iter().all(|w| !w.text.contains("hold")), "{:?}", plan.warnings);
+    let captions = plan.captions();
+    let holds = |words: [bool; 2]| captions.iter().filter(|c| c.words == words).count();
+    assert_eq!((holds([true, false]), holds([false, true]), captions.len()), (27, 27, 54));
+    let sources =
+        latents::encode(base(), &plan, &plan.run(), &Quiet, &Stop::default()).unwrap().unwrap();
+    let batches = Batches::new(base(), &plan, &sources).unwrap();
+    for (place, picture) in plan.pictures.iter().enumerate() {
+        let batch = Numbered { number: 3, pictures: vec![place] };
+        let caption = &batches.captions(&batch)[0];
+        let named = picture.caption.split(' ').next().unwrap();
+        let other = if named == "coat-ti" { "zarva-ti" } else { "coat-ti" };
+        assert!(caption.contains(named) && !caption.contains(other), "{caption}");
+    }
+}
+
+#[test]
 fn each_word_has_its_own_file_and_rate() {
     let dir = tempfile::tempdir().unwrap();
     let plan = plan(&two(dir.path()));

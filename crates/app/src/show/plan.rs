@@ -1,7 +1,7 @@
 //! The plan of a training as a table, shown before the first step.
 use super::{bytes, duration};
 use crate::show::Facts;
-use wayword_train::plan::PlanSummary;
+use wayword_train::plan::{Estimate, PlanSummary};
 
 /// Captions shown at most before a training.
 pub(crate) const CAPTIONS: usize = 4;
@@ -32,16 +32,7 @@ pub(crate) fn lines(plan: &PlanSummary, most: usize) -> Vec<String> {
     facts.line("seed", plan.seed.to_string());
     facts.line("files", files(plan));
     if let Some(estimate) = &plan.estimate {
-        let memory = bytes(estimate.memory as u64);
-        let step = if estimate.seconds_per_step < 1.0 {
-            format!("{:.0} ms", estimate.seconds_per_step * 1000.0)
-        } else {
-            format!("{:.1} s", estimate.seconds_per_step)
-        };
-        facts.line(
-            "estimate",
-            format!("{} ({step} a step), {memory} of memory", duration(estimate.seconds)),
-        );
+        facts.line("estimate", take(estimate));
     }
     let mut lines = facts.to_lines();
     for warning in &plan.warnings {
@@ -51,6 +42,32 @@ pub(crate) fn lines(plan: &PlanSummary, most: usize) -> Vec<String> {
         }
     }
     lines
+}
+
+/// What a run will take; its parts where they count.
+fn take(estimate: &Estimate) -> String {
+    let memory = bytes(estimate.memory as u64);
+    let step = if estimate.seconds_per_step < 1.0 {
+        format!("{:.0} ms", estimate.seconds_per_step * 1000.0)
+    } else {
+        format!("{:.1} s", estimate.seconds_per_step)
+    };
+    let mut text = format!("{} ({step} a step), {memory} of memory", duration(estimate.total));
+    let parts = [
+        (estimate.latents, "latents"),
+        (estimate.seconds, "steps"),
+        (estimate.measures, "losses at fixed noise"),
+        (estimate.previews, "previews"),
+    ];
+    let parts: Vec<String> = parts
+        .iter()
+        .filter(|(seconds, _)| *seconds >= 1.0)
+        .map(|(seconds, what)| format!("{what} {}", duration(*seconds)))
+        .collect();
+    if parts.len() > 1 {
+        text.push_str(&format!("\n{}", parts.join(", ")));
+    }
+    text
 }
 
 fn base(plan: &PlanSummary) -> String {
@@ -120,6 +137,9 @@ fn files(plan: &PlanSummary) -> String {
     match others {
         0 => last,
         1..=FILES => format!("{}, {last}", plan.files[..others].join(", ")),
+        _ if plan.token.contains(", ") => {
+            format!("{}, … {last}: {} files", plan.files[0], others + 1)
+        }
         _ => format!("{}, … {others} step files, {last}", plan.files[0]),
     }
 }

@@ -25,6 +25,15 @@ fn good_pictures_have_no_findings() {
     for part in ["nothing is wrong", "a photo of a zarva-ti", "estimate", "SHA-256"] {
         assert!(run.out.contains(part), "{part}: {}", run.out);
     }
+    let json = program.well(
+        &[&arguments("check", &zarva, &model)[..], &["--json", "--sample-every", "500"]].concat(),
+    );
+    let plan = json.out.lines().find(|line| line.contains("\"event\":\"plan\"")).unwrap();
+    let plan: serde_json::Value = serde_json::from_str(plan).unwrap();
+    let part = |key: &str| plan["estimate"][key].as_f64().unwrap();
+    let parts = ["latents", "seconds", "measures", "previews"].map(part);
+    assert!(parts.iter().all(|seconds| *seconds > 0.0), "{parts:?}");
+    assert!((part("total") - parts.iter().sum::<f64>()).abs() < 1e-6);
     let left = std::fs::read_dir(program.here()).unwrap().count();
     assert_eq!(left, 0, "nothing is written");
 }
@@ -51,6 +60,8 @@ fn findings_are_warnings_or_refusals() {
     picture.blur(3.0).save(folder.join("soft.png")).unwrap();
     let run = program.well(&arguments("check", "pictures", &model));
     for part in [
+        "7 pictures are few for a person",
+        "these will do: say --preset object",
         "pictures are there twice: 0.png = again.png",
         "nearly the same: 1.png and mirrored.png",
         "1 picture is blurred: soft.png",

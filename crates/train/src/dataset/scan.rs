@@ -210,13 +210,18 @@ pub fn pictures(
     notes: &mut Vec<String>,
 ) -> Result<Vec<PictureFile>> {
     let (files, _) = entries(folder)?;
-    let unread = files.iter().filter(|f| has_ending(f, UNREAD_EXTENSIONS)).count();
-    if unread > 0 {
-        notes.push(format!(
-            "{}: {unread} pictures of kinds that are not read ({}) are left out",
-            folder.display(),
-            UNREAD_EXTENSIONS.join(", ")
-        ));
+    let unread = files.iter().filter(|f| has_ending(f, UNREAD_EXTENSIONS));
+    let unread: Vec<String> = unread.map(|f| file_name(f)).collect();
+    let place = folder.display();
+    match unread.as_slice() {
+        [] => {}
+        [one] => notes.push(format!("{place}: {one} is of a kind that is not read; it is left out")),
+        [first, .., last] => notes.push(format!(
+            "{place}: {} pictures, {first} to {last}, are of kinds that are not read; they are left \
+             out ({} are read)",
+            unread.len(),
+            EXTENSIONS.join(", ")
+        )),
     }
     let mut found = Vec::new();
     for path in files.into_iter().filter(|f| has_ending(f, EXTENSIONS)) {

@@ -29,6 +29,32 @@ impl Cache {
         Ok(Self { folder: folder.into(), common })
     }
 
+    /// Where a picture's latents lie, and what the file says that they are of.
+    fn place(
+        &self,
+        picture: &PlannedPicture,
+        filter: Option<Filter>,
+        mirrored: bool,
+    ) -> (PathBuf, String) {
+        let PlannedPicture { sha256, bucket, resized, .. } = picture;
+        let text = format!(
+            "{}\n{sha256}\nresized {resized:?}\ncut {bucket:?}\nfilter {filter:?}\nmirrored {mirrored}",
+            self.common
+        );
+        let name = hash::sha256_bytes(text.as_bytes());
+        (self.folder.join(format!("{}.safetensors", &name[..32])), text)
+    }
+
+    /// Whether a picture's latents lie there.
+    pub(super) fn has(
+        &self,
+        picture: &PlannedPicture,
+        filter: Option<Filter>,
+        mirrored: bool,
+    ) -> bool {
+        self.place(picture, filter, mirrored).0.is_file()
+    }
+
     /// The latents of a picture, from the folder or made and put there.
     pub(super) fn get(
         &self,
@@ -38,13 +64,7 @@ impl Cache {
         mirrored: bool,
         make: impl FnOnce() -> Result<Latent>,
     ) -> Result<Latent> {
-        let PlannedPicture { sha256, bucket, resized, .. } = picture;
-        let text = format!(
-            "{}\n{sha256}\nresized {resized:?}\ncut {bucket:?}\nfilter {filter:?}\nmirrored {mirrored}",
-            self.common
-        );
-        let name = hash::sha256_bytes(text.as_bytes());
-        let path = self.folder.join(format!("{}.safetensors", &name[..32]));
+        let (path, text) = self.place(picture, filter, mirrored);
         if let Some(latent) = read(&path, grid, &text) {
             return Ok(latent);
         }

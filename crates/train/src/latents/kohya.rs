@@ -32,22 +32,24 @@ impl Kohya {
 }
 
 /// The fitting file beside a picture, or why there is none.
-pub(super) fn find(picture: &PlannedPicture) -> Result<Kohya, String> {
+pub(crate) fn find(picture: &PlannedPicture) -> Result<PathBuf, String> {
     let stem = picture.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let (width, height) = picture.size;
     let names = [format!("{stem}.npz"), format!("{stem}_{width:04}x{height:04}_sd.npz")];
-    let paths: Vec<PathBuf> = names.iter().map(|name| picture.path.with_file_name(name)).collect();
-    let Some(path) = paths.iter().find(|path| path.is_file()) else {
+    let mut paths = names.iter().map(|name| picture.path.with_file_name(name));
+    let Some(path) = paths.find(|path| path.is_file()) else {
         return Err(format!("{}: has no latents of kohya's", picture.path.display()));
     };
     let time = |path: &Path| path.metadata().ok()?.modified().ok();
-    if time(path) < time(&picture.path) {
+    if time(&path) < time(&picture.path) {
         return Err(format!("{}: is older than its picture", path.display()));
     }
-    read(path, picture).map_err(|what| format!("{}: {what}", path.display()))
+    read(&path, picture).map_err(|what| format!("{}: {what}", path.display()))?;
+    Ok(path)
 }
 
-fn read(path: &Path, picture: &PlannedPicture) -> Result<Kohya, String> {
+/// What a picture's file holds, or why it does not fit.
+pub(super) fn read(path: &Path, picture: &PlannedPicture) -> Result<Kohya, String> {
     let file = File::open(path).map_err(|e| e.to_string())?;
     let mut archive = ZipArchive::new(file).map_err(|e| e.to_string())?;
     let (width, height) = picture.bucket;
@@ -142,6 +144,7 @@ mod tests {
             caption: String::new(),
             set: 0,
             mask: None,
+            latents: None,
         };
         assert!(find(&picture).unwrap_err().contains("has no latents"));
         let latents: Vec<u8> = (0..8).flat_map(|i| (i as f32).to_le_bytes()).collect();
@@ -157,9 +160,11 @@ mod tests {
             zip.write_all(&bytes).unwrap();
         }
         zip.finish().unwrap();
-        let found = find(&picture).unwrap().latent(false).unwrap();
+        let path = find(&picture).unwrap();
+        let read = read(&path, &picture).unwrap();
+        let found = read.latent(false).unwrap();
         assert_eq!(found.mean, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]);
-        assert!(found.deviation == [0.0; 8] && find(&picture).unwrap().latent(true).is_none());
+        assert!(found.deviation == [0.0; 8] && read.latent(true).is_none());
         picture.bucket = (16, 16);
         assert!(find(&picture).unwrap_err().contains("expected [4, 2, 2]"));
     }

@@ -91,15 +91,7 @@ impl TrainPlan {
             previews,
             save_format: options.save_format,
             save_precision: options.save_precision,
-            texts: FileTexts {
-                title: options.metadata_title.clone(),
-                author: options.metadata_author.clone(),
-                description: options.metadata_description.clone(),
-                license: options.metadata_license.clone(),
-                tags: options.metadata_tags.clone(),
-                usage_hint: options.metadata_usage_hint.clone(),
-                trigger_phrase: options.metadata_trigger_phrase.clone(),
-            },
+            texts: FileTexts::of(options)?,
             lr: 0.0,
             lr_list: None,
             scheduler: options.scheduler.clone(),
@@ -130,7 +122,8 @@ impl TrainPlan {
         };
         if plan.mixed_precision != MixedPrecision::No && !plan.kohya_numbers {
             let text = "--mixed-precision changes nothing without --kohya-numbers";
-            plan.warnings.push(warn(text, None));
+            let hint = "the noise levels are exact; --kohya-numbers rounds them as kohya's run did";
+            plan.warnings.push(warn(text, Some(hint)));
         }
         if plan.zero_terminal_snr && !plan.loss.v_prediction {
             let text = "zero terminal SNR is meant for bases that predict v";
@@ -221,11 +214,17 @@ impl TrainPlan {
                 let hint = format!("write {token} into the captions, or use --template object");
                 return Err(Error::data(what).with_hint(hint));
             }
-            if missing > 0 {
-                let text = format!("{missing} of {all} captions do not hold the word `{token}`");
-                let hint = format!("write {token} into them: they teach nothing");
-                self.warnings.push(warn(&text, Some(&hint)));
-            }
+        }
+        // One caption need not hold all of several words.
+        let missing: u64 = captions.iter().filter(|c| !c.has_word).map(|c| c.count).sum();
+        if missing > 0 {
+            let (what, whose) = match self.words.as_slice() {
+                [Word { token, .. }] => (format!("do not hold the word `{token}`"), token.as_str()),
+                _ => ("hold none of the words".into(), "one"),
+            };
+            let text = format!("{missing} of {all} captions {what}");
+            let hint = format!("write {whose} into them: they teach nothing");
+            self.warnings.push(warn(&text, Some(&hint)));
         }
         let lexicon = crate::words::Lexicon::new(&self.words, 0, self.kohya_numbers);
         let regular = (0..self.pictures.len()).filter(|i| self.is_regular(*i));
@@ -342,11 +341,6 @@ fn remarks(
     if samples > 10_000_000 {
         let what = format!("{samples} pictures an epoch, repeats included, are more than 10000000");
         return Err(Error::data(what).with_hint("write fewer repeats into the folders' names"));
-    }
-    if count < 3 {
-        let text = format!("{count} pictures are few: the word will learn their backgrounds too");
-        let hint = "5 to 30 pictures of different places and light are usual";
-        warnings.push(warn(&text, Some(hint)));
     }
     if found.enlarged > 0 {
         let (width, height) = found.datasets[0].resolution;

@@ -5,6 +5,7 @@ use super::{PlanWarning, PlannedPicture, TrainOptions};
 use crate::dataset::config::{self, Dataset};
 use crate::dataset::scan::{self, Folder, ScanOptions};
 use crate::dataset::{mask, metadata, steps};
+use crate::latents::kohya;
 use crate::{Error, Result};
 use std::path::Path;
 use toml::{Table, Value};
@@ -209,7 +210,7 @@ impl Found {
                     })
                 };
                 let caption = picture.caption.as_ref().or(folder.class.as_ref());
-                self.pictures.push(PlannedPicture {
+                let mut planned = PlannedPicture {
                     sha256: hash::sha256(&path)?,
                     name: super::known::name_below(&path, &folder.path, &options.images),
                     path,
@@ -220,7 +221,15 @@ impl Found {
                     caption: caption.cloned().unwrap_or_default(),
                     set: self.sets.len(),
                     mask: picture.mask.as_deref().map(file).transpose()?,
-                });
+                    latents: None,
+                };
+                if options.kohya_latents && !set.augment().forbids_caching() {
+                    match kohya::find(&planned) {
+                        Ok(path) => planned.latents = Some(file(&path)?),
+                        Err(why) => notes.push(format!("{why}; the picture is encoded")),
+                    }
+                }
+                self.pictures.push(planned);
             }
             self.sets.push(set);
         }

@@ -188,6 +188,11 @@ pub struct TrainOptions {
     pub metadata_tags: Option<String>,
     pub metadata_usage_hint: Option<String>,
     pub metadata_trigger_phrase: Option<String>,
+    pub metadata_thumbnail: Option<String>,
+    pub metadata_merged_from: Option<String>,
+    pub metadata_preprocessor: Option<String>,
+    pub metadata_is_negative_embedding: Option<String>,
+    pub training_comment: Option<String>,
     pub mixed_precision: MixedPrecision,
     pub kohya_numbers: bool,
 }
@@ -333,6 +338,11 @@ impl Default for TrainOptions {
             metadata_tags: None,
             metadata_usage_hint: None,
             metadata_trigger_phrase: None,
+            metadata_thumbnail: None,
+            metadata_merged_from: None,
+            metadata_preprocessor: None,
+            metadata_is_negative_embedding: None,
+            training_comment: None,
             mixed_precision: MixedPrecision::No,
             kohya_numbers: false,
         }

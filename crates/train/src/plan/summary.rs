@@ -4,7 +4,7 @@ use crate::checkpoint;
 use crate::streams::Chance;
 use crate::words::Lexicon;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use wayword_diffusion::tokenizer::{Tokenizer, VOCABULARY};
 use wayword_prompt::caption::{self, CaptionOptions, Moment};
 use wayword_prompt::template::Template;
@@ -30,6 +30,18 @@ pub struct Estimate {
     pub seconds_per_step: f64,
     /// Seconds of all steps.
     pub seconds: f64,
+    /// Seconds until all pictures are encoded; those whose latents are kept already take none.
+    #[serde(default)]
+    pub latents: f64,
+    /// Seconds of all losses at fixed noise.
+    #[serde(default)]
+    pub measures: f64,
+    /// Seconds of all previews.
+    #[serde(default)]
+    pub previews: f64,
+    /// Seconds of everything.
+    #[serde(default)]
+    pub total: f64,
     /// Bytes held at most by the device.
     pub memory: usize,
 }
@@ -116,18 +128,23 @@ impl TrainPlan {
     pub fn captions(&self) -> Vec<EffectiveCaption> {
         let mut counts: BTreeMap<String, u64> = BTreeMap::new();
         let learned = (0..self.pictures.len()).filter(|i| !self.is_regular(*i));
-        let own: Vec<(String, u64)> = learned.flat_map(|i| self.own_captions(i)).collect();
+        let own = learned.clone().flat_map(|i| self.own_captions(i));
         match &self.sentences {
-            None => own.into_iter().for_each(|(c, n)| *counts.entry(c).or_default() += n),
+            None => own.for_each(|(c, n)| *counts.entry(c).or_default() += n),
             Some(sentences) => {
-                let token = self.token();
+                let all = self.tokens();
+                let filled = |i: usize| {
+                    let token = all[i].as_str();
+                    self.own_captions(i).into_iter().map(move |(text, _)| (token, text))
+                };
+                let pairs: Vec<(&str, String)> = learned.flat_map(filled).collect();
+                let tokens: BTreeSet<&str> = pairs.iter().map(|(token, _)| *token).collect();
                 for template in sentences.iter().filter_map(|line| Template::parse(line).ok()) {
+                    let mut add = |text: String| *counts.entry(text).or_default() += 1;
                     if template.has_filewords() {
-                        for (text, _) in &own {
-                            *counts.entry(template.fill(&token, text)).or_default() += 1;
-                        }
+                        pairs.iter().for_each(|(token, text)| add(template.fill(token, text)));
                     } else {
-                        *counts.entry(template.fill(&token, "")).or_default() += 1;
+                        tokens.iter().for_each(|token| add(template.fill(token, "")));
                     }
                 }
             }

@@ -27,6 +27,8 @@ pub(super) struct Look {
     small: Vec<f32>,
     /// From 0, sharp, to 1.
     blur: f64,
+    /// Whether black bars stand on opposite sides.
+    bars: bool,
 }
 
 impl Look {
@@ -44,6 +46,7 @@ impl Look {
             hash: [tiny.hash(), tiny.mirrored().hash()],
             small: small.unit(),
             blur: trained.blur(),
+            bars: whole.has_bars(),
         }
     }
 
@@ -70,6 +73,32 @@ pub(super) fn blurred(pictures: &[&PlannedPicture], looks: &[Look]) -> Option<Pl
     }
     let text = format!("{} blurred: {}", pictures_are(blurred.len()), list(&blurred));
     Some(finding(text, "leave them out, or use the originals: the word learns the blur too"))
+}
+
+/// Pictures of one colour.
+pub(super) fn empty(pictures: &[&PlannedPicture], looks: &[Look]) -> Option<PlanWarning> {
+    let all = pictures.iter().zip(looks);
+    let empty: Vec<String> = all
+        .filter(|(_, look)| look.small.iter().all(|v| *v == 0.0))
+        .map(|(p, _)| p.name.clone())
+        .collect();
+    if empty.is_empty() {
+        return None;
+    }
+    let text = format!("{} of one colour: {}", pictures_are(empty.len()), list(&empty));
+    Some(finding(text, "leave them out: there is nothing to be learned from them"))
+}
+
+/// Pictures between black bars.
+pub(super) fn barred(pictures: &[&PlannedPicture], looks: &[Look]) -> Option<PlanWarning> {
+    let all = pictures.iter().zip(looks);
+    let barred: Vec<String> =
+        all.filter(|(_, look)| look.bars).map(|(p, _)| p.name.clone()).collect();
+    if barred.is_empty() {
+        return None;
+    }
+    let text = format!("{} between black bars: {}", pictures_are(barred.len()), list(&barred));
+    Some(finding(text, "crop the bars off: the word learns them too"))
 }
 
 /// Brightness, row by row.
@@ -126,6 +155,14 @@ impl Grey {
         centred.iter().map(|v| if length > 1.0 { v / length } else { 0.0 }).collect()
     }
 
+    /// Whether black bars, as of films and screens, stand on opposite sides.
+    fn has_bars(&self) -> bool {
+        let row = |y: usize| self.values[y * self.width..][..self.width].iter();
+        let column = |x: usize| self.values.iter().skip(x).step_by(self.width);
+        both_ends(self.height, &|y| row(y).copied().fold(0.0, f32::max))
+            || both_ends(self.width, &|x| column(x).copied().fold(0.0, f32::max))
+    }
+
     /// How little blurring changes: the share of the differences between neighbours that is still
     /// there after a mean over nine pixels, in the worse direction (Crete, Dolmiere, Ladret, Nicolas
     /// 2007, "The blur effect").
@@ -139,6 +176,15 @@ impl Grey {
         }
         across.share().max(down.share())
     }
+}
+
+/// Whether the first and the last lines of `count` are black, three in a hundred each, but not most
+/// of the picture. `brightest` is that of a line.
+fn both_ends(count: usize, brightest: &dyn Fn(usize) -> f32) -> bool {
+    const BLACK: f32 = 10.0;
+    let first = (0..count).take_while(|i| brightest(*i) < BLACK).count();
+    let last = (0..count).rev().take_while(|i| brightest(*i) < BLACK).count();
+    first.min(last) * 100 >= 3 * count && 2 * first.max(last) < count
 }
 
 /// Differences between neighbours, and what of them a blur takes away.

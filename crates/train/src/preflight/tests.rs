@@ -54,6 +54,7 @@ fn picture(name: &str, size: (usize, usize), fit: Fit) -> PlannedPicture {
         caption: String::new(),
         set: 0,
         mask: None,
+        latents: None,
     }
 }
 
@@ -118,6 +119,35 @@ fn sizes_and_crops_are_told() {
     let tiny = sizes::tiny(&all).unwrap().text;
     assert_eq!(tiny, "1 picture is tiny for what is trained: tiny.png (200x200)");
     assert!(sizes::cut(&all[..1]).is_none() && sizes::tiny(&all[..1]).is_none());
+}
+
+#[test]
+fn pictures_of_one_colour_or_with_holes_are_told() {
+    let fit = Fit { bucket: (128, 128), resized: (128, 128) };
+    let pictures = [picture("white", (128, 128), fit), picture("drawn", (128, 128), fit)];
+    let all: Vec<&PlannedPicture> = pictures.iter().collect();
+    let looks = [look(&Pixels::filled(128, 128, 3, 255)), look(&drawing(128, 0))];
+    assert_eq!(look::empty(&all, &looks).unwrap().text, "1 picture is of one colour: white");
+    assert!(look::empty(&all[1..], &looks[1..]).is_none());
+    let mut film = drawing(128, 0);
+    film.data[..128 * 8 * 3].fill(2);
+    let one_side = look(&film);
+    film.data[128 * 120 * 3..].fill(3);
+    let looks = [look(&film), one_side];
+    let told = look::barred(&all, &looks).unwrap().text;
+    assert_eq!(told, "1 picture is between black bars: white");
+    let black = Pixels::filled(128, 128, 3, 0);
+    assert!(look::barred(&all[..1], &[look(&black)]).is_none(), "all of one colour");
+    let mut alpha = Pixels::filled(100, 100, 1, 255);
+    assert!(!holes::has_any(&alpha));
+    alpha.data[..200].fill(0);
+    assert!(holes::has_any(&alpha));
+    let told = holes::told(&all, &[false, true]).unwrap().text;
+    assert!(
+        told.starts_with("1 picture has transparent parts") && told.ends_with("drawn"),
+        "{told}"
+    );
+    assert!(holes::told(&all, &[false, false]).is_none());
 }
 
 #[test]

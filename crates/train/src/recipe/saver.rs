@@ -31,11 +31,17 @@ pub(super) fn saver_of(saver: &Saver, plan: &TrainPlan, word: &Word) -> Saver {
         program: format!("wayword/{}", plan.version),
         usage_hint: texts.usage_hint,
         trigger_phrase: texts.trigger_phrase.or_else(|| Some(word.name.clone())),
+        thumbnail: texts.thumbnail,
+        merged_from: texts.merged_from,
+        preprocessor: texts.preprocessor,
+        is_negative_embedding: texts.is_negative_embedding,
         timesteps: timesteps(plan),
         clip_skip: (plan.clip_skip > 1).then_some(plan.clip_skip as u32),
     };
     let mut metadata = spec.metadata();
     metadata.extend(crate::card::metadata(plan));
+    // Where kohya's trainer of LoRAs has it; its trainer of words has no place for one.
+    metadata.extend(texts.comment.map(|comment| ("ss_training_comment".to_owned(), comment)));
     Saver { metadata, ..saver.clone() }
 }
 

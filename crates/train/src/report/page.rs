@@ -23,7 +23,11 @@ const STYLE: &str = include_str!("page.css");
 /// All of it.
 pub(super) fn html(run: &Path, plan: &TrainPlan, place: &Place, curves: &Curves) -> String {
     let summary = plan.summary(None);
-    let title = escape(&plan.name);
+    let names = match plan.words.as_slice() {
+        [_] => plan.name.clone(),
+        words => words.iter().map(|word| word.name.as_str()).collect::<Vec<_>>().join(", "),
+    };
+    let title = escape(&names);
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n\

@@ -19,15 +19,13 @@ pub(crate) fn gather(options: &Options, progress: &Progress) -> Result<Settings,
     let file = layers.config.as_deref().map(config::read).transpose()?.unwrap_or_default();
     let kohya = layers.kohya.as_deref().map(|path| translated(path, progress)).transpose()?;
     let asked = config::settings(file.clone())?.preset;
-    let preset = match layers.preset.as_deref().or(asked.as_deref()) {
-        Some(name) => config::preset(name)?,
-        // Kohya's options are a recipe of their own.
-        None if kohya.is_some() => Layer::new(),
-        None => config::preset("person")?,
-    };
+    // Kohya's options are a recipe of their own.
+    let plain = kohya.is_none().then_some("person");
+    let name = layers.preset.as_deref().or(asked.as_deref()).or(plain);
+    let preset = name.map(config::preset).transpose()?.unwrap_or_default();
     let all = config::merge([preset, kohya.unwrap_or_default(), file, flags(options)?]);
     let mut settings = config::settings(all)?;
-    settings.preset = None;
+    settings.preset = name.map(|name| name.trim().to_lowercase());
     Ok(settings)
 }
 
@@ -56,6 +54,7 @@ pub(crate) fn place(settings: &Settings, options: &Options) -> Result<Options, F
     placed.base.base.clone_from(&settings.base);
     placed.base.vae.clone_from(&settings.vae);
     placed.machine.threads = settings.threads;
+    placed.layers.preset.clone_from(&settings.preset);
     placed.low_memory = settings.low_memory;
     placed.strict = settings.strict;
     if let Some(text) = &settings.prediction {
@@ -86,7 +85,8 @@ pub(super) fn save(
         let message = format!("{} exists already", path.display());
         return Err(Failure::user(message).hint("give another name, or --overwrite"));
     }
-    let text = config::write(settings)?;
+    // What the preset says stands in the file.
+    let text = config::write(&Settings { preset: None, ..settings.clone() })?;
     let written = atomic::write_bytes(path, text.as_bytes());
     written.map_err(|e| Failure::io("cannot write", path, &e))?;
     progress.note(&format!("train with it: wayword train --config \"{}\"", path.display()));

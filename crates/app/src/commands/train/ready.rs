@@ -24,6 +24,7 @@ pub(crate) fn ready(
     let loading = base::place(&options.base, &options.machine, progress)?;
     let sketch = BaseOptions { device: counting(loading.device.precision()), ..loading.clone() };
     let mut plan = TrainPlan::check(train, &Base::sketch(&sketch, &Quiet)?.info)?;
+    plan.warnings.extend(preflight::few(&plan, options.layers.preset.as_deref()));
     plan.warnings.extend(preflight::inspect(&plan)?);
     let (memory, warning) = memory(&loading, &plan, options.low_memory)?;
     strict(options, &plan)?;

@@ -321,6 +321,26 @@ pub(crate) struct More {
     /// What calls it, in the file [default: the name]
     #[arg(long, value_name = "TEXT", hide_short_help = true, help_heading = "Output")]
     pub(crate) metadata_trigger_phrase: Option<String>,
+
+    /// A small picture in the file: an image file, or a `data:` URL
+    #[arg(long, value_name = "FILE|URL", hide_short_help = true, help_heading = "Output")]
+    pub(crate) metadata_thumbnail: Option<String>,
+
+    /// What it was merged from, in the file
+    #[arg(long, value_name = "TEXT", hide_short_help = true, help_heading = "Output")]
+    pub(crate) metadata_merged_from: Option<String>,
+
+    /// How prompts are prepared for it, in the file
+    #[arg(long, value_name = "TEXT", hide_short_help = true, help_heading = "Output")]
+    pub(crate) metadata_preprocessor: Option<String>,
+
+    /// Whether it is for negative prompts, in the file: True or False
+    #[arg(long, value_name = "TEXT", hide_short_help = true, help_heading = "Output")]
+    pub(crate) metadata_is_negative_embedding: Option<String>,
+
+    /// A comment in the file, under the key of kohya's LoRA trainer, ss_training_comment
+    #[arg(long, value_name = "TEXT", hide_short_help = true, help_heading = "Output")]
+    pub(crate) training_comment: Option<String>,
 }
 
 impl More {
@@ -403,6 +423,11 @@ impl More {
         option(&mut to.metadata_tags, &self.metadata_tags);
         option(&mut to.metadata_usage_hint, &self.metadata_usage_hint);
         option(&mut to.metadata_trigger_phrase, &self.metadata_trigger_phrase);
+        option(&mut to.metadata_thumbnail, &self.metadata_thumbnail);
+        option(&mut to.metadata_merged_from, &self.metadata_merged_from);
+        option(&mut to.metadata_preprocessor, &self.metadata_preprocessor);
+        option(&mut to.metadata_is_negative_embedding, &self.metadata_is_negative_embedding);
+        option(&mut to.training_comment, &self.training_comment);
     }
 }
 

@@ -1,0 +1,107 @@
+//! What the user has to say about a word, for the headers of its files.
+use super::TrainOptions;
+use crate::error::AtFile as _;
+use crate::{Error, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// A thumbnail with more bytes than this would make files of a few kilobytes large.
+const MOST_BYTES: u64 = 1 << 20;
+
+/// What a word's file says about itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FileTexts {
+    /// Its title; the word's name where none is given.
+    pub title: Option<String>,
+    /// Who made it.
+    pub author: Option<String>,
+    /// What it is.
+    pub description: Option<String>,
+    /// Its licence.
+    pub license: Option<String>,
+    /// Tags, comma-separated.
+    pub tags: Option<String>,
+    /// How to use it.
+    pub usage_hint: Option<String>,
+    /// What calls it; the word's name where none is given.
+    pub trigger_phrase: Option<String>,
+    /// A small picture, as a `data:` URL.
+    pub thumbnail: Option<String>,
+    /// What it was merged from.
+    pub merged_from: Option<String>,
+    /// How prompts are prepared for it.
+    pub preprocessor: Option<String>,
+    /// Whether it is for negative prompts, in the user's words.
+    pub is_negative_embedding: Option<String>,
+    /// A comment on the training.
+    pub comment: Option<String>,
+}
+
+impl FileTexts {
+    /// As options say; a thumbnail's file is read.
+    ///
+    /// # Errors
+    /// If the thumbnail cannot be read or is large.
+    pub(super) fn of(options: &TrainOptions) -> Result<Self> {
+        Ok(Self {
+            title: options.metadata_title.clone(),
+            author: options.metadata_author.clone(),
+            description: options.metadata_description.clone(),
+            license: options.metadata_license.clone(),
+            tags: options.metadata_tags.clone(),
+            usage_hint: options.metadata_usage_hint.clone(),
+            trigger_phrase: options.metadata_trigger_phrase.clone(),
+            thumbnail: options.metadata_thumbnail.as_deref().map(data_url).transpose()?,
+            merged_from: options.metadata_merged_from.clone(),
+            preprocessor: options.metadata_preprocessor.clone(),
+            is_negative_embedding: options.metadata_is_negative_embedding.clone(),
+            comment: options.training_comment.clone(),
+        })
+    }
+}
+
+/// A picture's file as a `data:` URL, of the kind that its ending says; a URL as it is.
+fn data_url(text: &str) -> Result<String> {
+    if text.starts_with("data:") {
+        return Ok(text.to_owned());
+    }
+    let path = Path::new(text);
+    let size = path.metadata().at(path)?.len();
+    if size > MOST_BYTES {
+        let found = format!("{text} of {size} bytes");
+        return Err(Error::option("--metadata-thumbnail", "a picture of at most 1 MiB", found)
+            .with_hint("make it smaller: it lies in every file of the word"));
+    }
+    let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let kind = match ending.as_str() {
+        "png" => "image/png",
+        "jpg" | "jpeg" => "image/jpeg",
+        "webp" => "image/webp",
+        "gif" => "image/gif",
+        "bmp" => "image/bmp",
+        _ => "application/octet-stream",
+    };
+    Ok(format!("data:{kind};base64,{}", STANDARD.encode(std::fs::read(path).at(path)?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thumbnail_becomes_a_url() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("small.PNG");
+        std::fs::write(&path, b"abc").unwrap();
+        let url = data_url(path.to_str().unwrap()).unwrap();
+        assert_eq!(url, "data:image/png;base64,YWJj");
+        assert_eq!(data_url(&url).unwrap(), url);
+        std::fs::write(&path, vec![0; (1 << 20) + 1]).unwrap();
+        let large = data_url(path.to_str().unwrap()).unwrap_err();
+        assert!(large.to_string().contains("1 MiB"), "{large}");
+        assert!(data_url("no/such.png").unwrap_err().to_string().contains("such.png"));
+    }
+}

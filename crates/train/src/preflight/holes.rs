@@ -1,0 +1,28 @@
+//! Pictures with transparent parts, whose hidden colours would be learned.
+use super::{finding, list};
+use crate::dataset::Pixels;
+use crate::plan::{PlanWarning, PlannedPicture};
+
+/// Fewer transparent pixels than one in so many are a rim.
+const FEW: usize = 100;
+
+/// Whether a picture with this alpha channel has transparent parts.
+pub(super) fn has_any(alpha: &Pixels) -> bool {
+    alpha.data.iter().filter(|a| **a < 128).count() * FEW > alpha.data.len()
+}
+
+/// Pictures with transparent parts; `holes` says of each whether it has some.
+pub(super) fn told(pictures: &[&PlannedPicture], holes: &[bool]) -> Option<PlanWarning> {
+    let with = pictures.iter().zip(holes).filter(|(_, holes)| **holes);
+    let names: Vec<String> = with.map(|(picture, _)| picture.name.clone()).collect();
+    if names.is_empty() {
+        return None;
+    }
+    let have = if names.len() == 1 { "picture has" } else { "pictures have" };
+    let text = format!(
+        "{} {have} transparent parts, and the colours that they hide are learned: {}",
+        names.len(),
+        list(&names)
+    );
+    Some(finding(text, "--alpha-mask leaves those parts out; or put a background behind them"))
+}
