@@ -149,12 +149,25 @@ fn files_have_the_kind_precision_and_age_that_were_asked_for() {
     let size = |name: &str| std::fs::metadata(program.path(name)).unwrap().len();
     trained(&program, &["--save-format", "pt"]);
     trained(&program, &["--save-format", "ckpt", "--save-precision", "fp16"]);
-    trained(&program, &["--save-precision", "bf16", "--metadata-author", "A. N."]);
+    paint(&program.path("small.png"), 8, 8, 7);
+    let kohyas = "metadata_author = \"A. N.\"\nmetadata_thumbnail = \"small.png\"\nmetadata_merged_from = \"a, b\"\nmetadata_preprocessor = \"none\"\nmetadata_is_negative_embedding = \"True\"\ntraining_comment = \"hi\"\nsave_model_as = \"safetensors\"\n";
+    std::fs::write(program.path("kohya.toml"), kohyas).unwrap();
+    trained(&program, &["--save-precision", "bf16", "--kohya", "kohya.toml"]);
     // --overwrite takes away what an earlier run left, of every kind.
     assert_eq!(names(&program), ["dog-ti.safetensors"]);
     let half = size("out/dog-ti.safetensors");
     let found = embedding::read(&program.path("out/dog-ti.safetensors")).unwrap();
-    assert_eq!(found.metadata["modelspec.author"], "A. N.");
+    for (key, value) in [
+        ("modelspec.author", "A. N."),
+        ("modelspec.merged_from", "a, b"),
+        ("modelspec.preprocessor", "none"),
+        ("modelspec.is_negative_embedding", "True"),
+        ("ss_training_comment", "hi"),
+    ] {
+        assert_eq!(found.metadata[key], value);
+    }
+    let thumbnail = &found.metadata["modelspec.thumbnail"];
+    assert!(thumbnail.starts_with("data:image/png;base64,iVBOR"), "{thumbnail}");
     trained(&program, &[]);
     let width = found.width as u64;
     assert!(size("out/dog-ti.safetensors") - half >= 2 * width - 64, "bf16 takes half");
