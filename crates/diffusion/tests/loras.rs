@@ -121,6 +121,74 @@ fn wearing_is_merging_in_f32() {
     }
 }
 
+/// A LoRA of the bundled model under numbers, as cloneofsimo's files have them, with a word: it is
+/// put on as the same tensors under kohya's keys are, and the word draws as an embedding of its own.
+#[test]
+fn a_numbered_file_is_worn_as_its_named_twin() {
+    use wayword_formats::{Component, Dtype};
+    let dir = tempfile::tempdir().unwrap();
+    let twin = SafeTensors::open(&demo().join("loras/pascoe-lora.safetensors")).unwrap();
+    let mut blocks: Vec<String> = Vec::new();
+    for (side, first, count) in [("down", 0, 2), ("up", 1, 3)] {
+        let of = |i: usize| {
+            (0..count).map(move |j| format!("{side}_blocks_{}_attentions_{j}", i + first))
+        };
+        blocks.extend((0..3).flat_map(of));
+    }
+    blocks.push("mid_block_attentions_0".into());
+    let (mut numbered, mut named) = (Vec::new(), Vec::new());
+    for block in blocks {
+        for layer in ["attn1", "attn2"] {
+            for part in ["to_q", "to_k", "to_v", "to_out_0"] {
+                let i = numbered.len() / 2;
+                let module = format!("lora_unet_{block}_transformer_blocks_0_{layer}_{part}");
+                for end in ["up", "down"] {
+                    let key = format!("{module}.lora_{end}.weight");
+                    let array = twin.get(&key).unwrap_or_else(|| panic!("{key}"));
+                    numbered.push((format!("unet:{i}:{end}"), array.clone()));
+                    named.push((key, array));
+                }
+            }
+        }
+    }
+    assert_eq!(named.len(), 256);
+    let word = SafeTensors::open(&demo().join("words/pascoe-ti.safetensors")).unwrap();
+    let word = word.get("emb_params").unwrap().to_f32().unwrap();
+    numbered.push(("<s1>".into(), Array::from_f32_as(Dtype::F32, vec![128], &word).unwrap()));
+    let none = std::collections::BTreeMap::new();
+    safetensors::write(&dir.path().join("numbered.safetensors"), &numbered, &none).unwrap();
+    safetensors::write(&dir.path().join("named.safetensors"), &named, &none).unwrap();
+    let loras = std::sync::Arc::new(Loras::open(&[dir.path().to_owned()], &Quiet).unwrap());
+    let base = base(Precision::F32);
+    let worn = |name: &str| [loras.network(name, 0.7, 0.7).unwrap()];
+    let (ours, truth) = (worn("numbered"), worn("named"));
+    let mut modules = 0;
+    for adapter in &truth[0].loaded.lora.adapters {
+        let weight = |network| base.weight_with(&adapter.target, network).unwrap().unwrap().0;
+        assert_eq!(bits(&weight(&ours)), bits(&weight(&truth)), "{}", adapter.target);
+        assert_eq!(adapter.target.component, Component::Unet);
+        modules += 1;
+    }
+    assert_eq!((modules, ours[0].loaded.lora.adapters.len()), (128, 128));
+    let picture = |prompt: &str, words: Option<wayword_diffusion::Embeddings>| {
+        let settings = DrawSettings {
+            steps: 4,
+            cfg: 4.0,
+            seed: 3,
+            loras: Some(std::sync::Arc::clone(&loras)),
+            embeddings: words.map(std::sync::Arc::new),
+            ..DrawSettings::new(&base, prompt)
+        };
+        let plan = DrawPlan::new(&base, settings).unwrap();
+        draw(&base, &plan, &Quiet, &Stop::default()).unwrap()[0].rgb.clone()
+    };
+    let words = [demo().join("words")];
+    let words = wayword_diffusion::Embeddings::load(&base, &words, &Quiet).unwrap();
+    let brought = picture("photo of <s1> <lora:numbered:0.7>", None);
+    assert!(brought == picture("photo of pascoe-ti <lora:named:0.7>", Some(words)));
+    assert!(brought != picture("photo of a man <lora:named:0.7>", None));
+}
+
 fn rms(values: impl Iterator<Item = f32>) -> f64 {
     let (sum, n) = values.fold((0.0, 0), |(sum, n), v| (sum + f64::from(v).powi(2), n + 1));
     (sum / f64::from(n)).sqrt()

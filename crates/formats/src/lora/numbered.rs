@@ -114,8 +114,15 @@ fn unet(widths: &BTreeMap<usize, [usize; 2]>) -> Option<Vec<String>> {
     let down = level("down", 0, DOWN);
     let up = level("up", 1, UP);
     let middle = std::iter::once("unet.mid_block.attentions.0".to_owned());
-    // The middle block is as wide as the deepest one, the last block up as the first one down.
-    let middle_last = of(BLOCKS - 1, 0)[1] != of(0, 0)[1];
+    // Blocks up are as wide as those down at their level; where the middle one stands shows in where
+    // they begin.
+    let wide = |block: usize| of(block, 0)[1];
+    let up_from = |first: usize| (0..9).all(|i| wide(first + i) == wide(2 * (2 - i / 3)));
+    let middle_last = match (up_from(6), up_from(7)) {
+        (last, first) if last != first => last,
+        (true, _) => false,
+        _ => return None,
+    };
     let blocks: Vec<String> = if middle_last {
         down.chain(up).chain(middle).collect()
     } else {
@@ -169,6 +176,10 @@ mod tests {
         assert_eq!(new["unet:143:up"], format!("{last}.ff.net.0.proj.lora_up.weight"));
         let plain = all_names(&pairs(&middle_first, None));
         assert_eq!(plain["unet:48:up"], format!("{last}.attn1.to_q.lora_up.weight"));
+        // A middle as narrow as the first block: only the order of the others tells.
+        let narrow = [64, 64, 96, 96, 96, 96, 96, 96, 96, 96, 96, 96, 64, 64, 64, 64];
+        let narrow = all_names(&pairs(&narrow, None));
+        assert_eq!(narrow["unet:127:up"], format!("{last}.attn2.to_out.0.lora_up.weight"));
         let end = "unet.up_blocks.3.attentions.2.transformer_blocks.0.attn2.to_out.0";
         assert_eq!(plain["unet:127:down"], format!("{end}.lora_down.weight"));
     }
