@@ -38,6 +38,7 @@ pub const TOPICS: &[&str] = &[
     "text",
     "tiny-model",
     "unet",
+    "v-prediction",
     "vae",
     "wildcards",
 ];
