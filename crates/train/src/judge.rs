@@ -8,6 +8,18 @@ use std::collections::BTreeMap;
 pub use image::RgbImage;
 pub use onnx::{Normalise, OnnxJudge, OnnxOptions};
 
+/// Other words of a prompt, the output of the bundled judge that sees them, and what it says then.
+pub const SCENES: [(&str, &str, &str); 8] = [
+    (" at the beach", "place", "beach"),
+    (" in the snow", "place", "snow"),
+    (" on a green background", "place", "green"),
+    (" wearing a crown", "hat", "crown"),
+    (" wearing a wizard hat", "hat", "wizard hat"),
+    (" wearing a red shirt", "shirt", "red"),
+    (", laughing", "mood", "laughing"),
+    (", sad", "mood", "sad"),
+];
+
 /// Something that looks at pictures.
 pub trait Judge {
     /// A vector that says what a picture shows. Compare by dot products of unit vectors.

@@ -17,22 +17,10 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wayword_diffusion::{DrawPlan, DrawSettings, Embeddings, Quiet as NoEvents, Stop, draw};
-use wayword_train::judge::{Judge as _, OnnxJudge, OnnxOptions, likeness, likeness_among};
+use wayword_train::judge::{Judge as _, OnnxJudge, OnnxOptions, SCENES, likeness, likeness_among};
 use wayword_train::plan::TemplateChoice;
 use wayword_train::run_folder::rows;
 use wayword_train::{Quiet, TrainOptions, TrainPlan, recipe};
-
-/// Other words of a prompt, and where the judge sees them.
-const SCENES: [(&str, &str, &str); 8] = [
-    (" at the beach", "place", "beach"),
-    (" in the snow", "place", "snow"),
-    (" on a green background", "place", "green"),
-    (" wearing a crown", "hat", "crown"),
-    (" wearing a wizard hat", "hat", "wizard hat"),
-    (" wearing a red shirt", "shirt", "red"),
-    (", laughing", "mood", "laughing"),
-    (", sad", "mood", "sad"),
-];
 
 const STEPS: usize = 1000;
 /// Steps that are judged: those of the files that a run saves.

@@ -8,18 +8,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use wayword_diffusion::Embeddings;
 use wayword_train::event::Outcome;
-
-/// Other words in a prompt, and where the judge sees them.
-const SCENES: [(&str, &str, &str); 8] = [
-    (" at the beach", "place", "beach"),
-    (" in the snow", "place", "snow"),
-    (" on a green background", "place", "green"),
-    (" wearing a crown", "hat", "crown"),
-    (" wearing a wizard hat", "hat", "wizard hat"),
-    (" wearing a red shirt", "shirt", "red"),
-    (", laughing", "mood", "laughing"),
-    (", sad", "mood", "sad"),
-];
+use wayword_train::judge::SCENES;
 
 /// Pictures for a likeness, and for each scene.
 const PICTURES: u64 = 16;
