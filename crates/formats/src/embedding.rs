@@ -56,7 +56,7 @@ impl std::fmt::Display for Layout {
 /// Rows for a text encoder's token table, and what their file says about them.
 #[derive(Debug, Clone)]
 pub struct Embedding {
-    /// The rows, `[rows, width]` row-major, finite.
+    /// The rows, `[rows, width]` row-major; finite but for those of [`read_any`].
     pub vectors: Vec<f32>,
     /// How many rows, 1 to 75.
     pub rows: usize,
@@ -113,6 +113,17 @@ impl Embedding {
         format!("{:04x}", r & 0xffff)
     }
 
+    /// Whether all values are numbers that a model can use.
+    ///
+    /// # Errors
+    /// A fault that names the first value that is none, and its place.
+    pub fn finite(&self) -> Result<(), Fault> {
+        let Some(i) = self.vectors.iter().position(|v| !v.is_finite()) else { return Ok(()) };
+        let (row, column) = (i / self.width, i % self.width);
+        let found = format!("{} in row {row}, column {column}", self.vectors[i]);
+        Err(Fault::tensor(self.key.as_deref().unwrap_or_default(), "finite values", found))
+    }
+
     /// The word that calls it in a prompt: the stored name of a picture, else the file's name
     /// without its ending.
     #[must_use]
@@ -161,6 +172,17 @@ pub(crate) fn stem(path: &Path) -> String {
 /// # Errors
 /// Where the file is broken, hostile, of another kind, or holds values that no model can use.
 pub fn read(path: &Path) -> Result<Embedding, Error> {
+    let found = read_any(path)?;
+    found.finite().at(path)?;
+    Ok(found)
+}
+
+/// Reads an embedding whatever its values are, to look at; [`Embedding::finite`] says whether they
+/// can be used.
+///
+/// # Errors
+/// Where the file is broken, hostile, or of another kind.
+pub fn read_any(path: &Path) -> Result<Embedding, Error> {
     let ending = crate::ending(path);
     match ending.as_str() {
         "safetensors" => from_safetensors(&SafeTensors::open(path)?).at(path),
@@ -179,13 +201,15 @@ pub fn read(path: &Path) -> Result<Embedding, Error> {
 /// # Errors
 /// Where shape or values are unusable.
 pub(crate) fn from_array(array: &Array, key: &str) -> Result<Embedding, Fault> {
-    layout::rows(array, Some(key), Layout::OneTensor)
+    let found = layout::rows(array, Some(key), Layout::OneTensor)?;
+    found.finite()?;
+    Ok(found)
 }
 
-/// Reads an embedding from an open safetensors file.
+/// Reads an embedding from an open safetensors file, whatever its values are.
 ///
 /// # Errors
-/// As [`read`], without the path.
+/// As [`read_any`], without the path.
 pub fn from_safetensors(file: &SafeTensors) -> Result<Embedding, Fault> {
     let tensors: Vec<(&str, Array)> =
         file.names().filter_map(|n| file.get(n).map(|a| (n, a))).collect();

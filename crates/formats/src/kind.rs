@@ -147,7 +147,7 @@ pub fn kind(path: &Path) -> Result<Kind, Error> {
     let ending = crate::ending(path);
     match ending.as_str() {
         "safetensors" => Ok(of_names(SafeTensors::open(path)?.names())),
-        "png" | "webp" => match crate::embedding::read(path) {
+        "png" | "webp" => match crate::embedding::read_any(path) {
             Ok(_) => Ok(Kind::Embedding),
             Err(Error { fault: Fault::Kind { .. }, .. }) => Ok(Kind::Unknown),
             Err(e) => Err(e),

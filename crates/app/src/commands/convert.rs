@@ -2,6 +2,7 @@
 use crate::failure::Failure;
 use crate::options::{Convert as Options, ConvertLayout, ConvertType};
 use crate::show::Facts;
+use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
 use wayword_formats::embedding::{self, Layout};
@@ -25,13 +26,16 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let word = embedding::read(input)?;
     let dtype = options.dtype.map_or_else(|| kept(word.dtype), self::dtype);
     let name = name(options, &word);
+    let kept_metadata = metadata(&word, dtype);
     match layout {
         ConvertLayout::Kohya => {
-            let metadata = metadata(&word, dtype);
-            embedding::write_kohya(output, &word.vectors, word.width, dtype, &metadata)?;
+            embedding::write_kohya(output, &word.vectors, word.width, dtype, &kept_metadata)?;
         }
         ConvertLayout::A1111 => embedding::write_a1111(output, &word, &name, dtype)?,
-        ConvertLayout::Diffusers => embedding::write_diffusers(output, &word, &name, dtype)?,
+        ConvertLayout::Diffusers => {
+            let word = Embedding { metadata: kept_metadata, ..word.clone() };
+            embedding::write_diffusers(output, &word, &name, dtype)?;
+        }
     }
     let written = embedding::read(output)?;
     let mut facts = Facts::default();
@@ -45,10 +49,54 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     if written.vectors != word.vectors {
         facts.warn(format!("values were rounded to {dtype}"));
     }
-    if layout != ConvertLayout::Kohya && !word.metadata.is_empty() {
-        facts.warn("the metadata of IN have no place in this layout");
-    }
+    lost(&word, &written, output, &mut facts);
     facts.print(options.json)
+}
+
+/// Keys that are shown by name; JSON has all.
+const SHOWN: usize = 6;
+
+/// Says what IN holds beside its values and OUT does not: hashes of values that were rounded, and
+/// entries that OUT has no place for.
+fn lost(word: &Embedding, written: &Embedding, output: &Path, facts: &mut Facts) {
+    let notes = [
+        ("step", word.step.is_some() && written.step.is_none()),
+        ("sd_checkpoint", word.sd_checkpoint.is_some() && written.sd_checkpoint.is_none()),
+        (
+            "sd_checkpoint_name",
+            word.sd_checkpoint_name.is_some() && written.sd_checkpoint_name.is_none(),
+        ),
+    ];
+    let notes = notes.iter().filter(|(_, lost)| *lost).map(|(key, _)| *key);
+    let entries = word.metadata.keys().filter(|key| !written.metadata.contains_key(*key));
+    let gone: Vec<&str> = entries.map(String::as_str).chain(notes).collect();
+    if gone.is_empty() {
+        return;
+    }
+    facts.silent("dropped", json!(gone));
+    let (hashes, rest): (Vec<&str>, Vec<&str>) =
+        gone.iter().partition(|key| is_hash(key) && !written.metadata.is_empty());
+    if !hashes.is_empty() {
+        facts.warn(format!("left out, as the values have changed: {}", hashes.join(", ")));
+    }
+    if rest.is_empty() {
+        return;
+    }
+    let mut list = rest[..rest.len().min(SHOWN)].join(", ");
+    if rest.len() > SHOWN {
+        list.push_str(&format!(" and {} more", rest.len() - SHOWN));
+    }
+    let place = match output.extension().is_some_and(|e| e.eq_ignore_ascii_case("safetensors")) {
+        true => "which only A1111's .pt holds",
+        false => "which only a .safetensors holds",
+    };
+    let entries = if rest.len() == 1 { "entry" } else { "entries" };
+    facts.warn(format!("{} {entries} of IN, {place}, left out: {list}", rest.len()));
+}
+
+/// Whether an entry is a hash of the values.
+fn is_hash(key: &str) -> bool {
+    key.starts_with("sshs_") || key == "modelspec.hash_sha256"
 }
 
 /// Whose layout an ending means.
@@ -79,7 +127,7 @@ fn name(options: &Options, word: &Embedding) -> String {
 fn metadata(word: &Embedding, dtype: Dtype) -> BTreeMap<String, String> {
     let mut all = word.metadata.clone();
     if dtype != word.dtype {
-        all.retain(|key, _| !key.starts_with("sshs_") && key != "modelspec.hash_sha256");
+        all.retain(|key, _| !is_hash(key));
     }
     all
 }

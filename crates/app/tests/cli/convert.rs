@@ -2,7 +2,7 @@
 use super::program::{Program, model, repository};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use wayword_formats::{Dtype, embedding};
+use wayword_formats::{Array, Dtype, embedding, safetensors};
 
 #[test]
 fn values_survive_every_layout() {
@@ -46,6 +46,68 @@ fn metadata_stay_from_kohya_to_kohya() {
 }
 
 #[test]
+fn every_layout_turns_into_every_other_and_back() {
+    let program = Program::new();
+    let start = repository("demo/words/mirabo-ti.safetensors").to_string_lossy().into_owned();
+    let all = [
+        ("kohya", "safetensors"),
+        ("kohya", "pt"),
+        ("a1111", "pt"),
+        ("a1111", "bin"),
+        ("diffusers", "safetensors"),
+        ("diffusers", "bin"),
+    ];
+    let convert = |from: &str, to: &str, layout: &str| -> Value {
+        let more = ["--layout", layout, "--overwrite", "--json"];
+        serde_json::from_str(&program.well(&[&["convert", from, to][..], &more].concat()).out)
+            .unwrap()
+    };
+    let read = |name: &str| embedding::read(&program.path(name)).unwrap();
+    let first = embedding::read(std::path::Path::new(&start)).unwrap();
+    for (layout, ending) in all {
+        let one = format!("one.{ending}");
+        let told = convert(&start, &one, layout);
+        let dropped = told.get("dropped").map_or(0, |d| d.as_array().unwrap().len());
+        let lost = if ending == "safetensors" { 0 } else { first.metadata.len() };
+        assert_eq!(dropped, lost, "{layout} {ending}: {told}");
+        for (other, ending) in all {
+            let (two, back) = (format!("two.{ending}"), "back.safetensors");
+            convert(&one, &two, other);
+            convert(&two, back, "kohya");
+            let (one, two, back) = (read(&one), read(&two), read(back));
+            for read in [&one, &two, &back] {
+                assert_eq!((read.rows, read.width, read.dtype), (first.rows, 128, first.dtype));
+                assert_eq!(read.vectors, first.vectors, "{layout} to {other}");
+            }
+            assert_eq!(one.metadata.is_empty(), lost > 0, "{layout}");
+            let kept = lost == 0 && ending == "safetensors";
+            assert_eq!(back.metadata == first.metadata, kept, "{layout} to {other} {ending}");
+        }
+    }
+}
+
+#[test]
+fn what_has_no_place_is_named() {
+    let program = Program::new();
+    let word = repository("demo/words/mirabo-ti.safetensors").to_string_lossy().into_owned();
+    let shown = |arguments: &[&str]| {
+        let run = program.well(&[&["convert"], arguments].concat());
+        let warnings = run.out.lines().filter(|line| line.starts_with("warning"));
+        warnings.collect::<Vec<_>>().join("\n")
+    };
+    let mut all = vec![shown(&[&word, "a.pt"]), shown(&[&word, "h.safetensors", "--dtype", "f16"])];
+    let rows = wayword_formats::Embedding {
+        step: Some(400),
+        sd_checkpoint_name: Some("some-model".into()),
+        ..embedding::read(std::path::Path::new(&word)).unwrap()
+    };
+    embedding::write_a1111(&program.path("b.pt"), &rows, "w", Dtype::F32).unwrap();
+    all.push(shown(&["b.pt", "c.safetensors"]));
+    all.push(shown(&["b.pt", "d.bin", "--layout", "a1111"]));
+    insta::assert_snapshot!("convert_lost", all.join("\n---\n"));
+}
+
+#[test]
 fn mistakes_are_told() {
     let program = Program::new();
     let word = repository("demo/words/mirabo-ti.safetensors").to_string_lossy().into_owned();
@@ -83,6 +145,26 @@ fn useless_embeddings_are_shown_with_a_warning() {
     assert!(warned("zero.safetensors").starts_with("all its values are 0"));
     assert!(warned("other.safetensors").contains("its rows have 768 values"));
     assert!(warned("huge.safetensors").contains("huge"));
+    // What cannot be drawn with can be looked at; drawing says what is wrong and where.
+    let mut rows = [0.1_f32; 256];
+    rows[131] = f32::NAN;
+    rows[200] = f32::INFINITY;
+    let rows = Array::from_f32(vec![2, 128], &rows).unwrap();
+    let nan = program.path("nan.safetensors");
+    safetensors::write(&nan, &[("emb_params".to_owned(), rows)], &none).unwrap();
+    let told = warned("nan.safetensors");
+    assert!(told.starts_with("2 of 256 values are not finite"), "{told}");
+    assert!(told.contains("row 1, column 3"), "{told}");
+    let lines = program.well(&["inspect", "nan.safetensors"]).out;
+    assert!(lines.contains("vectors") && lines.contains("warning"), "{lines}");
+    for refused in [
+        program.run(&["draw", "nan", "--base", &model(), "--embeddings", "nan.safetensors"]),
+        program.run(&["convert", "nan.safetensors", "x.pt"]),
+    ] {
+        assert_eq!(refused.code, Some(1), "{}", refused.err);
+        let names = refused.err.contains("nan.safetensors") && refused.err.contains("finite");
+        assert!(names && refused.err.contains("NaN in row 1, column 3"), "{}", refused.err);
+    }
     let word = repository("demo/words/mirabo-ti.safetensors");
     let run = program.well(&["inspect", &word.to_string_lossy(), "--base", &model(), "--json"]);
     assert!(!run.out.contains("warnings"), "{}", run.out);

@@ -7,10 +7,10 @@ use crate::kind::{self, Kind};
 use crate::pickle::Value;
 use std::collections::BTreeMap;
 
-/// Reads an embedding from a torch file's contents.
+/// Reads an embedding from a torch file's contents, whatever its values are.
 ///
 /// # Errors
-/// Where it holds no rows, several candidates, another kind of file, or unusable values.
+/// Where it holds no rows, several candidates, or is another kind of file.
 pub fn from_value(value: &Value) -> Result<Embedding, Fault> {
     if let Value::Tensor(array) = value {
         return rows(array, None, Layout::Bare);
@@ -105,7 +105,7 @@ fn other_kind(kind: Kind, count: usize) -> Fault {
     Fault::kind(what, hint)
 }
 
-/// Checks shape and values of the tensor of rows.
+/// Checks the shape of the tensor of rows.
 pub(super) fn rows(array: &Array, key: Option<&str>, layout: Layout) -> Result<Embedding, Fault> {
     let name = key.unwrap_or_default();
     let (rows, width) = match *array.shape() {
@@ -127,10 +127,6 @@ pub(super) fn rows(array: &Array, key: Option<&str>, layout: Layout) -> Result<E
         return Err(Fault::tensor(name, "at most 2^20 values a row", width.to_string()));
     }
     let vectors = array.to_f32().map_err(|f| f.key(name))?;
-    if let Some(i) = vectors.iter().position(|v| !v.is_finite()) {
-        let found = format!("{} in row {}, column {}", vectors[i], i / width, i % width);
-        return Err(Fault::tensor(name, "finite values", found));
-    }
     Ok(Embedding {
         vectors,
         rows,

@@ -24,8 +24,8 @@ pub fn write_kohya(
     one_tensor(path, "emb_params", array, metadata)
 }
 
-/// Writes an embedding as diffusers does: one tensor whose key is the token, in a `.safetensors` or
-/// a `.bin`.
+/// Writes an embedding as diffusers does: one tensor whose key is the token, in a `.safetensors` with
+/// its metadata, or a `.bin` without.
 ///
 /// # Errors
 /// As [`write_kohya`].
@@ -36,7 +36,7 @@ pub fn write_diffusers(
     dtype: Dtype,
 ) -> Result<(), Error> {
     let array = array(&embedding.vectors, embedding.width, dtype).at(path)?;
-    one_tensor(path, token, array, &BTreeMap::new())
+    one_tensor(path, token, array, &embedding.metadata)
 }
 
 /// Writes an embedding in A1111's structure, as a `.pt` or `.bin`.

@@ -20,7 +20,7 @@ const TINY: f64 = 0.01;
 /// # Errors
 /// If a file cannot be read.
 pub(super) fn tell(file: &Path, base: Option<&Path>, facts: &mut Facts) -> Result<(), Failure> {
-    let embedding = wayword_formats::embedding::read(file)?;
+    let embedding = wayword_formats::embedding::read_any(file)?;
     facts.text("word", embedding.trigger(file));
     facts.text("layout", embedding.layout);
     facts.maybe("key", embedding.key.as_ref());
@@ -66,9 +66,14 @@ pub(super) fn tell(file: &Path, base: Option<&Path>, facts: &mut Facts) -> Resul
     Ok(())
 }
 
-/// What makes it useless: another family's width, vectors of nothing, vectors far too long.
+/// What makes it useless: values that are no numbers, another family's width, vectors of nothing, vectors far too long.
 fn warnings(embedding: &Embedding, width: Option<usize>, mean_norm: Option<f64>) -> Vec<String> {
     let mut out = Vec::new();
+    let broken = embedding.vectors.iter().filter(|v| !v.is_finite()).count();
+    if let Err(fault) = embedding.finite() {
+        let (all, what) = (embedding.vectors.len(), "not finite: it cannot be drawn with");
+        out.push(format!("{broken} of {all} values are {what} ({fault})"));
+    }
     let known_families = [1024, 1280, 2048, 4096];
     let meant = width.or_else(|| known_families.contains(&embedding.width).then_some(768));
     if let Some(Err(fault)) = meant.map(|width| embedding.fits(width)) {
@@ -87,7 +92,7 @@ fn warnings(embedding: &Embedding, width: Option<usize>, mean_norm: Option<f64>)
             |what: &str| format!("vector {} is {what}: {times:.3} times as long as {whose}", i + 1);
         if norm > 0.0 && times < TINY {
             out.push(size("nearly nothing"));
-        } else if times > HUGE {
+        } else if times.is_finite() && times > HUGE {
             out.push(size("huge, it drowns the rest of a prompt"));
         }
     }
@@ -126,6 +131,10 @@ mod tests {
         assert!(told([1, 2], &[0.0, 0.0], Some(2), Some(0.3))[0].starts_with("all its values"));
         assert!(told([1, 2], &[90.0, 0.0], Some(2), Some(0.3))[0].contains("huge"));
         assert!(told([1, 2], &[0.001, 0.0], Some(2), Some(0.3))[0].contains("nearly nothing"));
+        let nan = told([2, 2], &[0.3, f32::NAN, f32::INFINITY, 0.1], Some(2), Some(0.3));
+        assert!(nan[0].starts_with("2 of 4 values are not finite"), "{nan:?}");
+        assert!(nan[0].contains("NaN in row 0, column 1"), "{nan:?}");
+        assert_eq!(nan.len(), 1, "{nan:?}");
         let other = told([1, 2], &[0.3, 0.0], Some(3), Some(0.3));
         assert!(other[0].contains("its rows have 2 values"), "{other:?}");
         assert!(told([1, 1024], &[0.1; 1024], None, None)[0].contains("Stable Diffusion 2.x"));
