@@ -12,6 +12,8 @@ mod inspect;
 mod likeness;
 mod pictures;
 mod rerun;
+mod settings;
+mod texts;
 mod train;
 
 use crate::failure::Failure;

@@ -10,6 +10,7 @@ mod grid;
 mod inspect;
 mod likeness;
 mod rerun;
+mod settings;
 mod train;
 
 pub(crate) use bench::{Bench, Instructions, Work as BenchWork};
@@ -17,12 +18,13 @@ pub(crate) use check::Check;
 pub(crate) use common::{Base, Machine, Precision, Prediction, Size};
 pub(crate) use convert::{Convert, FileType as ConvertType, Layout as ConvertLayout};
 pub(crate) use demo::Demo;
-pub(crate) use draw::{Content, Draw, Emphasis, Format, Noise, Shape};
+pub(crate) use draw::{Content, Draw, Format, Hires, Shape};
 pub(crate) use explain::Explain;
 pub(crate) use grid::Grid;
 pub(crate) use inspect::Inspect;
 pub(crate) use likeness::Likeness;
 pub(crate) use rerun::Rerun;
+pub(crate) use settings::{Emphasis, Noise, Places, Settings};
 pub(crate) use train::Train;
 
 use crate::failure::Failure;

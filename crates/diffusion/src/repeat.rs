@@ -2,6 +2,10 @@
 //!
 //! What the text says and this program does not do is told, and so is everything that may make the
 //! repeated picture another one: another base, words or LoRAs that are missing or have changed.
+mod loras;
+
+pub use loras::rename_loras;
+
 use crate::hires::{HiresSettings, HiresSize, Upscaler};
 use crate::pictures::Pixels;
 use crate::retouch::{MaskFill, MaskSettings};
@@ -228,6 +232,12 @@ pub fn compare(text: &Infotext, base: &Base, plan: &DrawPlan) -> Result<Vec<Warn
     Ok(out)
 }
 
+/// The names and hashes of a list such as `a: 0123456789ab, b: …`.
+fn files_of<'a>(text: &'a Infotext, key: &str) -> impl Iterator<Item = (&'a str, &'a str)> {
+    let entries = text.get(key).into_iter().flat_map(|list| list.split(','));
+    entries.filter_map(|entry| entry.split_once(':')).map(|(name, said)| (name.trim(), said.trim()))
+}
+
 fn files(
     text: &Infotext,
     key: &str,
@@ -236,9 +246,11 @@ fn files(
     own: &BTreeMap<String, Option<String>>,
     out: &mut Vec<Warning>,
 ) {
-    for entry in text.get(key).into_iter().flat_map(|list| list.split(',')) {
-        let Some((name, said)) = entry.split_once(':') else { continue };
-        let (name, said) = (name.trim(), said.trim());
+    for (name, said) in files_of(text, key) {
+        // A LoRA may have another name here.
+        if key == "Lora hashes" && own.values().flatten().any(|own| own == said) {
+            continue;
+        }
         let (text, hint) = match own.get(name) {
             None => (
                 format!("it was drawn with {what} `{name}` [{said}], which is not here"),

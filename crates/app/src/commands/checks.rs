@@ -1,17 +1,22 @@
 //! Checks that several commands make before anything is loaded.
 use crate::failure::Failure;
-use std::path::PathBuf;
+use crate::options::Places;
 
-/// Every place of embeddings must exist.
+/// Every folder or file of words, LoRAs and wildcards must exist.
 ///
 /// # Errors
 /// Names the first that does not.
-pub(crate) fn places_exist(places: &[PathBuf]) -> Result<(), Failure> {
-    match places.iter().find(|place| !place.exists()) {
-        None => Ok(()),
-        Some(missing) => {
-            Err(Failure::user(format!("no such folder or file: {}", missing.display()))
-                .hint("--embeddings takes a folder of embedding files, or one file"))
+pub(crate) fn places_exist(places: &Places) -> Result<(), Failure> {
+    let all = [
+        (&places.embeddings, "--embeddings takes a folder of embedding files, or one file"),
+        (&places.loras, "--loras takes a folder of LoRA files"),
+        (&places.wildcards, "--wildcards takes a folder of .txt, .yaml and .json files"),
+    ];
+    for (places, hint) in all {
+        if let Some(missing) = places.iter().find(|place| !place.exists()) {
+            let what = format!("no such folder or file: {}", missing.display());
+            return Err(Failure::user(what).hint(hint));
         }
     }
+    Ok(())
 }

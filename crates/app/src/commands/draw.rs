@@ -3,11 +3,11 @@ mod files;
 mod jobs;
 mod place;
 mod settings;
-mod texts;
 
 pub(crate) use place::save;
 
-use super::base;
+use super::texts::Texts;
+use super::{base, checks};
 use crate::failure::Failure;
 use crate::options::Draw as Options;
 use crate::show::Progress;
@@ -41,30 +41,32 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let has_size = from.as_ref().is_some_and(|text| text.get("Size").is_some());
     settings::apply(options, &mut plain)?;
     settings::image(options, repeated.as_ref(), has_size, &mut plain)?;
-    for place in options.embeddings.iter().chain(&options.loras).chain(&options.wildcards) {
-        if !place.exists() {
-            return Err(Failure::user(format!("no such folder or file: {}", place.display()))
-                .hint("--embeddings takes a folder of embedding files, or one file"));
-        }
-    }
-    let mut texts = texts::Texts::new(options)?;
+    checks::places_exist(&options.places)?;
+    let mut texts = Texts::new(&options.places, plain.quirks)?;
+    texts.combinatorial = options.combinatorial;
+    texts.limit = options.count;
     let jobs = jobs::all(options, &plain, &mut texts)?;
     let count = jobs.iter().map(|job| job.count).sum();
     let place = Place::new(options, count)?;
     let base = base::load(&options.base, &options.machine, &progress, &progress)?;
     // A whole picture to begin with brings its size; a part of one is drawn at the base's own.
     let whole = |image: &ImageSettings| !image.mask.as_ref().is_some_and(|mask| mask.only_masked);
-    let own_size = options.size.is_none() && !has_size && !plain.image.as_ref().is_some_and(whole);
+    let own_size =
+        options.settings.size.is_none() && !has_size && !plain.image.as_ref().is_some_and(whole);
     let size = own_size.then_some(base.info.resolution);
-    let words = Arc::new(words(&base, &options.embeddings, &progress)?);
-    let loras = match options.loras.is_empty() {
+    let words = Arc::new(words(&base, &options.places.embeddings, &progress)?);
+    let loras = match options.places.loras.is_empty() {
         true => None,
-        false => Some(Arc::new(Loras::open(&options.loras, &progress)?)),
+        false => Some(Arc::new(Loras::open(&options.places.loras, &progress)?)),
     };
     let warn = |warning: Warning| Events::event(&progress, Event::Warned(warning));
     texts.notes().into_iter().map(Warning::new).for_each(warn);
     let mut plans = Vec::new();
     for mut job in jobs {
+        if let (Some(text), Some(loras), None) = (&from, &loras, &options.prompt) {
+            let renamed = repeat::rename_loras(text, loras, &mut job.settings)?;
+            renamed.into_iter().for_each(warn);
+        }
         if let Some((width, height)) = size.filter(|_| !job.sized) {
             (job.width, job.height) = (width, height);
         }

@@ -4,6 +4,7 @@ mod show;
 mod unknown;
 mod words;
 
+use super::checks;
 use crate::failure::Failure;
 use crate::options::Explain as Options;
 use crate::show as terminal;
@@ -41,12 +42,13 @@ struct Reader {
 /// If the prompt cannot be read, or a folder or file that was named.
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let progress = Progress::new(options.json);
+    checks::places_exist(&options.places)?;
     let quirks = if options.a1111_quirks { Quirks::A1111 } else { Quirks::Sane };
     let quiet = wayword_diffusion::Quiet;
     let reader = Reader {
         tokenizer: Tokenizer::new(),
-        words: words::Words::open(options.base.as_deref(), &options.embeddings)?,
-        loras: Loras::open(&options.loras, &quiet)?,
+        words: words::Words::open(options.base.as_deref(), &options.places.embeddings)?,
+        loras: Loras::open(&options.places.loras, &quiet)?,
         wildcards: wildcards(options, quirks)?,
         language: Language { quirks, emphasis: Emphasis::default() },
         seed: options.seed,
@@ -72,11 +74,11 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 
 /// The wildcards of all folders; `None` where none was named.
 fn wildcards(options: &Options, quirks: Quirks) -> Result<Option<Wildcards>, Failure> {
-    if options.wildcards.is_empty() {
+    if options.places.wildcards.is_empty() {
         return Ok(None);
     }
     let mut all = Wildcards::default();
-    for folder in &options.wildcards {
+    for folder in &options.places.wildcards {
         let found = read_folder(folder, quirks)
             .map_err(|e| Failure::io("cannot read the folder", folder, &e))?;
         all.extend(found);

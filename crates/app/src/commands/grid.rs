@@ -5,6 +5,7 @@ mod draw;
 mod page;
 mod words;
 
+use super::texts::Texts;
 use super::{base, checks};
 use crate::failure::Failure;
 use crate::options::Grid as Options;
@@ -28,12 +29,16 @@ use words::{Names, Run, Words};
 pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let progress = Progress::new(options.machine.json);
     let stop = stop::on_ctrl_c("the step that runs is finished; cells that are done are kept")?;
-    checks::places_exist(&options.embeddings)?;
+    checks::places_exist(&options.places)?;
     let run = options.run.as_deref().map(Run::open).transpose()?;
     let axes = axes(options, run.as_ref())?;
-    let names = Names::new(names(&options.embeddings)?, run.as_ref());
-    let seed = options.seed.unwrap_or_else(super::random_seed);
-    let cells = cells::cells(options, &axes, seed, &names)?;
+    let names = Names::new(names(&options.places.embeddings)?, run.as_ref());
+    let start = cells::start(options)?;
+    let mut texts = Texts::new(&options.places, start.settings.quirks)?;
+    let cells = cells::cells(&start, &axes, &names, &mut texts)?;
+    for note in texts.notes() {
+        Events::event(&progress, Event::Warned(Warning::new(note)));
+    }
     let job = Job { options, run: run.as_ref(), progress: &progress, stop: &stop };
     job.prepare()?;
     let (done, failed) = job.draw(&cells)?;
@@ -128,8 +133,8 @@ impl Job<'_> {
             wanted.base = Some(path.to_owned());
         }
         let base = base::load(&wanted, &self.options.machine, self.progress, self.progress)?;
-        let words = super::draw::words(&base, &self.options.embeddings, self.progress)?;
-        let loras = match self.options.loras.as_slice() {
+        let words = super::draw::words(&base, &self.options.places.embeddings, self.progress)?;
+        let loras = match self.options.places.loras.as_slice() {
             [] => None,
             folders => Some(Arc::new(Loras::open(folders, self.progress)?)),
         };
@@ -139,7 +144,7 @@ impl Job<'_> {
     /// Draws and saves cells until the end or until asked to stop; a cell that fails is left blank.
     /// Gives the cells, and how many failed with the first failure.
     fn draw(&self, cells: &[Cell]) -> Result<(Vec<Done>, Failed), Failure> {
-        let all: usize = cells.iter().map(|cell| cell.steps).sum();
+        let all: usize = cells.iter().map(|cell| cell.settings.steps as usize).sum();
         let (start, mut steps) = (Instant::now(), 0);
         let mut loading = 0.0;
         let mut done: Vec<Done> = Vec::new();
@@ -160,7 +165,7 @@ impl Job<'_> {
             let Some((_, studio)) = &mut studio else { break };
             let begin = Instant::now();
             let drawn = studio.draw(cell, (index, cells.len()), self.progress, self.stop);
-            steps += cell.steps;
+            steps += cell.settings.steps as usize;
             match drawn {
                 Ok(None) => break,
                 Ok(Some(picture)) => {

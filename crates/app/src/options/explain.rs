@@ -1,5 +1,6 @@
 //! `wayword explain`: flags for reading a prompt without drawing it.
 use super::common::at_least_one;
+use super::settings::Places;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -20,18 +21,8 @@ pub(crate) struct Explain {
     #[arg(long, value_name = "CKPT")]
     pub(crate) base: Option<PathBuf>,
 
-    /// Folder of embedding files, or one file; may be given more than once
-    #[arg(long, value_name = "DIR")]
-    pub(crate) embeddings: Vec<PathBuf>,
-
-    /// Folder of LoRA files; may be given more than once
-    #[arg(long, value_name = "DIR")]
-    pub(crate) loras: Vec<PathBuf>,
-
-    /// Folder of wildcard files for `__name__`; may be given more than once. With it wildcards and
-    /// variants `{a|b}` are filled in first
-    #[arg(long, value_name = "DIR")]
-    pub(crate) wildcards: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) places: Places,
 
     /// Seed by which wildcards and variants are chosen
     #[arg(long, value_name = "N", default_value_t = 1)]

@@ -141,6 +141,96 @@ fn a_second_pass_enlarges() {
 }
 
 #[test]
+fn a_second_pass_of_its_own_is_repeated_from_the_text() {
+    let program = Program::new();
+    let first = ["a cat, {red|blue}", "--negative", "bad", "--steps", "3", "--seed", "1"];
+    let second = [
+        "--size",
+        "64,64",
+        "--hires-size",
+        "96,0",
+        "--hires-steps",
+        "2",
+        "--hires-denoise",
+        "0.6",
+        "--hires-sampler",
+        "Euler",
+        "--hires-schedule",
+        "Karras",
+        "--hires-prompt",
+        "a dog: big, {red|blue}",
+        "--hires-negative",
+        "worse",
+        "--out",
+        "a.png",
+    ];
+    draw(&program, &[&first[..], &second].concat());
+    let told = text(&program, "a.png");
+    let value = |key: &str| told.get(key).unwrap_or_default().to_owned();
+    assert_eq!(value("Hires resize"), "96x0");
+    assert_eq!(value("Hires sampler"), "Euler");
+    assert_eq!(value("Hires schedule type"), "Karras");
+    assert_eq!(value("Hires negative prompt"), "worse");
+    let colour = told.prompt.strip_prefix("a cat, ").unwrap().to_owned();
+    assert_eq!(value("Hires prompt"), format!("a dog: big, {colour}"), "one seed, one choice");
+    assert_eq!(image::image_dimensions(program.path("a.png")).unwrap(), (96, 96));
+    let run = draw(&program, &["--from", "a.png", "--out", "b.png"]);
+    assert!(!run.err.contains("warning"), "{}", run.err);
+    assert_eq!(text(&program, "b.png"), told);
+    assert!(levels(&program.path("a.png")) == levels(&program.path("b.png")));
+    // Each flag beside --from changes what it names; an empty prompt is the first pass's.
+    let run = ["--from", "a.png", "--hires-prompt", "", "--hires-sampler", "DPM++ 2M Karras"];
+    draw(&program, &[&run[..], &["--out", "c.png"]].concat());
+    let told = text(&program, "c.png");
+    assert_eq!((told.get("Hires prompt"), told.get("Hires sampler")), (None, None));
+    assert_eq!(told.get("Hires negative prompt"), Some("worse"));
+}
+
+/// A safetensors file without its metadata: other names, the same tensors.
+fn without_metadata(from: &Path, to: &Path) {
+    let bytes = std::fs::read(from).unwrap();
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let mut header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    header.as_object_mut().unwrap().remove("__metadata__");
+    let mut header = header.to_string();
+    while !header.len().is_multiple_of(8) {
+        header.push(' ');
+    }
+    let start = (header.len() as u64).to_le_bytes();
+    let all = [&start[..], header.as_bytes(), &bytes[8 + length..]].concat();
+    std::fs::write(to, all).unwrap();
+}
+
+#[test]
+fn a_lora_is_known_by_its_hash() {
+    let program = Program::new();
+    let given = repository("demo/loras").to_string_lossy().into_owned();
+    let prompt = "a man <lora:edvard2-lora:0.5>, <lora:pascoe-lora:0.1>";
+    let first = [prompt, "--loras", &given, "--steps", "2", "--seed", "1", "--out", "a.png"];
+    draw(&program, &first);
+    std::fs::create_dir(program.path("mine")).unwrap();
+    let given = Path::new(&given);
+    let mine = program.path("mine");
+    without_metadata(&given.join("edvard2-lora.safetensors"), &mine.join("bald.safetensors"));
+    // Another LoRA bears the name that the text says.
+    without_metadata(
+        &given.join("tamsyn-lora.safetensors"),
+        &mine.join("edvard2-lora.safetensors"),
+    );
+    without_metadata(&given.join("pascoe-lora.safetensors"), &mine.join("pascoe-lora.safetensors"));
+    let run = draw(&program, &["--from", "a.png", "--loras", "mine", "--out", "b.png"]);
+    assert!(run.err.contains("the LoRA `edvard2-lora` is called `bald` here"), "{}", run.err);
+    assert!(!run.err.contains("pascoe-lora") && !run.err.contains("not here"), "{}", run.err);
+    let told = text(&program, "b.png");
+    assert_eq!(told.prompt, "a man <lora:bald:0.5>, <lora:pascoe-lora:0.1>");
+    assert!(levels(&program.path("a.png")) == levels(&program.path("b.png")));
+    // A prompt of one's own means the files that it names.
+    let own = ["a man <lora:edvard2-lora:0.5>", "--from", "a.png", "--loras", "mine"];
+    let run = draw(&program, &[&own[..], &["--out", "c.png"]].concat());
+    assert!(run.err.contains("the one here is"), "{}", run.err);
+}
+
+#[test]
 fn wildcards_are_drawn_by_the_seed() {
     let program = Program::new();
     std::fs::create_dir(program.path("w")).unwrap();

@@ -1,6 +1,8 @@
 //! `grid` on the bundled model: axes, files, what is written.
-use super::program::{Program, Run, model, repository};
+use super::program::{Program, Run, model, repository, zarva};
 use serde_json::Value;
+use std::io::{BufRead as _, BufReader};
+use std::process::Stdio;
 
 fn words() -> String {
     repository("demo/words").to_string_lossy().into_owned()
@@ -92,6 +94,98 @@ fn files_samplers_and_bases_are_axes() {
     let picture = |i: usize| rgb(&program.path("b").join(told[i]["file"].as_str().unwrap()));
     assert_eq!(picture(0), picture(1), "the same model under another name");
     assert!(told[1]["infotext"].as_str().unwrap().contains("Model: other"));
+}
+
+#[test]
+fn the_steps_of_a_training_are_an_axis() {
+    let program = Program::new();
+    let (model, zarva) = (model(), zarva());
+    let train = ["train", &zarva, "--base", &model, "--name", "zarva-ti", "--steps", "6"];
+    let more = ["--save-every", "3", "--seed", "5", "--save-precision", "float", "--out", "words"];
+    program.well(&[&train[..], &more].concat());
+    let of = |more: &[&str]| {
+        let start = ["grid", "photo of zarva-ti", "--base", &model, "--run", "words/zarva-ti.run"];
+        let rest = ["--steps", "2", "--seed", "1", "--cfg", "4"];
+        program.run(&[&start[..], &rest, more].concat())
+    };
+    let run = of(&["--x", "step: 3, 6", "--out", "a"]);
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    let told = cells(&program, "a");
+    assert_eq!(told.len(), 2);
+    // A step's cell is what `draw` makes of the file that the training saved at that step.
+    let step = "words/zarva-ti-step00000003.safetensors";
+    std::fs::create_dir(program.path("third")).unwrap();
+    std::fs::copy(program.path(step), program.path("third/zarva-ti.safetensors")).unwrap();
+    for (i, word) in ["third", "words/zarva-ti.safetensors"].into_iter().enumerate() {
+        let single = ["draw", "photo of zarva-ti", "--base", &model, "--embeddings", word];
+        let more = ["--steps", "2", "--seed", "1", "--cfg", "4", "--out", "one.png"];
+        program.well(&[&single[..], &more].concat());
+        let cell = program.path("a").join(told[i]["file"].as_str().unwrap());
+        assert_eq!(rgb(&cell), rgb(&program.path("one.png")), "{word}");
+    }
+    let page = std::fs::read_to_string(program.path("a/index.html")).unwrap();
+    assert!(page.contains("<th>Step: 3</th>") && page.contains("<th>Step: 6</th>"), "{page}");
+    let run = of(&["--x", "step: all", "--y", "weight: 0.8, 1", "--out", "b"]);
+    assert_eq!(run.code, Some(0), "{}", run.err);
+    assert_eq!(cells(&program, "b").len(), 12);
+    let run = of(&["--x", "step: 3, 7", "--out", "c"]);
+    assert_eq!(run.code, Some(1));
+    assert!(run.err.contains("step 7") && run.err.contains("steps 1 to 6"), "{}", run.err);
+}
+
+#[test]
+fn the_weight_of_a_lora_is_an_axis() {
+    let program = Program::new();
+    let (model, loras) = (model(), repository("demo/loras").to_string_lossy().into_owned());
+    let common = ["--base", &model, "--loras", &loras, "--steps", "2", "--seed", "1", "--cfg", "4"];
+    let prompt = "photo of a man <lora:edvard2-lora:1> <lora:pascoe-lora:0.2>";
+    let axis = "lora weight edvard2-lora: 0, 0.5, -0.5";
+    program.well(&[&["grid", prompt, "--x", axis, "--out", "a"][..], &common].concat());
+    let told = cells(&program, "a");
+    assert_eq!(told.len(), 3);
+    for (i, weight) in ["0", "0.5", "-0.5"].into_iter().enumerate() {
+        let text = told[i]["infotext"].as_str().unwrap();
+        assert!(text.contains(&format!("<lora:edvard2-lora:{weight}>")), "{text}");
+        let prompt = prompt.replace("edvard2-lora:1", &format!("edvard2-lora:{weight}"));
+        program.well(&[&["draw", &prompt, "--out", "one.png"][..], &common].concat());
+        let cell = program.path("a").join(told[i]["file"].as_str().unwrap());
+        assert_eq!(rgb(&cell), rgb(&program.path("one.png")), "{weight}");
+    }
+    let without = "photo of a man <lora:pascoe-lora:0.2>";
+    program.well(&[&["draw", without, "--out", "one.png"][..], &common].concat());
+    let cell = program.path("a").join(told[0]["file"].as_str().unwrap());
+    assert_eq!(rgb(&cell), rgb(&program.path("one.png")), "a weight of 0 is none");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_keeps_the_cells_that_are_done() {
+    let program = Program::new();
+    let (model, words) = (model(), words());
+    let start = ["grid", "photo of mirabo-ti", "--base", &model, "--embeddings", &words];
+    let more = ["--x", "seed: 1-40", "--y", "weight: 0.8, 1", "--steps", "20", "--out", "grid"];
+    let mut child =
+        program.command(&[&start[..], &more].concat()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("cell 3 of 80")));
+    let pid = child.id().to_string();
+    std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    let rest: Vec<String> = lines.map(Result::unwrap).collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:#?}");
+    let rest = rest.join("\n");
+    assert!(rest.contains("stopping: the step that runs is finished"), "{rest}");
+    let told = cells(&program, "grid");
+    assert!((3..80).contains(&told.len()), "{}", told.len());
+    assert!(rest.contains(&format!("after {} of 80 cells", told.len())), "{rest}");
+    let page = std::fs::read_to_string(program.path("grid/index.html")).unwrap();
+    for cell in &told {
+        let file = cell["file"].as_str().unwrap();
+        assert!(page.contains(file), "{file}");
+        assert_eq!(rgb(&program.path("grid").join(file)).dimensions(), (64, 64));
+    }
+    assert!(rgb(&program.path("grid/grid.png")).width() > 40 * 64);
+    let files = std::fs::read_dir(program.path("grid/cells")).unwrap().count();
+    assert_eq!(files, told.len(), "only cells that are done, and nothing half-written");
 }
 
 #[test]

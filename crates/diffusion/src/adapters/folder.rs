@@ -113,6 +113,29 @@ impl Loras {
         }
     }
 
+    /// What the file with a hash is called here, where the one that `name` means has another hash
+    /// or there is none; `None` where the name is right or no file has the hash.
+    ///
+    /// # Errors
+    /// If a file cannot be read.
+    pub(crate) fn called(&self, name: &str, hash: &str) -> Result<Option<String>> {
+        if let Found::File(file) = self.find(name)
+            && file.short_hash()? == hash
+        {
+            return Ok(None);
+        }
+        for file in self.files() {
+            if file.short_hash()? != hash {
+                continue;
+            }
+            let means =
+                |alias: &&str| matches!(self.find(alias), Found::File(f) if f.path == file.path);
+            let name = file.alias.as_deref().filter(means).unwrap_or(&file.name);
+            return Ok(Some(name.to_owned()));
+        }
+        Ok(None)
+    }
+
     /// Why a name means no file.
     pub(super) fn reason(&self, name: &str, found: &Found<'_>) -> String {
         match found {

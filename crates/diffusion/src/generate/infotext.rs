@@ -95,7 +95,12 @@ fn second_pass(plan: &DrawPlan, index: usize) -> Pairs {
     }
     let first = s.sampler.info().effective(s.schedule);
     let second = sampler.info().effective(hires.schedule.unwrap_or(s.schedule));
-    if second != first && second != Schedule::Uniform && !sampler.info().on_timesteps() {
+    // The web UI says a schedule that differs from the first pass's. Where a reader would take
+    // another one for the second pass than was used, it is said as well.
+    let nominal = if first == s.sampler.info().schedule { Schedule::Automatic } else { first };
+    let differs = second != first && second != Schedule::Uniform;
+    let misread = second != sampler.info().effective(nominal);
+    if (differs || misread) && !sampler.info().on_timesteps() {
         say("Hires schedule type", second.label().into());
     }
     match hires.size {

@@ -1,6 +1,6 @@
 //! What is drawn: one job, or one for each line of a file of prompts.
-use super::settings;
-use super::texts::Texts;
+use crate::commands::settings;
+use crate::commands::texts::Texts;
 use crate::failure::Failure;
 use crate::options::Draw as Options;
 use std::ops::{Deref, DerefMut};
@@ -33,12 +33,16 @@ pub(super) fn all(
     plain: &DrawSettings,
     texts: &mut Texts,
 ) -> Result<Vec<Job>, Failure> {
-    let negative = options.negative.as_ref().unwrap_or(&plain.negatives[0]);
+    let negative = options.settings.negative.as_ref().unwrap_or(&plain.negatives[0]);
     let Some(path) = &options.prompts else {
         let mut settings = plain.clone();
         let prompt = options.prompt.as_ref().unwrap_or(&plain.prompts[0]);
         // What a picture says of itself was drawn already; only what is new is a template.
-        if options.from.is_some() && options.prompt.is_none() && options.negative.is_none() {
+        let hires = &options.hires;
+        let texts_given = [&options.prompt, &options.settings.negative];
+        let texts_given =
+            texts_given.into_iter().chain([&hires.hires_prompt, &hires.hires_negative]);
+        if options.from.is_some() && texts_given.flatten().next().is_none() {
             return Ok(vec![Job { settings, sized: false }]);
         }
         texts.fill(&mut settings, prompt, negative)?;

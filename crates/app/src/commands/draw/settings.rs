@@ -1,88 +1,40 @@
 //! Flags to settings: each flag that was given overrides what a repeated picture says.
 use super::files;
-use crate::commands::random_seed;
+use crate::commands::settings;
 use crate::failure::Failure;
-use crate::options::{self, Draw as Options};
+use crate::options::{self, Draw as Options, Hires};
 use std::sync::Arc;
+use wayword_diffusion::DrawSettings;
 use wayword_diffusion::hires::{HiresSettings, HiresSize, UPSCALERS, Upscaler};
 use wayword_diffusion::pictures::Fit;
 use wayword_diffusion::repeat::Repeat;
 use wayword_diffusion::retouch::{ImageSettings, MaskFill, MaskSettings};
-use wayword_diffusion::sigmas::resolve;
-use wayword_diffusion::{DrawSettings, NoiseKind};
-use wayword_prompt::{Emphasis, Quirks};
+use wayword_diffusion::sigmas::{Schedule, resolve};
+use wayword_prompt::Quirks;
 
 /// Everything but prompts, pictures and files.
 pub(super) fn apply(options: &Options, s: &mut DrawSettings) -> Result<(), Failure> {
-    if options.a1111_quirks {
-        s.quirks = Quirks::A1111;
-    }
-    if let Some(size) = options.size {
-        (s.width, s.height) = (size.width, size.height);
-    }
-    let small = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    s.steps = options.steps.map_or(s.steps, small);
-    s.cfg = options.cfg.unwrap_or(s.cfg);
-    sampler(options.sampler.as_deref(), options.schedule.as_deref(), s)?;
-    s.sampler_options.eta = options.eta.or(s.sampler_options.eta);
-    s.clip_skip = options.clip_skip.unwrap_or(s.clip_skip);
-    s.later_seed_delta = options.ensd.unwrap_or(s.later_seed_delta);
-    s.seed = match options.seed {
-        Some(seed) => seed,
-        None if options.from.is_some() => s.seed,
-        None => random_seed(),
-    };
+    settings::apply(&options.settings, options.from.is_some(), s)?;
     s.count = options.count.unwrap_or(1);
     s.batch = options.batch;
-    if let Some(strength) = options.subseed_strength {
-        let seed = options.subseed.or(s.variation.map(|v| v.0)).unwrap_or_else(random_seed);
-        s.variation = (strength != 0.0).then_some((seed, strength));
-    }
-    if let Some(mode) = options.emphasis {
-        s.emphasis = match mode {
-            options::Emphasis::Original => Emphasis::Original,
-            options::Emphasis::NoNorm => Emphasis::NoNorm,
-            options::Emphasis::Ignore => Emphasis::Ignore,
-            options::Emphasis::None => Emphasis::None,
-        };
-    }
-    if let Some(noise) = options.noise {
-        s.noise = match noise {
-            options::Noise::Cpu => NoiseKind::Cpu,
-            options::Noise::Nv => NoiseKind::Nv,
-        };
-    }
-    hires(options, s)
+    second_pass(&options.hires, options.settings.schedule.as_deref(), s)
 }
 
-/// Sampler and schedule by their names. A sampler's own schedule goes with it.
-pub(super) fn sampler(
-    sampler: Option<&str>,
-    schedule: Option<&str>,
-    s: &mut DrawSettings,
-) -> Result<(), Failure> {
+fn second_pass(o: &Hires, schedule: Option<&str>, s: &mut DrawSettings) -> Result<(), Failure> {
+    let size = o.hires_size.map(|sides| HiresSize::Pixels(sides.width, sides.height));
+    if let Some(size) = o.hires_scale.map(HiresSize::Scale).or(size) {
+        s.hires.get_or_insert_with(|| HiresSettings::new(2.0)).size = size;
+    }
     let quirks = s.quirks == Quirks::A1111;
-    if let Some(name) = sampler {
-        let (info, schedule) = resolve(name, schedule, quirks)?;
-        (s.sampler, s.schedule) = (info.kind, schedule);
-    } else if let Some(name) = schedule {
-        let info = s.sampler.info();
-        s.schedule = resolve(info.name, Some(name), quirks)?.1;
-    }
-    Ok(())
-}
-
-fn hires(options: &Options, s: &mut DrawSettings) -> Result<(), Failure> {
-    let o = &options.hires;
-    if let Some(scale) = o.hires_scale {
-        let hires = s.hires.get_or_insert_with(|| HiresSettings::new(scale));
-        hires.size = HiresSize::Scale(scale);
-    }
     let Some(hires) = &mut s.hires else {
         let given = [
             ("--hires-steps", o.hires_steps.is_some()),
             ("--hires-denoise", o.hires_denoise.is_some()),
             ("--hires-upscaler", o.hires_upscaler.is_some()),
+            ("--hires-sampler", o.hires_sampler.is_some()),
+            ("--hires-schedule", o.hires_schedule.is_some()),
+            ("--hires-prompt", o.hires_prompt.is_some()),
+            ("--hires-negative", o.hires_negative.is_some()),
         ];
         return match given.iter().find(|(_, given)| *given) {
             Some((name, _)) => Err(Failure::user(format!("{name} without --hires-scale"))
@@ -99,6 +51,29 @@ fn hires(options: &Options, s: &mut DrawSettings) -> Result<(), Failure> {
                 .hint(format!("known are {}", known.join(", ")))
         })?;
     }
+    // A schedule that was asked for is that of both passes, whatever the samplers' own are.
+    if let Some(name) = schedule {
+        hires.schedule = Schedule::from_name(name);
+    }
+    if let Some(name) = &o.hires_sampler {
+        let (info, schedule) = resolve(name, None, quirks)?;
+        // Only a name that says a schedule, such as "DPM++ 2M Karras", changes the schedule too.
+        let says = |label: &str| name.to_lowercase().ends_with(&label.to_lowercase());
+        hires.schedule = match schedule {
+            Schedule::Automatic if says(info.schedule.label()) => Some(info.schedule),
+            Schedule::Automatic => hires.schedule,
+            named => Some(named),
+        };
+        hires.sampler = Some(info.kind);
+    }
+    if let Some(name) = &o.hires_schedule {
+        let sampler = hires.sampler.unwrap_or(s.sampler).info().name;
+        hires.schedule = Some(resolve(sampler, Some(name), quirks)?.1);
+    }
+    // As there, an empty text is that of the first pass.
+    let texts = |text: &String| (!text.is_empty()).then(|| text.clone()).into_iter().collect();
+    hires.prompts = o.hires_prompt.as_ref().map_or_else(|| hires.prompts.clone(), texts);
+    hires.negatives = o.hires_negative.as_ref().map_or_else(|| hires.negatives.clone(), texts);
     Ok(())
 }
 
@@ -146,7 +121,7 @@ pub(super) fn image(
         return Err(Failure::user("the picture was drawn with a mask, which it does not hold")
             .hint("give that mask as --mask"));
     }
-    if options.size.is_none() && !has_size {
+    if options.settings.size.is_none() && !has_size {
         let only_masked = image.mask.as_ref().is_some_and(|mask| mask.only_masked);
         let near = |n: usize| u32::try_from(n.clamp(64, 2048)).unwrap_or(512).div_ceil(8) * 8;
         if !only_masked {

@@ -1,5 +1,5 @@
 //! The words that a prompt may call: names and how many vectors, whatever their width.
-use crate::commands::{checks, inspect};
+use crate::commands::inspect;
 use crate::failure::Failure;
 use std::path::{Path, PathBuf};
 use wayword_diffusion::Embeddings;
@@ -17,7 +17,6 @@ pub(super) struct Words {
 impl Words {
     /// Those of folders and files that fit a base, or any where none is named.
     pub(super) fn open(base: Option<&Path>, places: &[PathBuf]) -> Result<Self, Failure> {
-        checks::places_exist(places)?;
         let width = base.map(inspect::token_width).transpose()?;
         let mut words =
             Self { all: Embeddings::for_width(1, &Tokenizer::new()), left_out: Vec::new() };

@@ -6,9 +6,7 @@ use crate::show::Progress;
 use std::rc::Rc;
 use std::sync::Arc;
 use wayword_diffusion::generate::{Drawing, Texts};
-use wayword_diffusion::{
-    Base, DrawPlan, DrawSettings, Event, Events, Loras, Picture, Stop, Warning,
-};
+use wayword_diffusion::{Base, DrawPlan, Event, Events, Loras, Picture, Stop, Warning};
 use wayword_prompt::PromptPlan;
 
 /// Encoded prompts that are remembered; a grid's neighbours are what is asked for again.
@@ -75,17 +73,10 @@ impl<'a> Studio<'a> {
 
     /// A cell's settings, checked.
     fn plan(&mut self, cell: &Cell) -> Result<DrawPlan, Failure> {
-        let mut settings = DrawSettings::new(&self.base, cell.prompt.clone());
-        settings.negatives = vec![cell.negative.clone()];
-        if let Some(size) = cell.size {
-            (settings.width, settings.height) = (size.width, size.height);
+        let mut settings = cell.settings.clone();
+        if !cell.sized {
+            (settings.width, settings.height) = self.base.info.resolution;
         }
-        settings.steps = u32::try_from(cell.steps).unwrap_or(u32::MAX);
-        settings.cfg = cell.cfg;
-        settings.sampler = cell.sampler;
-        settings.schedule = cell.schedule;
-        settings.clip_skip = cell.clip_skip;
-        settings.seed = cell.seed;
         settings.embeddings = Some(self.words.with(&self.base, cell.rows.as_ref())?);
         settings.loras.clone_from(&self.loras);
         settings.keep_loras = true;
@@ -103,7 +94,7 @@ fn texts(
     let key = Key {
         prompt: plan.prompt(0).clone(),
         negative: plan.negative(0).clone(),
-        clip_skip: cell.clip_skip,
+        clip_skip: cell.settings.clip_skip,
         rows: cell.rows.clone(),
         text_version: base.text_version(),
     };

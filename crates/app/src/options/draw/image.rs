@@ -1,6 +1,7 @@
 //! Flags for drawing from a picture, into a part of it, and a second time at a larger size.
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
+use std::str::FromStr;
 
 /// A picture to begin with.
 #[derive(Debug, Clone, Args)]
@@ -61,6 +62,10 @@ pub(crate) struct Hires {
     #[arg(long, value_name = "X", help_heading = "Second pass")]
     pub(crate) hires_scale: Option<f64>,
 
+    /// The second pass's size instead of a multiple; 0 for one side keeps the shape
+    #[arg(long, value_name = "W,H", conflicts_with = "hires_scale", help_heading = "Second pass")]
+    pub(crate) hires_size: Option<Sides>,
+
     /// Steps of the second pass [default: as many as --steps]
     #[arg(long, value_name = "N", help_heading = "Second pass")]
     pub(crate) hires_steps: Option<u32>,
@@ -73,6 +78,44 @@ pub(crate) struct Hires {
     /// [default: Latent]
     #[arg(long, value_name = "NAME", help_heading = "Second pass")]
     pub(crate) hires_upscaler: Option<String>,
+
+    /// Another sampler for the second pass [default: --sampler]
+    #[arg(long, value_name = "NAME", help_heading = "Second pass")]
+    pub(crate) hires_sampler: Option<String>,
+
+    /// Another schedule for the second pass [default: --schedule, or --hires-sampler's own]
+    #[arg(long, value_name = "NAME", help_heading = "Second pass")]
+    pub(crate) hires_schedule: Option<String>,
+
+    /// Another prompt for the second pass [default: the first's]
+    #[arg(long, value_name = "PROMPT", help_heading = "Second pass")]
+    pub(crate) hires_prompt: Option<String>,
+
+    /// Another negative prompt for the second pass [default: --negative]
+    #[arg(long, value_name = "PROMPT", help_heading = "Second pass")]
+    pub(crate) hires_negative: Option<String>,
+}
+
+/// A width and a height, one of which may be 0 and follow from the shape; written `W,H` or `WxH`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Sides {
+    /// Pixels across.
+    pub(crate) width: u32,
+    /// Pixels down.
+    pub(crate) height: u32,
+}
+
+impl FromStr for Sides {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Sides, String> {
+        let sides = text.split_once([',', 'x', 'X']);
+        let read = |side: &str| side.trim().parse::<u32>().ok().filter(|n| n.is_multiple_of(8));
+        match sides.map(|(w, h)| (read(w), read(h))) {
+            Some((Some(width), Some(height))) if width + height > 0 => Ok(Sides { width, height }),
+            _ => Err("expected W,H in multiples of 8, as in 768,1024 or 768,0".into()),
+        }
+    }
 }
 
 /// What happens where a picture has another shape.

@@ -1,6 +1,6 @@
 //! Prompts with wildcards and variants to the prompts of pictures.
 use crate::failure::Failure;
-use crate::options::Draw as Options;
+use crate::options::Places;
 use wayword_diffusion::DrawSettings;
 use wayword_prompt::Quirks;
 use wayword_prompt::wildcards::{Expanded, Mode, Wildcards, expand, read_folder};
@@ -12,28 +12,28 @@ const MOST: usize = 1000;
 pub(super) struct Texts {
     wildcards: Wildcards,
     given: bool,
-    combinatorial: bool,
+    /// Whether every possibility is drawn.
+    pub(super) combinatorial: bool,
     /// The most pictures of all possibilities, if somebody said so.
-    limit: Option<usize>,
+    pub(super) limit: Option<usize>,
     quirks: Quirks,
     notes: Vec<String>,
 }
 
 impl Texts {
     /// Reads the folders.
-    pub(super) fn new(options: &Options) -> Result<Texts, Failure> {
-        let quirks = if options.a1111_quirks { Quirks::A1111 } else { Quirks::Sane };
+    pub(super) fn new(places: &Places, quirks: Quirks) -> Result<Texts, Failure> {
         let mut wildcards = Wildcards::default();
-        for folder in &options.wildcards {
+        for folder in &places.wildcards {
             let read = read_folder(folder, quirks);
             wildcards.extend(read.map_err(|e| Failure::io("cannot read the folder", folder, &e))?);
         }
         let notes = std::mem::take(&mut wildcards.notes);
         Ok(Texts {
             wildcards,
-            given: !options.wildcards.is_empty(),
-            combinatorial: options.combinatorial,
-            limit: options.count,
+            given: !places.wildcards.is_empty(),
+            combinatorial: false,
+            limit: None,
             quirks,
             notes,
         })
@@ -54,8 +54,9 @@ impl Texts {
         prompt: &str,
         negative: &str,
     ) -> Result<(), Failure> {
-        if self.combinatorial {
-            return self.every(s, prompt, negative);
+        let combinatorial = self.combinatorial;
+        if combinatorial {
+            self.every(s, prompt, negative)?;
         }
         // Variations of one seed have one prompt.
         let on = |i: usize| if s.variation.is_some() { 0 } else { i as u64 };
@@ -67,7 +68,16 @@ impl Texts {
             }
             Ok(texts)
         };
-        (s.prompts, s.negatives) = (one(prompt)?, one(negative)?);
+        if let Some(hires) = &mut s.hires {
+            for texts in [&mut hires.prompts, &mut hires.negatives] {
+                if let [text] = &texts[..] {
+                    *texts = one(text)?;
+                }
+            }
+        }
+        if !combinatorial {
+            (s.prompts, s.negatives) = (one(prompt)?, one(negative)?);
+        }
         Ok(())
     }
 
