@@ -127,10 +127,11 @@ fn the_steps_of_a_training_are_an_axis() {
     assert!(page.contains("<th>Step: 3</th>") && page.contains("<th>Step: 6</th>"), "{page}");
     let run = of(&["--x", "step: all", "--y", "weight: 0.8, 1", "--out", "b"]);
     assert_eq!(run.code, Some(0), "{}", run.err);
-    assert_eq!(cells(&program, "b").len(), 12);
+    // Step 0 is the word as it began.
+    assert_eq!(cells(&program, "b").len(), 14);
     let run = of(&["--x", "step: 3, 7", "--out", "c"]);
     assert_eq!(run.code, Some(1));
-    assert!(run.err.contains("step 7") && run.err.contains("steps 1 to 6"), "{}", run.err);
+    assert!(run.err.contains("step 7") && run.err.contains("steps 0 to 6"), "{}", run.err);
 }
 
 #[test]
