@@ -302,6 +302,10 @@ fn assume(given: &Given, out: &mut Translation) -> Result<()> {
     if !given.on("learning_rate") {
         assume("no learning_rate: kohya's 2e-6", "lr", text("2e-6"))?;
     }
+    let leads = ["lr_scheduler", "lr_scheduler_type"].iter().any(|key| given.on(key));
+    if !leads {
+        assume("no lr_scheduler: kohya's", "scheduler", text("constant"))?;
+    }
     if !given.on("use_object_template") && !given.on("use_style_template") {
         assume("no template: captions are used", "template", text("none"))?;
     }

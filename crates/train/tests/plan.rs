@@ -37,6 +37,15 @@ fn defaults_are_decided() {
 }
 
 #[test]
+fn the_rate_falls_unless_something_else_leads_it() {
+    let scheduler = |change: &dyn Fn(&mut TrainOptions)| check(change).unwrap().scheduler;
+    assert_eq!(scheduler(&|_| {}), "cosine");
+    assert_eq!(scheduler(&|o| o.lr = Some("5e-3:200, 5e-4:1000".into())), "constant");
+    assert_eq!(scheduler(&|o| o.optimizer = "AdamWScheduleFree".into()), "constant");
+    assert_eq!(scheduler(&|o| o.scheduler = Some("linear".into())), "linear");
+}
+
+#[test]
 fn epochs_become_steps() {
     let plan = check(|o| {
         (o.steps, o.epochs, o.batch, o.accumulate) = (None, Some(2), 4, 3);
@@ -65,7 +74,7 @@ fn mistakes_are_refused_with_a_hint() {
     refuse(&|o| o.resolution = Some((60, 64)), &["--resolution", "60,64"]);
     refuse(&|o| o.lr = Some("-1".into()), &["--lr", "-1"]);
     refuse(&|o| o.optimizer = "Adan9".into(), &["--optimizer", "Adan9"]);
-    refuse(&|o| o.scheduler = "cosin".into(), &["--scheduler", "cosin"]);
+    refuse(&|o| o.scheduler = Some("cosin".into()), &["--scheduler", "cosin"]);
     refuse(&|o| o.warmup = "12".into(), &["--warmup", "12 of 12"]);
     refuse(&|o| o.vectors = Some(76), &["--vectors", "75"]);
     refuse(&|o| o.init = Some("none.safetensors".into()), &["none.safetensors"]);

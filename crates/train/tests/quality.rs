@@ -26,8 +26,9 @@ const STEPS: usize = 1000;
 /// Steps that are judged: those of the files that a run saves.
 const AT: [usize; 5] = [200, 400, 600, 800, STEPS];
 const SEEDS: [u64; 3] = [1, 2, 3];
-/// The program's own rate for the base, and that of a well-known recipe.
-const RECIPES: [(&str, Option<&str>); 2] = [("defaults", None), ("lr 5e-3", Some("5e-3"))];
+/// The program's own rate and schedule, and those of a well-known recipe.
+const RECIPES: [(&str, Option<(&str, &str)>); 2] =
+    [("defaults", None), ("lr 5e-3", Some(("5e-3", "constant")))];
 /// Pictures for a likeness and for each scene, as in the demo's own table.
 const PICTURES: usize = 16;
 const EACH: usize = 4;
@@ -118,9 +119,10 @@ fn one(
         token: style.then(|| name.clone()),
         template: if style { TemplateChoice::None } else { TemplateChoice::Object },
         init: Some(class.clone()),
-        lr: RECIPES[recipe].1.map(str::to_owned),
+        lr: RECIPES[recipe].1.map(|(rate, _)| rate.to_owned()),
         steps: Some(STEPS),
         seed: Some(seed),
+        scheduler: RECIPES[recipe].1.map(|(_, name)| name.to_owned()),
         out: dir.path().into(),
         ..TrainOptions::default()
     };
@@ -180,8 +182,8 @@ fn quality_of_words_over_concepts_and_seeds() {
             keep(&mut done, value);
         }
     }
-    for seed in SEEDS {
-        for (place, (recipe, _)) in RECIPES.iter().enumerate() {
+    for (place, (recipe, _)) in RECIPES.iter().enumerate() {
+        for seed in SEEDS {
             for concept in &concepts {
                 let name = format!("{} {}", concept.0, concept.1);
                 if !has(&done, recipe, &name, seed) {

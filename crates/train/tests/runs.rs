@@ -63,7 +63,7 @@ fn resume_goes_on_bit_for_bit_after_stops_at_any_step() {
     let mut options = options(whole.path());
     (options.batch, options.accumulate, options.vectors) = (2, 2, Some(2));
     (options.steps, options.save_every) = (Some(6), 2);
-    (options.optimizer, options.scheduler) = ("AdamW".into(), "cosine".into());
+    (options.optimizer, options.scheduler) = ("AdamW".into(), Some("cosine".into()));
     recipe::train(base(), &plan(&options), false, &Quiet, &Stop::default()).unwrap();
     for stops in [vec![1, 2, 5], vec![4]] {
         let dir = tempfile::tempdir().unwrap();

@@ -206,7 +206,8 @@ fn every_option_of_loss_and_noise_trains() {
         &|o| (o.max_token_length, o.clip_skip) = (150, 2),
         &|o| (o.min_timestep, o.max_timestep, o.debiased_estimation_loss) = (100, 900, true),
         &|o| {
-            (o.scheduler, o.lr_scheduler_num_cycles) = ("cosine_with_restarts".into(), Some(2.0));
+            (o.scheduler, o.lr_scheduler_num_cycles) =
+                (Some("cosine_with_restarts".into()), Some(2.0));
             (o.kohya_numbers, o.mixed_precision) =
                 (true, wayword_train::plan::MixedPrecision::Bf16);
         },

@@ -90,9 +90,9 @@ pub(crate) struct Train {
     pub(crate) lr: Option<String>,
 
     /// How the learning rate goes on after the warm-up: `constant`, `linear` (falls to nought) or
-    /// `cosine` (falls in half a wave)
-    #[arg(long, value_name = "NAME", default_value = "constant", help_heading = "Training")]
-    pub(crate) scheduler: String,
+    /// `cosine` (falls in half a wave) [default: cosine]
+    #[arg(long, value_name = "NAME", help_heading = "Training")]
+    pub(crate) scheduler: Option<String>,
 
     /// Steps in which the learning rate rises from nought: a number, or a share such as 10%
     #[arg(long, value_name = "N|%", default_value = "0", help_heading = "Training")]

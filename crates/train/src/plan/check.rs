@@ -94,7 +94,7 @@ impl TrainPlan {
             texts: FileTexts::of(options)?,
             lr: 0.0,
             lr_list: None,
-            scheduler: options.scheduler.clone(),
+            scheduler: options.scheduler.clone().unwrap_or_else(|| usual_scheduler(options)),
             warmup: 0,
             schedule_options: ScheduleOptions {
                 torch_class: options.lr_scheduler_type.clone(),
@@ -461,4 +461,14 @@ fn optimizer_args(options: &TrainOptions) -> Result<Vec<String>> {
         args.push(format!("weight_decay={decay:?}"));
     }
     Ok(args)
+}
+
+/// The scheduler where none is named. A rate that falls to nought ends near the mean of what a
+/// constant one wanders through, and the row grows less (docs/quality.md). A list of rates, and
+/// optimisers that average or make their own rates, want a constant one.
+fn usual_scheduler(options: &TrainOptions) -> String {
+    let list = options.lr.as_ref().is_some_and(|lr| lr.contains(':'));
+    let optimizer = options.optimizer.to_lowercase();
+    let own = list || optimizer.contains("schedulefree") || optimizer == "adafactor";
+    if own { "constant" } else { "cosine" }.into()
 }

@@ -133,7 +133,8 @@ pub struct TrainOptions {
     pub steps: Option<usize>,
     pub epochs: Option<usize>,
     pub lr: Option<String>,
-    pub scheduler: String,
+    /// The scheduler; without one `cosine`, or `constant` where something else leads the rate.
+    pub scheduler: Option<String>,
     pub warmup: String,
     pub lr_scheduler_type: Option<String>,
     pub lr_scheduler_args: Vec<String>,
@@ -283,7 +284,7 @@ impl Default for TrainOptions {
             steps: None,
             epochs: None,
             lr: None,
-            scheduler: "constant".into(),
+            scheduler: None,
             warmup: "0".into(),
             lr_scheduler_type: None,
             lr_scheduler_args: Vec::new(),
