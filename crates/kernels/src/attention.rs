@@ -1,24 +1,25 @@
 //! Attention without a matrix of probabilities: y = softmax(q k^T / sqrt(width)) v, and its
 //! gradients (Dao et al. 2022, arXiv 2205.14135).
 //!
-//! Queries lie side by side in the lanes of vectors and keys go by in blocks, so that the largest
-//! score and the sum of each query are plain vertical operations and nothing is transposed on the
-//! way: scores `[keys, 32 queries]` become the panel that the values are multiplied with. Forward
+//! Queries are rows and keys lie in the lanes of vectors: queries are read as they are, and what
+//! must be turned is made once for each head. A tile of scores starts at minus the query's largest
+//! score (forward) or logarithm (backward), so that the product's registers already hold the
+//! exponents; they become probabilities and are stored for the next product in one go. Forward
 //! saves the logarithm of each query's sum; backward computes the probabilities again from it.
 mod backward;
-mod fold;
 mod forward;
 mod heads;
+mod kernel;
 #[cfg(target_arch = "x86_64")]
 mod pairs;
+mod plain;
+#[cfg(test)]
+mod tests;
 
 use crate::pool::Parts;
 use crate::tile::Portable;
 use crate::view::PartsMut;
 use crate::{Cpu, Products, View, ViewMut};
-
-/// Keys that go by at a time: a multiple of every kernel's rows.
-const KEYS: usize = 96;
 
 /// Sizes: q and y `[batch, queries, heads * width]`, k and v `[batch, keys, heads * width]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +58,11 @@ impl Shape {
     /// Keys that some of the queries below `end` see.
     fn seen(&self, end: usize) -> usize {
         if self.causal { end.min(self.keys) } else { self.keys }
+    }
+
+    /// How many keys each query of a block sees; those that are not there see none.
+    fn visible<const N: usize>(&self, first: usize, count: usize) -> [usize; N] {
+        std::array::from_fn(|i| if i < count { self.seen(first + i + 1) } else { 0 })
     }
 
     fn lse(&self) -> usize {
@@ -111,7 +117,7 @@ pub fn forward(
     {
         if products == Products::Bf16 {
             let kernel = cpu.isa.bf16().expect("bf16 products need the instruction");
-            return pairs::forward(cpu, kernel, x, s, &y, &lse);
+            return forward::run(cpu, kernel, x, s, &y, &lse);
         }
         if let Some(kernel) = cpu.isa.avx512() {
             return forward::run(cpu, kernel, x, s, &y, &lse);
@@ -148,7 +154,7 @@ pub fn backward(
     {
         if products == Products::Bf16 {
             let kernel = cpu.isa.bf16().expect("bf16 products need the instruction");
-            return pairs::backward(cpu, kernel, x, out, s, &gradients);
+            return backward::run(cpu, kernel, x, out, s, &gradients);
         }
         if let Some(kernel) = cpu.isa.avx512() {
             return backward::run(cpu, kernel, x, out, s, &gradients);

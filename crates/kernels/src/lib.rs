@@ -26,6 +26,7 @@ mod pool;
 mod product;
 mod scratch;
 mod tile;
+mod vector;
 mod view;
 mod winograd;
 

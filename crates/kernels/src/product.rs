@@ -344,11 +344,17 @@ const TAP: [Tap; 1] = [Tap { offset: 0, tap: 0 }];
 pub(crate) trait RowValue: Element {
     /// The rows as they lie, if they are of this type and need no padding.
     fn as_is(x: View<'_>, length: usize) -> Option<&[Self]>;
+    /// The values, if they are of this type.
+    fn of(x: View<'_>) -> Option<&[Self]>;
     /// Length of a row with padding, for whole steps.
     fn padded(length: usize) -> usize;
 }
 
 impl RowValue for f32 {
+    fn of(x: View<'_>) -> Option<&[Self]> {
+        if let View::F32(x) = x { Some(x) } else { None }
+    }
+
     fn as_is(x: View<'_>, length: usize) -> Option<&[Self]> {
         match x {
             View::F32(x) if apart::<f32>(length) == length => Some(x),
@@ -362,6 +368,10 @@ impl RowValue for f32 {
 }
 
 impl RowValue for bf16 {
+    fn of(x: View<'_>) -> Option<&[Self]> {
+        if let View::Bf16(x) = x { Some(x) } else { None }
+    }
+
     fn as_is(x: View<'_>, length: usize) -> Option<&[Self]> {
         match x {
             View::Bf16(x) if length.is_multiple_of(2) => Some(x),

@@ -1,14 +1,18 @@
-//! Forward: 32 queries at a time, keys going by.
-use super::fold::{Attend, HIDDEN, Lanes, Mask};
-use super::heads::{Head, panel_of_rows, turned, write};
-use super::{Inputs, KEYS, Shape};
+//! Forward: some queries of a head at a time, blocks of keys going by.
+//!
+//! A query's largest score is taken from the first keys only. What follows may be larger: f32 and
+//! bf16 have the same range, so nothing is lost before a sum comes near that range's end, and then
+//! (hardly ever) the largest is taken anew and what was summed is scaled.
+use super::heads::{Columns, Head, columns, next, rows, shared, words, write};
+use super::kernel::{Attend, HIDDEN, PARTS, QUERIES, Scores, multiply};
+use super::{Inputs, Shape};
 use crate::pool::Parts;
 use crate::product::RowValue;
-use crate::tile::{COLUMNS, Segment, multiply};
 use crate::view::PartsMut;
 use crate::{Cpu, scratch};
 
-const START: [Segment; 1] = [Segment { offset: 0, panel: 0 }];
+/// A sum from which on the largest score is taken anew.
+const LIMIT: f32 = 1e30;
 
 pub(super) fn run<K: Attend>(
     cpu: &Cpu,
@@ -19,91 +23,125 @@ pub(super) fn run<K: Attend>(
     lse: &Parts<'_, f32>,
 ) {
     // Few heads are shared out by queries, so that there is work for several threads.
-    let panels = s.queries.div_ceil(COLUMNS);
-    let groups = 8_usize.div_ceil(s.batch * s.heads).min(panels.div_ceil(4));
-    cpu.pool.run(s.batch * s.heads * groups, |i| {
-        let (sample, head, group) = (i / groups / s.heads, i / groups % s.heads, i % groups);
-        let panels = group * panels / groups..(group + 1) * panels / groups;
-        one(cpu, kernel, x, s, (sample, head), panels, y, lse);
+    let blocks = s.queries.div_ceil(K::QUERIES);
+    let groups = 8_usize.div_ceil(s.batch * s.heads).min(blocks.div_ceil(2));
+    shared(&cpu.pool, &s, groups, |head, group| {
+        let blocks = group * blocks / groups..(group + 1) * blocks / groups;
+        one(cpu, kernel, x, s, head, blocks, y, lse);
     });
 }
 
-/// Some panels of queries of one head.
+/// Some blocks of queries of one head.
 fn one<K: Attend>(
     cpu: &Cpu,
     kernel: K,
     x: Inputs<'_>,
     s: Shape,
-    (sample, head): (usize, usize),
-    panels: std::ops::Range<usize>,
+    head: (usize, usize),
+    blocks: std::ops::Range<usize>,
     y: &PartsMut<'_>,
     lse: &Parts<'_, f32>,
 ) {
-    let (isa, width, stride) = (cpu.isa, s.width, s.stride());
+    let (isa, width) = (cpu.isa, s.width);
     let padded = K::Value::padded(width);
-    let keys = s.keys.next_multiple_of(K::PAIR);
-    let of = |values, tokens| Head {
-        values,
-        at: sample * tokens * stride + head * width,
-        stride,
-        width,
-    };
-    let (q, k, v) = (of(x.q, s.queries), of(x.k, s.keys), of(x.v, s.keys));
-    scratch::with(
-        (s.keys + COLUMNS) * padded + width * keys + KEYS * COLUMNS,
-        |all: &mut [K::Value]| {
-            let (k_rows, rest) = all.split_at_mut(s.keys * padded);
-            let (v_turned, rest) = rest.split_at_mut(width * keys);
-            let (asking, panel) = rest.split_at_mut(COLUMNS * padded);
-            k.rows(isa, 0, padded, k_rows);
-            scratch::with(s.keys * padded, |v_rows: &mut [K::Value]| {
-                v.rows(isa, 0, padded, v_rows);
-                turned(v_rows, padded, width, v_turned);
-            });
-            let k_starts: Vec<usize> = (0..s.keys).map(|i| i * padded).collect();
-            let v_starts: Vec<usize> = (0..width).map(|i| i * keys).collect();
-            scratch::with(COLUMNS * (padded + KEYS + width), |own: &mut [f32]| {
-                let (q_rows, own) = own.split_at_mut(COLUMNS * padded);
-                let (scores, sums) = own.split_at_mut(COLUMNS * KEYS);
-                for p in panels {
-                    let first = p * COLUMNS;
-                    let count = COLUMNS.min(s.queries - first);
-                    let q_rows = &mut q_rows[..count * padded];
-                    q.rows(isa, first, padded, q_rows);
-                    panel_of_rows(q_rows, padded, K::PAIR, s.scale(), asking);
-                    let (mut most, mut sum) = (Lanes([HIDDEN; COLUMNS]), Lanes([0.0; COLUMNS]));
-                    sums.fill(0.0);
-                    let seen = s.seen(first + count);
-                    for block in (0..seen).step_by(KEYS) {
-                        let rows = KEYS.min(seen - block);
-                        let scores = &mut scores[..rows * COLUMNS];
-                        let starts = &k_starts[block..block + rows];
-                        let steps = padded / K::PAIR;
-                        multiply(kernel, k_rows, starts, asking, &START, steps, scores, false);
-                        let mask =
-                            Mask { first: s.causal.then_some(first as isize - block as isize) };
-                        let factor = kernel.fold(isa, scores, mask, &mut most, &mut sum, panel);
-                        if block > 0 && factor.0 != [1.0; COLUMNS] {
-                            for row in sums.chunks_exact_mut(COLUMNS) {
-                                row.iter_mut().zip(&factor.0).for_each(|(s, f)| *s *= f);
-                            }
+    let q = Head::of(x.q, &s, s.queries, head);
+    let (k, v) = (Head::of(x.k, &s, s.keys, head), Head::of(x.v, &s, s.keys, head));
+    let own = (head.0 * s.heads + head.1) * s.queries;
+    let of = Columns::new(kernel, width);
+    let wide = of.padded();
+    let keys = s.keys.next_multiple_of(K::LANES);
+    let sizes = [keys * padded, keys * wide, K::QUERIES * padded, K::ROWS * K::KEYS];
+    scratch::with(sizes.iter().sum(), |mut all: &mut [K::Value]| {
+        let [keys_turned, values, asking, p] = sizes.map(|size| next(&mut all, size));
+        let unit = s.scale() * std::f32::consts::LOG2_E;
+        words::<K>(isa, k, s.keys, padded, unit, keys_turned);
+        columns::<K>(isa, v, s.keys, keys, of, values);
+        scratch::with(K::QUERIES * wide, |sums: &mut [f32]| {
+            for block in blocks {
+                let first = block * K::QUERIES;
+                let count = K::QUERIES.min(s.queries - first);
+                rows(isa, q, (first, count), padded, 1.0, asking);
+                let mut most = [HIDDEN; QUERIES];
+                let mut total = [[0.0; PARTS]; QUERIES];
+                let mut before = total;
+                let visible = s.visible::<QUERIES>(first, count);
+                for key in (0..s.seen(first + count)).step_by(K::KEYS) {
+                    let here = K::KEYS.min(s.keys - key);
+                    let panels = here.div_ceil(K::LANES);
+                    let part = key * padded..(key + panels * K::LANES) * padded;
+                    for row in (0..count).step_by(K::ROWS) {
+                        let tile = row..row + K::ROWS;
+                        let scores = Scores {
+                            q: asking[row * padded..(row + K::ROWS) * padded].as_ptr(),
+                            padded,
+                            k: keys_turned[part.clone()].as_ptr(),
+                            first: key,
+                            panels,
+                            visible: &visible[tile.clone()],
+                        };
+                        let most = &mut most[tile.clone()];
+                        let total = (&mut total[tile], &mut before[..K::ROWS]);
+                        let sums = &mut sums[row * wide..(row + K::ROWS) * wide];
+                        probabilities(kernel, scores, most, total, sums, p);
+                        for run in of.runs() {
+                            let across = K::UNIT * run.units;
+                            let panel = &values[K::UNIT * run.first * keys + key * across..];
+                            let steps = here.div_ceil(K::PAIR);
+                            let a = (&*p, K::rows(K::ROWS));
+                            let c = (&mut sums[K::UNIT * run.first..], wide);
+                            multiply(kernel, run, K::ROWS, a, panel, steps, c, key > 0);
                         }
-                        let at = [Segment { offset: block, panel: 0 }];
-                        let steps = rows.div_ceil(K::PAIR);
-                        multiply(kernel, v_turned, &v_starts, panel, &at, steps, sums, true);
-                    }
-                    let at = (q.at + first * stride, stride, width);
-                    let over = sum.0.map(|s| 1.0 / s);
-                    // SAFETY: this piece alone has these queries of this head.
-                    unsafe { write(y, at, count, |row, i| sums[i * COLUMNS + row] * over[row]) };
-                    // SAFETY: as above.
-                    let lse =
-                        unsafe { lse.part((sample * s.heads + head) * s.queries + first, count) };
-                    for (i, lse) in lse.iter_mut().enumerate() {
-                        *lse = most.0[i] + sum.0[i].ln();
                     }
                 }
-            });
-        },
-    );
+                // SAFETY: this piece alone has these queries of this head.
+                let lse = unsafe { lse.part(own + first, count) };
+                for (row, lse) in lse.iter_mut().enumerate() {
+                    let total: f32 = total[row].iter().sum();
+                    *lse = (most[row] + total.log2()) * std::f32::consts::LN_2;
+                    let from = &sums[row * wide..][..width];
+                    // SAFETY: as above.
+                    unsafe { write(cpu, y, q.at(first + row), from, 1.0 / total) };
+                }
+            }
+        });
+    });
+}
+
+/// The probabilities of a tile, at `p`. Where a sum would grow beyond its range, the largest score
+/// is taken anew, and what was summed is scaled.
+fn probabilities<K: Attend>(
+    kernel: K,
+    scores: Scores<'_, K::Value>,
+    most: &mut [f32],
+    (total, before): (&mut [[f32; PARTS]], &mut [[f32; PARTS]]),
+    sums: &mut [f32],
+    p: &mut [K::Value],
+) {
+    assert!(p.len() == K::ROWS * K::KEYS && scores.panels * K::LANES <= K::KEYS, "room for p");
+    if scores.first == 0 {
+        // SAFETY: as below.
+        unsafe { kernel.largest(Scores { panels: 1, ..scores }, most) };
+    }
+    before.copy_from_slice(total);
+    // SAFETY: `one` made slices of these sizes, and p was just measured.
+    unsafe { kernel.probabilities(scores, most, total, p.as_mut_ptr()) };
+    // Not a number counts as too large, too.
+    let within = |t: &[f32; PARTS]| t.iter().fold(true, |all, t| all & (*t < LIMIT));
+    if total.iter().all(within) {
+        return;
+    }
+    let mut old = [0.0; QUERIES];
+    old[..most.len()].copy_from_slice(most);
+    // SAFETY: as above.
+    unsafe { kernel.largest(scores, most) };
+    let wide = sums.len() / K::ROWS;
+    for i in 0..K::ROWS {
+        let factor = (old[i] - most[i]).exp2();
+        total[i] = before[i].map(|t| t * factor);
+        if scores.first > 0 {
+            sums[i * wide..(i + 1) * wide].iter_mut().for_each(|s| *s *= factor);
+        }
+    }
+    // SAFETY: as above.
+    unsafe { kernel.probabilities(scores, most, total, p.as_mut_ptr()) };
 }

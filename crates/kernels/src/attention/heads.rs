@@ -1,117 +1,299 @@
-//! One head's rows in the forms that the products want.
+//! One head: where its columns lie, how work is shared out by heads, and its rows in the forms that
+//! the products want.
+use super::kernel::Attend;
+use super::Shape;
+use crate::pool::Pool;
 use crate::product::RowValue;
-use crate::tile::COLUMNS;
 use crate::view::PartsMut;
-use crate::{Element, Isa, View};
+use crate::{Cpu, Element, Isa, View};
 
-/// The columns of one head in some rows.
+/// The columns of one head in the rows of one sample.
 #[derive(Clone, Copy)]
 pub(super) struct Head<'a> {
-    pub(super) values: View<'a>,
+    values: View<'a>,
     /// Where the first row's columns begin.
-    pub(super) at: usize,
+    at: usize,
     /// From row to row.
-    pub(super) stride: usize,
-    pub(super) width: usize,
+    stride: usize,
+    width: usize,
 }
 
-impl Head<'_> {
-    /// Rows `first..first + count`, each `padded` long, zeros behind.
-    pub(super) fn rows<V: RowValue>(&self, isa: Isa, first: usize, padded: usize, to: &mut [V]) {
-        for (i, to) in to.chunks_exact_mut(padded).enumerate() {
-            let from = self.at + (first + i) * self.stride;
-            let of = from..from + self.width;
-            match self.values {
-                View::F32(x) => crate::product::convert(isa, &x[of], self.width, padded, to),
-                View::Bf16(x) => crate::product::convert(isa, &x[of], self.width, padded, to),
+impl<'a> Head<'a> {
+    /// `tokens` are the rows of a sample in `values`.
+    pub(super) fn of(
+        values: View<'a>,
+        s: &Shape,
+        tokens: usize,
+        (sample, head): (usize, usize),
+    ) -> Self {
+        let stride = s.stride();
+        Self { values, at: sample * tokens * stride + head * s.width, stride, width: s.width }
+    }
+
+    /// Where the columns of row `i` begin.
+    pub(super) fn at(&self, i: usize) -> usize {
+        self.at + i * self.stride
+    }
+}
+
+/// Calls `f` with (sample, head), and with one of `groups` into which each is divided.
+pub(super) fn shared(
+    pool: &Pool,
+    s: &Shape,
+    groups: usize,
+    f: impl Fn((usize, usize), usize) + Sync,
+) {
+    pool.run(s.batch * s.heads * groups, |i| {
+        f((i / groups / s.heads, i / groups % s.heads), i % groups);
+    });
+}
+
+/// Takes the next `count` of a scratch.
+pub(super) fn next<'a, T>(rest: &mut &'a mut [T], count: usize) -> &'a mut [T] {
+    let (part, behind) = std::mem::take(rest).split_at_mut(count);
+    *rest = behind;
+    part
+}
+
+/// Columns of a head in units, and these in runs that one tile computes together.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Columns {
+    /// Units in all.
+    units: usize,
+    /// Columns of one.
+    unit: usize,
+    /// Whether of the last unit only half is needed.
+    half: bool,
+    /// Length of a run.
+    run: fn(usize) -> usize,
+}
+
+/// One run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Run {
+    /// Its first unit.
+    pub(super) first: usize,
+    /// Its units, the half one included.
+    pub(super) units: usize,
+    /// Whether the last one is half.
+    pub(super) half: bool,
+}
+
+impl Columns {
+    pub(super) fn new<K: Attend>(_: K, width: usize) -> Self {
+        let half = K::HALVES && (width - 1) % K::UNIT < K::UNIT / 2;
+        Self { units: width.div_ceil(K::UNIT), unit: K::UNIT, half, run: K::run }
+    }
+
+    /// Columns with those that fill up the last unit.
+    pub(super) fn padded(self) -> usize {
+        self.unit * self.units
+    }
+
+    pub(super) fn runs(self) -> impl Iterator<Item = Run> {
+        let mut first = 0;
+        std::iter::from_fn(move || {
+            let left = self.units - first;
+            if left == 0 {
+                return None;
             }
+            let units = (self.run)(left);
+            let run = Run { first, units, half: self.half && units == left };
+            first += units;
+            Some(run)
+        })
+    }
+}
+
+vectorised! {
+    /// Rows that lie `stride` apart, one after the other, `padded` long with zeros, times a factor.
+    fn take[X, V](
+        x: &[X], stride: usize, width: usize, padded: usize, factor: f32, to: &mut [V],
+    ) {
+        for (i, to) in to.chunks_exact_mut(padded).enumerate() {
+            let (to, behind) = to.split_at_mut(width);
+            for (to, x) in to.iter_mut().zip(&x[i * stride..][..width]) {
+                *to = V::put(x.get() * factor);
+            }
+            behind.fill(V::put(0.0));
         }
     }
 }
 
-/// The transpose: `[width, to.len() / width]` from rows `padded` long; zeros behind the last row.
-pub(super) fn turned<V: Element>(rows: &[V], padded: usize, width: usize, to: &mut [V]) {
-    let length = to.len() / width;
-    let count = rows.len() / padded;
-    for (i, to) in to.chunks_exact_mut(length).enumerate() {
-        for (row, to) in to[..count].iter_mut().enumerate() {
-            *to = rows[row * padded + i];
-        }
-        to[count..].fill(V::put(0.0));
-    }
-}
-
-/// A panel whose columns are the rows: steps go along a row. `rows` are f32, `padded` long.
-pub(super) fn panel_of_rows<V: Element>(
-    rows: &[f32],
+/// `count` rows from `first` on, then rows of zeros while there is room.
+pub(super) fn rows<V: RowValue>(
+    isa: Isa,
+    head: Head<'_>,
+    (first, count): (usize, usize),
     padded: usize,
-    pair: usize,
     factor: f32,
     to: &mut [V],
 ) {
-    let count = rows.len() / padded;
-    for (step, to) in to.chunks_exact_mut(pair * COLUMNS).enumerate() {
-        for column in 0..COLUMNS {
-            for half in 0..pair {
-                let value = match column < count {
-                    true => rows[column * padded + step * pair + half] * factor,
-                    false => 0.0,
-                };
-                to[column * pair + half] = V::put(value);
+    let (to, behind) = to.split_at_mut(count * padded);
+    behind.fill(V::put(0.0));
+    if count == 0 {
+        return;
+    }
+    let (at, stride, width) = (head.at(first), head.stride, head.width);
+    if factor == 1.0
+        && let Some(x) = V::of(head.values)
+    {
+        for (i, to) in to.chunks_exact_mut(padded).enumerate() {
+            let (to, behind) = to.split_at_mut(width);
+            to.copy_from_slice(&x[at + i * stride..][..width]);
+            behind.fill(V::put(0.0));
+        }
+        return;
+    }
+    match head.values {
+        View::F32(x) => take(isa, &x[at..], stride, width, padded, factor, to),
+        View::Bf16(x) => take(isa, &x[at..], stride, width, padded, factor, to),
+    }
+}
+
+/// Panels whose columns are the head's rows, `LANES` at a time: `[steps, LANES, PAIR]` each.
+pub(super) fn words<K: Attend>(
+    isa: Isa,
+    head: Head<'_>,
+    count: usize,
+    padded: usize,
+    factor: f32,
+    to: &mut [K::Value],
+) {
+    let mut own = vec![K::Value::put(0.0); K::LANES * padded];
+    let steps = padded / K::PAIR;
+    for (panel, to) in to.chunks_exact_mut(K::LANES * padded).enumerate() {
+        let first = panel * K::LANES;
+        rows(isa, head, (first, K::LANES.min(count - first)), padded, factor, &mut own);
+        // A step of single values is as wide as one of pairs.
+        let from: &[u32] = bytemuck::cast_slice(&own);
+        let to: &mut [u32] = bytemuck::cast_slice_mut(to);
+        for (step, to) in to.chunks_exact_mut(K::LANES).enumerate() {
+            for (row, to) in to.iter_mut().enumerate() {
+                *to = from[row * steps + step];
             }
         }
     }
 }
 
-/// Panels whose columns are the rows' columns: steps go from row to row. One panel for each 32
-/// columns, each of `steps * pair` rows, missing ones zero.
-pub(super) fn panels_of_columns<V: Element>(
-    rows: &[f32],
-    padded: usize,
-    width: usize,
-    pair: usize,
-    steps: usize,
-    to: &mut [V],
+/// Panels whose columns are the head's columns, one for each run, one behind the other:
+/// `[total / PAIR, the run's columns, PAIR]` each, zeros behind the `count` rows.
+pub(super) fn columns<K: Attend>(
+    isa: Isa,
+    head: Head<'_>,
+    count: usize,
+    total: usize,
+    of: Columns,
+    to: &mut [K::Value],
 ) {
-    let count = rows.len() / padded;
-    for (p, panel) in to.chunks_exact_mut(steps * pair * COLUMNS).enumerate() {
-        for (step, to) in panel.chunks_exact_mut(pair * COLUMNS).enumerate() {
-            for half in 0..pair {
-                let row = step * pair + half;
-                for column in 0..COLUMNS {
-                    let from = p * COLUMNS + column;
-                    let there = row < count && from < width;
-                    to[column * pair + half] =
-                        V::put(if there { rows[row * padded + from] } else { 0.0 });
+    let wide = of.padded();
+    let mut own = vec![K::Value::put(0.0); K::PAIR * wide];
+    for first in (0..total).step_by(K::PAIR) {
+        let there = count.saturating_sub(first).min(K::PAIR);
+        rows(isa, head, (first.min(count), there), wide, 1.0, &mut own);
+        for run in of.runs() {
+            let (from, across) = (of.unit * run.first, of.unit * run.units);
+            let to = &mut to[total * from + first * across..][..K::PAIR * across];
+            match K::PAIR {
+                1 => to.copy_from_slice(&own[from..from + across]),
+                _ => {
+                    let (a, b) = own.split_at(wide);
+                    let both = a[from..from + across].iter().zip(&b[from..]);
+                    for (to, (a, b)) in to.chunks_exact_mut(2).zip(both) {
+                        (to[0], to[1]) = (*a, *b);
+                    }
                 }
             }
         }
     }
 }
 
-/// Writes columns of a result: value (row, i) is `f(row, i)`.
-///
-/// # Safety
-/// No other thread may write these rows' columns at the same time.
-pub(super) unsafe fn write(
-    out: &PartsMut<'_>,
-    (at, stride, width): (usize, usize, usize),
-    rows: usize,
-    f: impl Fn(usize, usize) -> f32,
-) {
-    for row in 0..rows {
-        let from = at + row * stride;
-        match out {
-            PartsMut::F32(out) => {
-                // SAFETY: the caller's promise.
-                let to = unsafe { out.part(from, width) };
-                to.iter_mut().enumerate().for_each(|(i, to)| *to = f(row, i));
-            }
-            PartsMut::Bf16(out) => {
-                // SAFETY: the caller's promise.
-                let to = unsafe { out.part(from, width) };
-                to.iter_mut().enumerate().for_each(|(i, to)| *to = Element::put(f(row, i)));
+vectorised! {
+    /// The transpose of rows `padded` long: `[width, rows]`.
+    fn turn[](from: &[u32], padded: usize, width: usize, to: &mut [u32]) {
+        let rows = from.len() / padded;
+        for (row, from) in from.chunks_exact(padded).enumerate() {
+            for i in 0..width {
+                to[i * rows + row] = from[i];
             }
         }
+    }
+}
+
+vectorised! {
+    /// The same of halves, one word for each pair of rows.
+    fn turn_pairs[](from: &[u16], padded: usize, width: usize, to: &mut [u32]) {
+        let pairs = from.len() / padded / 2;
+        for (pair, rows) in from.chunks_exact(2 * padded).enumerate() {
+            let (a, b) = rows.split_at(padded);
+            for i in 0..width {
+                to[i * pairs + pair] = u32::from(a[i]) | (u32::from(b[i]) << 16);
+            }
+        }
+    }
+}
+
+/// The transpose of rows, of an even number where values are paired.
+pub(super) fn turned<K: Attend>(
+    isa: Isa,
+    from: &[K::Value],
+    padded: usize,
+    width: usize,
+    to: &mut [K::Value],
+) {
+    let to = bytemuck::cast_slice_mut(to);
+    match K::PAIR {
+        1 => turn(isa, bytemuck::cast_slice(from), padded, width, to),
+        _ => turn_pairs(isa, bytemuck::cast_slice(from), padded, width, to),
+    }
+}
+
+vectorised! {
+    fn scaled[Y](from: &[f32], factor: f32, to: &mut [Y]) {
+        for (to, from) in to.iter_mut().zip(from) {
+            *to = Y::put(from * factor);
+        }
+    }
+}
+
+/// One row of a result, times a factor.
+///
+/// # Safety
+/// No other thread may write these values at the same time.
+pub(super) unsafe fn write(cpu: &Cpu, out: &PartsMut<'_>, at: usize, from: &[f32], factor: f32) {
+    match out {
+        // SAFETY: the caller's promise.
+        PartsMut::F32(out) => scaled(cpu.isa, from, factor, unsafe { out.part(at, from.len()) }),
+        // SAFETY: the caller's promise.
+        PartsMut::Bf16(out) => scaled(cpu.isa, from, factor, unsafe { out.part(at, from.len()) }),
+    }
+}
+
+vectorised! {
+    /// sum(a b) of rows that lie `stride` apart.
+    fn products[A, B](a: &[A], b: &[B], stride: usize, width: usize, to: &mut [f32]) {
+        for (i, to) in to.iter_mut().enumerate() {
+            let (a, b) = (&a[i * stride..][..width], &b[i * stride..][..width]);
+            let mut parts = [0.0_f32; 8];
+            for (a, b) in a.chunks_exact(8).zip(b.chunks_exact(8)) {
+                for j in 0..8 {
+                    parts[j] += a[j].get() * b[j].get();
+                }
+            }
+            let rest = width / 8 * 8;
+            let rest: f32 = (rest..width).map(|j| a[j].get() * b[j].get()).sum();
+            *to = parts.iter().sum::<f32>() + rest;
+        }
+    }
+}
+
+/// sum(y dy) of the rows from `first` on.
+pub(super) fn deltas(isa: Isa, y: Head<'_>, dy: Head<'_>, first: usize, to: &mut [f32]) {
+    let (at, stride, width) = (y.at(first), y.stride, y.width);
+    match (y.values, dy.values) {
+        (View::F32(y), View::F32(d)) => products(isa, &y[at..], &d[at..], stride, width, to),
+        (View::F32(y), View::Bf16(d)) => products(isa, &y[at..], &d[at..], stride, width, to),
+        (View::Bf16(y), View::F32(d)) => products(isa, &y[at..], &d[at..], stride, width, to),
+        (View::Bf16(y), View::Bf16(d)) => products(isa, &y[at..], &d[at..], stride, width, to),
     }
 }

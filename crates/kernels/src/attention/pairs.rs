@@ -1,20 +1,78 @@
 //! Attention with products of bf16 pairs, whose probabilities never leave the registers unrounded.
-//!
-//! Unlike the other kernels' form, queries are rows here and keys lie in the lanes: queries are
-//! read as they are, and what must be turned is made once for each head. A tile of scores starts
-//! at minus the query's largest score (forward) or logarithm (backward), so that the product's
-//! registers already hold the exponents; they become probabilities, are rounded and stored for
-//! the next product in one go.
-//!
-//! Forward takes a query's largest score from the first keys only. What follows may be larger: a
-//! bf16 has the range of an f32, so nothing is lost before a sum comes near that range's end, and
-//! then (hardly ever) the largest is taken anew and what was summed is scaled.
-mod backward;
-mod forward;
-mod pack;
 mod tile;
 
-pub(super) use {backward::run as backward, forward::run as forward};
+use super::heads::Run;
+use super::kernel::{Attend, PARTS, Rows, Scores, Slopes};
+use crate::tile::{Bf16, COLUMNS};
+use half::bf16;
 
-#[cfg(test)]
-mod tests;
+impl Attend for Bf16 {
+    type Value = bf16;
+    const PAIR: usize = 2;
+    const LANES: usize = COLUMNS;
+    const ROWS: usize = tile::ROWS;
+    const SLOPES: usize = tile::SLOPES;
+    const HIGH: usize = tile::ROWS;
+    const UNIT: usize = 16;
+    const HALVES: bool = true;
+    const QUERIES: usize = 64;
+    const KEYS: usize = 128;
+
+    /// Two or three vectors at a time, for one alone would wait for its rows' values.
+    fn run(left: usize) -> usize {
+        match left {
+            0..=3 => left,
+            4 => 2,
+            _ => 3,
+        }
+    }
+
+    unsafe fn largest(self, s: Scores<'_, bf16>, most: &mut [f32]) {
+        // SAFETY: a Bf16 exists only where the processor has the instructions; the rest is the
+        // caller's promise, as below.
+        unsafe { tile::largest(s, most) };
+    }
+
+    unsafe fn probabilities(
+        self,
+        s: Scores<'_, bf16>,
+        most: &[f32],
+        total: &mut [[f32; PARTS]],
+        p: *mut bf16,
+    ) {
+        // SAFETY: as above.
+        unsafe { tile::probabilities(s, most, total, p, Self::KEYS) };
+    }
+
+    unsafe fn slopes(
+        self,
+        s: Scores<'_, bf16>,
+        dy: *const bf16,
+        v: *const bf16,
+        lse: &[f32],
+        delta: &[f32],
+        out: Slopes<bf16>,
+    ) {
+        // SAFETY: as above.
+        unsafe { tile::slopes(s, dy, v, lse, delta, out) };
+    }
+
+    unsafe fn product(
+        self,
+        run: Run,
+        rows: usize,
+        (a, form): (*const bf16, Rows),
+        panel: *const bf16,
+        steps: usize,
+        (c, apart): (*mut f32, usize),
+        add: bool,
+    ) {
+        for row in (0..rows).step_by(tile::ROWS) {
+            // SAFETY: as above; rows are made up to whole tiles, and are one piece each.
+            unsafe {
+                let (a, c) = (a.add(row * form.stride), c.add(row * apart));
+                tile::product((run.units, run.half), a, form.stride, panel, steps, c, apart, add);
+            }
+        }
+    }
+}

@@ -2,6 +2,7 @@
 //!
 //! Every function here is unsafe because it takes pointers: its caller promises that the sizes
 //! that it names are there, and a [`crate::tile::Bf16`] that the processor has the instructions.
+use crate::attention::kernel::{HIDDEN, Scores, Slopes};
 use crate::tile::COLUMNS;
 use half::bf16;
 use std::arch::x86_64::{
@@ -18,8 +19,6 @@ use std::arch::x86_64::{
 pub(super) const ROWS: usize = 8;
 /// Queries of a tile of [`slopes`], which has two products.
 pub(super) const SLOPES: usize = 4;
-/// Least of all scores: what a hidden score becomes.
-pub(super) const HIDDEN: f32 = -1e30;
 
 /// 2^x for x up to 127; relative error at most 1e-4, a fortieth of a bf16's rounding (a polynomial
 /// of degree 3, fitted to 2^r on 0..1 for the least relative error).
@@ -94,37 +93,14 @@ unsafe fn scores<const N: usize>(
     sums
 }
 
-/// One tile of queries and the panels of some keys.
-#[derive(Clone, Copy)]
-pub(super) struct Scores<'a> {
-    /// The queries' rows.
-    pub(super) q: *const bf16,
-    /// From row to row, and two for each step.
-    pub(super) padded: usize,
-    /// The keys' panels, one after the other.
-    pub(super) k: *const bf16,
-    /// Number of the first key and of the panels.
-    pub(super) first: usize,
-    pub(super) panels: usize,
-    /// How many of all keys each query sees.
-    pub(super) visible: &'a [usize],
-}
-
-impl Scores<'_> {
-    fn panel(&self, i: usize) -> (*const bf16, usize) {
-        // The caller's promise that there are `panels`.
-        (self.k.wrapping_add(i * COLUMNS * self.padded), self.first + i * COLUMNS)
-    }
-}
-
 /// The largest score of each query.
 ///
 /// # Safety
 /// As `Scores` says, and the instructions.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512bf16")]
-pub(super) unsafe fn largest(s: Scores<'_>, most: &mut [f32]) {
+pub(super) unsafe fn largest(s: Scores<'_, bf16>, most: &mut [f32]) {
     for i in 0..s.panels {
-        let (k, key) = s.panel(i);
+        let (k, key) = s.panel(i, COLUMNS);
         // SAFETY: the caller's promise.
         let sums = unsafe { scores::<ROWS>(s.q, s.padded, k, s.padded / 2, &[0.0; ROWS]) };
         for (row, most) in most[..ROWS].iter_mut().enumerate() {
@@ -145,7 +121,7 @@ pub(super) unsafe fn largest(s: Scores<'_>, most: &mut [f32]) {
 /// instructions.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512bf16")]
 pub(super) unsafe fn probabilities(
-    s: Scores<'_>,
+    s: Scores<'_, bf16>,
     most: &[f32],
     total: &mut [[f32; 16]],
     p: *mut bf16,
@@ -158,7 +134,7 @@ pub(super) unsafe fn probabilities(
     }
     let least = s.visible[..ROWS].iter().min().copied().unwrap_or(0);
     for i in 0..s.panels {
-        let (k, key) = s.panel(i);
+        let (k, key) = s.panel(i, COLUMNS);
         // SAFETY: the caller's promise.
         unsafe {
             let sums = scores::<ROWS>(s.q, s.padded, k, s.padded / 2, &start);
@@ -178,21 +154,6 @@ pub(super) unsafe fn probabilities(
     }
 }
 
-/// Where [`slopes`] writes: P and dS as panels over the queries, dS as rows.
-#[derive(Clone, Copy)]
-pub(super) struct Slopes {
-    /// Panels `[queries / 2, 32, 2]`, at the step of the tile's first query.
-    pub(super) p: *mut bf16,
-    /// The same.
-    pub(super) s: *mut bf16,
-    /// From panel to panel.
-    pub(super) apart: usize,
-    /// The first query's row.
-    pub(super) rows: *mut bf16,
-    /// From row to row.
-    pub(super) stride: usize,
-}
-
 /// P and dS = P (dy v^T - delta) of 4 queries and some panels of keys.
 ///
 /// # Safety
@@ -200,17 +161,17 @@ pub(super) struct Slopes {
 /// instructions.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512bf16")]
 pub(super) unsafe fn slopes(
-    s: Scores<'_>,
+    s: Scores<'_, bf16>,
     dy: *const bf16,
     v: *const bf16,
     lse: &[f32],
     delta: &[f32],
-    out: Slopes,
+    out: Slopes<bf16>,
 ) {
     let least = s.visible[..SLOPES].iter().min().copied().unwrap_or(0);
     let (low, high) = halves();
     for i in 0..s.panels {
-        let (k, key) = s.panel(i);
+        let (k, key) = s.panel(i, COLUMNS);
         let v = v.wrapping_add(i * COLUMNS * s.padded);
         let mut p = [[_mm512_setzero_ps(); 2]; SLOPES];
         let mut d = p;

@@ -1,0 +1,177 @@
+//! What a kernel does for attention: the tiles between which keys and queries go by.
+use super::heads::Run;
+use crate::product::RowValue;
+
+/// Queries of one block at most.
+pub(super) const QUERIES: usize = 96;
+/// Least of all scores: what a hidden score becomes.
+pub(super) const HIDDEN: f32 = -1e30;
+/// Parts of a query's sum.
+pub(super) const PARTS: usize = 16;
+
+/// One tile of queries and the panels of some keys.
+#[derive(Clone, Copy)]
+pub(super) struct Scores<'a, V> {
+    /// The queries' rows.
+    pub(super) q: *const V,
+    /// From row to row; all of it counts for the products.
+    pub(super) padded: usize,
+    /// The keys' panels, one after the other.
+    pub(super) k: *const V,
+    /// Number of the first key and of the panels.
+    pub(super) first: usize,
+    pub(super) panels: usize,
+    /// How many of all keys each query sees.
+    pub(super) visible: &'a [usize],
+}
+
+impl<V> Scores<'_, V> {
+    /// Where a panel of `lanes` keys begins, and the number of its first key.
+    #[inline(always)]
+    pub(super) fn panel(&self, i: usize, lanes: usize) -> (*const V, usize) {
+        // The caller's promise that there are `panels`.
+        (self.k.wrapping_add(i * lanes * self.padded), self.first + i * lanes)
+    }
+}
+
+/// Rows of a factor: value t of a row stands at `t / length * apart + t % length` from the row's
+/// start.
+#[derive(Clone, Copy)]
+pub(super) struct Rows {
+    /// From row to row.
+    pub(super) stride: usize,
+    /// Values that lie side by side.
+    pub(super) length: usize,
+    /// From there to the next.
+    pub(super) apart: usize,
+}
+
+/// Where [`Attend::slopes`] writes: P and dS as panels over the queries, and where a panel does
+/// not serve as rows, too ([`Attend::PAIR`] above 1), dS as rows.
+#[derive(Clone, Copy)]
+pub(super) struct Slopes<V> {
+    /// Panels, at the tile's first query.
+    pub(super) p: *mut V,
+    /// The same.
+    pub(super) s: *mut V,
+    /// From panel to panel.
+    pub(super) apart: usize,
+    /// The first query's row.
+    pub(super) rows: *mut V,
+    /// From row to row.
+    pub(super) stride: usize,
+}
+
+/// A kernel that attention can use.
+pub(super) trait Attend: Copy + Send + Sync {
+    /// What is multiplied.
+    type Value: RowValue;
+    /// Values that one step takes from a row.
+    const PAIR: usize;
+    /// Keys of a panel.
+    const LANES: usize;
+    /// Queries of a tile of scores.
+    const ROWS: usize;
+    /// Queries of a tile of [`Attend::slopes`], which has two products.
+    const SLOPES: usize;
+    /// Rows that a product takes at a time; fewer are made up to so many.
+    const HIGH: usize;
+    /// Columns that a product counts as one, and whether it can do with half of the last ones.
+    const UNIT: usize;
+    const HALVES: bool;
+    /// Queries and keys of a block, so that what it works on stays in the first cache.
+    const QUERIES: usize;
+    const KEYS: usize;
+
+    /// How many of the units that are left one tile computes together.
+    fn run(left: usize) -> usize;
+
+    /// Raises to the largest score of each query.
+    ///
+    /// # Safety
+    /// `ROWS` rows and the panels as `Scores` says.
+    unsafe fn largest(self, s: Scores<'_, Self::Value>, most: &mut [f32]);
+
+    /// Probabilities 2^(score - most), not yet divided by their sum, at `p`, as
+    /// [`Attend::rows`] says; adds to `total`, parts of each query's sum.
+    ///
+    /// # Safety
+    /// As `largest`; `ROWS * KEYS` values at `p`.
+    unsafe fn probabilities(
+        self,
+        s: Scores<'_, Self::Value>,
+        most: &[f32],
+        total: &mut [[f32; PARTS]],
+        p: *mut Self::Value,
+    );
+
+    /// P and dS = P (dy v^T - delta) of `SLOPES` queries and some panels of keys.
+    ///
+    /// # Safety
+    /// As `Scores` says for `SLOPES` rows, and the same of `dy` and `v` as of q and k; room in
+    /// `out`.
+    unsafe fn slopes(
+        self,
+        s: Scores<'_, Self::Value>,
+        dy: *const Self::Value,
+        v: *const Self::Value,
+        lse: &[f32],
+        delta: &[f32],
+        out: Slopes<Self::Value>,
+    );
+
+    /// c (`rows` x the run's columns) = or += rows times a panel.
+    ///
+    /// # Safety
+    /// As [`multiply`] looks after.
+    #[expect(clippy::too_many_arguments, reason = "two factors and a result with their sizes")]
+    unsafe fn product(
+        self,
+        run: Run,
+        rows: usize,
+        a: (*const Self::Value, Rows),
+        panel: *const Self::Value,
+        steps: usize,
+        c: (*mut f32, usize),
+        add: bool,
+    );
+
+    /// How rows lie that were written for `queries` at a time: as panels where single values make
+    /// no difference between the two, one row after the other otherwise.
+    fn rows(queries: usize) -> Rows {
+        match Self::PAIR {
+            1 => Rows { stride: Self::LANES, length: Self::LANES, apart: queries * Self::LANES },
+            _ => Rows { stride: Self::KEYS, length: Self::KEYS, apart: 0 },
+        }
+    }
+}
+
+/// c (`rows` rows of the run's columns, `apart` from each other) = or += `steps` of the rows of a
+/// times the panel. The bounds are checked here.
+#[expect(clippy::too_many_arguments, reason = "two factors and a result with their sizes")]
+pub(super) fn multiply<K: Attend>(
+    kernel: K,
+    run: Run,
+    rows: usize,
+    (a, form): (&[K::Value], Rows),
+    panel: &[K::Value],
+    steps: usize,
+    (c, apart): (&mut [f32], usize),
+    add: bool,
+) {
+    if rows == 0 || steps == 0 {
+        return;
+    }
+    let wide = run.units * K::UNIT;
+    let high = rows.next_multiple_of(K::HIGH);
+    let last = steps * K::PAIR - 1;
+    let far = last / form.length * form.apart + form.length.min(last + 1);
+    assert!((high - 1) * form.stride + far <= a.len(), "rows lie in their slice");
+    assert!(steps * K::PAIR * wide <= panel.len(), "steps lie in their panel");
+    assert!((high - 1) * apart + wide <= c.len(), "rows of the result");
+    // SAFETY: the assertions.
+    unsafe {
+        let (a, c) = ((a.as_ptr(), form), (c.as_mut_ptr(), apart));
+        kernel.product(run, rows, a, panel.as_ptr(), steps, c, add);
+    }
+}
