@@ -3,7 +3,7 @@ use crate::math::logistic;
 use crate::{Cpu, Element};
 
 /// Values of one piece of work.
-const PIECE: usize = 16 * 1024;
+const PIECE: usize = 4 * 1024;
 
 vectorised! {
     fn gate[X, Y](x: &[X], factor: f32, y: &mut [Y]) {

@@ -4,44 +4,52 @@
 //! returns when every piece is done. Pieces never depend on the number of threads, so results do
 //! not either. Workers look for the next job for a moment before they sleep, because a network's
 //! operations follow one another within microseconds.
+use std::cell::UnsafeCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-/// How often a worker looks for a job before it sleeps: some 30 microseconds.
-const LOOKS: usize = 2_000;
+/// How often a thread looks for what it waits for before it sleeps: some 50 microseconds.
+const LOOKS: usize = 4_000;
 
-/// A function of a piece's number whose lifetime was erased; see [`Pool::run`].
+/// A function of a piece's number, whose lifetime was erased, and the number of pieces; see
+/// [`Pool::run`].
 #[derive(Clone, Copy)]
-struct Job(*const (dyn Fn(usize) + Sync));
+struct Job(*const (dyn Fn(usize) + Sync), usize);
 
-// SAFETY: the pointee is Sync, and `Pool::run` keeps it alive while workers hold the pointer.
-unsafe impl Send for Job {}
-
-#[derive(Default)]
-struct State {
-    job: Option<Job>,
-    pieces: usize,
-    stop: bool,
-}
-
+/// What the threads share. A job is handed over without a lock and without calls of the system
+/// while all threads look; only who sleeps is woken by the lock and its condition.
 #[derive(Default)]
 struct Shared {
-    state: Mutex<State>,
-    wake: Condvar,
-    done: Condvar,
+    /// Written by the caller while no worker is in a job, read by workers in one.
+    job: UnsafeCell<Option<Job>>,
     /// Number of jobs so far; a worker waits for it to change.
     round: AtomicUsize,
     next: AtomicUsize,
     /// Workers that have not yet left the current job.
     left: AtomicUsize,
     panicked: AtomicBool,
+    stop: AtomicBool,
+    /// Workers that sleep, or are about to.
+    asleep: AtomicUsize,
+    /// Whether the caller sleeps, or is about to.
+    waiting: AtomicBool,
+    sleep: Mutex<()>,
+    wake: Condvar,
+    done: Condvar,
 }
 
+// SAFETY: `job` is guarded by `round` and `left`: the caller writes it when `left` is 0 and
+// announces it by `round`; a worker reads it between seeing the round and counting itself out.
+// What it points to is Sync, and `Pool::run` keeps it alive until `left` is 0 again.
+unsafe impl Sync for Shared {}
+// SAFETY: as above.
+unsafe impl Send for Shared {}
+
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, ()> {
+        self.sleep.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes pieces until none is left.
@@ -55,26 +63,43 @@ impl Shared {
         }
     }
 
+    /// Returns when `there` is true: looks for a while, then sleeps. `there` and the count of
+    /// sleepers are sequentially consistent, so that either this thread sees what the other one
+    /// wrote, or the other one sees that this one sleeps.
+    fn wait(&self, there: impl Fn() -> bool, sleeps: impl Fn(bool), signal: &Condvar) {
+        for _ in 0..LOOKS {
+            if there() {
+                return;
+            }
+            std::hint::spin_loop();
+        }
+        let mut guard = self.lock();
+        sleeps(true);
+        while !there() {
+            guard = signal.wait(guard).unwrap_or_else(PoisonError::into_inner);
+        }
+        sleeps(false);
+    }
+
     fn worker(&self) {
         let mut seen = 0;
         loop {
-            for _ in 0..LOOKS {
-                if self.round.load(Ordering::Acquire) != seen {
-                    break;
-                }
-                std::hint::spin_loop();
-            }
-            let mut state = self.lock();
-            while self.round.load(Ordering::Acquire) == seen && !state.stop {
-                state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
-            }
-            if state.stop {
+            let there =
+                || self.round.load(Ordering::SeqCst) != seen || self.stop.load(Ordering::SeqCst);
+            let sleeps = |yes: bool| {
+                match yes {
+                    true => self.asleep.fetch_add(1, Ordering::SeqCst),
+                    false => self.asleep.fetch_sub(1, Ordering::SeqCst),
+                };
+            };
+            self.wait(there, sleeps, &self.wake);
+            if self.stop.load(Ordering::SeqCst) {
                 return;
             }
-            seen = self.round.load(Ordering::Acquire);
-            let (job, pieces) = (state.job, state.pieces);
-            drop(state);
-            if let Some(Job(f)) = job {
+            seen = self.round.load(Ordering::SeqCst);
+            // SAFETY: this round's job was written before the round, and stays until this worker
+            // has counted itself out.
+            if let Some(Job(f, pieces)) = unsafe { *self.job.get() } {
                 // SAFETY: `Pool::run` does not return, and so keeps the function alive, before
                 // every worker has counted itself out below.
                 let f = unsafe { &*f };
@@ -82,15 +107,19 @@ impl Shared {
                     self.panicked.store(true, Ordering::Relaxed);
                 }
             }
-            self.leave();
+            self.left.fetch_sub(1, Ordering::SeqCst);
+            if self.waiting.load(Ordering::SeqCst) {
+                let _guard = self.lock();
+                self.done.notify_one();
+            }
         }
     }
 
-    fn leave(&self) {
-        if self.left.fetch_sub(1, Ordering::AcqRel) == 1 {
-            // The lock orders this after the caller's look at `left`.
-            let _state = self.lock();
-            self.done.notify_one();
+    /// Tells sleeping workers of a new round or of the end.
+    fn tell(&self) {
+        if self.asleep.load(Ordering::SeqCst) > 0 {
+            let _guard = self.lock();
+            self.wake.notify_all();
         }
     }
 }
@@ -147,31 +176,19 @@ impl Pool {
         let f: &(dyn Fn(usize) + Sync) = &f;
         // SAFETY: only the lifetime changes; no worker uses the pointer after `left` is 0, which
         // this function awaits on every way out.
-        let job = Job(unsafe {
+        let erased = unsafe {
             std::mem::transmute::<*const (dyn Fn(usize) + Sync), *const (dyn Fn(usize) + Sync)>(f)
-        });
-        {
-            let mut state = shared.lock();
-            state.job = Some(job);
-            state.pieces = pieces;
-            shared.next.store(0, Ordering::Relaxed);
-            shared.left.store(self.workers.len(), Ordering::Relaxed);
-            shared.round.fetch_add(1, Ordering::Release);
-            shared.wake.notify_all();
-        }
+        };
+        // SAFETY: no worker is in a job, because the last call awaited `left`, and no other caller
+        // is here, because this one holds `busy`.
+        unsafe { *shared.job.get() = Some(Job(erased, pieces)) };
+        shared.next.store(0, Ordering::Relaxed);
+        shared.left.store(self.workers.len(), Ordering::Relaxed);
+        shared.round.fetch_add(1, Ordering::SeqCst);
+        shared.tell();
         let mine = catch_unwind(AssertUnwindSafe(|| shared.work(f, pieces)));
-        for _ in 0..LOOKS {
-            if shared.left.load(Ordering::Acquire) == 0 {
-                break;
-            }
-            std::hint::spin_loop();
-        }
-        let mut state = shared.lock();
-        while shared.left.load(Ordering::Acquire) != 0 {
-            state = shared.done.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
-        state.job = None;
-        drop(state);
+        let there = || shared.left.load(Ordering::SeqCst) == 0;
+        shared.wait(there, |yes| shared.waiting.store(yes, Ordering::SeqCst), &shared.done);
         let panicked = shared.panicked.swap(false, Ordering::Relaxed);
         drop(_guard);
         match mine {
@@ -199,8 +216,8 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.shared.lock().stop = true;
-        self.shared.wake.notify_all();
+        self.shared.stop.store(true, Ordering::SeqCst);
+        self.shared.tell();
         for worker in self.workers.drain(..) {
             // A worker catches its panics; nothing is lost by not looking.
             let _ = worker.join();
@@ -224,6 +241,13 @@ unsafe impl<T: Send> Sync for Parts<'_, T> {}
 impl<'a, T> Parts<'a, T> {
     pub(crate) fn new(slice: &'a mut [T]) -> Self {
         Self { start: slice.as_mut_ptr(), len: slice.len(), slice: std::marker::PhantomData }
+    }
+
+    /// Where value `from` lies, of which the `len` from there on may be written by whom no other
+    /// thread disturbs; panics where they are not in the slice.
+    pub(crate) fn pointer(&self, from: usize, len: usize) -> *mut T {
+        assert!(from <= self.len && len <= self.len - from, "a part lies in its slice");
+        self.start.wrapping_add(from)
     }
 
     /// The `len` values from `from` on; panics where they are not in the slice.

@@ -1,24 +1,20 @@
 //! Memory that each thread keeps for its pieces of work.
 use crate::buffer::{Line, Lines};
 use bytemuck::Pod;
-use std::cell::Cell;
+use std::cell::RefCell;
 
 thread_local! {
-    static OWN: Cell<Vec<Lines>> = const { Cell::new(Vec::new()) };
+    static OWN: RefCell<Vec<Lines>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Lends `count` values, aligned to cache lines, with anything in them.
 pub(crate) fn with<T: Pod, R>(count: usize, f: impl FnOnce(&mut [T]) -> R) -> R {
-    let mut kept = OWN.take();
-    let mut own = kept.pop().unwrap_or_default();
-    OWN.set(kept);
+    let mut own = OWN.with_borrow_mut(Vec::pop).unwrap_or_default();
     let needed = (count * size_of::<T>()).div_ceil(size_of::<Line>());
     if own.len() < needed {
         own = Lines::of::<Line>(needed);
     }
     let result = f(&mut bytemuck::cast_slice_mut(&mut own)[..count]);
-    let mut kept = OWN.take();
-    kept.push(own);
-    OWN.set(kept);
+    OWN.with_borrow_mut(|kept| kept.push(own));
     result
 }
