@@ -71,6 +71,51 @@ const ATTENTION: &[(usize, usize, usize, usize)] = &[
     (256, 256, 160, 5),
 ];
 
+/// The demo model's linear layers in a step of batch 4, its text encoder's first.
+const DEMO_LINEAR: &[(usize, usize, usize, usize)] = &[
+    (308, 128, 128, 16),
+    (308, 128, 512, 4),
+    (308, 512, 128, 4),
+    (308, 128, 64, 12),
+    (308, 128, 96, 20),
+    (256, 64, 64, 40),
+    (256, 64, 512, 5),
+    (256, 256, 64, 5),
+    (64, 96, 96, 40),
+    (64, 96, 768, 5),
+    (64, 384, 96, 5),
+    (16, 96, 96, 40),
+    (16, 96, 768, 5),
+    (16, 384, 96, 5),
+    (4, 64, 64, 8),
+    (4, 256, 96, 22),
+];
+
+/// Its convolutions.
+const DEMO_CONV: &[(usize, usize, usize, usize)] = &[
+    (8, 64, 64, 7),
+    (8, 128, 64, 3),
+    (8, 96, 96, 1),
+    (4, 96, 96, 8),
+    (4, 192, 96, 3),
+    (2, 96, 96, 8),
+    (2, 192, 96, 3),
+    (1, 64, 64, 10),
+    (1, 128, 64, 3),
+];
+
+/// Its attention: queries, keys, heads, width, calls; the text encoder's is causal.
+const DEMO_ATTENTION: &[(usize, usize, usize, usize, usize)] = &[
+    (77, 77, 4, 32, 4),
+    (64, 64, 8, 8, 5),
+    (64, 77, 8, 8, 5),
+    (16, 16, 8, 12, 5),
+    (16, 77, 8, 12, 5),
+    (4, 4, 8, 12, 5),
+    (4, 77, 8, 12, 5),
+    (1, 77, 8, 8, 1),
+];
+
 /// Seconds that this thread has had a processor (of the wall where the system cannot say).
 #[cfg(target_os = "linux")]
 fn now() -> f64 {
@@ -115,7 +160,7 @@ impl Clock {
         let share = least * calls as f64;
         self.total += share;
         let rate = flops as f64 / least / 1e9;
-        println!("{name:36} {:9.3} ms {rate:6.0} GFLOP/s {share:7.3} s", least * 1e3);
+        println!("{name:36} {:9.4} ms {rate:6.0} GFLOP/s {share:9.5} s", least * 1e3);
     }
 
     fn wanted(&self, name: &str) -> bool {
@@ -124,7 +169,7 @@ impl Clock {
 
     fn end(&mut self, what: &str) {
         if self.total > 0.0 {
-            println!("{what:36} {:>31.3} s", self.total);
+            println!("{what:36} {:>33.5} s", self.total);
         }
         self.total = 0.0;
     }
@@ -154,7 +199,7 @@ fn main() {
     let repeats = words.iter().find_map(|w| w.parse().ok()).unwrap_or(5);
     let filter = filter.cloned().unwrap_or_default();
     let mut clock = Clock { filter, repeats, total: 0.0 };
-    for (kind, shapes) in [("linear", LINEAR), ("text", TEXT)] {
+    for (kind, shapes) in [("linear", LINEAR), ("text", TEXT), ("demo linear", DEMO_LINEAR)] {
         for backward in [false, true] {
             let way = if backward { "backward" } else { "forward" };
             for &(rows, k, n, calls) in shapes {
@@ -175,7 +220,8 @@ fn main() {
             clock.end(&format!("{kind} {way}"));
         }
     }
-    for (kind, shapes) in [("conv", CONV), ("encode", ENCODE)] {
+    for (kind, shapes) in [("conv", CONV), ("encode", ENCODE), ("demo conv", DEMO_CONV)] {
+        let batch = if kind == "demo conv" { 4 } else { 1 };
         for backward in [false, true] {
             let way = if backward { "backward" } else { "forward" };
             for &(side, k, n, calls) in shapes {
@@ -186,30 +232,47 @@ fn main() {
                 let values = halves(9 * n * k);
                 let w = conv3x3::Weight::new(&cpu, Values::Bf16(&values), (n, k), None, products);
                 let size = (side, side);
-                let s = conv3x3::Shape { batch: 1, from: size, to: size, stride: 1, pad: 1 };
-                let (mut x, mut y) = (halves(side * side * k), halves(side * side * n));
-                clock.time(&name, calls, 18 * side * side * k * n, &mut || match backward {
-                    false => {
-                        conv3x3::forward(&cpu, View::Bf16(&x), s, &w, None, ViewMut::Bf16(&mut y))
-                    }
-                    true => conv3x3::backward(&cpu, View::Bf16(&y), s, &w, ViewMut::Bf16(&mut x)),
-                });
+                let s = conv3x3::Shape { batch, from: size, to: size, stride: 1, pad: 1 };
+                let (mut x, mut y) =
+                    (halves(batch * side * side * k), halves(batch * side * side * n));
+                clock.time(
+                    &name,
+                    calls,
+                    18 * batch * side * side * k * n,
+                    &mut || match backward {
+                        false => conv3x3::forward(
+                            &cpu,
+                            View::Bf16(&x),
+                            s,
+                            &w,
+                            None,
+                            ViewMut::Bf16(&mut y),
+                        ),
+                        true => {
+                            conv3x3::backward(&cpu, View::Bf16(&y), s, &w, ViewMut::Bf16(&mut x))
+                        }
+                    },
+                );
             }
             clock.end(&format!("{kind} {way}"));
         }
     }
     for backward in [false, true] {
         let way = if backward { "backward" } else { "forward" };
-        for &(queries, keys, width, calls) in ATTENTION {
-            let name = format!("attention {way} {queries} {keys} {width}");
+        let large = ATTENTION.iter().map(|&(q, k, w, calls)| ("", 1, (q, k, 8, w, calls)));
+        let small = DEMO_ATTENTION.iter().map(|shape| ("demo ", 4, *shape));
+        for (kind, batch, (queries, keys, heads, width, calls)) in large.chain(small) {
+            let name = format!("{kind}attention {way} {queries} {keys} {width}");
             if !clock.wanted(&name) {
                 continue;
             }
-            let s = attention::Shape { batch: 1, queries, keys, heads: 8, width, causal: false };
-            let (q, k) = (halves(8 * queries * width), halves(8 * keys * width));
-            let (mut y, mut lse) = (q.clone(), vec![0.0; 8 * queries]);
+            let causal = queries == 77;
+            let s = attention::Shape { batch, queries, keys, heads, width, causal };
+            let all = batch * heads;
+            let (q, k) = (halves(all * queries * width), halves(all * keys * width));
+            let (mut y, mut lse) = (q.clone(), vec![0.0; all * queries]);
             let x = attention::Inputs { q: View::Bf16(&q), k: View::Bf16(&k), v: View::Bf16(&k) };
-            let flops = 4 * 8 * queries * keys * width;
+            let flops = 4 * all * queries * keys * width;
             if backward {
                 attention::forward(&cpu, x, s, products, ViewMut::Bf16(&mut y), &mut lse);
                 let (mut dq, mut dk, mut dv) = (q.clone(), k.clone(), k.clone());

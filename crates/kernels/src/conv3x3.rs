@@ -71,8 +71,9 @@ struct Lines<'a> {
     stride: usize,
     pad: usize,
     batch: usize,
-    /// Lines of the result in one block.
+    /// Lines of the result in one block; where that is a whole picture, how many of them.
     each: usize,
+    pictures: usize,
     taps: Vec<Tap>,
     /// Where pixel (row, column) of a picture goes: its picture's `size`, then
     /// (row * step.0 + origin.0) * width + column * step.1 + origin.1.
@@ -88,7 +89,8 @@ struct Place {
 }
 
 impl<'a> Lines<'a> {
-    /// `taps` are (row, column) in the copy, counted from an output's first tap, and the weight's.
+    /// `taps` are (row, column) in the copy, counted from an output's first tap, and the weight's;
+    /// those that meet zeros only are left out. `small` is whether the weight is.
     #[expect(clippy::too_many_arguments, reason = "each is a size of its own")]
     fn new(
         x: View<'a>,
@@ -99,18 +101,26 @@ impl<'a> Lines<'a> {
         (stride, pad): (usize, usize),
         taps: impl Iterator<Item = ((usize, usize), usize)>,
         place: Place,
-        direction: Direction,
+        (direction, small): (Direction, bool),
     ) -> Self {
         let width = Self::width(to, stride);
-        let taps =
-            taps.map(|((i, j), tap)| Tap { offset: (i * width + j) * padded, tap }).collect();
+        let meets = |tap: usize, from: usize, to: usize| {
+            (0..to).any(|i| (pad..pad + from).contains(&(stride * i + tap)))
+        };
+        let taps = taps
+            .filter(|((i, j), _)| meets(*i, from.0, to.0) && meets(*j, from.1, to.1))
+            .map(|((i, j), tap)| Tap { offset: (i * width + j) * padded, tap })
+            .collect();
         let rows = match direction {
             Direction::Forward => 256,
             Direction::Backward => 512,
         };
         let lines = (rows / to.1).clamp(1, to.0);
         let each = to.0.div_ceil(to.0.div_ceil(lines));
-        Self { x, channels, padded, from, to, stride, pad, batch, each, taps, place }
+        // Small pictures go together: as many as fill a tile, or as one making of a panel serves.
+        let rows = if small { 8 } else { rows };
+        let pictures = (rows / (to.0 * to.1)).clamp(1, batch);
+        Self { x, channels, padded, from, to, stride, pad, batch, each, pictures, taps, place }
     }
 
     /// Pixels of one line of the copy.
@@ -150,7 +160,7 @@ impl<'a> Lines<'a> {
 
 impl<V: RowValue> Source<V> for Lines<'_> {
     fn blocks(&self) -> usize {
-        self.batch * self.blocks_of_one()
+        self.batch.div_ceil(self.pictures) * self.blocks_of_one()
     }
 
     fn taps(&self) -> &[Tap] {
@@ -159,22 +169,33 @@ impl<V: RowValue> Source<V> for Lines<'_> {
 
     fn with_block(&self, isa: Isa, block: usize, f: &mut dyn FnMut(&[V], &[usize], &[usize])) {
         let blocks = self.blocks_of_one();
-        let (picture, first) = (block / blocks, block % blocks * self.each);
+        let picture = block / blocks * self.pictures;
+        let pictures = picture..self.batch.min(picture + self.pictures);
+        let first = block % blocks * self.each;
         let lines = self.each.min(self.to.0 - first);
         let width = Self::width(self.to, self.stride);
-        let (mut starts, mut rows) = (Vec::new(), Vec::new());
+        let copied = (self.stride * (lines - 1) + 3) * width * self.padded;
+        let count = pictures.len() * lines * self.to.1;
         let p = self.place;
-        for i in 0..lines {
-            for j in 0..self.to.1 {
-                starts.push(self.stride * (i * width + j) * self.padded);
-                let line = (first + i) * p.step + p.origin.0;
-                rows.push(picture * p.size + line * p.width + j * p.step + p.origin.1);
+        scratch::with(2 * count, |numbers: &mut [usize]| {
+            let (starts, rows) = numbers.split_at_mut(count);
+            let mut numbers = starts.iter_mut().zip(rows.iter_mut());
+            for (at, picture) in pictures.clone().enumerate() {
+                for i in 0..lines {
+                    let line = (first + i) * p.step + p.origin.0;
+                    let row = picture * p.size + line * p.width + p.origin.1;
+                    let start = at * copied + self.stride * i * width * self.padded;
+                    for (j, (to, number)) in numbers.by_ref().take(self.to.1).enumerate() {
+                        (*to, *number) = (start + self.stride * j * self.padded, row + j * p.step);
+                    }
+                }
             }
-        }
-        let copied = self.stride * (lines - 1) + 3;
-        scratch::with(copied * width * self.padded, |a: &mut [V]| {
-            self.copy(isa, picture, first, a);
-            f(a, &starts, &rows);
+            scratch::with(pictures.len() * copied, |a: &mut [V]| {
+                for (picture, a) in pictures.zip(a.chunks_exact_mut(copied)) {
+                    self.copy(isa, picture, first, a);
+                }
+                f(a, starts, rows);
+            });
         });
     }
 }
@@ -220,7 +241,7 @@ fn products(cpu: &Cpu, x: View<'_>, shape: Shape, w: &Weight, finish: &Finish<'_
         (shape.stride, shape.pad),
         (0..9).map(|t| ((t / 3, t % 3), t)),
         place,
-        Direction::Forward,
+        (Direction::Forward, w.packed.small()),
     );
     dispatch(cpu, &source, &w.packed, Direction::Forward, finish);
 }
@@ -259,9 +280,8 @@ fn tiled_by<K: Transform>(
     direction: Direction,
     finish: &Finish<'_>,
 ) -> bool {
-    let (columns, channels) = w.packed.sizes(direction);
     let same = shape.stride == 1 && shape.pad == 1 && shape.from == shape.to;
-    let pays = same && winograd::pays(kernel, channels, columns, shape.to);
+    let pays = same && winograd::pays(kernel, &w.packed, direction, shape.to);
     if pays {
         winograd::run(cpu, kernel, x, shape.batch, shape.to, &w.packed, direction, finish);
     }
@@ -305,7 +325,7 @@ pub fn backward(cpu: &Cpu, dy: View<'_>, shape: Shape, w: &Weight, dx: ViewMut<'
             (1, 1),
             taps,
             place,
-            Direction::Backward,
+            (Direction::Backward, w.packed.small()),
         );
         dispatch(cpu, &source, &w.packed, Direction::Backward, &finish);
     }

@@ -43,18 +43,18 @@ pub fn forward(
     residual: Option<View<'_>>,
     y: ViewMut<'_>,
 ) {
-    let (n, k) = (w.packed.outputs, w.packed.inputs);
+    let n = w.packed.outputs;
     assert_eq!(y.len(), rows * n, "linear: size of the output");
-    let source = Rows::new(x, rows, k, Direction::Forward);
+    let source = Rows::new(x, rows, &w.packed, Direction::Forward);
     let finish = Finish::new(w.bias.as_deref(), residual, y, n);
     dispatch(cpu, &source, &w.packed, Direction::Forward, &finish);
 }
 
 /// dx `[rows, inputs]` = dy `[rows, outputs]` W.
 pub fn backward(cpu: &Cpu, dy: View<'_>, rows: usize, w: &Weight, dx: ViewMut<'_>) {
-    let (k, n) = (w.packed.outputs, w.packed.inputs);
+    let n = w.packed.inputs;
     assert_eq!(dx.len(), rows * n, "linear: size of the input");
-    let source = Rows::new(dy, rows, k, Direction::Backward);
+    let source = Rows::new(dy, rows, &w.packed, Direction::Backward);
     let finish = Finish::new(None, None, dx, n);
     dispatch(cpu, &source, &w.packed, Direction::Backward, &finish);
 }

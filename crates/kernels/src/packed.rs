@@ -1,21 +1,30 @@
-//! Frozen weights in blocks of 32 outputs x 32 inputs, one copy for both directions.
+//! Frozen weights in blocks of 32 outputs x 32 inputs, one copy for both directions, and what is
+//! kept beside it where a weight is small.
 //!
 //! A panel (see [`crate::tile`]) of 32 outputs is a run of blocks, so the forward product reads
 //! it in place; the input gradient wants panels of 32 inputs over the outputs, which are the
 //! same blocks transposed on the way into a scratch panel that many rows then use. For bf16
 //! products blocks hold bf16 pairs. For f32 products they hold the file's own type, which is
 //! widened panel by panel: exact, and half the memory of f32 for a file of 16-bit values.
+//!
+//! In a small model rows are few and the making of panels is a good part of the work, so weights
+//! of at most [`SMALL`] values keep the panels that were made for them once. Those of a model of
+//! the full size are larger nearly all; it holds some 20 MB more.
 use crate::Element;
 use crate::buffer::{Line, Lines};
 use crate::tile::COLUMNS;
 use crate::{Cpu, Isa};
 use half::{bf16, f16};
+use std::sync::OnceLock;
 
 mod pairs;
 mod transpose;
 
 /// Values of one block.
 const BLOCK: usize = COLUMNS * COLUMNS;
+
+/// Values of a weight that keeps what is made of it.
+const SMALL: usize = 192 * 1024;
 
 /// Values on the host, as the file holds them.
 #[derive(Debug, Clone, Copy)]
@@ -75,6 +84,10 @@ pub(crate) struct Packed {
     pub(crate) outputs: usize,
     pub(crate) inputs: usize,
     taps: usize,
+    /// Of a small weight: the panels of each direction that are not in place, and those of
+    /// [`crate::winograd`].
+    made: [OnceLock<Lines>; 2],
+    tiles: [OnceLock<Lines>; 2],
 }
 
 impl Packed {
@@ -109,11 +122,59 @@ impl Packed {
             (Kind::Bf16, Values::Bf16(v)) => plain(v, sizes, j, bytemuck::cast_slice_mut(lines)),
             _ => pairs::panel(cpu.isa, values, sizes, j, bytemuck::cast_slice_mut(lines)),
         });
-        Self { kind, lines, outputs, inputs, taps }
+        let (made, tiles) = Default::default();
+        Self { kind, lines, outputs, inputs, taps, made, tiles }
     }
 
+    /// Bytes held; a small weight's panels come later, with the first use.
     pub(crate) fn bytes(&self) -> usize {
         self.lines.len() * size_of::<Line>()
+    }
+
+    /// Whether the weight keeps what is made of it.
+    pub(crate) fn small(&self) -> bool {
+        let across = |n: usize| n.next_multiple_of(COLUMNS);
+        across(self.outputs) * across(self.inputs) * self.taps <= SMALL
+    }
+
+    /// Makes the panels of this direction, unless they are in place or the weight is large.
+    pub(crate) fn keep<V: PanelValue>(&self, cpu: &Cpu, direction: Direction) {
+        if !self.small() || V::in_place(self, direction, 0).is_some() {
+            return;
+        }
+        let (columns, length) = self.sizes(direction);
+        let blocks = length.div_ceil(COLUMNS);
+        let mut made = Lines::of::<V>(columns.div_ceil(COLUMNS) * self.taps * blocks * BLOCK);
+        let all: &mut [V] = bytemuck::cast_slice_mut(&mut made);
+        for (i, to) in all.chunks_exact_mut(blocks * BLOCK).enumerate() {
+            V::make(cpu.isa, self, direction, i / self.taps, i % self.taps, 0..blocks, to);
+        }
+        // If another thread was first, its panels are the same.
+        let _ = self.made[direction as usize].set(made);
+    }
+
+    /// The transformed panels of this direction, one behind the other, made by `make` if the
+    /// weight is small; `None` if it is not.
+    pub(crate) fn tiles<V: PanelValue>(
+        &self,
+        direction: Direction,
+        count: usize,
+        make: impl FnOnce(&mut [V]),
+    ) -> Option<&[V]> {
+        let made = || {
+            let mut made = Lines::of::<V>(count);
+            make(&mut bytemuck::cast_slice_mut(&mut made)[..count]);
+            made
+        };
+        let small = self.small().then(|| self.tiles[direction as usize].get_or_init(made));
+        small.map(|made| &bytemuck::cast_slice(made)[..count])
+    }
+
+    /// The kept panel of all taps, and where tap t begins in it.
+    fn kept<V: PanelValue>(&self, direction: Direction, panel: usize) -> Option<(&[V], usize)> {
+        let made: &[V] = bytemuck::cast_slice::<Line, V>(self.made[direction as usize].get()?);
+        let tap = self.sizes(direction).1.div_ceil(COLUMNS) * BLOCK;
+        Some((&made[panel * self.taps * tap..(panel + 1) * self.taps * tap], tap))
     }
 
     pub(crate) fn products(&self) -> Products {
@@ -183,7 +244,10 @@ impl Packed {
 
 impl PanelValue for bf16 {
     fn in_place(w: &Packed, direction: Direction, panel: usize) -> Option<(&[Self], usize)> {
-        (direction == Direction::Forward && w.kind == Kind::Pairs).then(|| w.panel(panel))
+        match direction == Direction::Forward && w.kind == Kind::Pairs {
+            true => Some(w.panel(panel)),
+            false => w.kept(direction, panel),
+        }
     }
 
     fn make(
@@ -205,7 +269,10 @@ impl PanelValue for bf16 {
 
 impl PanelValue for f32 {
     fn in_place(w: &Packed, direction: Direction, panel: usize) -> Option<(&[Self], usize)> {
-        (direction == Direction::Forward && w.kind == Kind::F32).then(|| w.panel(panel))
+        match direction == Direction::Forward && w.kind == Kind::F32 {
+            true => Some(w.panel(panel)),
+            false => w.kept(direction, panel),
+        }
     }
 
     fn make(

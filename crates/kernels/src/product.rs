@@ -197,11 +197,14 @@ pub(crate) fn run<K: Kernel>(
 ) where
     K::Value: PanelValue,
 {
+    w.keep::<K::Value>(cpu, direction);
     let (columns, length) = w.sizes(direction);
     let panels = columns.div_ceil(COLUMNS);
     let blocks = source.blocks();
-    // Enough pieces that threads end at nearly the same time.
-    let groups = (8 * cpu.pool.threads()).div_ceil(blocks).min(panels);
+    // Enough pieces that threads end at nearly the same time; little work is better not divided
+    // too much.
+    let pieces = if w.small() && blocks <= 4 { 2 } else { 8 } * cpu.pool.threads();
+    let groups = pieces.div_ceil(blocks).min(panels);
     cpu.pool.run(blocks * groups, |i| {
         let (block, group) = (i / groups, i % groups);
         let panels = group * panels / groups..(group + 1) * panels / groups;
@@ -315,6 +318,11 @@ fn whole<K: Kernel>(
     }
 }
 
+/// Whether so little is to be done that rows are shared out before columns are.
+fn few(rows: usize, w: &Packed) -> bool {
+    rows <= 1024 && w.small()
+}
+
 /// Rows one after the other, `[rows, length]`.
 pub(crate) struct Rows<'a> {
     x: View<'a>,
@@ -325,7 +333,8 @@ pub(crate) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    pub(crate) fn new(x: View<'a>, rows: usize, length: usize, direction: Direction) -> Self {
+    pub(crate) fn new(x: View<'a>, rows: usize, w: &Packed, direction: Direction) -> Self {
+        let length = w.sizes(direction).1;
         assert!(rows > 0 && x.len() == rows * length, "rows of their size");
         // A block's values stay in the second cache while panel after panel passes, and are many
         // enough that the making of a panel does not count.
@@ -333,7 +342,11 @@ impl<'a> Rows<'a> {
             Direction::Forward => (256 * 1024 / length).clamp(64, 256),
             Direction::Backward => 512,
         };
-        let each = rows.div_ceil(rows.div_ceil(each)).next_multiple_of(24);
+        let each = match few(rows, w) {
+            // Each piece lays its rows out once, and the panels are there.
+            true => rows.div_ceil(4).next_multiple_of(8),
+            false => rows.div_ceil(rows.div_ceil(each)).next_multiple_of(24),
+        };
         Self { x, rows, length, each }
     }
 }
@@ -414,20 +427,24 @@ impl<V: RowValue> Source<V> for Rows<'_> {
     fn with_block(&self, isa: Isa, block: usize, f: &mut dyn FnMut(&[V], &[usize], &[usize])) {
         let first = block * self.each;
         let count = self.each.min(self.rows - first);
-        let rows: Vec<usize> = (first..first + count).collect();
         let (from, to) = (first * self.length, (first + count) * self.length);
-        if let Some(x) = V::as_is(self.x, self.length) {
-            let starts: Vec<usize> = (0..count).map(|i| i * self.length).collect();
-            return f(&x[from..to], &starts, &rows);
-        }
-        let padded = V::padded(self.length);
-        let starts: Vec<usize> = (0..count).map(|i| i * padded).collect();
-        scratch::with(count * padded, |a: &mut [V]| {
-            match self.x {
-                View::F32(x) => convert(isa, &x[from..to], self.length, padded, a),
-                View::Bf16(x) => convert(isa, &x[from..to], self.length, padded, a),
+        let as_is = V::as_is(self.x, self.length);
+        let padded = as_is.map_or_else(|| V::padded(self.length), |_| self.length);
+        scratch::with(2 * count, |numbers: &mut [usize]| {
+            let (starts, rows) = numbers.split_at_mut(count);
+            for i in 0..count {
+                (starts[i], rows[i]) = (i * padded, first + i);
             }
-            f(a, &starts, &rows);
+            if let Some(x) = as_is {
+                return f(&x[from..to], starts, rows);
+            }
+            scratch::with(count * padded, |a: &mut [V]| {
+                match self.x {
+                    View::F32(x) => convert(isa, &x[from..to], self.length, padded, a),
+                    View::Bf16(x) => convert(isa, &x[from..to], self.length, padded, a),
+                }
+                f(a, starts, rows);
+            });
         });
     }
 }

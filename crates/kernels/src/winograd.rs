@@ -12,6 +12,7 @@ use crate::pool::Parts;
 use crate::product::Finish;
 use crate::tile::{COLUMNS, Kernel, Segment, multiply};
 use crate::{Cpu, Isa, View, scratch};
+use std::ops::Range;
 
 #[cfg(target_arch = "x86_64")]
 mod pairs;
@@ -24,8 +25,10 @@ pub(crate) trait Transform: Kernel<Value: PanelValue> {
     /// Tiles of a band: enough that the transform of a panel's weights is a twentieth of its
     /// products, and few enough that the transformed tiles stay in a cache.
     const BAND: usize;
-    /// Tiles of a picture from which on the transform of the weights pays.
+    /// Tiles of a picture from which on the transform of the weights pays, and those from which
+    /// on it pays where the weights are kept transformed.
     const LEAST: usize;
+    const LEAST_KEPT: usize = Self::LEAST;
 
     /// B^T d B of one tile: the 16 places, from where pixel i of the tile's 16 begins in x, `None`
     /// outside of the picture. `zeros` are as many as there are channels.
@@ -47,20 +50,23 @@ pub(crate) trait Transform: Kernel<Value: PanelValue> {
 }
 
 /// Tiles that are transformed by one piece of work.
-const PIECE: usize = 32;
+const PIECE: usize = 8;
 /// Added to the distance of neighbouring places, which would otherwise often be a multiple of
 /// 4 KB and put all 16 into the same lines of the first cache.
 const APART: usize = 32;
 
-/// Whether a convolution of stride 1 over `channels` of a picture of this size comes here.
+/// Whether a convolution of stride 1 in this direction of pictures of this size comes here. Their
+/// number does not count, so that a picture's values do not depend on those beside it.
 pub(crate) fn pays<K: Transform>(
     _: K,
-    channels: usize,
-    columns: usize,
+    w: &Packed,
+    direction: Direction,
     (height, width): (usize, usize),
 ) -> bool {
+    let (columns, channels) = w.sizes(direction);
     let tiles = height.div_ceil(2) * width.div_ceil(2);
-    channels.is_multiple_of(16) && columns >= 16 && tiles >= K::LEAST
+    let least = if w.small() { K::LEAST_KEPT } else { K::LEAST };
+    channels.is_multiple_of(16) && columns >= 16 && tiles >= least
 }
 
 /// y of pictures `[batch, size, channels]`; backward turns the taps around.
@@ -79,46 +85,61 @@ pub(crate) fn run<K: Transform>(
     let pixels = size.0 * size.1;
     assert_eq!(x.len(), batch * pixels * channels, "pictures of their size");
     let across = size.1.div_ceil(2);
-    let lines = size.0.div_ceil(2);
+    // Lines of tiles are counted through all pictures.
+    let of_one = size.0.div_ceil(2);
+    let lines = batch * of_one;
     let each = (K::BAND / across).clamp(1, lines);
     let each = lines.div_ceil(lines.div_ceil(each));
     let panels = columns.div_ceil(COLUMNS);
     let zeros = vec![0.0_f32; channels];
-    for picture in 0..batch {
-        for first in (0..lines).step_by(each) {
-            let band = each.min(lines - first);
-            let tiles = band * across;
-            let place = tiles * channels + APART;
-            scratch::with(16 * place, |v: &mut [K::Value]| {
-                let parts = Parts::new(v);
-                cpu.pool.run(tiles.div_ceil(PIECE), |piece| {
-                    for tile in piece * PIECE..tiles.min((piece + 1) * PIECE) {
-                        let (line, column) = (first + tile / across, tile % across);
-                        let from = |i: usize| {
-                            let row = (2 * line + i / 4).checked_sub(1)?;
-                            let column = (2 * column + i % 4).checked_sub(1)?;
-                            let inside = row < size.0 && column < size.1;
-                            let pixel = picture * pixels + row * size.1 + column;
-                            inside.then_some(pixel * channels)
-                        };
-                        // SAFETY: each tile has its own row at each of the 16 places.
-                        let to = std::array::from_fn(|p| unsafe {
-                            parts.part(p * place + tile * channels, channels)
-                        });
-                        kernel.pixels(cpu.isa, x, from, &zeros, to);
-                    }
-                });
-                let v = &*v;
-                cpu.pool.run(panels, |panel| {
-                    let length = channels.next_multiple_of(COLUMNS) * COLUMNS;
-                    scratch::with(16 * length, |u: &mut [K::Value]| {
-                        weights(cpu, kernel, w, direction, panel, length, u);
-                        let band = Band { picture, first, across, tiles, place, size };
-                        products(cpu, kernel, v, channels, u, length, panel, band, finish);
+    let length = channels.next_multiple_of(COLUMNS) * COLUMNS;
+    let kept = w.tiles(direction, panels * 16 * length, |all: &mut [K::Value]| {
+        for (panel, u) in all.chunks_exact_mut(16 * length).enumerate() {
+            weights(cpu, kernel, w, direction, panel, length, u);
+        }
+    });
+    for first in (0..lines).step_by(each) {
+        let tiles = each.min(lines - first) * across;
+        let place = tiles * channels + APART;
+        let band = Band { first, of_one, across, place, size };
+        scratch::with(16 * place, |v: &mut [K::Value]| {
+            let parts = Parts::new(v);
+            cpu.pool.run(tiles.div_ceil(PIECE), |piece| {
+                for tile in piece * PIECE..tiles.min((piece + 1) * PIECE) {
+                    let (picture, line, column) = band.tile(tile);
+                    let from = |i: usize| {
+                        let row = (2 * line + i / 4).checked_sub(1)?;
+                        let column = (2 * column + i % 4).checked_sub(1)?;
+                        let inside = row < size.0 && column < size.1;
+                        let pixel = picture * pixels + row * size.1 + column;
+                        inside.then_some(pixel * channels)
+                    };
+                    // SAFETY: each tile has its own row at each of the 16 places.
+                    let to = std::array::from_fn(|p| unsafe {
+                        parts.part(p * place + tile * channels, channels)
                     });
+                    kernel.pixels(cpu.isa, x, from, &zeros, to);
+                }
+            });
+            let v = &*v;
+            if let Some(kept) = kept {
+                // Pieces of a panel, so that threads end at nearly the same time.
+                let chunk = (tiles / 4).next_multiple_of(8).min(K::CHUNK);
+                cpu.pool.run(panels * tiles.div_ceil(chunk), |i| {
+                    let (panel, start) = (i % panels, i / panels * chunk);
+                    let u = &kept[panel * 16 * length..][..16 * length];
+                    let part = start..tiles.min(start + chunk);
+                    products(cpu, kernel, v, channels, u, panel, band, part, finish);
+                });
+                return;
+            }
+            cpu.pool.run(panels, |panel| {
+                scratch::with(16 * length, |u: &mut [K::Value]| {
+                    weights(cpu, kernel, w, direction, panel, length, u);
+                    products(cpu, kernel, v, channels, u, panel, band, 0..tiles, finish);
                 });
             });
-        }
+        });
     }
 }
 
@@ -132,8 +153,10 @@ fn weights<K: Transform>(
     length: usize,
     u: &mut [K::Value],
 ) {
+    // The gradient's convolution has its taps turned around.
+    let of = |t: usize| if direction == Direction::Backward { 8 - t } else { t };
     if let Some((taps, tap)) = K::Value::in_place(w, direction, panel) {
-        let taps = std::array::from_fn(|t| &taps[t * tap..t * tap + length]);
+        let taps = std::array::from_fn(|t| &taps[of(t) * tap..of(t) * tap + length]);
         return kernel.weights(cpu.isa, taps, u);
     }
     scratch::with(9 * length, |made: &mut [K::Value]| {
@@ -141,8 +164,6 @@ fn weights<K: Transform>(
         for (t, to) in made.chunks_exact_mut(length).enumerate() {
             K::Value::make(cpu.isa, w, direction, panel, t, 0..blocks, to);
         }
-        // The gradient's convolution has its taps turned around.
-        let of = |t: usize| if direction == Direction::Backward { 8 - t } else { t };
         let taps = std::array::from_fn(|t| &made[of(t) * length..(of(t) + 1) * length]);
         kernel.weights(cpu.isa, taps, u);
     });
@@ -151,16 +172,23 @@ fn weights<K: Transform>(
 /// Where a band of tiles lies.
 #[derive(Clone, Copy)]
 struct Band {
-    picture: usize,
-    /// Its first line of tiles.
+    /// Its first line of tiles, and those of one picture.
     first: usize,
+    of_one: usize,
     /// Tiles of one line.
     across: usize,
-    tiles: usize,
     /// From place to place of the transformed tiles.
     place: usize,
-    /// Height and width of the picture.
+    /// Height and width of a picture.
     size: (usize, usize),
+}
+
+impl Band {
+    /// Picture, line and column of a tile.
+    fn tile(&self, i: usize) -> (usize, usize, usize) {
+        let line = self.first + i / self.across;
+        (line / self.of_one, line % self.of_one, i % self.across)
+    }
 }
 
 #[expect(clippy::too_many_arguments, reason = "two factors with their sizes")]
@@ -170,18 +198,19 @@ fn products<K: Transform>(
     v: &[K::Value],
     channels: usize,
     u: &[K::Value],
-    length: usize,
     panel: usize,
     band: Band,
+    tiles: Range<usize>,
     finish: &Finish<'_>,
 ) {
+    let length = u.len() / 16;
     let apart = K::CHUNK * COLUMNS + APART;
     scratch::with(16 * apart + 4 * K::CHUNK * COLUMNS, |all: &mut [f32]| {
         let (sums, c) = all.split_at_mut(16 * apart);
-        let mut rows = Vec::with_capacity(4 * K::CHUNK);
-        let mut starts = Vec::with_capacity(K::CHUNK);
-        for start in (0..band.tiles).step_by(K::CHUNK) {
-            let count = K::CHUNK.min(band.tiles - start);
+        let most = K::CHUNK.min(tiles.len());
+        let (mut rows, mut starts) = (Vec::with_capacity(4 * most), Vec::with_capacity(most));
+        for start in tiles.clone().step_by(K::CHUNK) {
+            let count = K::CHUNK.min(tiles.end - start);
             starts.clear();
             starts.extend((start..start + count).map(|t| t * channels));
             for p in 0..16 {
@@ -191,8 +220,7 @@ fn products<K: Transform>(
             }
             rows.clear();
             for t in 0..count {
-                let tile = start + t;
-                let (line, column) = (band.first + tile / band.across, tile % band.across);
+                let (picture, line, column) = band.tile(start + t);
                 let to = &mut c[rows.len() * COLUMNS..][..4 * COLUMNS];
                 kernel.back(cpu.isa, sums, t * COLUMNS, apart, to);
                 let before = rows.len();
@@ -204,7 +232,7 @@ fn products<K: Transform>(
                         if from != now {
                             to.copy_within(from..from + COLUMNS, now);
                         }
-                        let pixel = band.picture * band.size.0 * band.size.1;
+                        let pixel = picture * band.size.0 * band.size.1;
                         rows.push(pixel + row * band.size.1 + column);
                     }
                 }

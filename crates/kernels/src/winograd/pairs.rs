@@ -17,6 +17,7 @@ impl Transform for Bf16 {
     const CHUNK: usize = 32;
     const BAND: usize = 256;
     const LEAST: usize = 16;
+    const LEAST_KEPT: usize = 4;
 
     fn pixels(
         self,
