@@ -7,6 +7,8 @@ use crate::math::logistic;
 use crate::{Cpu, Element};
 use std::sync::Mutex;
 
+mod few;
+
 /// Tokens summed in f32 before the sums go to f64.
 const BLOCK: usize = 64;
 /// Tokens of one piece of work.
@@ -170,6 +172,9 @@ pub fn forward<X: Element, Y: Element>(
     y: &mut [Y],
 ) {
     s.check([x.len(), y.len()], scale, shift);
+    if few::suits(&s) {
+        return few::forward(cpu, x, &s, (scale, shift), y);
+    }
     let statistics = statistics(cpu, x, &s);
     let all: Vec<Vec<f32>> =
         (0..s.batch).map(|b| coefficients(&s, &statistics, b, scale, shift)).collect();
@@ -205,13 +210,8 @@ vectorised! {
         let (first, second) = out.split_at_mut(c);
         for (x, dy) in x.chunks_exact(c).zip(dy.chunks_exact(c)) {
             for i in 0..c {
-                let (x, mut g) = (x[i].get(), dy[i].get());
-                if silu {
-                    let n = x * a[i] + b[i];
-                    let l = logistic(n);
-                    g *= l + n * l * (1.0 - l);
-                }
-                g *= scale[i];
+                let x = x[i].get();
+                let g = slope(x, dy[i].get(), a[i], b[i], scale[i], silu);
                 first[i] += g;
                 second[i] += g * ((x - m[i]) * inverse[i]);
             }
@@ -228,18 +228,25 @@ vectorised! {
         let (mean_g, mean_gx) = means.split_at(c);
         for ((x, dy), dx) in x.chunks_exact(c).zip(dy.chunks_exact(c)).zip(dx.chunks_exact_mut(c)) {
             for i in 0..c {
-                let (x, mut g) = (x[i].get(), dy[i].get());
-                if silu {
-                    let n = x * a[i] + b[i];
-                    let l = logistic(n);
-                    g *= l + n * l * (1.0 - l);
-                }
-                g *= scale[i];
+                let x = x[i].get();
+                let g = slope(x, dy[i].get(), a[i], b[i], scale[i], silu);
                 let xhat = (x - m[i]) * inverse[i];
                 dx[i] = D::put(inverse[i] * (g - mean_g[i] - xhat * mean_gx[i]));
             }
         }
     }
+}
+
+/// d loss / d xhat of one value.
+#[inline(always)]
+fn slope(x: f32, dy: f32, a: f32, b: f32, scale: f32, silu: bool) -> f32 {
+    let mut g = dy;
+    if silu {
+        let n = x * a + b;
+        let l = logistic(n);
+        g *= l + n * l * (1.0 - l);
+    }
+    g * scale
 }
 
 #[inline(always)]
@@ -261,6 +268,9 @@ pub fn backward<X: Element, G: Element, D: Element>(
 ) {
     s.check([x.len(), dy.len()], scale, shift);
     assert_eq!(dx.len(), x.len(), "group norm: sizes");
+    if few::suits(&s) {
+        return few::backward(cpu, x, dy, &s, (scale, shift), dx);
+    }
     let (c, width) = (s.channels, s.channels / s.groups);
     let statistics = statistics(cpu, x, &s);
     let all: Vec<Vec<f32>> = (0..s.batch)

@@ -2,24 +2,15 @@
 use crate::{Cpu, Element};
 
 /// Rows of one piece of work.
-const PIECE: usize = 64;
+const PIECE: usize = 16;
 /// Sums run in this many lanes, so that they become vector instructions.
 const LANES: usize = 16;
 
-/// Sum over the row of `f(i)`.
+/// A vector of sums.
+type Lanes = [f32; LANES];
+
 #[inline(always)]
-fn sum(count: usize, f: impl Fn(usize) -> f32) -> f32 {
-    let mut lanes = [0.0_f32; LANES];
-    let whole = count / LANES * LANES;
-    for start in (0..whole).step_by(LANES) {
-        for (j, lane) in lanes.iter_mut().enumerate() {
-            *lane += f(start + j);
-        }
-    }
-    let mut total = 0.0;
-    for i in whole..count {
-        total += f(i);
-    }
+fn total(mut lanes: Lanes) -> f32 {
     let mut width = LANES / 2;
     while width > 0 {
         for j in 0..width {
@@ -27,26 +18,44 @@ fn sum(count: usize, f: impl Fn(usize) -> f32) -> f32 {
         }
         width /= 2;
     }
-    total + lanes[0]
+    lanes[0]
 }
 
-/// Mean and 1 / sqrt(var + eps) of a row, the variance from the differences to the mean.
+/// Mean of a row.
 #[inline(always)]
-fn statistics<X: Element>(x: &[X], eps: f32) -> (f32, f32) {
-    let n = x.len() as f32;
-    let mean = sum(x.len(), |i| x[i].get()) / n;
-    let var = sum(x.len(), |i| {
-        let d = x[i].get() - mean;
-        d * d
-    }) / n;
-    (mean, 1.0 / (var + eps).sqrt())
+fn mean<X: Element>(x: &[X]) -> f32 {
+    let mut sum = [0.0; LANES];
+    for x in x.chunks_exact(LANES) {
+        for j in 0..LANES {
+            sum[j] += x[j].get();
+        }
+    }
+    let mut rest = 0.0;
+    for x in x.chunks_exact(LANES).remainder() {
+        rest += x.get();
+    }
+    (rest + total(sum)) / x.len() as f32
 }
 
 vectorised! {
     fn rows[X, Y](x: &[X], eps: f32, scale: &[f32], shift: &[f32], y: &mut [Y]) {
         let c = scale.len();
         for (x, y) in x.chunks_exact(c).zip(y.chunks_exact_mut(c)) {
-            let (mean, inverse) = statistics(x, eps);
+            let mean = mean(x);
+            let mut sum = [0.0; LANES];
+            for x in x.chunks_exact(LANES) {
+                for j in 0..LANES {
+                    let d = x[j].get() - mean;
+                    sum[j] += d * d;
+                }
+            }
+            let mut rest = 0.0;
+            for x in x.chunks_exact(LANES).remainder() {
+                let d = x.get() - mean;
+                rest += d * d;
+            }
+            // The variance is that of the differences to the mean.
+            let inverse = 1.0 / ((rest + total(sum)) / c as f32 + eps).sqrt();
             for i in 0..c {
                 y[i] = Y::put((x[i].get() - mean) * inverse * scale[i] + shift[i]);
             }
@@ -59,9 +68,28 @@ vectorised! {
         let c = scale.len();
         let n = c as f32;
         for ((x, dy), dx) in x.chunks_exact(c).zip(dy.chunks_exact(c)).zip(dx.chunks_exact_mut(c)) {
-            let (mean, inverse) = statistics(x, eps);
-            let g = sum(c, |i| dy[i].get() * scale[i]) / n;
-            let gx = sum(c, |i| dy[i].get() * scale[i] * ((x[i].get() - mean) * inverse)) / n;
+            let mean = mean(x);
+            // Sums of d^2, g and g d, with d = x - mean and g = dy scale.
+            let (mut square, mut first, mut second) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
+            let all = x.chunks_exact(LANES).zip(dy.chunks_exact(LANES));
+            for ((x, dy), scale) in all.zip(scale.chunks_exact(LANES)) {
+                for j in 0..LANES {
+                    let (d, g) = (x[j].get() - mean, dy[j].get() * scale[j]);
+                    square[j] += d * d;
+                    first[j] += g;
+                    second[j] += g * d;
+                }
+            }
+            let mut rest = [0.0; 3];
+            for i in c / LANES * LANES..c {
+                let (d, g) = (x[i].get() - mean, dy[i].get() * scale[i]);
+                rest[0] += d * d;
+                rest[1] += g;
+                rest[2] += g * d;
+            }
+            let inverse = 1.0 / ((rest[0] + total(square)) / n + eps).sqrt();
+            let g = (rest[1] + total(first)) / n;
+            let gx = (rest[2] + total(second)) * inverse / n;
             for i in 0..c {
                 let xhat = (x[i].get() - mean) * inverse;
                 dx[i] = D::put(inverse * (dy[i].get() * scale[i] - g - xhat * gx));
