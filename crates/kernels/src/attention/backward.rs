@@ -2,7 +2,7 @@
 //!
 //! For each block: P and dS from two products at once; dS as rows times k gives dq; dy and q
 //! turned, times P and dS as panels, give dv and dk turned.
-use super::heads::{Columns, Head, Run, columns, deltas, next, rows, shared, turned, words, write};
+use super::heads::{Columns, Head, Run, deltas, next, shared};
 use super::kernel::{Attend, QUERIES, Rows, Scores, Slopes, multiply};
 use super::{Inputs, Outcome, Shape};
 use crate::product::RowValue;
@@ -61,19 +61,19 @@ fn one<K: Attend>(
             let [asking, given] = [(); 2].map(|()| next(&mut all, K::QUERIES * padded));
             let [sum_k, sum_v] = [(); 2].map(|()| next(&mut own, keys * high));
             let sum_q = next(&mut own, K::QUERIES * wide);
-            words::<K>(isa, k, s.keys, padded, s.scale() * LOG2_E, k_words);
-            words::<K>(isa, v, s.keys, padded, 1.0, v_words);
-            columns::<K>(isa, k, s.keys, keys, of, k_columns);
+            kernel.lay_words(isa, k, s.keys, padded, s.scale() * LOG2_E, k_words);
+            kernel.lay_words(isa, v, s.keys, padded, 1.0, v_words);
+            kernel.lay_columns(isa, k, s.keys, keys, of, k_columns);
             sum_k.fill(0.0);
             sum_v.fill(0.0);
             q_turned.fill(K::Value::put(0.0));
             dy_turned.fill(K::Value::put(0.0));
             for first in (0..s.queries).step_by(K::QUERIES) {
                 let count = K::QUERIES.min(s.queries - first);
-                rows(isa, q, (first, count), padded, 1.0, asking);
-                rows(isa, dy, (first, count), padded, 1.0, given);
-                turned::<K>(isa, asking, padded, width, q_turned);
-                turned::<K>(isa, given, padded, width, dy_turned);
+                kernel.lay_rows(isa, q, (first, count), padded, 1.0, asking);
+                kernel.lay_rows(isa, dy, (first, count), padded, 1.0, given);
+                kernel.turn(isa, (asking, count), padded, width, q_turned);
+                kernel.turn(isa, (given, count), padded, width, dy_turned);
                 let (mut logs, mut delta) = ([0.0; QUERIES], [0.0; QUERIES]);
                 for (log, lse) in logs.iter_mut().zip(&lse[first..first + count]) {
                     *log = lse * LOG2_E;
@@ -138,23 +138,15 @@ fn one<K: Attend>(
                     }
                 }
                 if let Some(dq) = dq {
-                    for row in 0..count {
-                        let from = &sum_q[row * wide..][..width];
-                        // SAFETY: this piece alone has this head.
-                        unsafe { write(cpu, dq, q.at(first + row), from, s.scale()) };
-                    }
+                    let factors = [s.scale(); QUERIES];
+                    // SAFETY: this piece alone has this head.
+                    unsafe { kernel.write(isa, (sum_q, wide), &factors[..count], dq, q, first) };
                 }
             }
-            let mut line = vec![0.0; width];
             for (sum, out, factor) in [(sum_k, dk, s.scale()), (sum_v, dv, 1.0)] {
-                let Some(out) = out else { continue };
-                for key in 0..s.keys {
-                    let panel = &sum[key / K::LANES * K::LANES * high..];
-                    for (i, to) in line.iter_mut().enumerate() {
-                        *to = panel[i * K::LANES + key % K::LANES];
-                    }
+                if let Some(out) = out {
                     // SAFETY: this piece alone has this head.
-                    unsafe { write(cpu, out, k.at(key), &line, factor) };
+                    unsafe { kernel.write_turned(isa, (sum, high), factor, out, k, s.keys) };
                 }
             }
         });

@@ -3,9 +3,10 @@
 //! A query's largest score is taken from the first keys only. What follows may be larger: f32 and
 //! bf16 have the same range, so nothing is lost before a sum comes near that range's end, and then
 //! (hardly ever) the largest is taken anew and what was summed is scaled.
-use super::heads::{Columns, Head, columns, next, rows, shared, words, write};
+use super::heads::{Columns, Head, next, shared};
 use super::kernel::{Attend, HIDDEN, PARTS, QUERIES, Scores, multiply};
 use super::{Inputs, Shape};
+use crate::math::log2;
 use crate::pool::Parts;
 use crate::product::RowValue;
 use crate::view::PartsMut;
@@ -13,6 +14,8 @@ use crate::{Cpu, scratch};
 
 /// A sum from which on the largest score is taken anew.
 const LIMIT: f32 = 1e30;
+/// Rows of every kernel's tile of scores at most.
+const HIGHEST: usize = 16;
 
 pub(super) fn run<K: Attend>(
     cpu: &Cpu,
@@ -54,13 +57,13 @@ fn one<K: Attend>(
     scratch::with(sizes.iter().sum(), |mut all: &mut [K::Value]| {
         let [keys_turned, values, asking, p] = sizes.map(|size| next(&mut all, size));
         let unit = s.scale() * std::f32::consts::LOG2_E;
-        words::<K>(isa, k, s.keys, padded, unit, keys_turned);
-        columns::<K>(isa, v, s.keys, keys, of, values);
+        kernel.lay_words(isa, k, s.keys, padded, unit, keys_turned);
+        kernel.lay_columns(isa, v, s.keys, keys, of, values);
         scratch::with(K::QUERIES * wide, |sums: &mut [f32]| {
             for block in blocks {
                 let first = block * K::QUERIES;
                 let count = K::QUERIES.min(s.queries - first);
-                rows(isa, q, (first, count), padded, 1.0, asking);
+                kernel.lay_rows(isa, q, (first, count), padded, 1.0, asking);
                 let mut most = [HIDDEN; QUERIES];
                 let mut total = [[0.0; PARTS]; QUERIES];
                 let mut before = total;
@@ -95,16 +98,36 @@ fn one<K: Attend>(
                 }
                 // SAFETY: this piece alone has these queries of this head.
                 let lse = unsafe { lse.part(own + first, count) };
-                for (row, lse) in lse.iter_mut().enumerate() {
-                    let total: f32 = total[row].iter().sum();
-                    *lse = (most[row] + total.log2()) * std::f32::consts::LN_2;
-                    let from = &sums[row * wide..][..width];
-                    // SAFETY: as above.
-                    unsafe { write(cpu, y, q.at(first + row), from, 1.0 / total) };
-                }
+                let mut factors = [0.0; QUERIES];
+                logarithms(isa, &total, &most, &mut factors, lse);
+                // SAFETY: as above.
+                unsafe { kernel.write(isa, (sums, wide), &factors[..count], y, q, first) };
             }
         });
     });
+}
+
+vectorised! {
+    /// The logarithms of sums that are relative to `most`, and one divided by each sum.
+    fn logarithms[](
+        total: &[[f32; PARTS]], most: &[f32], factors: &mut [f32], lse: &mut [f32],
+    ) {
+        for (total, factor) in total.iter().zip(factors[..lse.len()].iter_mut()) {
+            let mut parts = *total;
+            let mut half = PARTS / 2;
+            while half > 0 {
+                for i in 0..half {
+                    parts[i] += parts[i + half];
+                }
+                half /= 2;
+            }
+            *factor = parts[0];
+        }
+        for ((lse, most), factor) in lse.iter_mut().zip(most).zip(factors.iter_mut()) {
+            *lse = (most + log2(*factor)) * std::f32::consts::LN_2;
+            *factor = 1.0 / *factor;
+        }
+    }
 }
 
 /// The probabilities of a tile, at `p`. Where a sum would grow beyond its range, the largest score
@@ -130,7 +153,7 @@ fn probabilities<K: Attend>(
     if total.iter().all(within) {
         return;
     }
-    let mut old = [0.0; QUERIES];
+    let mut old = [0.0; HIGHEST];
     old[..most.len()].copy_from_slice(most);
     // SAFETY: as above.
     unsafe { kernel.largest(scores, most) };

@@ -1,21 +1,21 @@
 //! One head: where its columns lie, how work is shared out by heads, and its rows in the forms that
 //! the products want.
-use super::kernel::Attend;
 use super::Shape;
+use super::kernel::Attend;
 use crate::pool::Pool;
 use crate::product::RowValue;
 use crate::view::PartsMut;
-use crate::{Cpu, Element, Isa, View};
+use crate::{Element, Isa, View};
 
 /// The columns of one head in the rows of one sample.
 #[derive(Clone, Copy)]
 pub(super) struct Head<'a> {
-    values: View<'a>,
+    pub(super) values: View<'a>,
     /// Where the first row's columns begin.
     at: usize,
     /// From row to row.
-    stride: usize,
-    width: usize,
+    pub(super) stride: usize,
+    pub(super) width: usize,
 }
 
 impl<'a> Head<'a> {
@@ -260,12 +260,54 @@ vectorised! {
 ///
 /// # Safety
 /// No other thread may write these values at the same time.
-pub(super) unsafe fn write(cpu: &Cpu, out: &PartsMut<'_>, at: usize, from: &[f32], factor: f32) {
+unsafe fn write_row(isa: Isa, out: &PartsMut<'_>, at: usize, from: &[f32], factor: f32) {
     match out {
         // SAFETY: the caller's promise.
-        PartsMut::F32(out) => scaled(cpu.isa, from, factor, unsafe { out.part(at, from.len()) }),
+        PartsMut::F32(out) => scaled(isa, from, factor, unsafe { out.part(at, from.len()) }),
         // SAFETY: the caller's promise.
-        PartsMut::Bf16(out) => scaled(cpu.isa, from, factor, unsafe { out.part(at, from.len()) }),
+        PartsMut::Bf16(out) => scaled(isa, from, factor, unsafe { out.part(at, from.len()) }),
+    }
+}
+
+/// Rows of a result; see [`Attend::write`].
+///
+/// # Safety
+/// As there.
+pub(super) unsafe fn write(
+    isa: Isa,
+    (from, apart): (&[f32], usize),
+    factors: &[f32],
+    out: &PartsMut<'_>,
+    head: Head<'_>,
+    first: usize,
+) {
+    for (row, factor) in factors.iter().enumerate() {
+        let from = &from[row * apart..][..head.width];
+        // SAFETY: the caller's promise.
+        unsafe { write_row(isa, out, head.at(first + row), from, *factor) };
+    }
+}
+
+/// Panels turned; see [`Attend::write_turned`].
+///
+/// # Safety
+/// As there.
+pub(super) unsafe fn write_turned<K: Attend>(
+    isa: Isa,
+    (from, high): (&[f32], usize),
+    factor: f32,
+    out: &PartsMut<'_>,
+    head: Head<'_>,
+    count: usize,
+) {
+    let mut line = vec![0.0; head.width];
+    for key in 0..count {
+        let panel = &from[key / K::LANES * K::LANES * high..];
+        for (i, to) in line.iter_mut().enumerate() {
+            *to = panel[i * K::LANES + key % K::LANES];
+        }
+        // SAFETY: the caller's promise.
+        unsafe { write_row(isa, out, head.at(key), &line, factor) };
     }
 }
 

@@ -1,6 +1,8 @@
 //! What a kernel does for attention: the tiles between which keys and queries go by.
-use super::heads::Run;
+use super::heads::{self, Columns, Head, Run};
+use crate::Isa;
 use crate::product::RowValue;
+use crate::view::PartsMut;
 
 /// Queries of one block at most.
 pub(super) const QUERIES: usize = 96;
@@ -135,6 +137,95 @@ pub(super) trait Attend: Copy + Send + Sync {
         c: (*mut f32, usize),
         add: bool,
     );
+
+    /// `count` rows of a head from `first` on, `padded` long with zeros, times a factor, then rows
+    /// of zeros while there is room.
+    fn lay_rows(
+        self,
+        isa: Isa,
+        head: Head<'_>,
+        part: (usize, usize),
+        padded: usize,
+        factor: f32,
+        to: &mut [Self::Value],
+    ) {
+        heads::rows(isa, head, part, padded, factor, to);
+    }
+
+    /// Panels whose columns are the head's rows; see [`heads::words`].
+    fn lay_words(
+        self,
+        isa: Isa,
+        head: Head<'_>,
+        count: usize,
+        padded: usize,
+        factor: f32,
+        to: &mut [Self::Value],
+    ) {
+        heads::words::<Self>(isa, head, count, padded, factor, to);
+    }
+
+    /// Panels whose columns are the head's columns; see [`heads::columns`].
+    fn lay_columns(
+        self,
+        isa: Isa,
+        head: Head<'_>,
+        count: usize,
+        total: usize,
+        of: Columns,
+        to: &mut [Self::Value],
+    ) {
+        heads::columns::<Self>(isa, head, count, total, of, to);
+    }
+
+    /// The transpose of rows `padded` long, of which `count` are not zero; see [`heads::turned`].
+    fn turn(
+        self,
+        isa: Isa,
+        (from, count): (&[Self::Value], usize),
+        padded: usize,
+        width: usize,
+        to: &mut [Self::Value],
+    ) {
+        let _ = count;
+        heads::turned::<Self>(isa, from, padded, width, to);
+    }
+
+    /// Rows of a result, `apart` from each other in `from`, each times its factor, as rows of a
+    /// head from `first` on.
+    ///
+    /// # Safety
+    /// No other thread may write these values at the same time.
+    unsafe fn write(
+        self,
+        isa: Isa,
+        from: (&[f32], usize),
+        factors: &[f32],
+        out: &PartsMut<'_>,
+        head: Head<'_>,
+        first: usize,
+    ) {
+        // SAFETY: the caller's promise.
+        unsafe { heads::write(isa, from, factors, out, head, first) };
+    }
+
+    /// The transpose of panels `[high, LANES]`, times a factor, as the first `count` rows of a
+    /// head.
+    ///
+    /// # Safety
+    /// No other thread may write these values at the same time.
+    unsafe fn write_turned(
+        self,
+        isa: Isa,
+        from: (&[f32], usize),
+        factor: f32,
+        out: &PartsMut<'_>,
+        head: Head<'_>,
+        count: usize,
+    ) {
+        // SAFETY: the caller's promise.
+        unsafe { heads::write_turned::<Self>(isa, from, factor, out, head, count) };
+    }
 
     /// How rows lie that were written for `queries` at a time: as panels where single values make
     /// no difference between the two, one row after the other otherwise.

@@ -1,9 +1,12 @@
 //! Attention with products of bf16 pairs, whose probabilities never leave the registers unrounded.
+mod forms;
 mod tile;
 
-use super::heads::Run;
+use super::heads::{Columns, Head, Run};
 use super::kernel::{Attend, PARTS, Rows, Scores, Slopes};
+use crate::Isa;
 use crate::tile::{Bf16, COLUMNS};
+use crate::view::PartsMut;
 use half::bf16;
 
 impl Attend for Bf16 {
@@ -25,6 +28,79 @@ impl Attend for Bf16 {
             4 => 2,
             _ => 3,
         }
+    }
+
+    fn lay_rows(
+        self,
+        _: Isa,
+        head: Head<'_>,
+        part: (usize, usize),
+        padded: usize,
+        factor: f32,
+        to: &mut [bf16],
+    ) {
+        forms::rows(self, head, part, padded, factor, to);
+    }
+
+    fn lay_words(
+        self,
+        _: Isa,
+        head: Head<'_>,
+        count: usize,
+        padded: usize,
+        factor: f32,
+        to: &mut [bf16],
+    ) {
+        forms::words(self, head, count, padded, factor, to);
+    }
+
+    fn lay_columns(
+        self,
+        _: Isa,
+        head: Head<'_>,
+        count: usize,
+        total: usize,
+        of: Columns,
+        to: &mut [bf16],
+    ) {
+        forms::columns(self, head, count, total, of, to);
+    }
+
+    fn turn(
+        self,
+        _: Isa,
+        (from, count): (&[bf16], usize),
+        padded: usize,
+        width: usize,
+        to: &mut [bf16],
+    ) {
+        forms::turned(self, from, count, padded, width, to);
+    }
+
+    unsafe fn write(
+        self,
+        _: Isa,
+        from: (&[f32], usize),
+        factors: &[f32],
+        out: &PartsMut<'_>,
+        head: Head<'_>,
+        first: usize,
+    ) {
+        // SAFETY: the caller's promise.
+        unsafe { forms::write(self, from, factors, out, head, first) };
+    }
+
+    unsafe fn write_turned(
+        self,
+        _: Isa,
+        from: (&[f32], usize),
+        factor: f32,
+        out: &PartsMut<'_>,
+        head: Head<'_>,
+        count: usize,
+    ) {
+        // SAFETY: the caller's promise.
+        unsafe { forms::write_turned(self, from, factor, out, head, count) };
     }
 
     unsafe fn largest(self, s: Scores<'_, bf16>, most: &mut [f32]) {
