@@ -290,34 +290,30 @@ impl PanelValue for f32 {
                 Direction::Backward => w.at(block, tap, panel),
             };
             let turned = direction == Direction::Backward;
+            let mut own = [0.0; BLOCK];
+            let wide = if turned { &mut own[..] } else { &mut *to };
             match w.kind {
-                Kind::F32 => widen(isa, &w.values::<f32>()[at..at + BLOCK], turned, to),
-                Kind::F16 => {
-                    let mut wide = [0.0; BLOCK];
-                    transpose::widen_half(isa, &w.values::<f16>()[at..at + BLOCK], &mut wide);
-                    widen(isa, &wide, turned, to);
+                Kind::F32 if turned => {
+                    transpose::block(isa, &w.values()[at..at + BLOCK], to);
+                    continue;
                 }
-                Kind::Bf16 => widen(isa, &w.values::<bf16>()[at..at + BLOCK], turned, to),
+                Kind::F32 => wide.copy_from_slice(&w.values()[at..at + BLOCK]),
+                Kind::F16 => transpose::widen_half(isa, &w.values()[at..at + BLOCK], wide),
+                Kind::Bf16 => widen(isa, &w.values()[at..at + BLOCK], wide),
                 Kind::Pairs => unreachable!("f32 products of bf16 pairs"),
+            }
+            if turned {
+                transpose::block(isa, &own, to);
             }
         }
     }
 }
 
 vectorised! {
-    /// A block as f32, or its transpose.
-    fn widen[T](from: &[T], turned: bool, to: &mut [f32]) {
-        let (from, to) = (&from[..BLOCK], &mut to[..BLOCK]);
-        if turned {
-            for j in 0..COLUMNS {
-                for i in 0..COLUMNS {
-                    to[j * COLUMNS + i] = from[i * COLUMNS + j].get();
-                }
-            }
-        } else {
-            for i in 0..BLOCK {
-                to[i] = from[i].get();
-            }
+    /// A block as f32.
+    fn widen[](from: &[bf16], to: &mut [f32]) {
+        for (to, from) in to.iter_mut().zip(from) {
+            *to = Element::get(*from);
         }
     }
 }

@@ -1,6 +1,7 @@
-//! Turning blocks of weights: bf16 pairs for the other direction, half floats to f32.
+//! Turning blocks of weights: bf16 pairs or f32 for the other direction, half floats to f32.
 use super::BLOCK;
 use crate::Isa;
+use crate::tile::COLUMNS;
 use half::f16;
 
 /// Pairs along the other side: from `[16, 32]` words of two inputs of one output, low half first,
@@ -27,6 +28,23 @@ fn plain(from: &[u32], to: &mut [u32]) {
     }
 }
 
+/// The transpose of a block of f32.
+pub(super) fn block(isa: Isa, from: &[f32], to: &mut [f32]) {
+    assert!(from.len() == BLOCK && to.len() == BLOCK, "a block of values");
+    #[cfg(target_arch = "x86_64")]
+    if isa.avx2().is_some() {
+        // SAFETY: the processor has AVX2 and both slices hold a block, as was just checked.
+        unsafe { avx2::block(from.as_ptr(), to.as_mut_ptr()) };
+        return;
+    }
+    let _ = isa;
+    for (j, to) in to.chunks_exact_mut(COLUMNS).enumerate() {
+        for (to, from) in to.iter_mut().zip(from.chunks_exact(COLUMNS)) {
+            *to = from[j];
+        }
+    }
+}
+
 /// Half floats to f32.
 pub(super) fn widen_half(isa: Isa, from: &[f16], to: &mut [f32]) {
     assert!(from.len() == to.len() && from.len().is_multiple_of(8), "blocks");
@@ -38,6 +56,53 @@ pub(super) fn widen_half(isa: Isa, from: &[f16], to: &mut [f32]) {
     }
     let _ = isa;
     to.iter_mut().zip(from).for_each(|(to, from)| *to = from.to_f32());
+}
+
+#[cfg(target_arch = "x86_64")]
+mod avx2 {
+    use crate::tile::COLUMNS;
+    use std::arch::x86_64::{
+        _mm256_loadu_ps, _mm256_permute2f128_ps, _mm256_setzero_ps, _mm256_shuffle_ps,
+        _mm256_storeu_ps, _mm256_unpackhi_ps, _mm256_unpacklo_ps,
+    };
+
+    /// # Safety
+    /// The processor has AVX; 32 x 32 values at each address.
+    #[target_feature(enable = "avx")]
+    pub(super) unsafe fn block(from: *const f32, to: *mut f32) {
+        for row in (0..COLUMNS).step_by(8) {
+            for column in (0..COLUMNS).step_by(8) {
+                let mut m = [_mm256_setzero_ps(); 8];
+                for i in 0..8 {
+                    // SAFETY: eight values of one of 32 rows.
+                    m[i] = unsafe { _mm256_loadu_ps(from.add((row + i) * COLUMNS + column)) };
+                }
+                // Pairs of rows: of each half, columns 0 0 1 1 and 2 2 3 3.
+                let mut a = m;
+                for i in 0..4 {
+                    a[2 * i] = _mm256_unpacklo_ps(m[2 * i], m[2 * i + 1]);
+                    a[2 * i + 1] = _mm256_unpackhi_ps(m[2 * i], m[2 * i + 1]);
+                }
+                // Four rows: of each half, one column.
+                for i in 0..2 {
+                    let at = 4 * i;
+                    m[at] = _mm256_shuffle_ps::<0b01_00_01_00>(a[at], a[at + 2]);
+                    m[at + 1] = _mm256_shuffle_ps::<0b11_10_11_10>(a[at], a[at + 2]);
+                    m[at + 2] = _mm256_shuffle_ps::<0b01_00_01_00>(a[at + 1], a[at + 3]);
+                    m[at + 3] = _mm256_shuffle_ps::<0b11_10_11_10>(a[at + 1], a[at + 3]);
+                }
+                for i in 0..4 {
+                    let low = _mm256_permute2f128_ps::<0x20>(m[i], m[4 + i]);
+                    let high = _mm256_permute2f128_ps::<0x31>(m[i], m[4 + i]);
+                    // SAFETY: as above, with the sides changed.
+                    unsafe {
+                        _mm256_storeu_ps(to.add((column + i) * COLUMNS + row), low);
+                        _mm256_storeu_ps(to.add((column + 4 + i) * COLUMNS + row), high);
+                    }
+                }
+            }
+        }
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -136,6 +201,18 @@ mod tests {
         let mut to: Guarded<u32> = Guarded::new([0; 512]);
         pairs(Isa::detect(), &from, &mut to);
         assert_eq!(*to, right);
+    }
+
+    #[test]
+    fn turned_blocks_of_f32() {
+        let from: Guarded<f32> = Guarded::new((0..1024).map(|i| i as f32));
+        for level in [crate::Level::Portable, crate::Level::Avx2] {
+            let mut to: Guarded<f32> = Guarded::new([0.0; 1024]);
+            block(Isa::detect().cap(level), &from, &mut to);
+            for (i, to) in to.iter().enumerate() {
+                assert_eq!(*to, from[i % 32 * 32 + i / 32], "{level:?}: {i}");
+            }
+        }
     }
 
     #[test]
