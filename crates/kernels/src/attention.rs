@@ -13,7 +13,7 @@ mod kernel;
 #[cfg(target_arch = "x86_64")]
 mod pairs;
 mod plain;
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests;
 
 use crate::pool::Parts;

@@ -5,11 +5,11 @@
 //! nine distances from its start, and one sum runs over all of them: no picture of nine times the
 //! size. The gradient is a convolution too: of stride 1, with the taps turned around; of stride
 //! 2, four of them, one for each parity of the input's row and column, with one, two or four
-//! taps. Convolutions of stride 1 go by Winograd's F(2x2, 3x3) where that pays.
+//! taps. Convolutions of stride 1 go by Winograd's F(4x4, 3x3) or F(2x2, 3x3) where that pays.
 use crate::packed::{Direction, Packed};
 use crate::product::{Finish, RowValue, Source, Tap, convert, dispatch};
 use crate::view::apart;
-use crate::winograd::{self, Transform};
+use crate::winograd::{self, Six, Transform};
 use crate::{Cpu, Isa, Products, Values, View, ViewMut, scratch};
 
 /// Sizes and steps of one convolution.
@@ -262,13 +262,27 @@ fn tiled(
             return tiled_by(cpu, kernel, x, shape, w, direction, finish);
         }
         if let Some(kernel) = cpu.isa.avx512() {
-            return tiled_by(cpu, kernel, x, shape, w, direction, finish);
+            return tiled_by_f32(cpu, kernel, x, shape, w, direction, finish);
         }
         if let Some(kernel) = cpu.isa.avx2() {
-            return tiled_by(cpu, kernel, x, shape, w, direction, finish);
+            return tiled_by_f32(cpu, kernel, x, shape, w, direction, finish);
         }
     }
-    tiled_by(cpu, crate::tile::Portable, x, shape, w, direction, finish)
+    tiled_by_f32(cpu, crate::tile::Portable, x, shape, w, direction, finish)
+}
+
+/// The larger tiles where there are enough of them.
+fn tiled_by_f32<K: Transform<Value = f32>>(
+    cpu: &Cpu,
+    kernel: K,
+    x: View<'_>,
+    shape: Shape,
+    w: &Weight,
+    direction: Direction,
+    finish: &Finish<'_>,
+) -> bool {
+    tiled_by(cpu, Six(kernel), x, shape, w, direction, finish)
+        || tiled_by(cpu, kernel, x, shape, w, direction, finish)
 }
 
 fn tiled_by<K: Transform>(

@@ -14,7 +14,7 @@ fn guarded<T: Element>(count: usize) -> Guarded<T> {
 }
 
 /// The processor's levels, and the products that each can have.
-fn ways() -> Vec<(Cpu, Products)> {
+pub(crate) fn ways() -> Vec<(Cpu, Products)> {
     let detected = Isa::detect();
     let mut all = Vec::new();
     for level in [Level::Portable, Level::Avx2, Level::Avx512, Level::Avx512Bf16] {
@@ -69,6 +69,7 @@ fn convolutions() {
             ((2, 9), 64, 3),
             ((11, 13), 16, 33),
             ((15, 17), 48, 40),
+            ((29, 31), 16, 32),
         ] {
             for (stride, pad) in [(1, 1), (2, 1), (2, 0)] {
                 let out = |d: usize| if pad == 1 { (d - 1) / stride + 1 } else { d / 2 };
@@ -99,6 +100,8 @@ fn attention_both_ways() {
             (33, 7, 2, 5, false),
             (97, 97, 1, 8, true),
             (65, 193, 2, 40, false),
+            (7, 65, 1, 88, false),
+            (62, 17, 1, 20, false),
         ] {
             let s = attention::Shape { batch: 2, queries, keys, heads, width, causal };
             let (asking, answering) = (2 * queries * heads * width, 2 * keys * heads * width);

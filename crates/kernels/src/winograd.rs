@@ -1,12 +1,13 @@
-//! 3x3 convolutions of stride 1 with 4 products for each output instead of 9: F(2x2, 3x3) of
-//! Winograd (Lavin and Gray 2015, arXiv 1509.09308).
+//! 3x3 convolutions of stride 1 with 4 products for each output instead of 9, or 2.25: F(2x2, 3x3)
+//! and F(4x4, 3x3) of Winograd (Lavin and Gray 2015, arXiv 1509.09308).
 //!
 //! A tile of 4 x 4 input pixels gives 2 x 2 outputs. Tiles are transformed to 16 values, so are
 //! the weights' 3 x 3 taps, and for each of the 16 places there is one product over the channels;
 //! the 16 sums are transformed back to 4. Weights are transformed panel by panel on the way into
 //! scratch memory and serve all tiles of a band of the picture, so no second copy of them is
 //! kept. The transforms add up to 4 values (with weights 1), before rounding where products are of
-//! bf16, so the error is about twice that of nine products.
+//! bf16, so the error is about twice that of nine products. Tiles of 6 x 6 give 4 x 4 outputs by
+//! 36 products ([`Six`]); their transforms have weights up to 2.8, which f32 alone can bear.
 use crate::packed::{Direction, Packed, PanelValue};
 use crate::pool::Parts;
 use crate::product::Finish;
@@ -17,9 +18,17 @@ use std::ops::Range;
 #[cfg(target_arch = "x86_64")]
 mod pairs;
 mod plain;
+mod six;
+
+pub(crate) use six::Six;
+
+/// Places of the largest tile.
+const MOST: usize = 36;
 
 /// A kernel with the three transforms.
 pub(crate) trait Transform: Kernel<Value: PanelValue> {
+    /// Outputs on a side of a tile; of inputs there are two more.
+    const OUT: usize;
     /// Tiles whose sums are held at a time.
     const CHUNK: usize;
     /// Tiles of a band: enough that the transform of a panel's weights is a twentieth of its
@@ -30,7 +39,7 @@ pub(crate) trait Transform: Kernel<Value: PanelValue> {
     const LEAST: usize;
     const LEAST_KEPT: usize = Self::LEAST;
 
-    /// B^T d B of one tile: the 16 places, from where pixel i of the tile's 16 begins in x, `None`
+    /// B^T d B of one tile: its places, from where pixel i of the tile begins in x, `None`
     /// outside of the picture. `zeros` are as many as there are channels.
     fn pixels(
         self,
@@ -38,13 +47,13 @@ pub(crate) trait Transform: Kernel<Value: PanelValue> {
         x: View<'_>,
         from: impl Fn(usize) -> Option<usize>,
         zeros: &[f32],
-        to: [&mut [Self::Value]; 16],
+        to: &mut [&mut [Self::Value]],
     );
 
-    /// G g G^T: 16 panels, one after the other, from 9 of equal length.
+    /// G g G^T: a panel for each place, one after the other, from 9 of equal length.
     fn weights(self, isa: Isa, taps: [&[Self::Value]; 9], to: &mut [Self::Value]);
 
-    /// A^T m A: the 2 x 2 outputs of one tile, 32 columns each. Place p of the tile's 16 sums is
+    /// A^T m A: the outputs of one tile, 32 columns each. Place p of the tile's sums is
     /// at `sums[p * apart + at..]`.
     fn back(self, isa: Isa, sums: &[f32], at: usize, apart: usize, out: &mut [f32]);
 }
@@ -52,7 +61,7 @@ pub(crate) trait Transform: Kernel<Value: PanelValue> {
 /// Tiles that are transformed by one piece of work.
 const PIECE: usize = 8;
 /// Added to the distance of neighbouring places, which would otherwise often be a multiple of
-/// 4 KB and put all 16 into the same lines of the first cache.
+/// 4 KB and put all of them into the same lines of the first cache.
 const APART: usize = 32;
 
 /// Whether a convolution of stride 1 in this direction of pictures of this size comes here. Their
@@ -64,7 +73,7 @@ pub(crate) fn pays<K: Transform>(
     (height, width): (usize, usize),
 ) -> bool {
     let (columns, channels) = w.sizes(direction);
-    let tiles = height.div_ceil(2) * width.div_ceil(2);
+    let tiles = height.div_ceil(K::OUT) * width.div_ceil(K::OUT);
     let least = if w.small() { K::LEAST_KEPT } else { K::LEAST };
     channels.is_multiple_of(16) && columns >= 16 && tiles >= least
 }
@@ -84,41 +93,49 @@ pub(crate) fn run<K: Transform>(
     let (columns, channels) = w.sizes(direction);
     let pixels = size.0 * size.1;
     assert_eq!(x.len(), batch * pixels * channels, "pictures of their size");
-    let across = size.1.div_ceil(2);
+    let (out, side) = (K::OUT, K::OUT + 2);
+    let places = side * side;
+    let across = size.1.div_ceil(out);
     // Lines of tiles are counted through all pictures.
-    let of_one = size.0.div_ceil(2);
+    let of_one = size.0.div_ceil(out);
     let lines = batch * of_one;
     let each = (K::BAND / across).clamp(1, lines);
     let each = lines.div_ceil(lines.div_ceil(each));
     let panels = columns.div_ceil(COLUMNS);
     let zeros = vec![0.0_f32; channels];
     let length = channels.next_multiple_of(COLUMNS) * COLUMNS;
-    let kept = w.tiles(direction, panels * 16 * length, |all: &mut [K::Value]| {
-        for (panel, u) in all.chunks_exact_mut(16 * length).enumerate() {
-            weights(cpu, kernel, w, direction, panel, length, u);
-        }
+    // One kind of transform is kept: the others are for pictures that repay it at once.
+    let kept = (out == 2).then(|| {
+        w.tiles(direction, panels * places * length, |all: &mut [K::Value]| {
+            for (panel, u) in all.chunks_exact_mut(places * length).enumerate() {
+                weights(cpu, kernel, w, direction, panel, length, u);
+            }
+        })
     });
+    let kept = kept.flatten();
     for first in (0..lines).step_by(each) {
         let tiles = each.min(lines - first) * across;
         let place = tiles * channels + APART;
         let band = Band { first, of_one, across, place, size };
-        scratch::with(16 * place, |v: &mut [K::Value]| {
+        scratch::with(places * place, |v: &mut [K::Value]| {
             let parts = Parts::new(v);
             cpu.pool.run(tiles.div_ceil(PIECE), |piece| {
                 for tile in piece * PIECE..tiles.min((piece + 1) * PIECE) {
                     let (picture, line, column) = band.tile(tile);
                     let from = |i: usize| {
-                        let row = (2 * line + i / 4).checked_sub(1)?;
-                        let column = (2 * column + i % 4).checked_sub(1)?;
+                        let row = (out * line + i / side).checked_sub(1)?;
+                        let column = (out * column + i % side).checked_sub(1)?;
                         let inside = row < size.0 && column < size.1;
                         let pixel = picture * pixels + row * size.1 + column;
                         inside.then_some(pixel * channels)
                     };
-                    // SAFETY: each tile has its own row at each of the 16 places.
-                    let to = std::array::from_fn(|p| unsafe {
-                        parts.part(p * place + tile * channels, channels)
-                    });
-                    kernel.pixels(cpu.isa, x, from, &zeros, to);
+                    let mut to: [&mut [K::Value]; MOST] =
+                        std::array::from_fn(|_| Default::default());
+                    for (p, to) in to[..places].iter_mut().enumerate() {
+                        // SAFETY: each tile has its own row at each of the places.
+                        *to = unsafe { parts.part(p * place + tile * channels, channels) };
+                    }
+                    kernel.pixels(cpu.isa, x, from, &zeros, &mut to[..places]);
                 }
             });
             let v = &*v;
@@ -127,14 +144,14 @@ pub(crate) fn run<K: Transform>(
                 let chunk = (tiles / 4).next_multiple_of(8).min(K::CHUNK);
                 cpu.pool.run(panels * tiles.div_ceil(chunk), |i| {
                     let (panel, start) = (i % panels, i / panels * chunk);
-                    let u = &kept[panel * 16 * length..][..16 * length];
+                    let u = &kept[panel * places * length..][..places * length];
                     let part = start..tiles.min(start + chunk);
                     products(cpu, kernel, v, channels, u, panel, band, part, finish);
                 });
                 return;
             }
             cpu.pool.run(panels, |panel| {
-                scratch::with(16 * length, |u: &mut [K::Value]| {
+                scratch::with(places * length, |u: &mut [K::Value]| {
                     weights(cpu, kernel, w, direction, panel, length, u);
                     products(cpu, kernel, v, channels, u, panel, band, 0..tiles, finish);
                 });
@@ -143,7 +160,7 @@ pub(crate) fn run<K: Transform>(
     }
 }
 
-/// The transformed weights of a panel: 16 panels one after the other.
+/// The transformed weights of a panel: one for each place, one after the other.
 fn weights<K: Transform>(
     cpu: &Cpu,
     kernel: K,
@@ -203,17 +220,19 @@ fn products<K: Transform>(
     tiles: Range<usize>,
     finish: &Finish<'_>,
 ) {
-    let length = u.len() / 16;
+    let (out, outputs) = (K::OUT, K::OUT * K::OUT);
+    let places = (K::OUT + 2) * (K::OUT + 2);
+    let length = u.len() / places;
     let apart = K::CHUNK * COLUMNS + APART;
-    scratch::with(16 * apart + 4 * K::CHUNK * COLUMNS, |all: &mut [f32]| {
-        let (sums, c) = all.split_at_mut(16 * apart);
+    scratch::with(places * apart + outputs * K::CHUNK * COLUMNS, |all: &mut [f32]| {
+        let (sums, c) = all.split_at_mut(places * apart);
         let most = K::CHUNK.min(tiles.len());
-        let (mut rows, mut starts) = (Vec::with_capacity(4 * most), Vec::with_capacity(most));
+        let (mut rows, mut starts) = (Vec::with_capacity(outputs * most), Vec::with_capacity(most));
         for start in tiles.clone().step_by(K::CHUNK) {
             let count = K::CHUNK.min(tiles.end - start);
             starts.clear();
             starts.extend((start..start + count).map(|t| t * channels));
-            for p in 0..16 {
+            for p in 0..places {
                 let at = [Segment { offset: p * band.place, panel: p * length }];
                 let sums = &mut sums[p * apart..][..count * COLUMNS];
                 multiply(kernel, v, &starts, u, &at, channels / K::PAIR, sums, false);
@@ -221,11 +240,11 @@ fn products<K: Transform>(
             rows.clear();
             for t in 0..count {
                 let (picture, line, column) = band.tile(start + t);
-                let to = &mut c[rows.len() * COLUMNS..][..4 * COLUMNS];
+                let to = &mut c[rows.len() * COLUMNS..][..outputs * COLUMNS];
                 kernel.back(cpu.isa, sums, t * COLUMNS, apart, to);
                 let before = rows.len();
-                for i in 0..4 {
-                    let (row, column) = (2 * line + i / 2, 2 * column + i % 2);
+                for i in 0..outputs {
+                    let (row, column) = (out * line + i / out, out * column + i % out);
                     if row < band.size.0 && column < band.size.1 {
                         // At the edge of a picture of odd size the others move up.
                         let (from, now) = (i * COLUMNS, (rows.len() - before) * COLUMNS);

@@ -14,6 +14,7 @@ use std::arch::x86_64::{
 };
 
 impl Transform for Bf16 {
+    const OUT: usize = 2;
     const CHUNK: usize = 32;
     const BAND: usize = 256;
     const LEAST: usize = 16;
@@ -25,7 +26,7 @@ impl Transform for Bf16 {
         x: View<'_>,
         from: impl Fn(usize) -> Option<usize>,
         zeros: &[f32],
-        to: [&mut [bf16]; 16],
+        to: &mut [&mut [bf16]],
     ) {
         tile(x, from, zeros, to);
     }
@@ -40,10 +41,10 @@ impl Transform for Bf16 {
 }
 
 /// Called with a Bf16 only.
-fn tile(x: View<'_>, from: impl Fn(usize) -> Option<usize>, zeros: &[f32], to: [&mut [bf16]; 16]) {
+fn tile(x: View<'_>, from: impl Fn(usize) -> Option<usize>, zeros: &[f32], to: &mut [&mut [bf16]]) {
     let channels = zeros.len();
     assert!(channels.is_multiple_of(16) && to.iter().all(|t| t.len() == channels), "whole vectors");
-    let to = to.map(<[bf16]>::as_mut_ptr);
+    let to: [*mut bf16; 16] = std::array::from_fn(|i| to[i].as_mut_ptr());
     match x {
         View::F32(x) => {
             let from = std::array::from_fn(|i| match from(i) {

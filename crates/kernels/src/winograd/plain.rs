@@ -5,11 +5,11 @@ use crate::tile::COLUMNS;
 use crate::{Element, Isa, View};
 
 /// Channels at a time.
-const LANES: usize = 8;
-type Lanes = [f32; LANES];
+pub(super) const LANES: usize = 8;
+pub(super) type Lanes = [f32; LANES];
 
 #[inline(always)]
-fn add(a: &Lanes, b: &Lanes) -> Lanes {
+pub(super) fn add(a: &Lanes, b: &Lanes) -> Lanes {
     let mut out = *a;
     for i in 0..LANES {
         out[i] += b[i];
@@ -18,7 +18,7 @@ fn add(a: &Lanes, b: &Lanes) -> Lanes {
 }
 
 #[inline(always)]
-fn sub(a: &Lanes, b: &Lanes) -> Lanes {
+pub(super) fn sub(a: &Lanes, b: &Lanes) -> Lanes {
     let mut out = *a;
     for i in 0..LANES {
         out[i] -= b[i];
@@ -44,7 +44,7 @@ fn spread(a: &Lanes, b: &Lanes, c: &Lanes) -> [Lanes; 4] {
 }
 
 #[inline(always)]
-fn take<X: Element>(x: &[X], at: usize) -> Lanes {
+pub(super) fn take<X: Element>(x: &[X], at: usize) -> Lanes {
     let mut out = [0.0; LANES];
     let x: &[X] = &x[at..at + LANES];
     for i in 0..LANES {
@@ -55,7 +55,7 @@ fn take<X: Element>(x: &[X], at: usize) -> Lanes {
 
 vectorised! {
     /// The 16 places of one tile, from 16 pixels.
-    fn tile[X](from: &[&[X]; 16], to: &mut [&mut [f32]; 16]) {
+    fn tile[X](from: &[&[X]; 16], to: &mut [&mut [f32]]) {
         let channels = to[0].len();
         for c in (0..channels).step_by(LANES) {
             let mut half = [[0.0; LANES]; 16];
@@ -128,6 +128,7 @@ vectorised! {
 macro_rules! plain {
     ($($kernel:ty),*) => { $(
         impl Transform for $kernel {
+            const OUT: usize = 2;
             const CHUNK: usize = 48;
             const BAND: usize = 128;
             const LEAST: usize = 64;
@@ -138,7 +139,7 @@ macro_rules! plain {
                 x: View<'_>,
                 from: impl Fn(usize) -> Option<usize>,
                 zeros: &[f32],
-                mut to: [&mut [f32]; 16],
+                to: &mut [&mut [f32]],
             ) {
                 let channels = zeros.len();
                 match x {
@@ -146,7 +147,7 @@ macro_rules! plain {
                         let from = std::array::from_fn(|i| {
                             from(i).map_or(zeros, |at| &x[at..at + channels])
                         });
-                        tile(isa, &from, &mut to);
+                        tile(isa, &from, to);
                     }
                     View::Bf16(x) => {
                         // Zeros of f32 are twice as many zeros of bf16.
@@ -154,7 +155,7 @@ macro_rules! plain {
                         let from = std::array::from_fn(|i| {
                             from(i).map_or(&zeros[..channels], |at| &x[at..at + channels])
                         });
-                        tile(isa, &from, &mut to);
+                        tile(isa, &from, to);
                     }
                 }
             }

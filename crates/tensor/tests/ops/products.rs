@@ -52,6 +52,8 @@ fn conv3x3() {
         (1, 3, 2, 64, 32),
         (1, 17, 15, 16, 33),
         (2, 12, 11, 32, 16),
+        (1, 29, 30, 16, 17),
+        (1, 29, 29, 1, 16),
     ];
     for (batch, height, width, k, n) in shapes {
         for step in [Step::Same, Step::Half, Step::HalfPadAfter] {
@@ -106,6 +108,9 @@ fn attention() {
         (2, 67, 67, 1, 8, true),
         (1, 33, 130, 1, 40, false),
         (1, 20, 20, 1, 160, false),
+        (1, 13, 50, 2, 24, false),
+        (1, 14, 19, 1, 32, false),
+        (1, 7, 75, 1, 52, false),
     ];
     for (batch, queries, keys, heads, width, causal) in shapes {
         let s = attention::Shape { batch, queries, keys, heads, width, causal };

@@ -293,7 +293,8 @@ pub(super) unsafe fn narrow(
     }
 }
 
-/// Columns as one to five vectors of eight, with ten or twelve sums.
+/// Columns as one to five vectors of eight, with eight to twelve sums: with more, or with twelve of
+/// three vectors, some would not stay in registers.
 ///
 /// # Safety
 /// As [`crate::attention::kernel::multiply`] looks after.
@@ -315,8 +316,8 @@ pub(super) unsafe fn eights(
         match units {
             1 => high::<Eight, 1, 6>(rows, a, panel, steps, c, add),
             2 => high::<Eight, 2, 6>(rows, a, panel, steps, c, add),
-            3 => high::<Eight, 3, 4>(rows, a, panel, steps, c, add),
-            4 => high::<Eight, 4, 3>(rows, a, panel, steps, c, add),
+            3 => high::<Eight, 3, 3>(rows, a, panel, steps, c, add),
+            4 => high::<Eight, 4, 2>(rows, a, panel, steps, c, add),
             5 => high::<Eight, 5, 2>(rows, a, panel, steps, c, add),
             _ => unreachable!("one to five units"),
         }
