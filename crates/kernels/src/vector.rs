@@ -13,7 +13,6 @@ mod x86;
 pub(crate) use x86::{Eight, Sixteen};
 
 /// A vector.
-#[expect(clippy::missing_safety_doc, reason = "the module says it for all")]
 pub(crate) trait Vector: Copy {
     /// Values in it.
     const LANES: usize;
@@ -49,6 +48,7 @@ const ROUND: f32 = 12_582_912.0;
 /// # Safety
 /// As the module says.
 #[inline(always)]
+#[expect(clippy::approx_constant, reason = "fitted, not ln 2")]
 pub(crate) unsafe fn exp2<V: Vector>(x: V) -> V {
     // SAFETY: the caller's promise.
     unsafe {
