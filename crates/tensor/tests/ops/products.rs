@@ -53,7 +53,7 @@ fn conv3x3() {
         (1, 17, 15, 16, 33),
         (2, 12, 11, 32, 16),
         (1, 29, 30, 16, 17),
-        (1, 29, 29, 1, 16),
+        (1, 29, 29, 16, 16),
     ];
     for (batch, height, width, k, n) in shapes {
         for step in [Step::Same, Step::Half, Step::HalfPadAfter] {
