@@ -161,15 +161,14 @@ impl Optimizer {
         let new = self.new_rows * self.dim;
         assert!(rows.len() == new && gradient.len() == new, "rows and gradient are [rows, dim]");
         let Statistics::WholeTable(frozen) = &self.statistics else {
-            let mut g = gradient.to_vec();
-            let (rest_rows, rest_squares) = (0, 0.0);
             self.rule.step(View {
                 p: rows,
-                g: &mut g,
+                g: &mut gradient.to_vec(),
                 dim: self.dim,
+                numbers: &(0..self.new_rows).collect::<Vec<_>>(),
                 rate,
-                rest_rows,
-                rest_squares,
+                rest_rows: 0,
+                rest_squares: 0.0,
             });
             return;
         };
@@ -191,15 +190,19 @@ impl Optimizer {
                 g[i..i + dim].copy_from_slice(row);
             }
         }
+        let first = frozen.rows();
+        let new = first..first + self.new_rows;
+        let numbers: Vec<_> = new.chain(self.touched.iter().map(|id| *id as usize)).collect();
         self.rule.step(View {
             p: &mut p,
             g: &mut g,
             dim,
+            numbers: &numbers,
             rate,
-            rest_rows: frozen.rows() - self.touched.len(),
+            rest_rows: first - self.touched.len(),
             rest_squares: (self.frozen_squares - squares).max(0.0),
         });
-        rows.copy_from_slice(&p[..new]);
+        rows.copy_from_slice(&p[..rows.len()]);
     }
 
     /// The estimate `d` of Prodigy and D-Adaptation.

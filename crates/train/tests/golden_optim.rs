@@ -6,7 +6,7 @@
 )]
 use serde_json::Value;
 use std::sync::Arc;
-use wayword_testing::{HostTensor, Report, Tensors, max_abs, topic};
+use wayword_testing::{HostTensor, Report, Tensors, json, max_abs, topic};
 use wayword_train::optim::{
     FrozenRows, Optimizer, OtherGradients, StateArray, StateData, Statistics,
 };
@@ -35,16 +35,25 @@ struct Traces {
     dim: usize,
 }
 
-fn traces(report: &mut Report) -> Option<Traces> {
-    let topic = topic("optim")?;
-    let json = topic.json("traces.json", |v| v["cases"][0]["optimizer_type"].is_string());
-    let (Some(json), Some(tensors)) = (json, topic.tensors("traces.safetensors")) else {
-        report.skip("no file of traces");
-        return None;
-    };
-    let size = |key: &str| json[key].as_u64().unwrap() as usize;
-    let (frozen, rows, dim) = (size("V"), size("N"), size("dim"));
-    Some(Traces { json, tensors, frozen, rows, dim })
+/// Every JSON of traces with the tensors beside it.
+fn traces(report: &mut Report) -> Vec<Traces> {
+    let Some(topic) = topic("optim") else { return Vec::new() };
+    let mut found = Vec::new();
+    for path in topic.files("json") {
+        let json = json(&path);
+        if !json["cases"][0]["optimizer_type"].is_string() {
+            continue;
+        }
+        let path = path.with_extension("safetensors");
+        if !path.exists() {
+            report.skip("no file of tensors");
+            continue;
+        }
+        let size = |key: &str| json[key].as_u64().unwrap() as usize;
+        let (frozen, rows, dim) = (size("V"), size("N"), size("dim"));
+        found.push(Traces { json, tensors: Tensors::read(&path), frozen, rows, dim });
+    }
+    found
 }
 
 /// What is left of each row after the columns that the golden file keeps.
@@ -94,6 +103,10 @@ impl Traces {
     }
 }
 
+fn cases(all: &[Traces]) -> impl Iterator<Item = (&Traces, &Value)> {
+    all.iter().flat_map(|t| t.json["cases"].as_array().unwrap().iter().map(move |c| (t, c)))
+}
+
 fn is_eight_bit(case: &Value) -> bool {
     case["optimizer_type"].as_str().unwrap().to_lowercase().ends_with("8bit")
 }
@@ -101,8 +114,11 @@ fn is_eight_bit(case: &Value) -> bool {
 #[test]
 fn golden_optim_rows() {
     let mut report = Report::new("golden_optim_rows");
-    let Some(traces) = traces(&mut report) else { return };
-    for case in traces.json["cases"].as_array().unwrap().iter().filter(|c| !is_eight_bit(c)) {
+    let all = traces(&mut report);
+    if all.is_empty() {
+        return;
+    }
+    for (traces, case) in cases(&all).filter(|(_, case)| !is_eight_bit(case)) {
         let name = case["name"].as_str().unwrap();
         let Some(expected) = traces.tensors.get(name) else {
             report.skip("no tensor of its rows");
@@ -166,8 +182,11 @@ fn codes_off(name: &str, found: &[u8], expected: &HostTensor, levels: &[f32]) ->
 #[test]
 fn golden_optim_8bit() {
     let mut report = Report::new("golden_optim_8bit");
-    let Some(traces) = traces(&mut report) else { return };
-    for case in traces.json["cases"].as_array().unwrap().iter().filter(|c| is_eight_bit(c)) {
+    let all = traces(&mut report);
+    if all.is_empty() {
+        return;
+    }
+    for (traces, case) in cases(&all).filter(|(_, case)| is_eight_bit(case)) {
         let name = case["name"].as_str().unwrap();
         let Some(expected) = traces.tensors.get(name) else {
             report.skip("no tensor of its rows");

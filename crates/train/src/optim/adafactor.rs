@@ -56,7 +56,7 @@ impl Adafactor {
 }
 
 impl Rule for Adafactor {
-    fn step(&mut self, View { p, g, dim, rate, rest_rows, rest_squares }: View<'_>) {
+    fn step(&mut self, View { p, g, dim, rate, rest_rows, rest_squares, .. }: View<'_>) {
         self.t += 1;
         let t = self.t as f64;
         let rows = p.len() / dim;

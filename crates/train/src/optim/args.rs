@@ -216,6 +216,20 @@ impl Args {
         }
     }
 
+    /// Takes a whole number from 1.
+    ///
+    /// # Errors
+    /// If it is there and something else.
+    pub fn count(&mut self, key: &'static str, default: usize) -> Result<usize, OptimError> {
+        match self.take(key) {
+            None | Some(Literal::None) => Ok(default),
+            Some(value) => match &value {
+                Literal::Int(i) if *i >= 1 => Ok(usize::try_from(*i).unwrap_or(usize::MAX)),
+                _ => Err(self.wrong(key, &value, "a whole number from 1")),
+            },
+        }
+    }
+
     /// Takes `True` or `False`.
     ///
     /// # Errors

@@ -2,8 +2,8 @@
 //!
 //! With `w = d/d0 * d * rate`: `num = b3 num + w <g, p0 - p>`, `s = b3 s + w g`, `d^ = d_coef * num / |s|_1`.
 //! `m`, `v` hold gradients times `d`, `p -= d rate * m / (sqrt(v) + d eps)` with the new `d` in the
-//! denominator only.
-use super::args::{Args, Literal};
+//! denominator only. With `slice_p` the sums and `s` take every so many-th number of the table.
+use super::args::Args;
 use super::error::OptimError;
 use super::rule::{Rule, View, add_decay, grow, l1, remember, shrink};
 use super::state::Field;
@@ -20,6 +20,7 @@ pub(super) struct Prodigy {
     d0: f64,
     d_coef: f64,
     growth: f64,
+    slice: usize,
     k: u64,
     d: f64,
     d_max: f64,
@@ -35,14 +36,6 @@ impl Prodigy {
         args.ignore(&["fsdp_in_use"]);
         let betas = args.betas([0.9, 0.999])?;
         let d0 = args.number("d0", 1e-6)?;
-        if let Some(slice) = args.take("slice_p").filter(|s| *s != Literal::Int(1)) {
-            return Err(OptimError::Value {
-                optimizer: "Prodigy".into(),
-                key: "slice_p".into(),
-                found: slice.to_string(),
-                expected: "1, as estimates over a part of the numbers are not built in",
-            });
-        }
         Ok(Self {
             betas,
             b3: args.maybe_number("beta3")?.unwrap_or_else(|| betas[1].sqrt()),
@@ -54,6 +47,7 @@ impl Prodigy {
             d0,
             d_coef: args.number("d_coef", 1.0)?,
             growth: args.number("growth_rate", f64::INFINITY)?,
+            slice: args.count("slice_p", 1)?,
             k: 0,
             d: d0,
             d_max: d0,
@@ -73,7 +67,7 @@ pub(super) fn bias_correction(on: bool, [b1, b2]: [f64; 2], k: u64) -> f64 {
 }
 
 impl Rule for Prodigy {
-    fn step(&mut self, View { p, g, rate, .. }: View<'_>) {
+    fn step(&mut self, View { p, g, dim, numbers, rate, .. }: View<'_>) {
         for array in [&mut self.s, &mut self.m, &mut self.v] {
             grow(array, p.len(), 0.0);
         }
@@ -88,17 +82,18 @@ impl Rule for Prodigy {
         let d = self.d;
         let dlr = d * rate * bias_correction(self.bias_correction, self.betas, self.k);
         let [b1, b2] = self.betas;
+        let of_s = (d / self.d0 * if self.safeguard { d } else { dlr }) as f32;
+        let counted = |i: &usize| (numbers[i / dim] * dim + i % dim).is_multiple_of(self.slice);
         let mut inner = 0.0;
-        for (g, (p0, p)) in g.iter().zip(self.p0.iter().zip(p.iter())) {
-            inner += f64::from(*g) * f64::from(p0 - p);
+        for i in (0..p.len()).filter(counted) {
+            inner += f64::from(g[i]) * f64::from(self.p0[i] - p[i]);
+            self.s[i] = self.s[i] * self.b3 as f32 + of_s * g[i];
         }
         let numerator = self.numerator * self.b3 + d / self.d0 * dlr * inner;
-        let of_s = (d / self.d0 * if self.safeguard { d } else { dlr }) as f32;
         let (of_m, of_v) = ((d * (1.0 - b1)) as f32, (d * d * (1.0 - b2)) as f32);
         for i in 0..p.len() {
             self.m[i] = self.m[i] * b1 as f32 + of_m * g[i];
             self.v[i] = self.v[i] * b2 as f32 + of_v * (g[i] * g[i]);
-            self.s[i] = self.s[i] * self.b3 as f32 + of_s * g[i];
         }
         let denominator = l1(&self.s);
         if denominator == 0.0 {

@@ -9,6 +9,8 @@ pub(super) struct View<'a> {
     pub(super) g: &'a mut [f32],
     /// The rows' width.
     pub(super) dim: usize,
+    /// Each row's number in the table that sums cover.
+    pub(super) numbers: &'a [usize],
     /// Learning rate of this update.
     pub(super) rate: f64,
     /// Frozen rows that are not in `p` because they never received gradient.
