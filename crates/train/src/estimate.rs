@@ -10,6 +10,7 @@ use crate::words::Lexicon;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::time::Instant;
+use wayword_diffusion::sigmas::resolve;
 use wayword_diffusion::tokenizer::{BOS, EOS, POSITIONS, VOCABULARY};
 use wayword_diffusion::vae::LATENT_SIZE;
 use wayword_diffusion::{Base, BaseOptions, Events, Memory};
@@ -59,7 +60,7 @@ fn time(work: impl Fn() -> Result<()>) -> Result<f64> {
     if first < SHORT { Ok(first.min(once()?)) } else { Ok(first) }
 }
 
-/// Seconds of all previews. A sampler asks the UNet once or, as Heun's, twice a step; once is counted.
+/// Seconds of all previews.
 fn previews(base: &Base, plan: &TrainPlan) -> Result<f64> {
     let Some(previews) = &plan.previews else { return Ok(0.0) };
     let mut known: BTreeMap<(u32, u32, usize), (f64, f64)> = BTreeMap::new();
@@ -75,9 +76,16 @@ fn previews(base: &Base, plan: &TrainPlan) -> Result<f64> {
                 (step, picture)
             }
         };
-        all += step * f64::from(prompt.steps) + picture;
+        all += step * f64::from(calls(prompt)) + picture;
     }
     Ok(all * previews.times(plan.steps, plan.counts().epochs as usize) as f64)
+}
+
+/// How often a sampler asks the UNet: once a step or, as Heun's, twice in all but the last.
+fn calls(prompt: &PreviewPrompt) -> u32 {
+    let known = resolve(&prompt.sampler, None, false);
+    let twice = known.is_ok_and(|(sampler, _)| sampler.second_order);
+    if twice { (2 * prompt.steps).saturating_sub(1) } else { prompt.steps }
 }
 
 /// The latents of a preview, and how many the UNet sees at once: two where a prompt guides.
@@ -275,6 +283,16 @@ impl Forecast {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn previews_ask_as_often_as_their_sampler_does() {
+        let of = |sampler: &str| {
+            let sampler = sampler.into();
+            calls(&PreviewPrompt { steps: 20, sampler, ..PreviewPrompt::default() })
+        };
+        assert_eq!(["", "Euler a", "DPM++ 2M", "DDIM"].map(of), [20; 4]);
+        assert_eq!(["Heun", "DPM2", "DPM2 a", "DPM++ SDE"].map(of), [39; 4]);
+    }
 
     #[test]
     fn memory_is_chosen_by_what_is_free() {

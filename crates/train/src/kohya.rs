@@ -316,6 +316,22 @@ fn assume(given: &Given, out: &mut Translation) -> Result<()> {
     if let Some(token) = given.text("token_string").filter(|_| !named) {
         assume("no output_name: the token's", "name", text(&token))?;
     }
+    let when = ["sample_every_n_steps", "sample_every_n_epochs", "sample_at_first"];
+    let previews = when.iter().any(|key| given.on(key));
+    let plain = [
+        ("no steps of previews: kohya's", "sample-steps", Toml::Integer(30)),
+        ("no scale of previews: kohya's", "sample-cfg", Toml::Float(7.5)),
+        ("no sample_sampler: kohya's", "sample-sampler", text("ddim")),
+    ];
+    for (what, key, value) in plain {
+        if key == "sample-sampler" && given.on("sample_sampler") {
+            continue;
+        }
+        let shown = out.put(key, value, what)?;
+        if previews {
+            out.assumed.push((what.to_owned(), shown));
+        }
+    }
     Ok(())
 }
 

@@ -254,25 +254,36 @@ impl TrainPlan {
         self.words.iter().map(|word| word.token.as_str()).collect::<Vec<_>>().join(" ")
     }
 
-    /// The same for each picture. Where the pictures' own captions, or the class words of folders such
-    /// as kohya's `10_evagreen dog`, name every one of several words, a picture has those that its own
-    /// names.
+    /// The same for each picture.
     #[must_use]
     pub fn tokens(&self) -> Vec<String> {
+        let token = |places: Vec<usize>| -> String {
+            let tokens = places.iter().map(|place| self.words[*place].token.as_str());
+            tokens.collect::<Vec<_>>().join(" ")
+        };
+        self.words_of_pictures().into_iter().map(token).collect()
+    }
+
+    /// Which words each picture teaches, by their places: all. Where the pictures' own captions, or the
+    /// class words of folders such as kohya's `10_evagreen dog`, name every one of several words, a
+    /// picture has those that its own names.
+    #[must_use]
+    pub fn words_of_pictures(&self) -> Vec<Vec<usize>> {
         let lexicon = |word| Lexicon::new(std::slice::from_ref(word), 0, self.kohya_numbers);
         let lexicons: Vec<Lexicon> = self.words.iter().map(lexicon).collect();
-        let names = |picture: &PlannedPicture| -> Vec<bool> {
-            lexicons.iter().map(|lexicon| lexicon.holds_any(&picture.caption)).collect()
+        let all = 0..self.words.len();
+        let named = |picture: &PlannedPicture| -> Vec<usize> {
+            all.clone().filter(|word| lexicons[*word].holds_any(&picture.caption)).collect()
         };
-        let named: Vec<Vec<bool>> = self.pictures.iter().map(names).collect();
-        let learned = |word: usize| (0..named.len()).any(|i| named[i][word] && !self.is_regular(i));
-        let divided = (0..self.words.len()).all(learned);
-        let token = |named: &Vec<bool>| {
-            let own = self.words.iter().zip(named).filter(|(_, named)| divided && **named);
-            let own: Vec<&str> = own.map(|(word, _)| word.token.as_str()).collect();
-            if own.is_empty() { self.token() } else { own.join(" ") }
+        let named: Vec<Vec<usize>> = self.pictures.iter().map(named).collect();
+        let learned =
+            |word| (0..named.len()).any(|i| named[i].contains(&word) && !self.is_regular(i));
+        let divided = all.clone().all(learned);
+        let own = |named: Vec<usize>| match divided && !named.is_empty() {
+            true => named,
+            false => all.clone().collect(),
         };
-        named.iter().map(token).collect()
+        named.into_iter().map(own).collect()
     }
 
     /// Batches, updates and epochs.

@@ -33,7 +33,7 @@ pub struct Previews {
 }
 
 /// A picture to draw.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct PreviewPrompt {
     /// The prompt.
     pub prompt: String,
@@ -74,6 +74,14 @@ impl Previews {
             }
             return Ok(None);
         }
+        if !(1..=1000).contains(&options.sample_steps) {
+            let found = options.sample_steps.to_string();
+            return Err(Error::option("--sample-steps", "a number from 1 to 1000", found));
+        }
+        if !options.sample_cfg.is_finite() {
+            let found = options.sample_cfg.to_string();
+            return Err(Error::option("--sample-cfg", "a number", found));
+        }
         let sampler = match options.sample_sampler.as_deref() {
             Some(name) => prompts::sampler("--sample-sampler", name)?,
             None => String::new(),
@@ -84,8 +92,8 @@ impl Previews {
             width: base.resolution.0,
             height: base.resolution.1,
             seed,
-            steps: 20,
-            cfg: 7.0,
+            steps: options.sample_steps,
+            cfg: options.sample_cfg,
             sampler,
         };
         let prompts = match options.sample_prompts.as_deref() {

@@ -9,7 +9,7 @@ use wayword_diffusion::Stop;
 use wayword_train::batches::{Batches, Numbered};
 use wayword_train::checkpoint::{SaveFormat, SavePrecision};
 use wayword_train::plan::WordOptions;
-use wayword_train::{Error, Event, Quiet, TrainOptions, TrainPlan, latents, recipe};
+use wayword_train::{Error, Event, Quiet, TrainOptions, TrainPlan, latents, preflight, recipe};
 
 fn word(name: &str, init: &str, vectors: usize, lr: Option<f64>) -> WordOptions {
     let (init, vectors) = (Some(init.into()), Some(vectors));
@@ -53,6 +53,11 @@ fn a_folder_that_names_a_word_has_sentences_of_that_word() {
     options.images = vec![dir.path().join("img")];
     let plan = plan(&options);
     assert!(plan.warnings.iter().all(|w| !w.text.contains("hold")), "{:?}", plan.warnings);
+    let few = |word: &str| {
+        let found = preflight::few(&plan, None);
+        found.iter().any(|f| f.text.starts_with(&format!("`{word}`: 1 picture is few")))
+    };
+    assert!(few("zarva-ti") && few("coat-ti"));
     let captions = plan.captions();
     let holds = |words: [bool; 2]| captions.iter().filter(|c| c.words == words).count();
     assert_eq!((holds([true, false]), holds([false, true]), captions.len()), (27, 27, 54));
@@ -187,6 +192,7 @@ fn files_are_kept_in_kohyas_way() {
     (options.images, options.steps, options.epochs) = (vec![concept], None, Some(5));
     (options.save_every, options.save_every_epochs, options.keep_last_epochs) = (0, 1, 2);
     options.metadata_author = Some("somebody".into());
+    (options.clip_skip, options.max_timestep) = (Some(1), Some(1000));
     let plan = common::plan(&options);
     let outcome = recipe::train(base(), &plan, false, &Quiet, &Stop::default()).unwrap();
     let want =
@@ -194,6 +200,9 @@ fn files_are_kept_in_kohyas_way() {
     assert_eq!(names(dir.path()), want.map(String::from).into());
     let file = wayword_formats::embedding::read(&outcome.path.unwrap()).unwrap();
     assert_eq!(file.metadata["modelspec.author"], "somebody");
+    // As kohya's trainer writes what its GUI sends, though both are the defaults.
+    assert_eq!(file.metadata["modelspec.timestep_range"], "0,1000");
+    assert_eq!(file.metadata["modelspec.encoder_layer"], "1");
 }
 
 #[test]
@@ -203,8 +212,11 @@ fn every_option_of_loss_and_noise_trains() {
         &|o| (o.loss, o.min_snr_gamma) = ("huber".into(), Some(5.0)),
         &|o| (o.noise_offset, o.adaptive_noise_scale) = (0.05, Some(0.01)),
         &|o| (o.multires_noise_iterations, o.ip_noise_gamma) = (6, 0.1),
-        &|o| (o.max_token_length, o.clip_skip) = (150, 2),
-        &|o| (o.min_timestep, o.max_timestep, o.debiased_estimation_loss) = (100, 900, true),
+        &|o| (o.max_token_length, o.clip_skip) = (150, Some(2)),
+        &|o| {
+            (o.min_timestep, o.max_timestep, o.debiased_estimation_loss) =
+                (Some(100), Some(900), true)
+        },
         &|o| {
             (o.scheduler, o.lr_scheduler_num_cycles) =
                 (Some("cosine_with_restarts".into()), Some(2.0));

@@ -111,8 +111,9 @@ pub(crate) struct Train {
     pub(crate) max_grad_norm: f64,
 
     /// Which layer of the text encoder is used, counted from the last; 1 is the last
-    #[arg(long, value_name = "N", value_parser = at_least_one, default_value_t = 1, help_heading = "Model")]
-    pub(crate) clip_skip: usize,
+    /// [default: 1]
+    #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Model")]
+    pub(crate) clip_skip: Option<usize>,
 
     /// Learn the word on top of this LoRA: its name or file, and how much of it; may be given more
     /// than once. The word is then for use with it

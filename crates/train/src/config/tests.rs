@@ -34,7 +34,7 @@ fn values_are_taken_as_people_write_them() {
     let text = "lr = 5e-3\nwarmup = 100\nresolution = \"512,768\"\nimages = \"img\"\nmax_grad_norm = 1\nclip-skip = 2.0\n";
     let train = settings(parse(text, "t").unwrap()).unwrap().train;
     assert_eq!(train.lr.as_deref().and_then(|lr| lr.parse().ok()), Some(5e-3));
-    assert_eq!((train.warmup.as_str(), train.clip_skip), ("100", 2));
+    assert_eq!((train.warmup.as_str(), train.clip_skip), ("100", Some(2)));
     assert_eq!(train.resolution, Some((512, 768)));
     assert_eq!(train.images, [PathBuf::from("img")]);
     let text = "resolution = 512\nthreads = 3\nbase = \"x.ckpt\"\n";
@@ -48,7 +48,10 @@ fn later_layers_win() {
     let layer = |text: &str| parse(text, "t").unwrap();
     let all = merge([layer("steps = 5\nbatch = 2\nclip-skip = 2"), layer("epochs = 3\nbatch = 4")]);
     let train = settings(all).unwrap().train;
-    assert_eq!((train.steps, train.epochs, train.batch, train.clip_skip), (None, Some(3), 4, 2));
+    assert_eq!(
+        (train.steps, train.epochs, train.batch, train.clip_skip),
+        (None, Some(3), 4, Some(2))
+    );
 }
 
 #[test]

@@ -81,10 +81,13 @@ fn previews_and_what_stays() {
     assert!(options.sample_at_first);
     assert_eq!(options.sample_prompts.as_deref(), Some("out/sample/prompt.txt"));
     assert_eq!(options.sample_sampler.as_deref(), Some("k_euler_a"));
+    assert_eq!((options.sample_steps, options.sample_cfg), (30, 7.5));
     assert_eq!((options.keep_last_steps, options.keep_last_epochs), (1, 0));
     let found = of("sample_every_n_steps = 50\nsample_every_n_epochs = 2\ntoken_string = \"w\"\n");
     let options = train(&found);
     assert_eq!((options.sample_every, options.sample_every_epochs), (0, 2));
+    assert_eq!(options.sample_sampler.as_deref(), Some("ddim"));
+    assert!(found.assumed.iter().any(|(_, ours)| ours == "sample-steps = 30"));
     assert!(found.ignored.iter().any(|(_, why)| why.contains("sample_every_n_epochs wins")));
 }
 

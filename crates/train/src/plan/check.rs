@@ -40,7 +40,8 @@ impl TrainPlan {
         check_name("--name", name)?;
         positive("--batch", options.batch)?;
         positive("--accumulate", options.accumulate)?;
-        positive("--clip-skip", options.clip_skip)?;
+        let clip_skip = options.clip_skip.unwrap_or(1);
+        positive("--clip-skip", clip_skip)?;
         let found =
             find::find(options, options.resolution.unwrap_or(base.resolution), &mut warnings)?;
         let sentences = options.template.sentences()?;
@@ -108,7 +109,7 @@ impl TrainPlan {
             optimizer: options.optimizer.clone(),
             optimizer_args: optimizer_args(options)?,
             max_grad_norm: not_negative("--max-grad-norm", options.max_grad_norm)?,
-            clip_skip: options.clip_skip,
+            clip_skip,
             loss: options.loss(base.prediction == Prediction::V)?,
             noise: options.noise()?,
             timesteps: options.timesteps()?,

@@ -147,7 +147,7 @@ pub struct TrainOptions {
     pub optimizer_args: Vec<String>,
     pub weight_decay: Option<f64>,
     pub max_grad_norm: f64,
-    pub clip_skip: usize,
+    pub clip_skip: Option<usize>,
     pub lora: Vec<String>,
     pub loras: Vec<PathBuf>,
     pub max_token_length: usize,
@@ -166,8 +166,8 @@ pub struct TrainOptions {
     pub multires_noise_discount: f64,
     pub ip_noise_gamma: f64,
     pub ip_noise_gamma_random_strength: bool,
-    pub min_timestep: usize,
-    pub max_timestep: usize,
+    pub min_timestep: Option<usize>,
+    pub max_timestep: Option<usize>,
     pub zero_terminal_snr: bool,
     pub seed: Option<u64>,
     pub out: PathBuf,
@@ -182,6 +182,8 @@ pub struct TrainOptions {
     pub sample_at_first: bool,
     pub sample_prompts: Option<String>,
     pub sample_sampler: Option<String>,
+    pub sample_steps: u32,
+    pub sample_cfg: f64,
     pub metadata_title: Option<String>,
     pub metadata_author: Option<String>,
     pub metadata_description: Option<String>,
@@ -297,7 +299,7 @@ impl Default for TrainOptions {
             optimizer_args: Vec::new(),
             weight_decay: None,
             max_grad_norm: 1.0,
-            clip_skip: 1,
+            clip_skip: None,
             lora: Vec::new(),
             loras: Vec::new(),
             max_token_length: 75,
@@ -316,8 +318,8 @@ impl Default for TrainOptions {
             multires_noise_discount: 0.3,
             ip_noise_gamma: 0.0,
             ip_noise_gamma_random_strength: false,
-            min_timestep: 0,
-            max_timestep: STEPS,
+            min_timestep: None,
+            max_timestep: None,
             zero_terminal_snr: false,
             seed: None,
             out: PathBuf::from("."),
@@ -332,6 +334,8 @@ impl Default for TrainOptions {
             sample_at_first: false,
             sample_prompts: None,
             sample_sampler: None,
+            sample_steps: 20,
+            sample_cfg: 7.0,
             metadata_title: None,
             metadata_author: None,
             metadata_description: None,
@@ -437,9 +441,11 @@ impl TrainOptions {
     /// # Errors
     /// If the range is empty or leaves 0 to 1000.
     pub fn timesteps(&self) -> Result<(usize, usize)> {
-        let (low, high) = (self.min_timestep, self.max_timestep);
-        if low < high && high <= STEPS {
-            return Ok((low, high));
+        let (low, high) = (self.min_timestep.unwrap_or(0), self.max_timestep.unwrap_or(STEPS));
+        // The same twice is that level alone.
+        let end = if low == high { low + 1 } else { high };
+        if low < end && end <= STEPS {
+            return Ok((low, end));
         }
         let expected = format!("--min-timestep below it, at most {STEPS}");
         Err(Error::option("--max-timestep", expected, format!("{low} and {high}")))

@@ -38,6 +38,10 @@ pub struct FileTexts {
     pub is_negative_embedding: Option<String>,
     /// A comment on the training.
     pub comment: Option<String>,
+    /// The range of noise levels, as far as it was given.
+    pub timesteps: (Option<u32>, Option<u32>),
+    /// The clip skip, where one was given.
+    pub clip_skip: Option<u32>,
 }
 
 impl FileTexts {
@@ -46,6 +50,7 @@ impl FileTexts {
     /// # Errors
     /// If the thumbnail cannot be read or is large.
     pub(super) fn of(options: &TrainOptions) -> Result<Self> {
+        let number = |n: Option<usize>| n.and_then(|n| u32::try_from(n).ok());
         Ok(Self {
             title: options.metadata_title.clone(),
             author: options.metadata_author.clone(),
@@ -59,6 +64,8 @@ impl FileTexts {
             preprocessor: options.metadata_preprocessor.clone(),
             is_negative_embedding: options.metadata_is_negative_embedding.clone(),
             comment: options.training_comment.clone(),
+            timesteps: (number(options.min_timestep), number(options.max_timestep)),
+            clip_skip: number(options.clip_skip),
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Too few pictures for what is to be learned.
-use super::finding;
+use super::{finding, pictures_are};
 use crate::plan::{PlanWarning, TrainPlan};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Presets, the fewest pictures that are enough for them, what is learned and how many are usual.
 const ENOUGH: &[(&str, usize, &str, &str)] = &[
@@ -10,14 +10,32 @@ const ENOUGH: &[(&str, usize, &str, &str)] = &[
     ("style", 15, "a style", "15 to 50 of different things are usual"),
 ];
 
-/// A finding where there are fewer pictures than guides for `preset` ask for; without a preset than
+/// Findings where a word has fewer pictures than guides for `preset` ask for; without a preset than
 /// anything needs.
 #[must_use]
-pub fn few(plan: &TrainPlan, preset: Option<&str>) -> Option<PlanWarning> {
-    let learned = (0..plan.pictures.len()).filter(|place| !plan.is_regular(*place));
-    // One that is there twice is one.
-    let count = learned.map(|i| &plan.pictures[i].sha256).collect::<BTreeSet<_>>().len();
-    let pictures = if count == 1 { "1 picture is".into() } else { format!("{count} pictures are") };
+pub fn few(plan: &TrainPlan, preset: Option<&str>) -> Vec<PlanWarning> {
+    let taught = plan.words_of_pictures();
+    let pictures_of = |word: usize| {
+        let learned =
+            (0..taught.len()).filter(|i| !plan.is_regular(*i) && taught[*i].contains(&word));
+        // One that is there twice is one.
+        learned.map(|i| plan.pictures[i].sha256.as_str()).collect::<BTreeSet<_>>()
+    };
+    // Words that share their pictures share the finding.
+    let mut groups: BTreeMap<_, Vec<String>> = BTreeMap::new();
+    for (place, word) in plan.words.iter().enumerate() {
+        groups.entry(pictures_of(place)).or_default().push(format!("`{}`", word.name));
+    }
+    let whose = |names: Vec<String>| match names.len() == plan.words.len() {
+        true => String::new(),
+        false => format!("{}: ", names.join(", ")),
+    };
+    let few = |(pictures, names): (BTreeSet<_>, _)| too_few(&whose(names), pictures.len(), preset);
+    groups.into_iter().filter_map(few).collect()
+}
+
+fn too_few(whose: &str, count: usize, preset: Option<&str>) -> Option<PlanWarning> {
+    let pictures = format!("{whose}{}", pictures_are(count));
     let Some((name, least, what, usual)) = ENOUGH.iter().find(|e| Some(e.0) == preset) else {
         let text = format!("{pictures} few: what else they share is learned as part of the word");
         let hint = "5 and more before different backgrounds are usual, 10 to 20 for a person";

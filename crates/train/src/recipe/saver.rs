@@ -1,6 +1,5 @@
 //! How a run's files are written, and what their metadata say.
 use crate::checkpoint::{self, Saver};
-use crate::noise_options::STEPS;
 use crate::plan::TrainPlan;
 use crate::words::Word;
 use std::collections::BTreeMap;
@@ -35,18 +34,12 @@ pub(super) fn saver_of(saver: &Saver, plan: &TrainPlan, word: &Word) -> Saver {
         merged_from: texts.merged_from,
         preprocessor: texts.preprocessor,
         is_negative_embedding: texts.is_negative_embedding,
-        timesteps: timesteps(plan),
-        clip_skip: (plan.clip_skip > 1).then_some(plan.clip_skip as u32),
+        timesteps: texts.timesteps,
+        clip_skip: texts.clip_skip,
     };
     let mut metadata = spec.metadata();
     metadata.extend(crate::card::metadata(plan));
     // Where kohya's trainer of LoRAs has it; its trainer of words has no place for one.
     metadata.extend(texts.comment.map(|comment| ("ss_training_comment".to_owned(), comment)));
     Saver { metadata, ..saver.clone() }
-}
-
-/// The range of noise levels where it is not the whole.
-fn timesteps(plan: &TrainPlan) -> (Option<u32>, Option<u32>) {
-    let (low, high) = plan.timesteps;
-    ((low > 0).then_some(low as u32), (high < STEPS).then_some(high as u32))
 }

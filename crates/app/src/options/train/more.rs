@@ -294,6 +294,14 @@ pub(crate) struct More {
     #[arg(long, value_name = "NAME", hide_short_help = true, help_heading = "Previews")]
     pub(crate) sample_sampler: Option<String>,
 
+    /// Their steps, where a prompt says none [default: 20, with --kohya 30]
+    #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Previews")]
+    pub(crate) sample_steps: Option<u32>,
+
+    /// How strongly they follow the prompt, where it does not say it [default: 7, with --kohya 7.5]
+    #[arg(long, value_name = "X", hide_short_help = true, help_heading = "Previews")]
+    pub(crate) sample_cfg: Option<f64>,
+
     /// Title in the file [default: the name]
     #[arg(long, value_name = "TEXT", hide_short_help = true, help_heading = "Output")]
     pub(crate) metadata_title: Option<String>,
@@ -403,8 +411,8 @@ impl More {
         value(&mut to.multires_noise_discount, &self.multires_noise_discount);
         value(&mut to.ip_noise_gamma, &self.ip_noise_gamma);
         to.ip_noise_gamma_random_strength |= self.ip_noise_gamma_random_strength;
-        value(&mut to.min_timestep, &self.min_timestep);
-        value(&mut to.max_timestep, &self.max_timestep);
+        option(&mut to.min_timestep, &self.min_timestep);
+        option(&mut to.max_timestep, &self.max_timestep);
         to.zero_terminal_snr |= self.zero_terminal_snr;
         value(&mut to.save_every_epochs, &self.save_every_epochs);
         value(&mut to.keep_last_steps, &self.keep_last_steps);
@@ -416,6 +424,8 @@ impl More {
         to.sample_at_first |= self.sample_at_first;
         option(&mut to.sample_prompts, &self.sample_prompts);
         option(&mut to.sample_sampler, &self.sample_sampler);
+        value(&mut to.sample_steps, &self.sample_steps);
+        value(&mut to.sample_cfg, &self.sample_cfg);
         option(&mut to.metadata_title, &self.metadata_title);
         option(&mut to.metadata_author, &self.metadata_author);
         option(&mut to.metadata_description, &self.metadata_description);
