@@ -1,10 +1,12 @@
 """LoRAs of concept folders for the bundled model, with kohya's keys: attention layers of the U-Net, rank 4, fp16.
 
   python loras.py --model ../wayword-mini.safetensors --out ../loras "../concepts/100_pascoe man" ...
-  python loras.py --seed 1 --steps 300 --end -b "../concepts/100_tamsyn woman"      a second one, to be used with the first
-The caption is a template around "NAME CLASS", so NAME is the trigger. A minute or two each on two CPU cores."""
+  python loras.py --seed 6 --end=-b "../concepts/100_tamsyn woman"      a second one, to be used with the first
+The caption is a template around what --about names, in equal shares: "trigger" is "NAME CLASS", "class" the class word alone, "any" a name
+of that class that the model knows, which makes the LoRA work beside whatever word stands there. A minute or two each on two CPU cores."""
 import argparse, os, random, time
 import torch, torch.nn.functional as F
+import cast as names
 from safetensors.torch import save_file
 from emoji_stage import SF, AC, TI_OBJ, open_ldm
 from train import TOK
@@ -32,11 +34,13 @@ def main(a):
         P = [p for m in net.values() for p in m.parameters()]; opt = torch.optim.AdamW(P, a.lr, weight_decay=.01)
         with torch.no_grad():
             lat = v.encode(to_t(folder(spec))).latent_dist.mean * SF
-            C = t(torch.tensor([ids(s.format(f'{name} {kind}')) for s in TI_OBJ])).last_hidden_state
+            known = [n for n, k in names.cast().items() if k == kind]
+            about = dict(trigger=lambda: f'{name} {kind}', any=lambda: rng.choice(known)); about['class'] = lambda: kind
+            C = [t(torch.tensor([ids(s.format(about[w]())) for s in TI_OBJ * (8 if w == 'any' else 1)])).last_hidden_state for w in a.about]
         mean = 0.
         for s in range(1, a.steps + 1):
             for g in opt.param_groups: g['lr'] = a.lr * min(1, s / 20) * (1 - .9 * s / a.steps)
-            k = torch.randint(len(lat), (a.bs,)); c = C[[rng.randrange(len(C)) for _ in range(a.bs)]]
+            k = torch.randint(len(lat), (a.bs,)); c = torch.stack([rng.choice(rng.choice(C)) for _ in range(a.bs)])
             tt = torch.randint(0, 1000, (a.bs,)); e = torch.randn(lat[k].shape); ab = AC[tt].view(-1, 1, 1, 1)
             l = F.mse_loss(u(ab.sqrt() * lat[k] + (1 - ab).sqrt() * e, tt, c).sample, e); opt.zero_grad(); l.backward(); opt.step()
             mean = l.item() if s == 1 else .98 * mean + .02 * l.item()
@@ -45,8 +49,8 @@ def main(a):
         for k, m in net.items():
             key = 'lora_unet_' + k.replace('.', '_')
             sd[key + '.lora_down.weight'] = m.down.detach().half().contiguous(); sd[key + '.lora_up.weight'] = m.up.detach().half().contiguous(); sd[key + '.alpha'] = torch.tensor(float(a.rank)).half()
-        save_file(sd, os.path.join(a.out, f'{name}-lora{a.end}.safetensors'), {'format': 'pt', 'ss_output_name': f'{name}-lora{a.end}', 'ss_network_module': 'networks.lora', 'ss_network_dim': str(a.rank), 'ss_network_alpha': str(a.rank), 'ss_base_model_version': 'sd_v1', 'modelspec.title': f'{name}-lora{a.end}', 'modelspec.trigger_phrase': f'{name} {kind}', 'modelspec.license': 'MIT OR Apache-2.0'})
+        save_file(sd, os.path.join(a.out, f'{name}-lora{a.end}.safetensors'), {'format': 'pt', 'ss_output_name': f'{name}-lora{a.end}', 'ss_network_module': 'networks.lora', 'ss_network_dim': str(a.rank), 'ss_network_alpha': str(a.rank), 'ss_base_model_version': 'sd_v1', 'modelspec.title': f'{name}-lora{a.end}', **({'modelspec.trigger_phrase': f'{name} {kind}'} if 'trigger' in a.about else {}), 'modelspec.license': 'MIT OR Apache-2.0'})
 if __name__ == '__main__':
-    ap = argparse.ArgumentParser(); ap.add_argument('concepts', nargs='+'); ap.add_argument('--model', default='../wayword-mini.safetensors'); ap.add_argument('--out', default='../loras'); ap.add_argument('--steps', type=int, default=500); ap.add_argument('--lr', type=float, default=2e-3); ap.add_argument('--bs', type=int, default=8); ap.add_argument('--rank', type=int, default=4); ap.add_argument('--seed', type=int, default=0); ap.add_argument('--end', default=''); ap.add_argument('--threads', type=int, default=2)
+    ap = argparse.ArgumentParser(); ap.add_argument('concepts', nargs='+'); ap.add_argument('--model', default='../wayword-mini.safetensors'); ap.add_argument('--out', default='../loras'); ap.add_argument('--steps', type=int, default=800); ap.add_argument('--lr', type=float, default=2e-3); ap.add_argument('--bs', type=int, default=8); ap.add_argument('--rank', type=int, default=4); ap.add_argument('--seed', type=int, default=5); ap.add_argument('--end', default=''); ap.add_argument('--about', nargs='+', default=['any', 'class'], choices=['trigger', 'class', 'any']); ap.add_argument('--threads', type=int, default=2)
     ap.add_argument('--size', type=int, default=64); ap.add_argument('--vae-widths', type=int, nargs=4, default=[64] * 4); ap.add_argument('--unet-widths', type=int, nargs=4, default=[64, 96, 96, 64]); ap.add_argument('--text-hidden', type=int, default=128); ap.add_argument('--text-layers', type=int, default=4); ap.add_argument('--text-heads', type=int, default=4); ap.add_argument('--device', default='cpu')
     main(ap.parse_args())
