@@ -198,9 +198,14 @@ pub fn sample_sigmas<D: Denoiser>(
         return Ok(x);
     }
     match kind {
-        SamplerKind::Euler => euler::euler(model, x, sigmas, sampling),
-        SamplerKind::Heun => euler::heun(model, x, sigmas, sampling),
-        SamplerKind::Dpm2 => euler::dpm2(model, x, sigmas, sampling),
+        SamplerKind::Euler => {
+            let step = |_: &mut D, x: &[f32], denoised: &[f32], sigma, next| {
+                Ok(euler::euler_step(x, denoised, sigma, next))
+            };
+            euler::churned(model, x, sigmas, sampling, step)
+        }
+        SamplerKind::Heun => euler::churned(model, x, sigmas, sampling, euler::heun_step),
+        SamplerKind::Dpm2 => euler::churned(model, x, sigmas, sampling, euler::midpoint_step),
         SamplerKind::EulerA => ancestral::euler_a(model, x, sigmas, sampling),
         SamplerKind::Dpm2A => ancestral::dpm2_a(model, x, sigmas, sampling),
         SamplerKind::Dpmpp2SA => ancestral::dpmpp_2s_a(model, x, sigmas, sampling),

@@ -21,47 +21,32 @@ fn churn(x: Vec<f32>, sigmas: &[f32], i: usize, s: &mut Sampling<'_>) -> (Vec<f3
     (zip([&x, &noise], |[x, n]| x + n * scale * spread), raised)
 }
 
-/// `x += d (sigma' - sigma)`.
-pub(super) fn euler<D: Denoiser>(
+/// One of the samplers with churn, by its `step` from a level to the next.
+pub(super) fn churned<D: Denoiser>(
     model: &mut D,
     mut x: Vec<f32>,
     sigmas: &[f32],
     s: &mut Sampling<'_>,
+    step: impl Fn(&mut D, &[f32], &[f32], f32, f32) -> Result<Vec<f32>, D::Error>,
 ) -> Result<Vec<f32>, SampleError<D::Error>> {
     let steps = sigmas.len() - 1;
     for i in 0..steps {
         let (raised, sigma) = churn(x, sigmas, i, s);
         let denoised = model.denoise(&raised, sigma)?;
-        x = euler_step(&raised, &denoised, sigma, sigmas[i + 1]);
+        x = step(model, &raised, &denoised, sigma, sigmas[i + 1])?;
         s.done(i + 1, steps, &denoised)?;
     }
     Ok(x)
 }
 
-/// One step of Euler.
+/// One step of Euler: `x += d (sigma' - sigma)`.
 pub(super) fn euler_step(x: &[f32], denoised: &[f32], sigma: f32, next: f32) -> Vec<f32> {
     let step = next - sigma;
     zip([x, denoised], |[x, d]| x + (x - d) / sigma * step)
 }
 
-/// Euler, then the mean of both ends' directions.
-pub(super) fn heun<D: Denoiser>(
-    model: &mut D,
-    mut x: Vec<f32>,
-    sigmas: &[f32],
-    s: &mut Sampling<'_>,
-) -> Result<Vec<f32>, SampleError<D::Error>> {
-    let steps = sigmas.len() - 1;
-    for i in 0..steps {
-        let (raised, sigma) = churn(x, sigmas, i, s);
-        let denoised = model.denoise(&raised, sigma)?;
-        x = heun_step(model, &raised, &denoised, sigma, sigmas[i + 1])?;
-        s.done(i + 1, steps, &denoised)?;
-    }
-    Ok(x)
-}
-
-/// One step of Heun from level `sigma` to `next`; Euler where `next` is zero.
+/// One step of Heun from level `sigma` to `next`, by the mean of both ends' directions; Euler where
+/// `next` is zero.
 pub(super) fn heun_step<D: Denoiser>(
     model: &mut D,
     x: &[f32],
@@ -80,24 +65,8 @@ pub(super) fn heun_step<D: Denoiser>(
     Ok(zip([x, &d, &d2], |[x, d, d2]| x + (d + d2) / 2.0 * step))
 }
 
-/// The direction of the midpoint in logarithm (DPM-Solver-2).
-pub(super) fn dpm2<D: Denoiser>(
-    model: &mut D,
-    mut x: Vec<f32>,
-    sigmas: &[f32],
-    s: &mut Sampling<'_>,
-) -> Result<Vec<f32>, SampleError<D::Error>> {
-    let steps = sigmas.len() - 1;
-    for i in 0..steps {
-        let (raised, sigma) = churn(x, sigmas, i, s);
-        let denoised = model.denoise(&raised, sigma)?;
-        x = midpoint_step(model, &raised, &denoised, sigma, sigmas[i + 1])?;
-        s.done(i + 1, steps, &denoised)?;
-    }
-    Ok(x)
-}
-
-/// One midpoint step from level `sigma` to `next`; Euler where `next` is zero.
+/// One step of DPM2 from level `sigma` to `next`, by the direction of the midpoint in logarithm
+/// (DPM-Solver-2); Euler where `next` is zero.
 pub(super) fn midpoint_step<D: Denoiser>(
     model: &mut D,
     x: &[f32],
