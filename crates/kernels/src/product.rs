@@ -5,7 +5,7 @@
 //! is one sum in one order, whatever the pieces, so results do not depend on the threads.
 use crate::packed::{Direction, Packed, PanelValue};
 use crate::pool::Parts;
-use crate::tile::{COLUMNS, Kernel, Segment, multiply};
+use crate::tile::{COLUMNS, Kernel, Product, Segment, multiply};
 use crate::view::{PartsMut, View, ViewMut, apart};
 use crate::{Cpu, Element, Isa, scratch};
 use half::bf16;
@@ -248,34 +248,27 @@ fn one<K: Kernel>(
         }
         let segments = &segments[..taps.len()];
         let steps = length.div_ceil(K::PAIR);
-        return whole(kernel, a, starts, values, segments, steps, c, emit);
+        let product = Product { a, rows: starts, panel: values, segments, steps, add: false };
+        return whole(kernel, product, c, emit);
     }
     let blocks = length.div_ceil(COLUMNS);
     let tap_size = blocks * COLUMNS * COLUMNS;
     scratch::with(K::PANEL, |made: &mut [K::Value]| {
-        if tap_size * taps.len() <= K::PANEL {
-            let mut segments = [Segment { offset: 0, panel: 0 }; 9];
-            for (j, t) in taps.iter().enumerate() {
-                let to = &mut made[j * tap_size..(j + 1) * tap_size];
-                K::Value::make(isa, w, direction, panel, t.tap, 0..blocks, to);
-                segments[j] = Segment { offset: t.offset, panel: j * tap_size };
-            }
-            let segments = &segments[..taps.len()];
-            let steps = length.div_ceil(K::PAIR);
-            return whole(kernel, a, starts, made, segments, steps, c, emit);
-        }
         if tap_size <= K::PANEL {
-            // Several taps at a time.
-            for (i, taps) in taps.chunks(K::PANEL / tap_size).enumerate() {
+            // As many taps at a time as there is room for.
+            for (i, some) in taps.chunks(K::PANEL / tap_size).enumerate() {
                 let mut segments = [Segment { offset: 0, panel: 0 }; 9];
-                for (j, t) in taps.iter().enumerate() {
+                for (j, t) in some.iter().enumerate() {
                     let to = &mut made[j * tap_size..(j + 1) * tap_size];
                     K::Value::make(isa, w, direction, panel, t.tap, 0..blocks, to);
                     segments[j] = Segment { offset: t.offset, panel: j * tap_size };
                 }
-                let segments = &segments[..taps.len()];
-                let steps = length.div_ceil(K::PAIR);
-                multiply(kernel, a, starts, made, segments, steps, c, i > 0);
+                let (segments, steps) = (&segments[..some.len()], length.div_ceil(K::PAIR));
+                let product = Product { a, rows: starts, panel: made, segments, steps, add: i > 0 };
+                if some.len() == taps.len() {
+                    return whole(kernel, product, c, emit);
+                }
+                multiply(kernel, product, c);
             }
         } else {
             // A part of a tap at a time.
@@ -287,9 +280,10 @@ fn one<K: Kernel>(
                     K::Value::make(isa, w, direction, panel, t.tap, part.clone(), to);
                     let from = first * COLUMNS;
                     let steps = (length.min(part.end * COLUMNS) - from).div_ceil(K::PAIR);
-                    let segment = Segment { offset: t.offset + from, panel: 0 };
+                    let segments = &[Segment { offset: t.offset + from, panel: 0 }];
                     let add = i + first > 0;
-                    multiply(kernel, a, starts, made, &[segment], steps, c, add);
+                    let product = Product { a, rows: starts, panel: made, segments, steps, add };
+                    multiply(kernel, product, c);
                 }
             }
         }
@@ -303,18 +297,14 @@ const FINISHED: usize = 24;
 /// Rows times a whole panel, some at a time.
 fn whole<K: Kernel>(
     kernel: K,
-    a: &[K::Value],
-    starts: &[usize],
-    panel: &[K::Value],
-    segments: &[Segment],
-    steps: usize,
+    product: Product<'_, K::Value>,
     c: &mut [f32],
     emit: &mut dyn FnMut(&[f32], Range<usize>),
 ) {
-    for (i, starts) in starts.chunks(FINISHED).enumerate() {
-        let c = &mut c[..starts.len() * COLUMNS];
-        multiply(kernel, a, starts, panel, segments, steps, c, false);
-        emit(c, i * FINISHED..i * FINISHED + starts.len());
+    for (i, rows) in product.rows.chunks(FINISHED).enumerate() {
+        let c = &mut c[..rows.len() * COLUMNS];
+        multiply(kernel, Product { rows, ..product }, c);
+        emit(c, i * FINISHED..i * FINISHED + rows.len());
     }
 }
 

@@ -4,15 +4,16 @@
 //! values, or pairs of neighbouring bf16 values for the instruction that multiplies pairs. A
 //! [`Kernel`] exists only where the processor has its instructions, because [`Isa`] makes it.
 #[cfg(target_arch = "x86_64")]
-mod avx2;
-#[cfg(target_arch = "x86_64")]
-mod avx512;
-#[cfg(target_arch = "x86_64")]
 mod bf16;
 mod portable;
+#[cfg(target_arch = "x86_64")]
+mod vectors;
 
 #[cfg(target_arch = "x86_64")]
-pub(crate) use self::{avx2::Avx2, avx512::Avx512, bf16::Bf16};
+pub(crate) use self::{
+    bf16::Bf16,
+    vectors::{Avx2, Avx512},
+};
 pub(crate) use portable::Portable;
 
 use crate::Element;
@@ -27,6 +28,18 @@ pub(crate) struct Segment {
     pub(crate) panel: usize,
 }
 
+/// Rows of `a`, which begin at `rows`, times a panel, in `steps` steps of each segment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Product<'a, T> {
+    pub(crate) a: &'a [T],
+    pub(crate) rows: &'a [usize],
+    pub(crate) panel: &'a [T],
+    pub(crate) segments: &'a [Segment],
+    pub(crate) steps: usize,
+    /// Whether the sums are added to what is there.
+    pub(crate) add: bool,
+}
+
 /// A way to multiply.
 pub(crate) trait Kernel: Copy + Send + Sync {
     /// The type of the rows' and the panel's values.
@@ -38,69 +51,38 @@ pub(crate) trait Kernel: Copy + Send + Sync {
     /// Values of the part of a panel that is best used for all rows before the next part.
     const PANEL: usize = 64 * 1024;
 
-    /// c (`ROWS` x 32) = or += sum over segments and steps of rows times panel.
+    /// c (`ROWS` x 32) = or += the product.
     ///
     /// # Safety
     /// For every row and segment, `a[row + offset..][..steps * PAIR]` and
     /// `panel[segment.panel..][..steps * PAIR * 32]` must be in bounds; `rows` has `ROWS` entries
     /// and c `ROWS * 32`.
-    unsafe fn tile(
-        self,
-        a: &[Self::Value],
-        rows: &[usize],
-        panel: &[Self::Value],
-        segments: &[Segment],
-        steps: usize,
-        c: &mut [f32],
-        add: bool,
-    );
+    unsafe fn tile(self, product: Product<'_, Self::Value>, c: &mut [f32]);
 
     /// The same for the first 16 columns; what happens to the others is open.
     ///
     /// # Safety
     /// As [`Kernel::tile`].
-    unsafe fn half_tile(
-        self,
-        a: &[Self::Value],
-        rows: &[usize],
-        panel: &[Self::Value],
-        segments: &[Segment],
-        steps: usize,
-        c: &mut [f32],
-        add: bool,
-    ) {
+    unsafe fn half_tile(self, product: Product<'_, Self::Value>, c: &mut [f32]) {
         // SAFETY: the caller's promise.
-        unsafe { self.tile(a, rows, panel, segments, steps, c, add) };
+        unsafe { self.tile(product, c) };
     }
 }
 
-/// c `[rows.len(), 32]` = or += the rows of a, which begin at `rows`, times the panel.
-pub(crate) fn multiply<K: Kernel>(
-    kernel: K,
-    a: &[K::Value],
-    rows: &[usize],
-    panel: &[K::Value],
-    segments: &[Segment],
-    steps: usize,
-    c: &mut [f32],
-    add: bool,
-) {
-    multiply_columns(kernel, a, rows, panel, COLUMNS, segments, steps, c, add);
+/// c `[rows.len(), 32]` = or += the product.
+pub(crate) fn multiply<K: Kernel>(kernel: K, product: Product<'_, K::Value>, c: &mut [f32]) {
+    multiply_columns(kernel, product, COLUMNS, c);
 }
 
 /// [`multiply`] where only the first `columns` columns matter. The bounds are checked here, once
 /// for all tiles.
 pub(crate) fn multiply_columns<K: Kernel>(
     kernel: K,
-    a: &[K::Value],
-    rows: &[usize],
-    panel: &[K::Value],
+    product: Product<'_, K::Value>,
     columns: usize,
-    segments: &[Segment],
-    steps: usize,
     c: &mut [f32],
-    add: bool,
 ) {
+    let Product { a, rows, panel, segments, steps, .. } = product;
     let (Some(last), Some(far)) = (rows.iter().max(), segments.iter().map(|s| s.offset).max())
     else {
         return;
@@ -113,11 +95,12 @@ pub(crate) fn multiply_columns<K: Kernel>(
     let (whole, rest) = rows.split_at(rows.len() / K::ROWS * K::ROWS);
     let (c, c_rest) = c.split_at_mut(whole.len() * COLUMNS);
     for (rows, c) in whole.chunks_exact(K::ROWS).zip(c.chunks_exact_mut(K::ROWS * COLUMNS)) {
+        let product = Product { rows, ..product };
         // SAFETY: the assertions above.
         unsafe {
             match columns <= COLUMNS / 2 {
-                true => kernel.half_tile(a, rows, panel, segments, steps, c, add),
-                false => kernel.tile(a, rows, panel, segments, steps, c, add),
+                true => kernel.half_tile(product, c),
+                false => kernel.tile(product, c),
             }
         };
     }
@@ -129,7 +112,7 @@ pub(crate) fn multiply_columns<K: Kernel>(
         own[..c_rest.len()].copy_from_slice(c_rest);
         let own = &mut own[..K::ROWS * COLUMNS];
         // SAFETY: the assertions above.
-        unsafe { kernel.tile(a, &padded[..K::ROWS], panel, segments, steps, own, add) };
+        unsafe { kernel.tile(Product { rows: &padded[..K::ROWS], ..product }, own) };
         c_rest.copy_from_slice(&own[..c_rest.len()]);
     }
 }

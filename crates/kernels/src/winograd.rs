@@ -11,8 +11,9 @@
 use crate::packed::{Direction, Packed, PanelValue};
 use crate::pool::Parts;
 use crate::product::Finish;
-use crate::tile::{COLUMNS, Kernel, Segment, multiply};
+use crate::tile::{COLUMNS, Kernel, Product, Segment, multiply};
 use crate::{Cpu, Isa, View, scratch};
+use half::bf16;
 use std::ops::Range;
 
 #[cfg(target_arch = "x86_64")]
@@ -56,6 +57,31 @@ pub(crate) trait Transform: Kernel<Value: PanelValue> {
     /// A^T m A: the outputs of one tile, 32 columns each. Place p of the tile's sums is
     /// at `sums[p * apart + at..]`.
     fn back(self, isa: Isa, sums: &[f32], at: usize, apart: usize, out: &mut [f32]);
+}
+
+/// The pixels of one tile, with their channels.
+enum Pixels<'a, const N: usize> {
+    F32([&'a [f32]; N]),
+    Bf16([&'a [bf16]; N]),
+}
+
+/// A tile's pixels as [`Transform::pixels`] is told of them.
+fn gather<'a, const N: usize>(
+    x: View<'a>,
+    from: impl Fn(usize) -> Option<usize>,
+    zeros: &'a [f32],
+) -> Pixels<'a, N> {
+    let channels = zeros.len();
+    match x {
+        View::F32(x) => {
+            Pixels::F32(std::array::from_fn(|i| from(i).map_or(zeros, |at| &x[at..at + channels])))
+        }
+        View::Bf16(x) => {
+            // Zeros of f32 are twice as many zeros of bf16.
+            let zeros: &[bf16] = &bytemuck::cast_slice(zeros)[..channels];
+            Pixels::Bf16(std::array::from_fn(|i| from(i).map_or(zeros, |at| &x[at..at + channels])))
+        }
+    }
 }
 
 /// Tiles that are transformed by one piece of work.
@@ -235,7 +261,10 @@ fn products<K: Transform>(
             for p in 0..places {
                 let at = [Segment { offset: p * band.place, panel: p * length }];
                 let sums = &mut sums[p * apart..][..count * COLUMNS];
-                multiply(kernel, v, &starts, u, &at, channels / K::PAIR, sums, false);
+                let steps = channels / K::PAIR;
+                let (rows, segments) = (&starts[..], &at[..]);
+                let product = Product { a: v, rows, panel: u, segments, steps, add: false };
+                multiply(kernel, product, sums);
             }
             rows.clear();
             for t in 0..count {

@@ -1,5 +1,5 @@
 //! Tiles of 8 x 32 with AVX-512's products of bf16 pairs.
-use super::{COLUMNS, Kernel, Segment};
+use super::{COLUMNS, Kernel, Product};
 use crate::{Isa, Level};
 use half::bf16;
 use std::arch::x86_64::{
@@ -25,54 +25,35 @@ impl Kernel for Bf16 {
     const PAIR: usize = 2;
 
     #[inline]
-    unsafe fn tile(
-        self,
-        a: &[bf16],
-        rows: &[usize],
-        panel: &[bf16],
-        segments: &[Segment],
-        steps: usize,
-        c: &mut [f32],
-        add: bool,
-    ) {
-        debug_assert!(rows.len() == ROWS && c.len() == ROWS * COLUMNS);
+    unsafe fn tile(self, product: Product<'_, bf16>, c: &mut [f32]) {
+        debug_assert!(product.rows.len() == ROWS && c.len() == ROWS * COLUMNS);
         // SAFETY: the instructions exist, as `self` proves; the bounds are the caller's promise.
-        unsafe {
-            let (a, panel) = (a.as_ptr(), panel.as_ptr());
-            tile(a, rows.as_ptr(), panel, segments, steps, c.as_mut_ptr(), add);
-        }
+        unsafe { tile(product, c.as_mut_ptr()) };
     }
 }
 
 /// # Safety
 /// As [`Kernel::tile`], and the processor has the instructions.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-unsafe fn tile(
-    a: *const bf16,
-    rows: *const usize,
-    panel: *const bf16,
-    segments: &[Segment],
-    steps: usize,
-    c: *mut f32,
-    add: bool,
-) {
+unsafe fn tile(p: Product<'_, bf16>, c: *mut f32) {
+    let (a, panel) = (p.a.as_ptr(), p.panel.as_ptr());
     let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
     // SAFETY: every address is inside the ranges that the caller promises.
     unsafe {
-        if add {
+        if p.add {
             for (i, sums) in sums.iter_mut().enumerate() {
                 for (v, sum) in sums.iter_mut().enumerate() {
                     *sum = _mm512_loadu_ps(c.add(i * COLUMNS + 16 * v));
                 }
             }
         }
-        for segment in segments {
+        for segment in p.segments {
             let mut starts = [a.cast::<i32>(); ROWS];
             for (i, start) in starts.iter_mut().enumerate() {
-                *start = a.add(*rows.add(i) + segment.offset).cast();
+                *start = a.add(*p.rows.get_unchecked(i) + segment.offset).cast();
             }
             let panel = panel.add(segment.panel);
-            for step in 0..steps {
+            for step in 0..p.steps {
                 let b = panel.add(step * 2 * COLUMNS);
                 let mut columns = [pairs(_mm512_loadu_si512(b.cast())); 2];
                 for (v, columns) in columns.iter_mut().enumerate().skip(1) {

@@ -1,5 +1,5 @@
 //! Tiles of 4 x 32 in f32 as plain loops that a compiler turns into vectors of any width.
-use super::{COLUMNS, Kernel, Segment};
+use super::{COLUMNS, Kernel, Product};
 
 const ROWS: usize = 4;
 /// Columns whose sums are held at a time: eight registers of four values for four rows' two.
@@ -18,16 +18,8 @@ impl Kernel for Portable {
 
     /// Safe code; the bounds are checked again by indexing.
     #[inline]
-    unsafe fn tile(
-        self,
-        a: &[f32],
-        rows: &[usize],
-        panel: &[f32],
-        segments: &[Segment],
-        steps: usize,
-        c: &mut [f32],
-        add: bool,
-    ) {
+    unsafe fn tile(self, product: Product<'_, f32>, c: &mut [f32]) {
+        let Product { a, rows, panel, segments, steps, add } = product;
         for first in (0..COLUMNS).step_by(LANES) {
             let mut sums = [[0.0_f32; LANES]; ROWS];
             if add {

@@ -31,7 +31,9 @@ fn one<K: Kernel>(kernel: K, rows: usize, steps: usize, taps: usize, add: bool) 
     let starts: Vec<usize> = (0..rows).map(|r| r * k).collect();
     let segments: Vec<Segment> =
         (0..taps).map(|t| Segment { offset: t * k, panel: t * k * COLUMNS }).collect();
-    multiply(kernel, &a, &starts, &panel, &segments, steps, &mut c, add);
+    let (a, panel) = (&a[..], &panel[..]);
+    let product = Product { a, rows: &starts, panel, segments: &segments, steps, add };
+    multiply(kernel, product, &mut c);
     for (i, c) in c.iter().enumerate() {
         let (row, column) = (i / COLUMNS, i % COLUMNS);
         let mut right = if add { value(i) } else { 0.0 };

@@ -1,7 +1,7 @@
 //! The three transforms of F(2x2, 3x3), on vectors of channels, for bf16 products.
 //!
 //! With the matrices of the paper: input B^T d B, weights G g G^T, output A^T m A.
-use super::Transform;
+use super::{Pixels, Transform, gather};
 use crate::tile::{Bf16, COLUMNS};
 use crate::{Isa, View};
 use half::bf16;
@@ -45,24 +45,12 @@ fn tile(x: View<'_>, from: impl Fn(usize) -> Option<usize>, zeros: &[f32], to: &
     let channels = zeros.len();
     assert!(channels.is_multiple_of(16) && to.iter().all(|t| t.len() == channels), "whole vectors");
     let to: [*mut bf16; 16] = std::array::from_fn(|i| to[i].as_mut_ptr());
-    match x {
-        View::F32(x) => {
-            let from = std::array::from_fn(|i| match from(i) {
-                Some(at) => x[at..at + channels].as_ptr(),
-                None => zeros.as_ptr(),
-            });
-            // SAFETY: a Bf16 exists only where the processor has AVX-512; every address holds
-            // `channels` values, which slicing and the assertion checked.
-            unsafe { tile_f32(from, channels, to) };
-        }
-        View::Bf16(x) => {
-            let from = std::array::from_fn(|i| match from(i) {
-                Some(at) => x[at..at + channels].as_ptr(),
-                // Zeros of f32 are more zeros of bf16 than are read.
-                None => zeros.as_ptr().cast(),
-            });
-            // SAFETY: as above.
-            unsafe { tile_bf16(from, channels, to) };
+    // SAFETY: a Bf16 exists only where the processor has AVX-512; every address holds `channels`
+    // values, which gathering and the assertion checked.
+    unsafe {
+        match gather(x, from, zeros) {
+            Pixels::F32(from) => tile_f32(from.map(<[f32]>::as_ptr), channels, to),
+            Pixels::Bf16(from) => tile_bf16(from.map(<[bf16]>::as_ptr), channels, to),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The three transforms of F(2x2, 3x3) for f32 products, as plain loops over eight channels at a
 //! time that a compiler turns into vectors.
-use super::Transform;
+use super::{Pixels, Transform, gather};
 use crate::tile::COLUMNS;
 use crate::{Element, Isa, View};
 
@@ -141,22 +141,9 @@ macro_rules! plain {
                 zeros: &[f32],
                 to: &mut [&mut [f32]],
             ) {
-                let channels = zeros.len();
-                match x {
-                    View::F32(x) => {
-                        let from = std::array::from_fn(|i| {
-                            from(i).map_or(zeros, |at| &x[at..at + channels])
-                        });
-                        tile(isa, &from, to);
-                    }
-                    View::Bf16(x) => {
-                        // Zeros of f32 are twice as many zeros of bf16.
-                        let zeros: &[half::bf16] = bytemuck::cast_slice(zeros);
-                        let from = std::array::from_fn(|i| {
-                            from(i).map_or(&zeros[..channels], |at| &x[at..at + channels])
-                        });
-                        tile(isa, &from, to);
-                    }
+                match gather(x, from, zeros) {
+                    Pixels::F32(from) => tile(isa, &from, to),
+                    Pixels::Bf16(from) => tile(isa, &from, to),
                 }
             }
 
