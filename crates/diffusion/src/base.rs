@@ -70,6 +70,8 @@ pub struct BaseInfo {
     pub resolution: (u32, u32),
     /// Channels of a token.
     pub token_width: usize,
+    /// Layers of the text encoder.
+    pub text_layers: usize,
     /// Root mean square of the token table's values: 0.0144 in Stable Diffusion 1.5.
     pub token_rms: f32,
     /// What was loaded and what was left.
@@ -200,6 +202,7 @@ impl Base {
             prediction: Prediction::default(),
             resolution: (512, 512),
             token_width: encoder.width(),
+            text_layers: encoder.layers.len(),
             token_rms: encoder.table_rms(),
             report,
         };

@@ -3,6 +3,7 @@
 //! A layer is a table of options under the names of their flags. Later layers win: the defaults, a
 //! preset, another trainer's options, `wayword.toml`, the flags.
 use crate::error::AtFile as _;
+use crate::lr::RateList;
 use crate::optim::nearest;
 use crate::plan::TrainOptions;
 use crate::{Error, Result};
@@ -186,6 +187,14 @@ pub fn merge(layers: impl IntoIterator<Item = Table>) -> Table {
         for (one, other) in EITHER {
             if layer.contains_key(*one) && !layer.contains_key(*other) {
                 all.remove(*other);
+            }
+        }
+        // A list of rates says how long the run is and how the rate goes on.
+        let list = layer.get("lr").and_then(Value::as_str).filter(|lr| lr.contains(':'));
+        if let Some(list) = list.and_then(|lr| lr.parse::<RateList>().ok()) {
+            let length = ["steps", "epochs"].into_iter().filter(|_| list.end().is_some());
+            for key in ["scheduler", "warmup"].into_iter().chain(length) {
+                all.remove(key);
             }
         }
         all.extend(layer);

@@ -146,6 +146,9 @@ fn file_hint(kind: io::ErrorKind) -> Option<&'static str> {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             Some("choose a folder that you may write to, by --out DIR")
         }
+        io::ErrorKind::NotFound => {
+            Some("nothing has this name; relative names count from the folder you are in")
+        }
         _ => None,
     }
 }

@@ -371,7 +371,10 @@ impl LrSchedule {
                     (Some(rate), None) => rate / options.learning_rate,
                     (None, Some(ratio)) => ratio,
                     (None, None) => {
-                        return Err(wrong("needs --lr-min-ratio or the argument min_lr".into()));
+                        return Err(wrong(
+                            "needs --lr-scheduler-min-lr-ratio, or min_lr in --lr-scheduler-args"
+                                .into(),
+                        ));
                     }
                     _ => return Err(wrong("takes a lowest rate or a ratio, not both".into())),
                 };

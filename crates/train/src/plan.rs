@@ -4,6 +4,7 @@
 //! the run's folder as `plan.json`, and a run goes on from it.
 mod check;
 mod find;
+mod idle;
 mod known;
 mod options;
 mod sets;

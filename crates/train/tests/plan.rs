@@ -5,7 +5,7 @@ mod common;
 use common::{base, demo, options};
 use std::path::Path;
 use wayword_train::plan::TemplateChoice;
-use wayword_train::{Error, Init, TrainOptions, TrainPlan};
+use wayword_train::{Error, Init, TrainOptions, TrainPlan, config};
 
 fn check(change: impl Fn(&mut TrainOptions)) -> Result<TrainPlan, Error> {
     let mut options = options(Path::new("out"));
@@ -75,7 +75,7 @@ fn mistakes_are_refused_with_a_hint() {
     refuse(&|o| o.lr = Some("-1".into()), &["--lr", "-1"]);
     refuse(&|o| o.optimizer = "Adan9".into(), &["--optimizer", "Adan9"]);
     refuse(&|o| o.scheduler = Some("cosin".into()), &["--scheduler", "cosin"]);
-    refuse(&|o| o.warmup = "12".into(), &["--warmup", "12 of 12"]);
+    refuse(&|o| o.clip_skip = Some(40), &["--clip-skip", "1 to", "40"]);
     refuse(&|o| o.vectors = Some(76), &["--vectors", "75"]);
     refuse(&|o| o.init = Some("none.safetensors".into()), &["none.safetensors"]);
     refuse(&|o| o.max_token_length = 100, &["--max-token-length", "225"]);
@@ -129,4 +129,63 @@ fn init_file_must_fit() {
     let wide = write("wide.pt", width + 1, 1);
     let error = check(|o| o.init = Some(wide.clone())).unwrap_err();
     assert!(error.to_string().contains("wide.pt"), "{error}");
+}
+
+#[test]
+fn a_list_of_rates_is_as_long_as_it_says() {
+    let list = Some("5e-3:20, 5e-4:3000".to_owned());
+    let plan = check(|o| (o.lr, o.steps) = (list.clone(), None)).unwrap();
+    assert_eq!((plan.steps, plan.summary(None).scheduler), (3000, list.clone().unwrap()));
+    assert_eq!(check(|o| o.lr = list.clone()).unwrap().steps, 12);
+    // Over what other layers say of length and course.
+    let layer = |text: &str| config::parse(text, "t").unwrap();
+    let preset = "steps = 1000\nscheduler = \"cosine\"\nwarmup = 5\nbatch = 2";
+    let all = |lr: &str| config::merge([layer(preset), layer(lr)]);
+    let of = |lr: &str| config::settings(all(lr)).unwrap().train;
+    let train = of("lr = \"5e-3:20, 5e-4:3000\"");
+    assert_eq!((train.steps, train.scheduler, train.batch), (None, None, 2));
+    assert_eq!(of("lr = \"5e-3:20, 5e-4\"").steps, Some(1000));
+    assert_eq!(of("lr = \"5e-3\"").scheduler.as_deref(), Some("cosine"));
+}
+
+#[test]
+fn options_without_effect_are_named() {
+    let texts = |change: &dyn Fn(&mut TrainOptions)| -> String {
+        check(change).unwrap().warnings.iter().map(|w| format!("{}\n", w.text)).collect()
+    };
+    let captions = texts(&|o| (o.shuffle_caption, o.keep_tokens) = (true, 1));
+    assert!(captions.contains("--shuffle-caption, --keep-tokens;"), "{captions}");
+    let alone = texts(&|o| (o.bucket_no_upscale, o.keep_last_epochs) = (true, 2));
+    assert!(alone.contains("--bucket-no-upscale changes nothing without --enable-bucket"));
+    assert!(alone.contains("--keep-last-epochs changes nothing without --save-every-epochs"));
+    assert!(texts(&|o| o.warmup = "12".into()).contains("takes the whole run"));
+}
+
+#[test]
+fn files_of_epochs_by_their_number() {
+    let plan = check(|o| (o.steps, o.epochs, o.save_n_epoch_ratio) = (None, Some(8), Some(3)));
+    assert_eq!(plan.unwrap().save.every_epochs, 2);
+}
+
+#[test]
+fn subsets_without_repeats_are_left_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let images = demo().join("concepts/100_zarva woman");
+    let file = |repeats: [u32; 2]| {
+        let subset = |n: &u32| {
+            format!("[[datasets.subsets]]\nimage_dir = '{}'\nnum_repeats = {n}\n", images.display())
+        };
+        let path = dir.path().join("d.toml");
+        let subsets: String = repeats.iter().map(subset).collect();
+        std::fs::write(&path, format!("[[datasets]]\n{subsets}")).unwrap();
+        let init = Some("woman".to_owned());
+        check(|o| {
+            (o.images, o.dataset_config) = (Vec::new(), Some(path.clone()));
+            o.init.clone_from(&init);
+        })
+    };
+    let plan = file([0, 2]).unwrap();
+    assert_eq!(plan.counts().batches_per_epoch, 30);
+    assert!(plan.warnings.iter().any(|w| w.text.contains("num_repeats is 0")));
+    assert!(file([0, 0]).unwrap_err().to_string().contains("repeats are 0"));
 }

@@ -147,6 +147,12 @@ impl Subset {
         self.options.get(key).and_then(Value::as_str)
     }
 
+    /// What names its pictures.
+    #[must_use]
+    pub fn place(&self) -> &Path {
+        self.image_dir.as_deref().or(self.metadata_file.as_deref()).unwrap_or(Path::new(""))
+    }
+
     /// Finds the subset's pictures. `scan` says how captions and sizes are read; the subset's own
     /// caption ending, wildcards and repeats win.
     ///
@@ -158,8 +164,7 @@ impl Subset {
             scan.caption_extensions = vec![extension.clone()];
         }
         scan.wildcard_lines = self.flag("enable_wildcard");
-        let path = self.image_dir.clone().or_else(|| self.metadata_file.clone());
-        let path = path.unwrap_or_default();
+        let path = self.place().to_owned();
         let mut found = match &self.metadata_file {
             Some(file) => {
                 let separator = self.text("caption_separator").unwrap_or(",");
@@ -174,7 +179,7 @@ impl Subset {
             mask::pair(&mut found, folder)?;
         }
         let class = self.class_tokens.clone();
-        Ok(Folder { path, repeats: self.num_repeats.max(1), class, pictures: found })
+        Ok(Folder { path, repeats: self.num_repeats, class, pictures: found })
     }
 }
 

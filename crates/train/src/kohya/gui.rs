@@ -1,6 +1,7 @@
 //! The GUI's saved fields as the options that it would send to the script.
 use super::{Translation, said};
 use crate::{Error, Result};
+use std::path::Path;
 use wayword_formats::kohya::{self, Entry, Value};
 
 /// Fields that have another name in the script.
@@ -129,9 +130,42 @@ fn epoch(entry: &Entry, fields: &Fields<'_>, sent: &mut Vec<Entry>, out: &mut Tr
             );
             out.warn(text, Some("for epochs, give --epochs N; it wins over the file's steps"));
         }
+    } else if fields.text("dataset_config").is_some_and(|file| !file.trim().is_empty()) {
+        out.ignore(
+            &said(entry),
+            "with a dataset_config the GUI sends no length: kohya's 1600 steps",
+        );
+    } else if let Some(steps) = counted(fields) {
+        let value = Value::Text(steps.to_string());
+        sent.push(Entry { key: "max_train_steps".into(), value });
     } else {
         sent.push(Entry { key: "max_train_epochs".into(), value: entry.value.clone() });
     }
+}
+
+/// The steps that the GUI counts where none are given, from pictures and repeats alone; `None` where
+/// the folder is not there.
+fn counted(fields: &Fields<'_>) -> Option<u64> {
+    let mut samples = 0;
+    for folder in std::fs::read_dir(fields.text("train_data_dir")?).ok()? {
+        let folder = folder.ok()?;
+        let name = folder.file_name().to_string_lossy().into_owned();
+        let Some((repeats, class)) = name.split_once('_') else { continue };
+        let plain = !class.is_empty() && repeats.bytes().all(|b| b.is_ascii_digit());
+        let (true, Ok(repeats)) = (plain && folder.path().is_dir(), repeats.parse::<u64>()) else {
+            continue;
+        };
+        let ending = |path: &Path| path.extension().map(|e| e.to_string_lossy().to_lowercase());
+        let pictures =
+            std::fs::read_dir(folder.path()).ok()?.flatten().filter_map(|f| ending(&f.path()));
+        let read = pictures.filter(|e| ["jpg", "jpeg", "png", "webp"].contains(&e.as_str()));
+        samples += repeats * read.count() as u64;
+    }
+    let whole = |key: &str| (fields.number(key) as u64).max(1);
+    let regular = fields.text("reg_data_dir").is_some_and(|folder| !folder.trim().is_empty());
+    let seen = samples * whole("epoch") * if regular { 2 } else { 1 };
+    let steps = seen.div_ceil(whole("train_batch_size") * whole("gradient_accumulation_steps"));
+    (steps > 0).then_some(steps)
 }
 
 /// `additional_parameters` is appended to the command as it stands.

@@ -36,8 +36,13 @@ pub(super) fn meaning(key: &str) -> Option<Meaning> {
 }
 
 /// Numbers that are off at 0 in the script, and would be refused as 0 here.
-pub(super) const OFF_AT_ZERO: &[&str] =
-    &["min_snr_gamma", "v_pred_like_loss", "adaptive_noise_scale", "clip_skip"];
+pub(super) const OFF_AT_ZERO: &[&str] = &[
+    "min_snr_gamma",
+    "v_pred_like_loss",
+    "adaptive_noise_scale",
+    "clip_skip",
+    "save_n_epoch_ratio",
+];
 
 const OPTIONS: &[(&str, Meaning)] = &[
     // The word.
@@ -137,6 +142,7 @@ const OPTIONS: &[(&str, Meaning)] = &[
     ("save_precision", Text(&["save-precision"])),
     ("save_every_n_steps", Text(&["save-every"])),
     ("save_every_n_epochs", Text(&["save-every-epochs"])),
+    ("save_n_epoch_ratio", Text(&["save-n-epoch-ratio"])),
     ("save_last_n_steps", Special),
     ("save_last_n_epochs", Special),
     ("metadata_title", Text(&["metadata-title"])),
@@ -189,7 +195,7 @@ const IGNORED: &[(&str, &str)] = &[
     ),
     (
         "a run is always kept so that `--resume DIR/NAME.run` goes on with it exactly",
-        "save_state save_state_on_train_end save_last_n_steps_state save_last_n_epochs_state save_n_epoch_ratio initial_epoch initial_step skip_until_initial_step",
+        "save_state save_state_on_train_end save_last_n_steps_state save_last_n_epochs_state initial_epoch initial_step skip_until_initial_step",
     ),
     (
         "kohya's state folders cannot be continued (kohya itself counts from 0 again); give the word's file as --init",

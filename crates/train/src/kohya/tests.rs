@@ -71,6 +71,28 @@ fn what_the_gui_loses_and_adds() {
     assert!(!format!("{found:?}").contains("secret"));
 }
 
+/// ceil(3 * 2 pictures / batch 4 * 3 epochs * 2 with regularisation), whatever the sizes.
+#[test]
+fn the_gui_counts_steps_from_the_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    for (folder, files) in
+        [("3_x dog", ["a.jpg", "b.PNG", "c.bmp"]), ("other", ["a.jpg", "b.png", "c"])]
+    {
+        std::fs::create_dir(dir.path().join(folder)).unwrap();
+        files.iter().for_each(|f| std::fs::write(dir.path().join(folder).join(f), "").unwrap());
+    }
+    let fields = |more: &str| {
+        let folder = serde_json::to_string(dir.path()).unwrap();
+        of(&format!(
+            r#"{{"max_train_steps": 0, "epoch": 3, "token_string": "x", "train_batch_size": 4, "train_data_dir": {folder}{more}}}"#
+        ))
+    };
+    assert_eq!(train(&fields("")).steps, Some(5));
+    assert_eq!(train(&fields(r#", "reg_data_dir": "r""#)).steps, Some(9));
+    let of_file = fields(r#", "dataset_config": "d.toml""#);
+    assert_eq!((train(&of_file).steps, train(&of_file).epochs), (Some(1600), None));
+}
+
 #[test]
 fn previews_and_what_stays() {
     let found = of(

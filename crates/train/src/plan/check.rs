@@ -1,11 +1,12 @@
 //! From options to a plan: every default decided, every mistake refused before anything is done.
 use super::find::{self, Found};
+use super::idle;
 use super::{
-    FileTexts, MixedPrecision, PlanWarning, PlannedBase, ScheduleOptions, TemplateChoice,
-    TrainOptions, TrainPlan, WordOptions,
+    FileTexts, PlanWarning, PlannedBase, ScheduleOptions, TemplateChoice, TrainOptions, TrainPlan,
+    WordOptions,
 };
 use crate::checkpoint::SaveRules;
-use crate::dataset::steps::Duration;
+use crate::dataset::steps::{Duration, epochs_between_saves};
 use crate::lora;
 use crate::lr::{Length, RateList};
 use crate::optim::Statistics;
@@ -41,11 +42,17 @@ impl TrainPlan {
         positive("--batch", options.batch)?;
         positive("--accumulate", options.accumulate)?;
         let clip_skip = options.clip_skip.unwrap_or(1);
-        positive("--clip-skip", clip_skip)?;
+        let most = base.text_layers + 1;
+        if !(1..=most).contains(&clip_skip) {
+            let expected =
+                format!("1 to {most}, as the base's text encoder has {} layers", most - 1);
+            return Err(Error::option("--clip-skip", expected, clip_skip.to_string()));
+        }
         let found =
             find::find(options, options.resolution.unwrap_or(base.resolution), &mut warnings)?;
         let sentences = options.template.sentences()?;
         remarks(&found, options, sentences.as_deref(), &mut warnings)?;
+        warnings.extend(idle::find(options, sentences.as_deref()));
         let mut words = Vec::with_capacity(asked.len());
         for asked in &asked {
             words.push(word(asked, &found, base, &mut warnings)?);
@@ -82,7 +89,7 @@ impl TrainPlan {
             kohya_latents: options.kohya_latents,
             accumulate: options.accumulate,
             windows: windows(options.max_token_length)?,
-            steps: options.steps.unwrap_or(STEPS),
+            steps: options.steps.or_else(|| end_of_rates(options)).unwrap_or(STEPS),
             save: SaveRules {
                 every_steps: options.save_every,
                 every_epochs: options.save_every_epochs,
@@ -121,17 +128,15 @@ impl TrainPlan {
             kohya_numbers: options.kohya_numbers,
             warnings,
         };
-        if plan.mixed_precision != MixedPrecision::No && !plan.kohya_numbers {
-            let text = "--mixed-precision changes nothing without --kohya-numbers";
-            let hint = "the noise levels are exact; --kohya-numbers rounds them as kohya's run did";
-            plan.warnings.push(warn(text, Some(hint)));
-        }
         if plan.zero_terminal_snr && !plan.loss.v_prediction {
             let text = "zero terminal SNR is meant for bases that predict v";
             plan.warnings.push(warn(text, Some("leave --zero-terminal-snr out")));
         }
         plan.decide_length(options)?;
         plan.decide_rate(options, base)?;
+        if let Some(ratio) = options.save_n_epoch_ratio.filter(|ratio| *ratio > 0) {
+            plan.save.every_epochs = epochs_between_saves(plan.counts().epochs, ratio) as usize;
+        }
         plan.check_captions()?;
         Ok(plan)
     }
@@ -158,8 +163,8 @@ impl TrainPlan {
             options.lr_decay_steps.parse().map_err(|e| super::refused("--lr-decay-steps", &e))?;
         self.schedule_options.decay = decay.of(self.steps as u64);
         if self.warmup >= self.steps as u64 && self.warmup > 0 {
-            let found = format!("{} of {} steps", self.warmup, self.steps);
-            return Err(Error::option("--warmup", "fewer steps than are trained", found));
+            let text = format!("the warm-up of {} steps takes the whole run", self.warmup);
+            self.warnings.push(warn(&text, Some("use a shorter --warmup, such as 10%")));
         }
         Ok(())
     }
@@ -240,7 +245,7 @@ impl TrainPlan {
     }
 }
 
-fn warn(text: &str, hint: Option<&str>) -> PlanWarning {
+pub(super) fn warn(text: &str, hint: Option<&str>) -> PlanWarning {
     PlanWarning { text: text.into(), hint: hint.map(str::to_owned) }
 }
 
@@ -416,13 +421,16 @@ fn word(
                 ));
             }
             if ids.len() > 1 && ids.len() != count {
-                let text = format!("--init `{words}` has {} tokens for {count} vectors", ids.len());
-                let hint = if ids.len() > count {
-                    "only the first ones are used"
-                } else {
-                    "they are repeated"
+                let s = if count == 1 { "" } else { "s" };
+                let text =
+                    format!("--init `{words}` has {} tokens for {count} vector{s}", ids.len());
+                let hint = match ids.len() > count {
+                    true => {
+                        format!("only the first are used: `{}`", tokenizer.decode(&ids[..count]))
+                    }
+                    false => "they are repeated".into(),
                 };
-                warnings.push(warn(&text, Some(hint)));
+                warnings.push(warn(&text, Some(&hint)));
             }
             count
         }
@@ -462,6 +470,12 @@ fn optimizer_args(options: &TrainOptions) -> Result<Vec<String>> {
         args.push(format!("weight_decay={decay:?}"));
     }
     Ok(args)
+}
+
+/// The steps until a list of rates ends, which are the run's where it names none.
+fn end_of_rates(options: &TrainOptions) -> Option<usize> {
+    let list: RateList = options.lr.as_deref().filter(|lr| lr.contains(':'))?.parse().ok()?;
+    list.end().map(|end| end as usize)
 }
 
 /// The scheduler where none is named. A rate that falls to nought ends near the mean of what a

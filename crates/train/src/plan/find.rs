@@ -49,6 +49,10 @@ pub(super) fn find(
         for dataset in config::read(file, Path::new(""), &defaults, &mut notes)? {
             let mut parts = Vec::new();
             for subset in &dataset.subsets {
+                if subset.num_repeats == 0 {
+                    notes.push(format!("{}: num_repeats is 0, left out", subset.place().display()));
+                    continue;
+                }
                 let folder = subset.load(&scan_options(options), &mut notes)?;
                 let set = PictureSet {
                     dataset: found.datasets.len(),
@@ -64,6 +68,10 @@ pub(super) fn find(
         let dataset = own_dataset(&defaults);
         let parts = own_parts(options, &defaults, &mut notes)?;
         found.add(&dataset, parts, options, &mut notes)?;
+    }
+    if found.pictures.is_empty() {
+        return Err(Error::data("there are no pictures: their repeats are 0")
+            .with_hint("repeats say how often a picture is seen in an epoch"));
     }
     if found.learned == 0 {
         return Err(Error::data("there are only regularisation pictures")
@@ -123,7 +131,14 @@ fn own_parts(
     };
     let mut folders = match &options.in_json {
         Some(file) => {
-            let folder = options.images.first().map(std::path::PathBuf::as_path);
+            let folder = match options.images.as_slice() {
+                [] => None,
+                [folder] => Some(folder.as_path()),
+                more => {
+                    let found = format!("{} folders", more.len());
+                    return Err(Error::option("--in-json", "one folder of pictures", found));
+                }
+            };
             let pictures = metadata::read(file, folder, &options.caption_separator, scan.orient)?;
             let repeats = options.dataset_repeats.max(1);
             vec![Folder { path: file.clone(), repeats, class: None, pictures }]
@@ -142,6 +157,9 @@ fn own_parts(
             return Err(Error::option("--masks", "one of --masks and --alpha-mask", "both"));
         }
         for folder in &mut folders {
+            // A folder of the pictures' folder's name has the masks of those alone.
+            let own = folder.path.file_name().map(|name| masks.join(name));
+            let masks = own.as_deref().filter(|own| own.is_dir()).unwrap_or(masks);
             mask::pair(&mut folder.pictures, masks)?;
         }
     }

@@ -113,7 +113,10 @@ impl TrainPlan {
             template: self.sentences.is_some(),
             captions: self.captions(),
             lr: self.lr,
-            scheduler: self.lr_list.clone().unwrap_or_else(|| self.scheduler.clone()),
+            scheduler: [&self.lr_list, &self.schedule_options.torch_class]
+                .into_iter()
+                .find_map(Clone::clone)
+                .unwrap_or_else(|| self.scheduler.clone()),
             optimizer: self.optimizer.clone(),
             seed: self.seed,
             files: self.files(counts.epochs as usize, counts.updates_per_epoch as usize),

@@ -16,6 +16,7 @@ const FLAGS: &[(&str, &str, &str)] = &[
     ("s", "sample_steps", "a whole number from 1 to 1000"),
     ("l", "scale", "a number"),
     ("ss", "sample_sampler", "a sampler's name"),
+    ("g", "guidance_scale", "a number, which changes nothing here as in kohya's trainer"),
 ];
 
 /// Kohya's names of samplers that are not among the drawing's own.
@@ -36,8 +37,7 @@ const SAMPLERS: &[(&str, &str)] = &[
 pub(super) fn read(given: &str, plain: &PreviewPrompt) -> Result<Vec<PreviewPrompt>> {
     let path = Path::new(given.trim());
     let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
-    let is_name =
-        ["txt", "toml", "json"].contains(&ending.as_str()) || !given.contains([' ', '\n']);
+    let is_name = ["txt", "toml", "json"].contains(&ending.as_str());
     let one_line = !given.trim().contains('\n');
     let (text, name) = if one_line && (is_name || path.is_file()) {
         (std::fs::read_to_string(path).at(path)?, path.display().to_string())
@@ -123,6 +123,7 @@ fn set(prompt: &mut PreviewPrompt, key: &str, value: &str) -> std::result::Resul
                 return Err(expected().into());
             }
         }
+        "guidance_scale" => drop(number::<f64>(value, expected())?),
         "sample_sampler" => {
             prompt.sampler = sampler("", value).map_err(|e| match e.hint() {
                 Some(hint) => format!("{} ({hint})", expected()),

@@ -257,6 +257,10 @@ pub(crate) struct More {
     #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Output")]
     pub(crate) save_every_epochs: Option<usize>,
 
+    /// About this many files of epochs, instead of one every N
+    #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Output")]
+    pub(crate) save_n_epoch_ratio: Option<u64>,
+
     /// Remove step files that are more than N steps old
     #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Output")]
     pub(crate) keep_last_steps: Option<usize>,
@@ -416,6 +420,7 @@ impl More {
         to.zero_terminal_snr |= self.zero_terminal_snr;
         value(&mut to.save_every_epochs, &self.save_every_epochs);
         value(&mut to.keep_last_steps, &self.keep_last_steps);
+        option(&mut to.save_n_epoch_ratio, &self.save_n_epoch_ratio);
         value(&mut to.keep_last_epochs, &self.keep_last_epochs);
         value(&mut to.save_format, &self.save_format);
         value(&mut to.save_precision, &self.save_precision);
