@@ -33,6 +33,28 @@ pub struct Vae {
     pub post_quant_conv: Weight,
 }
 
+/// The levels of either coder: resnets, and the convolution of `resamplers`
+/// that goes with a change of the size, which the last level has not. `width` goes along.
+fn levels(
+    blocks: &Cursor<'_>,
+    resamplers: &str,
+    width: &mut usize,
+) -> impl Iterator<Item = (Vec<Resnet>, Option<Weight>)> {
+    // An eighth of the size takes four levels.
+    let count = blocks.count().max(4);
+    let layers = (0..count).map(|i| blocks.at(i).at("resnets").count()).max().unwrap_or(0);
+    (0..count).map(move |i| {
+        let resnet = |layer: usize| {
+            let resnet = Resnet::load(&blocks.at(i).at("resnets").at(layer), *width, None, EPS);
+            *width = resnet.outputs();
+            resnet
+        };
+        let resnets = (0..layers.max(1)).map(resnet).collect();
+        let conv = blocks.at(i).at(resamplers).at(0).at("conv");
+        (resnets, (i + 1 < count).then(|| conv.conv3x3(*width, *width)))
+    })
+}
+
 /// Middle of both coders: resnet, attention, resnet.
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "the names are diffusers'")]

@@ -13,7 +13,7 @@ pub fn places(prompt: &str, word: &str) -> Vec<Range<usize>> {
     let mut out = Vec::new();
     let mut at = 0;
     while at < prompt.len() && !word.is_empty() {
-        let end = alike(&prompt[at..], word).map(|length| at + length);
+        let end = prefix(&prompt[at..], word).map(|length| at + length);
         let free = |end: usize| {
             !prompt[..at].ends_with(part_of_word) && !prompt[end..].starts_with(part_of_word)
         };
@@ -28,8 +28,9 @@ pub fn places(prompt: &str, word: &str) -> Vec<Range<usize>> {
     out
 }
 
-/// Bytes of `text` that are `start`, upper and lower case alike.
-fn alike(text: &str, start: &str) -> Option<usize> {
+/// Bytes at the beginning of `text` that are `start`, upper and lower case alike.
+#[must_use]
+pub fn prefix(text: &str, start: &str) -> Option<usize> {
     let mut letters = text.char_indices();
     for wanted in start.chars() {
         let (_, found) = letters.next()?;

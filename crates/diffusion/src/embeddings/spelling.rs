@@ -3,6 +3,7 @@ use super::Embeddings;
 use std::borrow::Cow;
 use std::ops::Range;
 use wayword_prompt::Attention;
+use wayword_prompt::edit::prefix;
 
 /// The endings of files that ComfyUI's users may write behind a name.
 const ENDINGS: [&str; 4] = [".safetensors", ".pt", ".bin", ".ckpt"];
@@ -108,18 +109,6 @@ impl Embeddings {
         }
         Some(Call { span, name: name.to_owned(), word: named(name) })
     }
-}
-
-/// Bytes of `text` that are `start`, upper and lower case alike.
-fn prefix(text: &str, start: &str) -> Option<usize> {
-    let mut letters = text.char_indices();
-    for wanted in start.chars() {
-        let (_, found) = letters.next()?;
-        if !found.to_lowercase().eq(wanted.to_lowercase()) {
-            return None;
-        }
-    }
-    Some(letters.next().map_or(text.len(), |(at, _)| at))
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 //! Latents to pixels.
-use super::{EPS, VaeMid};
+use super::{EPS, VaeMid, levels};
 use crate::resnet::Resnet;
 use crate::weights::{Cursor, GROUPS};
 use wayword_tensor::{Grid, Step, Tensor, Weight, ops};
@@ -28,22 +28,9 @@ impl Decoder {
     pub(super) fn load(at: &Cursor<'_>, latents: usize) -> Self {
         let channels = at.at("conv_in").outputs();
         let mut width = channels;
-        let level = |i: usize| at.at("up_blocks").at(i);
-        // An eighth of the size takes four levels.
-        let levels = at.at("up_blocks").count().max(4);
-        let layers = (0..levels).map(|i| level(i).at("resnets").count()).max().unwrap_or(0);
-        let mut up_blocks = Vec::new();
-        for i in 0..levels {
-            let mut resnets = Vec::new();
-            for layer in 0..layers.max(1) {
-                let resnet = Resnet::load(&level(i).at("resnets").at(layer), width, None, EPS);
-                width = resnet.outputs();
-                resnets.push(resnet);
-            }
-            let conv = level(i).at("upsamplers").at(0).at("conv");
-            let upsampler = (i + 1 < levels).then(|| conv.conv3x3(width, width));
-            up_blocks.push(DecoderLevel { resnets, upsampler });
-        }
+        let up_blocks = levels(&at.at("up_blocks"), "upsamplers", &mut width)
+            .map(|(resnets, upsampler)| DecoderLevel { resnets, upsampler })
+            .collect();
         Self {
             conv_in: at.at("conv_in").conv3x3(latents, channels),
             mid_block: VaeMid::load(&at.at("mid_block"), channels),

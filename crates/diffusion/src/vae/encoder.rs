@@ -1,5 +1,5 @@
 //! Pixels to the statistics of latents.
-use super::{EPS, VaeMid};
+use super::{EPS, VaeMid, levels};
 use crate::resnet::Resnet;
 use crate::weights::{Cursor, GROUPS};
 use wayword_tensor::{Grid, Step, Tensor, Weight, ops};
@@ -28,22 +28,9 @@ impl Encoder {
     pub(super) fn load(at: &Cursor<'_>, latents: usize) -> Self {
         let channels = at.at("conv_in").outputs();
         let mut width = channels;
-        let level = |i: usize| at.at("down_blocks").at(i);
-        // An eighth of the size takes four levels.
-        let levels = at.at("down_blocks").count().max(4);
-        let layers = (0..levels).map(|i| level(i).at("resnets").count()).max().unwrap_or(0);
-        let mut down_blocks = Vec::new();
-        for i in 0..levels {
-            let mut resnets = Vec::new();
-            for layer in 0..layers.max(1) {
-                let resnet = Resnet::load(&level(i).at("resnets").at(layer), width, None, EPS);
-                width = resnet.outputs();
-                resnets.push(resnet);
-            }
-            let conv = level(i).at("downsamplers").at(0).at("conv");
-            let downsampler = (i + 1 < levels).then(|| conv.conv3x3(width, width));
-            down_blocks.push(EncoderLevel { resnets, downsampler });
-        }
+        let down_blocks = levels(&at.at("down_blocks"), "downsamplers", &mut width)
+            .map(|(resnets, downsampler)| EncoderLevel { resnets, downsampler })
+            .collect();
         Self {
             conv_in: at.at("conv_in").conv3x3(3, channels),
             down_blocks,
