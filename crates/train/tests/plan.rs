@@ -189,3 +189,37 @@ fn subsets_without_repeats_are_left_out() {
     assert!(plan.warnings.iter().any(|w| w.text.contains("num_repeats is 0")));
     assert!(file([0, 0]).unwrap_err().to_string().contains("repeats are 0"));
 }
+
+#[test]
+fn optimisers_that_average_follow_no_schedule() {
+    let plan = check(|o| {
+        o.optimizer = "AdamWScheduleFree".into();
+        (o.scheduler, o.warmup, o.lr) = (Some("cosine".into()), "3".into(), Some("1e-3".into()));
+    })
+    .unwrap();
+    let schedule = plan.schedule().unwrap();
+    assert!((0..12).all(|k| schedule.rate(k) == 1e-3));
+    let said = |plan: &TrainPlan, part: &str| plan.warnings.iter().any(|w| w.text.contains(part));
+    assert!(said(&plan, "without cosine and the warm-up of 3 steps"), "{:?}", plan.warnings);
+    let plan = check(|o| (o.optimizer, o.lr) = ("Prodigy".into(), Some("1e-3".into()))).unwrap();
+    assert!(said(&plan, "will hardly move"), "{:?}", plan.warnings);
+    let plan = check(|o| o.optimizer = "Adafactor".into()).unwrap();
+    assert_eq!(plan.summary(None).scheduler, "adafactor");
+}
+
+/// Kohya puts a prefix before the first line and a suffix behind the last.
+#[test]
+fn each_line_of_captions_is_shown_as_it_is_drawn() {
+    let dir = tempfile::tempdir().unwrap();
+    image::RgbImage::new(64, 64).save(dir.path().join("a.png")).unwrap();
+    std::fs::write(dir.path().join("a.txt"), "one\ntwo\n").unwrap();
+    let plan = check(|o| {
+        (o.images, o.template) = (vec![dir.path().into()], TemplateChoice::None);
+        (o.init, o.enable_wildcard) = (Some("woman".into()), true);
+        o.caption_prefix = Some("zarva-ti".into());
+    })
+    .unwrap();
+    let texts: Vec<String> = plan.captions().into_iter().map(|c| c.text).collect();
+    assert_eq!(texts, ["two", "zarva-ti one"]);
+    assert!(plan.warnings.iter().any(|w| w.text.contains("1 of 2 captions")));
+}

@@ -188,6 +188,16 @@ impl TrainPlan {
                 _ => return Err(Error::option("--lr", "a number above 0, as in 5e-4", text)),
             },
         };
+        if own_scale && self.lr <= 0.1 {
+            let text = format!(
+                "{} multiplies the rate that it finds by --lr {}: it will hardly move",
+                self.optimizer, self.lr
+            );
+            self.warnings.push(warn(&text, Some("leave --lr out: 1 is usual")));
+        }
+        if optimizer.is_schedule_free() {
+            self.without_schedule(options);
+        }
         if self.lr_list.is_some() && (self.scheduler != "constant" || self.warmup > 0) {
             return Err(Error::option(
                 "--lr",
@@ -197,6 +207,9 @@ impl TrainPlan {
         }
         let schedule = self.schedule()?;
         self.warnings.extend(schedule.notes().iter().map(|note| warn(note, None)));
+        if schedule.is_relative() {
+            self.scheduler = "adafactor".into();
+        }
         if let Some(end) = schedule.end()
             && (end as usize) < self.steps
         {
@@ -205,6 +218,25 @@ impl TrainPlan {
             self.warnings.push(warn(&text, None));
         }
         Ok(())
+    }
+
+    /// What averages follows no schedule; kohya's trainer puts none upon it either.
+    fn without_schedule(&mut self, options: &TrainOptions) {
+        let mut idle = Vec::new();
+        let class = self.schedule_options.torch_class.take();
+        let name = class.or_else(|| options.scheduler.clone());
+        idle.extend(name.filter(|name| !name.eq_ignore_ascii_case("constant")));
+        if self.warmup > 0 {
+            idle.push(format!("the warm-up of {} steps", self.warmup));
+        }
+        (self.scheduler, self.warmup) = ("constant".into(), 0);
+        self.schedule_options.args.clear();
+        if !idle.is_empty() {
+            let text =
+                format!("{} follows no schedule: without {}", self.optimizer, idle.join(" and "));
+            let hint = "its own warm-up is --optimizer-args warmup_steps=N";
+            self.warnings.push(warn(&text, Some(hint)));
+        }
     }
 
     /// A caption set without a word would teach nothing.

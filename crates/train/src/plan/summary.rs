@@ -175,9 +175,16 @@ impl TrainPlan {
     fn own_captions(&self, place: usize) -> Vec<(String, u64)> {
         let picture = &self.pictures[place];
         let own = self.sets[picture.set].captions();
+        let between = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let mut text = picture.caption.clone();
+        // Before the first and behind the last line, as in kohya's trainer.
+        if let Some(prefix) = between(own.prefix) {
+            text = format!("{prefix} {text}");
+        }
+        if let Some(suffix) = between(own.suffix) {
+            text = format!("{text} {suffix}");
+        }
         let calm = CaptionOptions {
-            prefix: own.prefix,
-            suffix: own.suffix,
             wildcards: own.wildcards,
             secondary_separator: own.secondary_separator,
             separator: own.separator,
@@ -187,9 +194,9 @@ impl TrainPlan {
         let mut chance = Chance(TorchGenerator::new(0));
         let mut of =
             |line: &str| (caption::caption(line, &calm, moment, &[], &mut chance), picture.repeats);
-        match calm.wildcards && picture.caption.contains('\n') {
-            true => picture.caption.lines().map(&mut of).collect(),
-            false => vec![of(&picture.caption)],
+        match calm.wildcards {
+            true => text.split('\n').map(&mut of).collect(),
+            false => vec![of(&text)],
         }
     }
 

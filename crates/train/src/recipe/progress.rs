@@ -110,7 +110,7 @@ impl Progress {
             if let Some(momentum) = momentum {
                 optimizer.set_momentum(momentum);
             }
-            let share = word.lr.map_or(1.0, |lr| lr / plan.lr);
+            let share = word.lr.filter(|_| plan.lr > 0.0).map_or(1.0, |lr| lr / plan.lr);
             optimizer.step(own_rows, own_new, &gradients.others, rate * share);
         }
     }
