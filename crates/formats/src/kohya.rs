@@ -129,7 +129,12 @@ pub fn parse(bytes: &[u8]) -> Result<KohyaOptions, Fault> {
             command::parse(trimmed)
         }
         Err(error) => {
-            let what = format!("neither JSON, TOML nor a command line: {}", error.message());
+            let start = error.span().map_or(0, |span| span.start);
+            let line = trimmed.get(..start).map_or(1, |before| before.matches('\n').count() + 1);
+            let what = format!(
+                "neither JSON, TOML nor a command line: as TOML, line {line}: {}",
+                error.message()
+            );
             Err(Fault::kind(
                 what,
                 "give the .json that kohya's GUI saved, the .toml of a run, or the command in a text file",

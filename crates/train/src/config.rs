@@ -225,9 +225,22 @@ pub fn settings(mut table: Table) -> Result<Settings> {
     Ok(Settings { preset, base, vae, prediction, precision, threads, low_memory, strict, train })
 }
 
-/// The first line of serde's words: the rest repeats the key.
+/// The first line of serde's words, as the rest repeats the key; kinds in words.
 fn plain(error: &toml::de::Error) -> String {
-    error.message().lines().next().unwrap_or_default().to_owned()
+    let text = error.message().lines().next().unwrap_or_default();
+    let kinds = [
+        ("usize", "a whole number from 0"),
+        ("u32", "a whole number from 0"),
+        ("u64", "a whole number from 0"),
+        ("f64", "a number"),
+        ("a sequence", "a list"),
+        ("a boolean", "true or false"),
+    ];
+    let said = kinds.iter().find_map(|(kind, words)| {
+        let start = text.strip_suffix(kind)?;
+        start.ends_with("expected ").then(|| format!("{start}{words}"))
+    });
+    said.unwrap_or_else(|| text.to_owned())
 }
 
 /// Options as a layer in which everything stands.

@@ -69,3 +69,11 @@ fn what_is_written_is_read_again() {
     assert_eq!(nothing.train, TrainOptions::default());
     assert_eq!(settings(parse(&write(&nothing).unwrap(), "w").unwrap()).unwrap(), nothing);
 }
+
+#[test]
+fn wrong_kinds_are_told_in_words() {
+    let refused = |text: &str| parse(text, "t").unwrap_err().to_string();
+    assert!(refused("steps = \"a\"").ends_with("expected a whole number from 0"));
+    assert!(refused("huber-c = \"a\"").ends_with("expected a number"));
+    assert!(refused("flip-aug = 3").ends_with("expected true or false"));
+}
