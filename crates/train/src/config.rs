@@ -248,7 +248,12 @@ fn plain(error: &toml::de::Error) -> String {
 /// # Errors
 /// If a number does not fit TOML.
 pub fn layer(settings: &Settings) -> Result<Table> {
-    let too_large = |e| Error::option("--seed", format!("at most {}", i64::MAX), format!("{e}"));
+    let too_large = |e: toml::ser::Error| match settings.train.seed {
+        Some(seed) if seed > i64::MAX as u64 => {
+            Error::option("--seed", format!("at most {}", i64::MAX), seed.to_string())
+        }
+        _ => Error::data(e.to_string()),
+    };
     let mut table = Table::try_from(&settings.train).map_err(too_large)?;
     let text = |path: &PathBuf| Value::String(path.display().to_string());
     let program = [

@@ -42,7 +42,8 @@ pub fn inspect(plan: &TrainPlan) -> Result<Vec<PlanWarning>> {
     findings.extend(look::barred(&learned, &looks));
     findings.extend(holes::told(&learned, &holes));
     findings.extend(sizes::tiny(&learned));
-    findings.extend(sizes::cut(&learned));
+    findings
+        .extend(sizes::cut(&learned, plan.sets.iter().any(crate::plan::PictureSet::has_buckets)));
     findings.extend(captions::long(plan));
     Ok(findings)
 }

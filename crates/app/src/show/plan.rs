@@ -110,13 +110,14 @@ fn captions(plan: &PlanSummary, most: usize) -> String {
 
 fn steps(plan: &PlanSummary) -> String {
     let mut text = format!("{}, {}", plan.steps, epochs(plan));
-    if plan.batch * plan.accumulate > 1 {
-        text.push_str(&format!(
-            ", {} pictures a step ({} a batch, {} batches)",
-            plan.batch * plan.accumulate,
-            plan.batch,
-            plan.accumulate
-        ));
+    let (batch, batches) = (plan.batch, plan.accumulate);
+    match (batch, batches) {
+        (1, 1) => {}
+        (_, 1) => text.push_str(&format!(", {batch} pictures a step")),
+        _ => text.push_str(&format!(
+            ", {} pictures a step ({batches} batches of {batch})",
+            batch * batches
+        )),
     }
     text
 }

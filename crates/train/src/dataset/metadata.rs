@@ -59,7 +59,8 @@ pub fn read(
 
 fn from_object(file: &Path, text: &str) -> Result<Vec<(String, Entry)>> {
     let map: BTreeMap<String, Entry> = serde_json::from_str(text).map_err(|e| {
-        Error::data(format!("{}: {e}", file.display()))
+        let what = e.to_string().replace("struct Entry", "an object for each picture");
+        Error::data(format!("{}: {what}", file.display()))
             .with_hint("expected {\"picture\": {\"caption\": \"…\", \"tags\": \"…\"}}")
     })?;
     Ok(map.into_iter().collect())

@@ -53,6 +53,12 @@ impl PictureSet {
         self.options.get(key).and_then(Value::as_str).map(str::to_owned)
     }
 
+    /// Whether its pictures are trained at sizes near to their own.
+    #[must_use]
+    pub fn has_buckets(&self) -> bool {
+        self.flag("enable_bucket")
+    }
+
     /// What is done to captions.
     #[must_use]
     pub fn captions(&self) -> CaptionOptions {

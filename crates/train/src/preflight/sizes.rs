@@ -25,7 +25,8 @@ pub(super) fn tiny(pictures: &[&PlannedPicture]) -> Option<PlanWarning> {
 }
 
 /// Pictures of which the crop cuts much off, with how much and where.
-pub(super) fn cut(pictures: &[&PlannedPicture]) -> Option<PlanWarning> {
+/// With `buckets` their sizes are near to the pictures' already.
+pub(super) fn cut(pictures: &[&PlannedPicture], buckets: bool) -> Option<PlanWarning> {
     let one = |p: &&PlannedPicture| {
         let fit = Fit { bucket: p.bucket, resized: p.resized };
         let cut = fit.cut_off();
@@ -41,5 +42,9 @@ pub(super) fn cut(pictures: &[&PlannedPicture]) -> Option<PlanWarning> {
         return None;
     }
     let text = format!("the crop cuts much off {} of the pictures: {}", cut.len(), list(&cut));
-    Some(finding(text, "crop them by hand, or train sizes that fit them by --enable-bucket"))
+    let hint = match buckets {
+        true => "crop them by hand, or allow narrower sizes by a smaller --min-bucket-reso",
+        false => "crop them by hand, or train sizes that fit them by --enable-bucket",
+    };
+    Some(finding(text, hint))
 }

@@ -110,7 +110,7 @@ fn sizes_and_crops_are_told() {
         picture("tiny.png", (200, 200), Fit { bucket: square, resized: square }),
     ];
     let all: Vec<&PlannedPicture> = fits.iter().collect();
-    let cut = sizes::cut(&all).unwrap().text;
+    let cut = sizes::cut(&all, false).unwrap().text;
     assert_eq!(
         cut,
         "the crop cuts much off 2 of the pictures: wide.jpg (2000x500): 75 % left and right, \
@@ -118,7 +118,7 @@ fn sizes_and_crops_are_told() {
     );
     let tiny = sizes::tiny(&all).unwrap().text;
     assert_eq!(tiny, "1 picture is tiny for what is trained: tiny.png (200x200)");
-    assert!(sizes::cut(&all[..1]).is_none() && sizes::tiny(&all[..1]).is_none());
+    assert!(sizes::cut(&all[..1], true).is_none() && sizes::tiny(&all[..1]).is_none());
 }
 
 #[test]
