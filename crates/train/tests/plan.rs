@@ -75,6 +75,8 @@ fn mistakes_are_refused_with_a_hint() {
     refuse(&|o| o.lr = Some("-1".into()), &["--lr", "-1"]);
     refuse(&|o| o.optimizer = "Adan9".into(), &["--optimizer", "Adan9"]);
     refuse(&|o| o.scheduler = Some("cosin".into()), &["--scheduler", "cosin"]);
+    refuse(&|o| o.caption_dropout_every_n_epochs = 1, &["left empty", "--caption-dropout"]);
+    refuse(&|o| o.caption_dropout_rate = 1.0, &["left empty"]);
     refuse(&|o| o.clip_skip = Some(40), &["--clip-skip", "1 to", "40"]);
     refuse(&|o| o.vectors = Some(76), &["--vectors", "75"]);
     refuse(&|o| o.init = Some("none.safetensors".into()), &["none.safetensors"]);

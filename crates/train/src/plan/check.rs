@@ -2,8 +2,8 @@
 use super::find::{self, Found};
 use super::idle;
 use super::{
-    FileTexts, PlanWarning, PlannedBase, ScheduleOptions, TemplateChoice, TrainOptions, TrainPlan,
-    WordOptions,
+    FileTexts, PictureSet, PlanWarning, PlannedBase, ScheduleOptions, TemplateChoice, TrainOptions,
+    TrainPlan, WordOptions,
 };
 use crate::checkpoint::SaveRules;
 use crate::dataset::steps::{Duration, epochs_between_saves};
@@ -241,6 +241,15 @@ impl TrainPlan {
 
     /// A caption set without a word would teach nothing.
     fn check_captions(&mut self) -> Result<()> {
+        let empty = |set: &PictureSet| {
+            let own = set.captions();
+            own.dropout_rate >= 1.0 || own.dropout_every_n_epochs == 1
+        };
+        if self.sets.iter().filter(|set| !set.regular).all(empty) {
+            let what = "every caption is left empty: the word is never read";
+            let hint = "lower --caption-dropout-rate, or raise --caption-dropout-every-n-epochs";
+            return Err(Error::data(what).with_hint(hint));
+        }
         let captions = self.captions();
         let all: u64 = captions.iter().map(|c| c.count).sum();
         for (word, Word { token, .. }) in self.words.iter().enumerate() {

@@ -222,7 +222,13 @@ pub(crate) struct More {
     pub(crate) noise_offset_random_strength: bool,
 
     /// Added to the noise offset: this times the mean of the latents
-    #[arg(long, value_name = "X", hide_short_help = true, help_heading = "Loss and noise")]
+    #[arg(
+        long,
+        allow_negative_numbers = true,
+        value_name = "X",
+        hide_short_help = true,
+        help_heading = "Loss and noise"
+    )]
     pub(crate) adaptive_noise_scale: Option<f64>,
 
     /// Coarser and coarser noise that is added, at most N maps; 6 is usual
