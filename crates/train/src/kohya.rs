@@ -204,15 +204,10 @@ fn first(entry: &Entry, out: &mut Translation) -> String {
     }
 }
 
-/// Puts a value under the first of our names that this version has.
-fn target(entry: &Entry, ours: &[&str], value: Toml, out: &mut Translation) -> Result<()> {
-    let keys = config::keys();
-    let Some(key) = ours.iter().find(|key| keys.iter().any(|k| k == *key)) else {
-        out.ignore(&said(entry), "this version has no such option");
-        return Ok(());
-    };
+/// Puts a value under our name.
+fn target(entry: &Entry, ours: &str, value: Toml, out: &mut Translation) -> Result<()> {
     let theirs = said(entry);
-    let shown = out.put(key, value, &theirs)?;
+    let shown = out.put(ours, value, &theirs)?;
     out.translated.push((theirs, shown));
     Ok(())
 }
@@ -226,19 +221,19 @@ fn special(entry: &Entry, given: &Given, out: &mut Translation) -> Result<()> {
             out.ignore(&said(entry), "max_train_epochs wins");
             Ok(())
         }
-        "max_train_steps" => target(entry, &["steps"], text(&value), out),
-        "max_train_epochs" => target(entry, &["epochs"], text(&value), out),
-        "use_object_template" => target(entry, &["template"], text("object"), out),
+        "max_train_steps" => target(entry, "steps", text(&value), out),
+        "max_train_epochs" => target(entry, "epochs", text(&value), out),
+        "use_object_template" => target(entry, "template", text("object"), out),
         "use_style_template" if given.on("use_object_template") => {
             out.ignore(&said(entry), "use_object_template wins");
             Ok(())
         }
-        "use_style_template" => target(entry, &["template"], text("style"), out),
+        "use_style_template" => target(entry, "template", text("style"), out),
         "init_word" if given.text("weights").is_some() => {
             out.ignore(&said(entry), "the file of weights is where the word starts");
             Ok(())
         }
-        "init_word" | "weights" => target(entry, &["init"], text(&value), out),
+        "init_word" | "weights" => target(entry, "init", text(&value), out),
         "pretrained_model_name_or_path" => {
             let name = value.to_lowercase();
             let hub = ["stable-diffusion-v1-5", "stable-diffusion-v1-4"];
@@ -246,31 +241,31 @@ fn special(entry: &Entry, given: &Given, out: &mut Translation) -> Result<()> {
                 out.ignore(&said(entry), "nothing is downloaded: where --base is not given, the model folders of this machine are searched for it");
                 return Ok(());
             }
-            target(entry, &["base"], text(&value), out)
+            target(entry, "base", text(&value), out)
         }
-        "v_parameterization" => target(entry, &["prediction"], text("v"), out),
+        "v_parameterization" => target(entry, "prediction", text("v"), out),
         "mixed_precision" if value.starts_with("fp8") => {
             out.ignore(&said(entry), "weights are never made less exact");
             Ok(())
         }
-        "mixed_precision" => target(entry, &["mixed-precision"], text(&value), out),
+        "mixed_precision" => target(entry, "mixed-precision", text(&value), out),
         "use_8bit_adam" | "use_lion_optimizer" if given.on("optimizer_type") => {
             out.ignore(&said(entry), "optimizer_type wins; kohya's trainer takes only one");
             Ok(())
         }
-        "use_8bit_adam" => target(entry, &["optimizer"], text("AdamW8bit"), out),
-        "use_lion_optimizer" => target(entry, &["optimizer"], text("Lion"), out),
+        "use_8bit_adam" => target(entry, "optimizer", text("AdamW8bit"), out),
+        "use_lion_optimizer" => target(entry, "optimizer", text("Lion"), out),
         "sample_every_n_steps"
             if given.number("sample_every_n_epochs").is_some_and(|n| n > 0.0) =>
         {
             out.ignore(&said(entry), "sample_every_n_epochs wins");
             Ok(())
         }
-        "sample_every_n_steps" => target(entry, &["sample-every"], text(&value), out),
+        "sample_every_n_steps" => target(entry, "sample-every", text(&value), out),
         // Kohya keeps what 1 step keeps; here 0 keeps all.
         "save_last_n_steps" => {
             let steps = if given.number("save_last_n_steps") == Some(0.0) { "1" } else { &value };
-            target(entry, &["keep-last-steps"], text(steps), out)
+            target(entry, "keep-last-steps", text(steps), out)
         }
         "save_last_n_epochs" if given.number("save_last_n_epochs") == Some(0.0) => {
             out.ignore(
@@ -279,12 +274,12 @@ fn special(entry: &Entry, given: &Given, out: &mut Translation) -> Result<()> {
             );
             Ok(())
         }
-        "save_last_n_epochs" => target(entry, &["keep-last-epochs"], text(&value), out),
+        "save_last_n_epochs" => target(entry, "keep-last-epochs", text(&value), out),
         "train_data_dir" if given.on("dataset_config") => {
             out.ignore(&said(entry), "dataset_config names the pictures");
             Ok(())
         }
-        _ => target(entry, &["images"], text(&value), out),
+        _ => target(entry, "images", text(&value), out),
     }
 }
 

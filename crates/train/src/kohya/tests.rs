@@ -159,7 +159,14 @@ fn no_key_stands_twice_and_each_has_a_meaning() {
     all.dedup();
     assert_eq!(all.len(), count);
     assert!(count > 190, "{count}");
-    assert!(all.iter().all(|key| meaning(key).is_some()));
+    let ours = config::keys();
+    let there = |key: &&str| match meaning(key).unwrap() {
+        Meaning::Text(name) | Meaning::List(name) | Meaning::Switch(name) => {
+            ours.iter().any(|own| own == name)
+        }
+        Meaning::Special | Meaning::No(_) => true,
+    };
+    assert_eq!(all.iter().find(|key| !there(key)), None);
 }
 
 /// Each trace's command is understood in every word, and says what the trace's own options say.
