@@ -78,6 +78,12 @@ impl Failure {
         self
     }
 
+    /// Names the place that it is about, before what went wrong there.
+    pub(crate) fn at(mut self, place: &str) -> Failure {
+        self.message = format!("{place}: {}", self.message);
+        self
+    }
+
     /// What decides the exit code.
     pub(crate) fn kind(&self) -> Kind {
         self.kind

@@ -6,6 +6,7 @@ mod cli {
     mod demo;
     mod draw;
     mod draw_from;
+    mod draw_prompts;
     mod draw_words;
     mod explain;
     mod files;

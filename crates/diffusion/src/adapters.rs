@@ -115,9 +115,7 @@ impl Network {
         let width = self.loaded.lora.cross_width();
         let other = width.filter(|w| *w != base.info.token_width).and_then(family);
         let nothing = out.fitting == 0 && self.loaded.lora.embeddings.is_empty();
-        if let Some((other, width)) = other.zip(width)
-            && (nothing || self.mostly_wrong(&out))
-        {
+        if let Some((other, width)) = other.zip(width) {
             let (reads, own) = (width, base.info.token_width);
             let reason = format!(
                 "it is for {other}: it reads texts of {reads} channels, this base's have {own}"
@@ -171,10 +169,6 @@ impl Network {
             warnings.push(Warning::new(text));
         }
         Ok(warnings)
-    }
-
-    fn mostly_wrong(&self, matched: &Matched) -> bool {
-        matched.misfits.len() + matched.missing.len() > matched.fitting
     }
 }
 

@@ -160,8 +160,12 @@ impl Base {
             report.left_out.extend(file.left_out.iter().cloned());
         }
         if !report.is_whole() {
-            let report = Box::new(report.clone());
-            return Err(Error::Incomplete { path: options.path.clone(), report });
+            let keys = report.missing.iter().map(|missing| &missing.key);
+            let mut keys = keys.chain(report.wrong.iter().map(|wrong| &wrong.key));
+            // A VAE that was given is to blame for its own tensors only.
+            let vae = options.vae.as_ref().filter(|_| keys.all(|key| key.starts_with("vae.")));
+            let path = vae.unwrap_or(&options.path).clone();
+            return Err(Error::Incomplete { path, report: Box::new(report.clone()) });
         }
         base.info.path.clone_from(&options.path);
         base.info.layout = file.layout;

@@ -90,7 +90,20 @@ impl Embeddings {
                     events.event(Event::Warned(Warning { text, hint }));
                     continue;
                 }
-                all.add(&word.name, word.embedding.vectors, Some(word.path))?;
+                let path = word.path.display().to_string();
+                let warn = |text: String, hint: Option<String>| {
+                    events.event(Event::Warned(Warning { text, hint }));
+                };
+                if let Err(error) = all.add(&word.name, word.embedding.vectors, Some(word.path)) {
+                    warn(format!("embedding left out: {path}: {error}"), error.hint());
+                    continue;
+                }
+                let own = all.words.len() - 1;
+                if let Some(first) = all.find(&all.words[own].ids).filter(|first| *first != own) {
+                    let first = &all.words[first].name;
+                    let text = format!("{path}: `{}` in a prompt is read as `{first}`", word.name);
+                    warn(text, Some("upper and lower case are alike; rename one".into()));
+                }
             }
         }
         Ok(all)
@@ -111,7 +124,7 @@ impl Embeddings {
         }
         let ids = self.tokenizer.encode(name);
         let Some(first) = ids.first().copied() else {
-            let (expected, found) = ("a name with letters".into(), "nothing".into());
+            let (expected, found) = ("a name with letters".into(), "none".into());
             return Err(Error::Embedding { name: name.into(), expected, found });
         };
         let (name, vectors, sha256) = (name.to_owned(), vectors.into(), Arc::default());

@@ -46,6 +46,8 @@ pub struct DrawSettings {
     pub emphasis: Emphasis,
     /// Whether the web UI's accidents are kept.
     pub quirks: Quirks,
+    /// The web UI's rule before 1.6 for `[from:to:when]`: any number below 1 is a share of the steps.
+    pub old_timelines: bool,
     /// A text that does not fit is cut at a comma at most this many tokens before; 0 never.
     pub comma_backtrack: usize,
     /// Whose random numbers.
@@ -95,6 +97,7 @@ impl DrawSettings {
             clip_skip: 1,
             emphasis: Emphasis::default(),
             quirks: Quirks::default(),
+            old_timelines: false,
             comma_backtrack: 20,
             noise: NoiseKind::default(),
             variation: None,
@@ -106,6 +109,12 @@ impl DrawSettings {
             loras: None,
             keep_loras: false,
         }
+    }
+
+    /// The texts of all prompts, those of a second pass among them.
+    pub fn texts(&self) -> impl Iterator<Item = &String> {
+        let hires = self.hires.iter().flat_map(|hires| [&hires.prompts, &hires.negatives]);
+        [&self.prompts, &self.negatives].into_iter().chain(hires).flatten()
     }
 }
 
@@ -155,6 +164,7 @@ impl DrawPlan {
         let language = Language { quirks: settings.quirks, emphasis: settings.emphasis };
         let loras = settings.loras.as_deref();
         let read = |prompts: &[String], negatives: &[String], pass: Pass| -> Result<_> {
+            let pass = Pass { old: settings.old_timelines, ..pass };
             let positive = |text| Ok(PromptPlan::positive(text, pass, language)?);
             let negative = |text| Ok(PromptPlan::negative(text, pass, language)?);
             let prompts: Vec<_> = prompts.iter().map(|t| positive(t)).collect::<Result<_>>()?;
@@ -275,9 +285,12 @@ impl DrawPlan {
         let notes = notes.map(|note| Warning::new(note.to_string()));
         let chosen = self.chosen.iter().chain(chosen).flat_map(|c| c.warnings.iter().cloned());
         let mask = self.settings.image.as_ref().and_then(|image| image.mask.as_ref());
-        let blank = mask
-            .filter(|m| retouch::is_blank(m))
-            .map(|_| Warning::new("the mask covers nothing, so the whole picture is drawn anew"));
+        let blank = mask.filter(|mask| retouch::covers_nothing(mask)).map(|mask| {
+            Warning::new(match mask.only_masked {
+                true => "the mask covers nothing, so the whole picture is drawn anew",
+                false => "the mask covers nothing, so the picture stays as it is",
+            })
+        });
         let mut all: Vec<Warning> = Vec::new();
         for warning in notes.chain(chosen).chain(blank) {
             if !all.contains(&warning) {

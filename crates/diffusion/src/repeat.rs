@@ -31,7 +31,7 @@ pub struct Repeat {
 }
 
 /// Keys that say nothing about the pixels, or that are read below together with others.
-const SILENT: [&str; 14] = [
+const SILENT: [&str; 13] = [
     "Version",
     "User",
     "Model",
@@ -44,7 +44,6 @@ const SILENT: [&str; 14] = [
     "Template",
     "Negative Template",
     "Wildcard prompt",
-    "Pad conds",
     "Variation seed strength",
 ];
 
@@ -70,6 +69,14 @@ pub fn apply(text: &Infotext, settings: &mut DrawSettings) -> Result<Repeat> {
         let text = "it was drawn with a graphics card's noise, which is imitated";
         let hint = Some("noise of more values than the card has threads differs".into());
         out.warnings.push(Warning { text: text.into(), hint });
+    }
+    if let Some((version, number)) = name("Version").and_then(|v| Some((v, web_ui(v)?))) {
+        settings.old_timelines = number < [1, 6, 0, 0];
+        if number < [1, 7, 0, 225] {
+            let text =
+                format!("A1111's {version} rounded levels of noise to 16 bits, which differs");
+            out.warnings.push(Warning::new(text));
+        }
     }
     let hires = text.pairs.iter().any(|(key, _)| key == "Hires upscale" || key == "Hires resize");
     if hires {
@@ -103,6 +110,7 @@ fn one(settings: &mut DrawSettings, out: &mut Repeat, key: &str, value: &str) ->
         "Size" => (settings.width, settings.height) = size(key, value)?,
         "Seed resize from" => settings.seed_resize = Some(size(key, value)?),
         "Clip skip" => settings.clip_skip = number(key, value)?,
+        "Old prompt editing timelines" => settings.old_timelines = value == "True",
         "ENSD" => settings.later_seed_delta = number(key, value)?,
         "Eta" | "Eta DDIM" => settings.sampler_options.eta = Some(number(key, value)?),
         "Denoising strength" => out.denoise = Some(number(key, value)?),
@@ -141,8 +149,10 @@ fn second_pass(
         "steps" => hires.steps = Some(number(key, value)?).filter(|n| *n > 0),
         "upscaler" => {
             let known = Upscaler::from_name(value);
-            hires.upscaler = known
-                .ok_or_else(|| wrong(key, format!("the upscaler {value} is not supported")))?;
+            hires.upscaler = known.ok_or_else(|| {
+                let way = "give another one beside it: --hires-upscaler Lanczos";
+                wrong(key, format!("the upscaler {value} is not supported\nhint: {way}"))
+            })?;
         }
         "sampler" => {
             let found = resolve(value, None, false).map_err(|e| wrong(key, e.to_string()))?;
@@ -157,6 +167,13 @@ fn second_pass(
         _ => warnings.push(cannot(key, value)),
     }
     Ok(())
+}
+
+/// The web UI's version: three numbers, and the changes since.
+fn web_ui(version: &str) -> Option<[u32; 4]> {
+    let mut numbers = version.strip_prefix('v')?.split(['.', '-']).map(str::parse);
+    let mut next = || numbers.next().and_then(|n| n.ok());
+    Some([next()?, next()?, next()?, next().unwrap_or(0)])
 }
 
 fn mask(out: &mut Repeat) -> &mut MaskSettings {
@@ -202,6 +219,10 @@ pub fn compare(text: &Infotext, base: &Base, plan: &DrawPlan) -> Result<Vec<Warn
         });
     }
     let vae = base.vae_sha256()?;
+    if let (Some(own), None, Some(_)) = (&vae, text.get("VAE hash"), text.get("Model hash")) {
+        let own = short_model(own);
+        out.push(Warning::new(format!("it was drawn with the checkpoint's own VAE, not [{own}]")));
+    }
     if let Some(said) = text.get("VAE hash")
         && vae.as_deref().map(short_model) != Some(said)
     {
@@ -309,6 +330,26 @@ mod tests {
 
     fn synthetic_settings() -> DrawSettings {
         DrawSettings::plain("", (64, 64))
+    }
+
+    #[test]
+    fn other_ways_are_told() {
+        for (more, word, old) in [
+            ("Version: v1.5.2", "16 bits", true),
+            ("Version: v1.7.0-224-gdeadbee", "16 bits", false),
+            ("Pad conds: True", "Pad conds", false),
+            ("Old prompt editing timelines: True", "", true),
+            ("Version: v1.7.0-225-gdeadbee", "", false),
+            ("Version: wayword 0.1.0", "", false),
+            ("Version: f2.0.1", "", false),
+        ] {
+            let text = format!("a\nSteps: 8, Sampler: Euler, Seed: 1, RNG: CPU, {more}");
+            let mut settings = synthetic_settings();
+            let said = apply(&Infotext::parse(&text), &mut settings).unwrap().warnings;
+            assert!(said.len() == usize::from(!word.is_empty()), "{more}: {said:?}");
+            assert!(said.iter().all(|one| one.text.contains(word)), "{said:?}");
+            assert_eq!(settings.old_timelines, old, "{more}");
+        }
     }
 
     #[test]

@@ -151,7 +151,12 @@ pub fn prepare(settings: &ImageSettings, (width, height): (usize, usize)) -> Pre
 /// Whether only the masked part of a mask of nothing is wanted.
 #[must_use]
 pub fn is_blank(wanted: &MaskSettings) -> bool {
-    wanted.only_masked && Region::around(&softened(wanted)).is_none()
+    wanted.only_masked && covers_nothing(wanted)
+}
+
+/// Whether nothing is masked.
+pub(crate) fn covers_nothing(wanted: &MaskSettings) -> bool {
+    Region::around(&softened(wanted)).is_none()
 }
 
 /// The mask the right way round, with a soft edge.

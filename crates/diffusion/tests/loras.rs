@@ -189,6 +189,23 @@ fn a_numbered_file_is_worn_as_its_named_twin() {
     assert!(brought != picture("photo of a man <lora:named:0.7>", None));
 }
 
+#[test]
+fn another_familys_file_is_refused_though_most_of_it_fits() {
+    let attention = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn";
+    let mut tensors = Vec::new();
+    for (layer, inputs) in [("1_to_q", 64), ("1_to_k", 64), ("1_to_v", 64), ("2_to_k", 1024)] {
+        for (end, shape) in [("lora_up", [64, 1]), ("lora_down", [1, inputs])] {
+            let array = Array::from_f32(shape.to_vec(), &vec![0.1; shape[0] * shape[1]]).unwrap();
+            tensors.push((format!("{attention}{layer}.{end}.weight"), array));
+        }
+    }
+    let dir = tempfile::tempdir().unwrap();
+    safetensors::write(&dir.path().join("two.safetensors"), &tensors, &Default::default()).unwrap();
+    let loras = Loras::open(&[dir.path().to_owned()], &Quiet).unwrap();
+    let error = loras.network("two", 1.0, 1.0).unwrap().matched(&base(Precision::F32)).unwrap_err();
+    assert!(error.to_string().contains("it is for Stable Diffusion 2.x"), "{error}");
+}
+
 fn rms(values: impl Iterator<Item = f32>) -> f64 {
     let (sum, n) = values.fold((0.0, 0), |(sum, n), v| (sum + f64::from(v).powi(2), n + 1));
     (sum / f64::from(n)).sqrt()

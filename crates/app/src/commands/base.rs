@@ -3,7 +3,7 @@ use crate::base_search;
 use crate::failure::Failure;
 use crate::options;
 use crate::show::Progress;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use wayword_diffusion::{
     Base, BaseOptions, CpuOptions, Device, Events, Precision, Prediction, cpu,
 };
@@ -31,7 +31,8 @@ pub(crate) fn precision_of(name: &str) -> options::Precision {
     }
 }
 
-/// Loads the base that was named, or else the one original that is found on this machine.
+/// Loads the base that was named, or else the one original that is found on this machine, for
+/// drawing: as in A1111 with the VAE that lies beside it under its name.
 ///
 /// # Errors
 /// If none was named and not exactly one original is found, or it cannot be loaded.
@@ -41,7 +42,23 @@ pub(crate) fn load(
     progress: &Progress,
     events: &dyn Events,
 ) -> Result<Base, Failure> {
-    Ok(Base::load(&place(base, machine, progress)?, events)?)
+    let mut options = place(base, machine, progress)?;
+    if options.vae.is_none() {
+        options.vae = vae_beside(&options.path);
+        if let Some(vae) = &options.vae {
+            let own = options.path.display();
+            progress
+                .note(&format!("using the VAE beside it: {} (else --vae {own})", vae.display()));
+        }
+    }
+    Ok(Base::load(&options, events)?)
+}
+
+/// `NAME.vae.safetensors`, `.pt` or `.ckpt` beside a checkpoint `NAME.…`.
+fn vae_beside(checkpoint: &Path) -> Option<PathBuf> {
+    let endings = ["vae.safetensors", "vae.pt", "vae.ckpt"];
+    let mut found = endings.iter().map(|ending| checkpoint.with_extension(ending));
+    found.find(|path| checkpoint.is_file() && path.is_file() && path != checkpoint)
 }
 
 /// The base that was named, or else the one original that is found, and where it is to be loaded.
@@ -83,4 +100,22 @@ fn search(progress: &Progress) -> Result<PathBuf, Failure> {
     })?;
     progress.note(&format!("using {name}: {}", path.display()));
     Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::vae_beside;
+
+    #[test]
+    fn a_vae_beside_a_checkpoint_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        std::fs::write(path("a.v1.safetensors"), "").unwrap();
+        assert_eq!(vae_beside(&path("a.v1.safetensors")), None);
+        std::fs::write(path("a.vae.pt"), "").unwrap();
+        assert_eq!(vae_beside(&path("a.v1.safetensors")), None);
+        std::fs::write(path("a.v1.vae.pt"), "").unwrap();
+        assert_eq!(vae_beside(&path("a.v1.safetensors")), Some(path("a.v1.vae.pt")));
+        assert_eq!(vae_beside(dir.path()), None);
+    }
 }

@@ -23,6 +23,9 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         return Err(Failure::user(format!("{} is there already", output.display()))
             .hint("another name, or --overwrite"));
     }
+    if options.token.as_ref().is_some_and(|token| token.trim().is_empty()) {
+        return Err(Failure::user("--token is empty").hint("it is the word that prompts call"));
+    }
     let word = embedding::read(input)?;
     let dtype = options.dtype.map_or_else(|| kept(word.dtype), self::dtype);
     let name = name(options, &word);

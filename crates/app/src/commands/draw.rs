@@ -32,12 +32,16 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let progress = Progress::new(options.machine.json);
     let stop = stop::on_ctrl_c("the step that runs is finished; pictures that are done are kept")?;
     // Everything that can be refused without the base is refused before it is loaded.
-    let from = options.from.as_deref().map(infotext).transpose()?;
+    let mut from = options.from.as_deref().map(infotext).transpose()?;
+    if let Some(text) = &mut from {
+        settings::override_text(options, text);
+    }
     let mut plain = DrawSettings::plain("", (512, 512));
     let repeated = match &from {
         Some(text) => Some(repeat::apply(text, &mut plain)?),
         None => None,
     };
+    let said: Vec<String> = plain.texts().cloned().collect();
     let has_size = from.as_ref().is_some_and(|text| text.get("Size").is_some());
     settings::apply(options, &mut plain)?;
     settings::image(options, repeated.as_ref(), has_size, &mut plain)?;
@@ -45,8 +49,12 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let mut texts = Texts::new(&options.places, plain.quirks)?;
     texts.combinatorial = options.combinatorial;
     texts.limit = options.count;
+    if from.is_some() {
+        // What a picture says of itself was drawn already; only what is new is a template.
+        texts.literal = said;
+    }
     let jobs = jobs::all(options, &plain, &mut texts)?;
-    let count = jobs.iter().map(|job| job.count).sum();
+    let count = jobs.iter().map(|job| job.settings.count).sum();
     let place = Place::new(options, count)?;
     let base = base::load(&options.base, &options.machine, &progress, &progress)?;
     // A whole picture to begin with brings its size; a part of one is drawn at the base's own.
@@ -63,16 +71,21 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     texts.notes().into_iter().map(Warning::new).for_each(warn);
     let mut plans = Vec::new();
     for mut job in jobs {
+        let s = &mut job.settings;
         if let (Some(text), Some(loras), None) = (&from, &loras, &options.prompt) {
-            let renamed = repeat::rename_loras(text, loras, &mut job.settings)?;
-            renamed.into_iter().for_each(warn);
+            repeat::rename_loras(text, loras, s)?.into_iter().for_each(warn);
         }
-        if let Some((width, height)) = size.filter(|_| !job.sized) {
-            (job.width, job.height) = (width, height);
+        if let Some((width, height)) = size {
+            s.width = if job.sized.0 { s.width } else { width };
+            s.height = if job.sized.1 { s.height } else { height };
         }
         let (embeddings, loras) = (Some(Arc::clone(&words)), loras.clone());
         let settings = DrawSettings { embeddings, loras, keep_loras: true, ..job.settings };
-        plans.push(DrawPlan::new(&base, settings)?);
+        let plan = DrawPlan::new(&base, settings).map_err(Failure::from);
+        plans.push(plan.map_err(|failure| match &job.place {
+            Some(place) => failure.at(place),
+            None => failure,
+        })?);
     }
     if let (Some(text), Some(said), Some(plan)) = (&from, repeated, plans.first()) {
         said.warnings.into_iter().for_each(warn);

@@ -89,7 +89,10 @@ fn wildcards(options: &Options, quirks: Quirks) -> Result<Option<Wildcards>, Fai
 impl Reader {
     /// One prompt, wildcards filled in.
     fn side(&self, text: &str, negative: bool) -> Result<read::Side, Failure> {
-        let Some(wildcards) = &self.wildcards else {
+        // As in drawing, braces need no folder.
+        let none = Wildcards::default();
+        let Some(wildcards) = self.wildcards.as_ref().or(text.contains('{').then_some(&none))
+        else {
             return read::side(self, text, None, negative);
         };
         let mode = Mode::Random { seeds: vec![self.seed] };

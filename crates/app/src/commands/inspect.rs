@@ -24,7 +24,11 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let kind = wayword_formats::kind(file)?;
     let mut facts = Facts::default();
     facts.text("file", file.display());
-    facts.text("kind", kind);
+    // Of a picture people want to know how it was drawn.
+    let settings = (kind == Kind::Unknown && file.is_file())
+        .then(|| wayword_formats::exif::read_infotext(file).ok().flatten())
+        .flatten();
+    facts.text("kind", settings.as_ref().map_or(kind.to_string(), |_| "picture".into()));
     let size = size(file)?;
     facts.add("size", size, show::bytes(size));
     match kind {
@@ -32,6 +36,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         Kind::Embedding => embedding::tell(file, options.base.as_deref(), &mut facts)?,
         Kind::Lora => lora::tell(file, &mut facts)?,
         Kind::Unknown => {
+            facts.maybe("settings", settings);
             if file.extension().is_some_and(|e| e == "safetensors") {
                 let tensors = wayword_formats::SafeTensors::open(file)?.names().count();
                 facts.add("tensors", tensors, tensors.to_string());

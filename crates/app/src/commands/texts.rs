@@ -16,6 +16,8 @@ pub(super) struct Texts {
     pub(super) combinatorial: bool,
     /// The most pictures of all possibilities, if somebody said so.
     pub(super) limit: Option<usize>,
+    /// Texts that are no templates, whatever is in them.
+    pub(super) literal: Vec<String>,
     quirks: Quirks,
     notes: Vec<String>,
 }
@@ -34,6 +36,7 @@ impl Texts {
             given: !places.wildcards.is_empty(),
             combinatorial: false,
             limit: None,
+            literal: Vec::new(),
             quirks,
             notes,
         })
@@ -100,7 +103,8 @@ impl Texts {
 
     fn expanded(&mut self, text: &str, mode: &Mode) -> Result<Vec<String>, Failure> {
         // Only with wildcards, or where braces ask for it, is a prompt a template.
-        if !self.given && !text.contains('{') {
+        let template = self.given || text.contains('{');
+        if !template || self.literal.iter().any(|literal| literal == text) {
             return Ok(vec![text.to_owned()]);
         }
         match expand(text, &self.wildcards, mode, self.quirks) {

@@ -96,6 +96,14 @@ impl FromStr for Size {
     }
 }
 
+/// A seed; -1 is a random one, as in A1111.
+pub(super) fn seed(text: &str) -> Result<u64, String> {
+    match text {
+        "-1" => Ok(crate::commands::random_seed()),
+        _ => text.parse().map_err(|_| "expected a whole number from 0, or -1".into()),
+    }
+}
+
 /// A count that may not be nought.
 pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse::<usize>() {

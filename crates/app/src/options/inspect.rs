@@ -2,10 +2,11 @@
 use clap::Args;
 use std::path::PathBuf;
 
-/// Say what is in a checkpoint or an embedding file.
+/// Say what is in a checkpoint, an embedding or LoRA file, or how a picture was drawn.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Inspect {
-    /// A checkpoint, a diffusers folder, or an embedding file
+    /// A checkpoint, a diffusers folder, an embedding or LoRA file, or a picture, whose settings are
+    /// told
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
 

@@ -1,5 +1,5 @@
 //! Flags that say how pictures are drawn, for one picture as for the cells of a grid.
-use super::common::{Size, at_least_one};
+use super::common::{Size, at_least_one, seed};
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 
@@ -34,12 +34,12 @@ pub(crate) struct Settings {
     #[arg(long, help_heading = "Prompt")]
     pub(crate) a1111_quirks: bool,
 
-    /// Seed of the first picture, and of all cells of a grid [default: a random one]
-    #[arg(long, value_name = "N", help_heading = "Picture")]
+    /// Seed of the first picture, and of all cells of a grid; -1 is a random one [default: -1]
+    #[arg(long, value_name = "N", value_parser = seed, allow_negative_numbers = true, help_heading = "Picture")]
     pub(crate) seed: Option<u64>,
 
-    /// Second seed, for variations of the first [default: a random one]
-    #[arg(long, value_name = "N", requires = "subseed_strength", help_heading = "Picture")]
+    /// Second seed, for variations of the first [default: -1]
+    #[arg(long, value_name = "N", value_parser = seed, allow_negative_numbers = true, requires = "subseed_strength", help_heading = "Picture")]
     pub(crate) subseed: Option<u64>,
 
     /// How far the noise goes to the second seed's, 0 to 1; all pictures have the same seed then

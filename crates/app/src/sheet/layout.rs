@@ -30,7 +30,7 @@ pub(crate) struct Row {
     pub(crate) per_line: u32,
 }
 
-/// One picture with a line below it, which may be empty.
+/// One picture with a few words below it, which may be none.
 pub(crate) struct Cell {
     /// Any size; it is fitted into a square.
     pub(crate) picture: RgbImage,
@@ -65,6 +65,8 @@ pub(super) struct Placed {
     pub(super) note: Vec<String>,
     /// Left and top of each picture.
     pub(super) cells: Vec<(u32, u32)>,
+    /// What stands below each, wrapped.
+    pub(super) captions: Vec<Vec<String>>,
 }
 
 /// A sheet with all its places.
@@ -99,6 +101,17 @@ fn lines(count: usize, size: f32) -> u32 {
     u32::try_from(count).unwrap_or(u32::MAX) * line_height(size)
 }
 
+/// A caption in at most three lines, each as wide as its picture.
+fn caption(text: &str, side: u32, fonts: &Fonts) -> Vec<String> {
+    let width = side + GAP / 2;
+    let mut lines = fonts.regular.wrap(text, SMALL, width);
+    if lines.len() > 3 {
+        let rest = lines.split_off(2);
+        lines.push(rest.join(" "));
+    }
+    lines.iter().map(|line| fonts.regular.fit(line, SMALL, width)).collect()
+}
+
 /// Finds a place for everything.
 pub(super) fn place(sheet: &Sheet, fonts: &Fonts) -> Placing {
     let across = sheet.columns * (sheet.side + GAP) - GAP;
@@ -114,8 +127,10 @@ pub(super) fn place(sheet: &Sheet, fonts: &Fonts) -> Placing {
     for row in &sheet.rows {
         let label = fonts.bold.wrap(&row.label, BODY, LABEL_TEXT);
         let note = fonts.regular.wrap(&row.note, SMALL, LABEL_TEXT);
-        let captioned = row.cells.iter().any(|c| !c.caption.is_empty());
-        let pitch = sheet.side + if captioned { line_height(SMALL) + GAP } else { GAP };
+        let captions: Vec<_> =
+            row.cells.iter().map(|cell| caption(&cell.caption, sheet.side, fonts)).collect();
+        let below = captions.iter().map(Vec::len).max().unwrap_or(0);
+        let pitch = sheet.side + lines(below, SMALL) + GAP;
         let mut cells = Vec::new();
         let (mut column, mut line) = (0, 0);
         for _ in &row.cells {
@@ -127,7 +142,7 @@ pub(super) fn place(sheet: &Sheet, fonts: &Fonts) -> Placing {
         }
         let words = lines(label.len(), BODY) + 4 + lines(note.len(), SMALL);
         let height = ((line + 1) * pitch - GAP).max(words);
-        rows.push(Placed { top: y, label, note, cells });
+        rows.push(Placed { top: y, label, note, cells, captions });
         y += height + ROW_GAP;
     }
     let footer = fonts.regular.wrap(&sheet.footer, SMALL, text_width);

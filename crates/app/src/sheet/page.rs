@@ -1,5 +1,5 @@
 //! Draws a placed sheet: pictures, labels, captions.
-use super::layout::{self, BODY, Cell, GAP, LABELS, MARGIN, SMALL, Sheet, line_height};
+use super::layout::{self, BODY, Cell, LABELS, MARGIN, SMALL, Sheet, line_height};
 use super::text::{Font, Fonts};
 use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
@@ -20,12 +20,10 @@ pub(super) fn draw(sheet: &Sheet, fonts: &Fonts) -> RgbImage {
         rule(&mut page, placed.top - layout::ROW_GAP / 2);
         let y = lines(&mut page, &fonts.bold, (MARGIN, placed.top), &placed.label, BODY, INK);
         lines(&mut page, &fonts.regular, (MARGIN, y + 4), &placed.note, SMALL, QUIET);
-        for (cell, at) in row.cells.iter().zip(&placed.cells) {
+        for ((cell, at), caption) in row.cells.iter().zip(&placed.cells).zip(&placed.captions) {
             picture(&mut page, cell, *at, sheet.side);
-            if !cell.caption.is_empty() {
-                let caption = fonts.regular.fit(&cell.caption, SMALL, sheet.side + GAP / 2);
-                fonts.regular.draw(&mut page, (at.0, at.1 + sheet.side + 3), &caption, SMALL, INK);
-            }
+            let below = (at.0, at.1 + sheet.side + 3);
+            lines(&mut page, &fonts.regular, below, caption, SMALL, INK);
         }
     }
     rule(&mut page, placing.footer_top - layout::ROW_GAP / 2);

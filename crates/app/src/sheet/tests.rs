@@ -54,6 +54,18 @@ fn large_pictures_and_long_words_fit() {
 }
 
 #[test]
+fn captions_take_more_lines() {
+    let plain = draw(&sheet(4, 2)).unwrap();
+    let mut long = sheet(4, 2);
+    long.rows[0].cells[0].caption = "wearing a crown in the snow at night".into();
+    let two = draw(&long).unwrap();
+    assert!(two.height() > plain.height() + 15);
+    long.rows[0].cells[0].caption.push_str(&" and on and on".repeat(9));
+    let three = draw(&long).unwrap().height() - plain.height();
+    assert!((30..60).contains(&three), "{three}");
+}
+
+#[test]
 fn text_is_wrapped_and_measured() {
     let fonts = text::Fonts::bundled().unwrap();
     let lines = fonts.regular.wrap("one two three four\nfive", 16.0, 80);

@@ -59,6 +59,8 @@ fn words_are_called_as_in_other_programs_and_files_left_out_are_told() {
     std::fs::copy(&word, program.path("words/mirabo-ti.safetensors")).unwrap();
     std::fs::copy(&word, folder.join("mirabo-ti.safetensors")).unwrap();
     std::fs::write(folder.join("broken.pt"), "no pickle").unwrap();
+    std::fs::copy(&word, folder.join("Mirabo-TI.safetensors")).unwrap();
+    std::fs::copy(&word, folder.join(" .safetensors")).unwrap();
     let model = model();
     let picture = |prompt: &str| {
         let arguments = ["draw", prompt, "--base", &model, "--steps", "2", "--seed", "1"];
@@ -66,11 +68,14 @@ fn words_are_called_as_in_other_programs_and_files_left_out_are_told() {
         let run = program.well(&[&arguments[..], &more].concat());
         assert!(run.err.contains("the name `mirabo-ti` is taken by"), "{}", run.err);
         assert!(run.err.contains("broken.pt"), "{}", run.err);
+        assert!(run.err.contains("is read as `mirabo-ti`"), "{}", run.err);
+        assert!(run.err.contains("a name with letters"), "{}", run.err);
         let bytes = std::fs::read(program.path("p.png")).unwrap();
         image::load_from_memory(&bytes).unwrap().to_rgb8().into_raw()
     };
     let plain = picture("photo of mirabo-ti, sad");
     assert_eq!(picture("photo of embedding:mirabo-ti, sad"), plain);
     assert_eq!(picture("photo of <mirabo-ti>, sad"), plain);
+    assert_eq!(picture("photo of embedding:more/mirabo-ti.pt, sad"), plain);
     assert_ne!(picture("photo of a woman, sad"), plain);
 }

@@ -1,18 +1,18 @@
-//! `wayword draw` from other pictures: repeated, changed, painted into, enlarged; and prompts from
-//! files and wildcards.
+//! `wayword draw` from other pictures: repeated, changed, painted into, enlarged; and wildcards.
 use super::program::{Program, Run, model, repository};
 use std::path::Path;
 use wayword_formats::exif::read_infotext;
 use wayword_formats::infotext::Infotext;
+use wayword_formats::png_text::{PngText, encode_rgb8};
 
-fn draw(program: &Program, more: &[&str]) -> Run {
+pub(crate) fn draw(program: &Program, more: &[&str]) -> Run {
     let model = model();
     let mut arguments = vec!["draw", "--base", &model];
     arguments.extend(more);
     program.well(&arguments)
 }
 
-fn text(program: &Program, name: &str) -> Infotext {
+pub(crate) fn text(program: &Program, name: &str) -> Infotext {
     Infotext::parse(&read_infotext(&program.path(name)).unwrap().unwrap())
 }
 
@@ -256,27 +256,29 @@ fn wildcards_are_drawn_by_the_seed() {
     assert!(run.err.contains("animal") && run.code == Some(1), "{}", run.err);
 }
 
+/// A picture with a text.
+fn told(program: &Program, name: &str, text: &str) {
+    let text = PngText { key: "parameters".into(), text: text.into() };
+    let file = encode_rgb8(8, 8, &[0; 192], &[text]).unwrap();
+    std::fs::write(program.path(name), file).unwrap();
+}
+
 #[test]
-fn a_file_of_prompts_is_drawn_line_by_line() {
+fn flags_stand_in_for_what_is_not_supported() {
     let program = Program::new();
-    let lines = "a cat\n\n--prompt \"a dog\" --seed 9 --steps 2 --n_iter 2\n";
-    std::fs::write(program.path("prompts.txt"), lines).unwrap();
-    let common = ["--prompts", "prompts.txt", "--seed", "3", "--steps", "1", "--out", "p"];
-    let files = draw(&program, &common).out;
-    let drawn: Vec<(String, Option<String>)> = files
-        .lines()
-        .map(|f| {
-            let text = text(&program, f);
-            (text.prompt.clone(), text.get("Seed").map(str::to_owned))
-        })
-        .collect();
-    let want = [("a cat", "3"), ("a dog", "9"), ("a dog", "10")];
-    assert_eq!(drawn.len(), 3);
-    for ((prompt, seed), (p, s)) in drawn.iter().zip(want) {
-        assert_eq!((prompt.as_str(), seed.as_deref()), (p, Some(s)));
-    }
-    std::fs::write(program.path("prompts.txt"), "--prompt a --styles x\n").unwrap();
+    let settings = "Steps: 1, Sampler: Magic, Seed: 1, Size: 64x64, RNG: CPU, Hires upscale: 1.5, \
+                    Hires upscaler: ESRGAN_4x";
+    told(&program, "a.png", &format!("a {{cat\n{settings}"));
     let model = model();
-    let run = program.run(&["draw", "--base", &model, "--prompts", "prompts.txt"]);
-    assert!(run.err.contains("line 1") && run.err.contains("styles"), "{}", run.err);
+    let given = ["draw", "--base", &model, "--from", "a.png", "--sampler", "Euler"];
+    let run = program.run(&given);
+    assert!(run.err.contains("ESRGAN_4x") && run.err.contains("--hires-upscaler"), "{}", run.err);
+    // The brace in its prompt was text already, whatever else is new.
+    let more = ["--hires-upscaler", "lanczos", "--negative", "{b|b}", "--out", "b.png"];
+    program.well(&[&given[..], &more].concat());
+    let drawn = text(&program, "b.png");
+    assert_eq!((drawn.prompt.as_str(), drawn.negative.as_str()), ("a {cat", "b"));
+    assert_eq!(drawn.get("Hires upscaler"), Some("Lanczos"));
+    let run = program.well(&["inspect", "b.png"]);
+    assert!(run.out.contains("picture") && run.out.contains("Hires upscaler"), "{}", run.out);
 }

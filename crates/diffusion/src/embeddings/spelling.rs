@@ -74,18 +74,23 @@ impl Embeddings {
         }
         let start = at + length;
         let rest = &text[start..];
-        let end_of = |name: &str| {
-            let length = prefix(rest, name)?;
+        let end_of = |from: usize, name: &str| {
+            let length = from + prefix(&rest[from..], name)?;
             let ending = ENDINGS.iter().find_map(|ending| prefix(&rest[length..], ending));
             let end = length + ending.unwrap_or(0);
             let goes_on = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
             (!rest[end..].starts_with(goes_on)).then_some(end)
         };
-        let fitting = self.words.iter().enumerate();
-        let found = fitting.filter_map(|(i, word)| Some((end_of(&word.name)?, i)));
-        let best = found.max_by_key(|(end, i)| (*end, std::cmp::Reverse(*i)));
         let stops = |c: char| c.is_whitespace() || [',', '(', ')', '[', ']', ':'].contains(&c);
-        let end = best.map_or_else(|| rest.find(stops).unwrap_or(rest.len()), |(end, _)| end);
+        let stop = rest.find(stops).unwrap_or(rest.len());
+        // A name may have its folder in front.
+        let folder = rest[..stop].rfind(['/', '\\']).map_or(0, |slash| slash + 1);
+        let fitting = self.words.iter().enumerate();
+        let found = fitting.filter_map(|(i, word)| {
+            Some((end_of(0, &word.name).or_else(|| end_of(folder, &word.name))?, i))
+        });
+        let best = found.max_by_key(|(end, i)| (*end, std::cmp::Reverse(*i)));
+        let end = best.map_or(stop, |(end, _)| end);
         (end > 0).then(|| Call {
             span: at..start + end,
             name: rest[..end].to_owned(),
@@ -133,6 +138,7 @@ mod tests {
             ("a <eva-ti>, b", "a eva-ti, b"),
             ("a <s1> b <Eva>", "a <s1> b eva"),
             ("embedding:<s1>, x", "<s1>, x"),
+            ("embedding:people/old/eva-ti.pt, x", "eva-ti, x"),
         ] {
             assert_eq!(words.plain(text), plain, "{text}");
         }

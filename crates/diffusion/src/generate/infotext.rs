@@ -42,6 +42,9 @@ pub(super) fn write(
         extra.push(("Emphasis".into(), s.emphasis.name().into()));
     }
     extra.extend(eta(plan));
+    if s.old_timelines {
+        extra.push(("Old prompt editing timelines".into(), "True".into()));
+    }
     let denoise = s.image.as_ref().map(|image| image.denoise);
     let denoise = denoise.or(s.hires.as_ref().map(|hires| hires.denoise));
     let job = Job {

@@ -196,14 +196,14 @@ pub fn default_sampler() -> &'static SamplerInfo {
 
 /// A name that no sampler or schedule has.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no {what} named {name:?}\nhint: did you mean {nearest:?}?")]
+#[error("there is no {what} named {name:?}\nhint: {hint}")]
 pub struct UnknownName {
     /// `sampler` or `schedule`.
     pub what: &'static str,
     /// What was asked for.
     pub name: String,
-    /// The most alike of the known names.
-    pub nearest: &'static str,
+    /// The most alike of the known names, or all of them.
+    pub hint: String,
 }
 
 /// The sampler and schedule of names as people and old infotexts write them: combined names
@@ -253,11 +253,11 @@ fn generously(
 ) -> Result<(&'static SamplerInfo, Schedule), UnknownName> {
     let asked = schedule.filter(|s| !s.trim().is_empty());
     let explicit = asked.map(|name| {
-        let nearest = || nearest(name, SCHEDULES.iter().map(|s| s.1));
+        let hint = || instead(name, SCHEDULES.iter().map(|s| s.1));
         Schedule::from_name(name).ok_or_else(|| UnknownName {
             what: "schedule",
             name: name.into(),
-            nearest: nearest(),
+            hint: hint(),
         })
     });
     let explicit = explicit.transpose()?.unwrap_or_default();
@@ -282,8 +282,8 @@ fn generously(
             return Ok((info, kind));
         }
     }
-    let nearest = nearest(name, SAMPLERS.iter().map(|s| s.name));
-    Err(UnknownName { what: "sampler", name: name.into(), nearest })
+    let hint = instead(name, SAMPLERS.iter().map(|s| s.name));
+    Err(UnknownName { what: "sampler", name: name.into(), hint })
 }
 
 fn by_name(name: &str) -> Option<&'static SamplerInfo> {
@@ -291,8 +291,13 @@ fn by_name(name: &str) -> Option<&'static SamplerInfo> {
     SAMPLERS.iter().find(|s| same(s.name) || s.aliases.iter().any(|a| same(a)))
 }
 
-fn nearest(name: &str, known: impl Iterator<Item = &'static str>) -> &'static str {
-    let name = name.to_lowercase();
-    let likeness = |other: &str| strsim::jaro_winkler(&name, &other.to_lowercase());
-    known.max_by(|a, b| likeness(a).total_cmp(&likeness(b))).unwrap_or_default()
+/// What to write instead: the name that is meant, if one is alike, else any of them.
+fn instead(name: &str, known: impl Iterator<Item = &'static str>) -> String {
+    let (lower, known) = (name.to_lowercase(), Vec::from_iter(known));
+    let likeness = |other: &str| strsim::jaro_winkler(&lower, &other.to_lowercase());
+    let alike = known.iter().filter(|name| likeness(name) > 0.75);
+    match alike.max_by(|a, b| likeness(a).total_cmp(&likeness(b))) {
+        Some(nearest) => format!("did you mean {nearest:?}?"),
+        None => format!("known are {}", known.join(", ")),
+    }
 }

@@ -22,9 +22,11 @@ fn foreign_and_combined_names_are_understood() {
 #[test]
 fn unknown_names_are_refused_with_the_nearest() {
     let error = resolve("Euler b", None, false).unwrap_err();
-    assert_eq!((error.what, error.nearest), ("sampler", "Euler"));
+    assert_eq!((error.what, error.hint.as_str()), ("sampler", "did you mean \"Euler\"?"));
     let error = resolve("Euler", Some("karas"), false).unwrap_err();
-    assert_eq!((error.what, error.nearest), ("schedule", "Karras"));
+    assert_eq!((error.what, error.hint.as_str()), ("schedule", "did you mean \"Karras\"?"));
+    let error = resolve("Foo", None, false).unwrap_err();
+    assert!(error.hint.starts_with("known are DPM++ 2M, "), "{}", error.hint);
 }
 
 #[test]

@@ -287,7 +287,7 @@ impl<'a> World<'a> {
             let error = PromptError::new(message, &place.text, place.span.clone());
             return Err(match did_you_mean(name, self.wildcards.names()) {
                 Some(meant) => error.hint(format!("did you mean `__{meant}__`?")),
-                None => error.hint("`wayword explain` lists the wildcards that were found"),
+                None => error.hint(known(self.wildcards)),
             });
         }
         self.notes.insert(message);
@@ -443,6 +443,17 @@ struct Split {
     tokens: Vec<Rc<Command>>,
     context: Context,
     immediates: Vec<Immediate>,
+}
+
+/// Which wildcards there are, the first of them by name.
+fn known(wildcards: &Wildcards) -> String {
+    let mut names = wildcards.names();
+    let first: Vec<String> = names.by_ref().take(12).map(|name| format!("`__{name}__`")).collect();
+    match (first.len(), names.count()) {
+        (0, _) => "no wildcards were found: name their folder with --wildcards DIR".into(),
+        (_, 0) => format!("known are {}", first.join(", ")),
+        (_, more) => format!("known are {} and {more} more", first.join(", ")),
+    }
 }
 
 /// Takes a sequence apart; its variables are set in the context around it.

@@ -148,7 +148,7 @@ pub(super) fn sampler(option: &str, name: &str) -> Result<String> {
         Ok(_) => Ok(ours.into()),
         Err(unknown) => {
             let error = Error::option(option, "a sampler's name", format!("`{name}`"));
-            Err(error.with_hint(format!("did you mean {}?", unknown.nearest)))
+            Err(error.with_hint(unknown.hint))
         }
     }
 }

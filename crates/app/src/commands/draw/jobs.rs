@@ -1,30 +1,19 @@
 //! What is drawn: one job, or one for each line of a file of prompts.
-use crate::commands::settings;
+mod line;
+
+use crate::commands::random_seed;
 use crate::commands::texts::Texts;
 use crate::failure::Failure;
 use crate::options::Draw as Options;
-use std::ops::{Deref, DerefMut};
 use wayword_diffusion::DrawSettings;
 
 /// Settings with their prompts.
 pub(super) struct Job {
     pub(super) settings: DrawSettings,
-    /// Whether its line names the size.
-    pub(super) sized: bool,
-}
-
-impl Deref for Job {
-    type Target = DrawSettings;
-
-    fn deref(&self) -> &DrawSettings {
-        &self.settings
-    }
-}
-
-impl DerefMut for Job {
-    fn deref_mut(&mut self) -> &mut DrawSettings {
-        &mut self.settings
-    }
+    /// Whether its line names the width and the height.
+    pub(super) sized: (bool, bool),
+    /// Its line of the file, which mistakes in it are told with.
+    pub(super) place: Option<String>,
 }
 
 /// All jobs of a command.
@@ -37,50 +26,32 @@ pub(super) fn all(
     let Some(path) = &options.prompts else {
         let mut settings = plain.clone();
         let prompt = options.prompt.as_ref().unwrap_or(&plain.prompts[0]);
-        // What a picture says of itself was drawn already; only what is new is a template.
-        let hires = &options.hires;
-        let texts_given = [&options.prompt, &options.settings.negative];
-        let texts_given =
-            texts_given.into_iter().chain([&hires.hires_prompt, &hires.hires_negative]);
-        if options.from.is_some() && texts_given.flatten().next().is_none() {
-            return Ok(vec![Job { settings, sized: false }]);
-        }
         texts.fill(&mut settings, prompt, negative)?;
-        return Ok(vec![Job { settings, sized: false }]);
+        return Ok(vec![Job { settings, sized: (false, false), place: None }]);
     };
     let file = std::fs::read_to_string(path).map_err(|e| Failure::io("cannot read", path, &e))?;
     let file = file.strip_prefix('\u{feff}').unwrap_or(&file);
     let mut jobs = Vec::new();
-    for (place, line) in file.lines().enumerate() {
+    for (number, line) in file.lines().enumerate() {
         let line = line.trim();
         if line.is_empty() {
             continue;
         }
-        let mut job = Job { settings: plain.clone(), sized: false };
+        let place = format!("{}, line {}", path.display(), number + 1);
+        let mut job = Job { settings: plain.clone(), sized: (false, false), place: None };
+        if options.settings.seed.is_none() {
+            // As there, each line has a seed of its own.
+            job.settings.seed = random_seed();
+        }
         let (mut prompt, mut against) = (line.to_owned(), negative.clone());
         if line.starts_with("--") {
-            let at = |what: String| {
-                Failure::user(format!("{}, line {}: {what}", path.display(), place + 1))
-            };
-            prompt = String::new();
-            let (mut runs, mut at_once): (Option<usize>, Option<usize>) = (None, None);
-            for (key, value) in flags(line).map_err(at)? {
-                match key.as_str() {
-                    "prompt" => prompt = value,
-                    "negative_prompt" => against = value,
-                    "n_iter" => runs = Some(number(&key, &value).map_err(at)?),
-                    "batch_size" => at_once = Some(number(&key, &value).map_err(at)?),
-                    _ => one(&mut job, &key, &value).map_err(at)?,
-                }
-            }
-            // As there, so many runs of so many pictures.
-            if runs.is_some() || at_once.is_some() {
-                job.batch = at_once.unwrap_or(job.batch).max(1);
-                job.count = runs.unwrap_or(1).max(1) * at_once.unwrap_or(1).max(1);
-            }
+            let said = flags(line).and_then(|flags| line::apply(&mut job, options, flags));
+            let said = said.map_err(|what| Failure::user(format!("{place}: {what}")))?;
+            prompt = said.prompt.unwrap_or_default();
+            against = said.negative.unwrap_or(against);
         }
-        texts.fill(&mut job.settings, &prompt, &against)?;
-        jobs.push(job);
+        texts.fill(&mut job.settings, &prompt, &against).map_err(|f| f.at(&place))?;
+        jobs.push(Job { place: Some(place), ..job });
     }
     if jobs.is_empty() {
         return Err(Failure::user(format!("{}: the file holds no prompt", path.display())));
@@ -89,14 +60,21 @@ pub(super) fn all(
 }
 
 /// A line of flags, `--key value` or `--key "a value"`, as A1111's script "prompts from file" takes
-/// them.
+/// them: the words of a prompt need no quotes.
 fn flags(line: &str) -> Result<Vec<(String, String)>, String> {
-    let mut words = words(line)?.into_iter();
+    let mut words = words(line)?.into_iter().peekable();
     let mut out = Vec::new();
     while let Some(word) = words.next() {
         let key = word.strip_prefix("--").ok_or(format!("expected --name, found {word:?}"))?;
-        let value = words.next().ok_or(format!("--{key} has no value"))?;
-        out.push((key.replace('-', "_"), value));
+        let mut value = words.next().ok_or(format!("--{key} has no value"))?;
+        let key = key.replace('-', "_");
+        while key.ends_with("prompt")
+            && let Some(more) = words.next_if(|word| !word.starts_with("--"))
+        {
+            value.push(' ');
+            value.push_str(&more);
+        }
+        out.push((key, value));
     }
     Ok(out)
 }
@@ -133,36 +111,6 @@ fn words(line: &str) -> Result<Vec<String>, String> {
     Ok(out)
 }
 
-fn number<T: std::str::FromStr>(key: &str, value: &str) -> Result<T, String> {
-    value.parse().map_err(|_| format!("--{key} {value}: not a number that fits"))
-}
-
-/// One flag of a line.
-fn one(job: &mut Job, key: &str, value: &str) -> Result<(), String> {
-    match key {
-        "seed" => job.seed = number(key, value)?,
-        "subseed" => {
-            let strength = job.variation.map_or(0.0, |v| v.1);
-            job.variation = Some((number(key, value)?, strength));
-        }
-        "subseed_strength" => {
-            let seed = job.variation.map_or(0, |v| v.0);
-            job.variation = Some((seed, number(key, value)?));
-        }
-        "steps" => job.steps = number(key, value)?,
-        "cfg_scale" => job.cfg = number(key, value)?,
-        "width" => (job.width, job.sized) = (number(key, value)?, true),
-        "height" => (job.height, job.sized) = (number(key, value)?, true),
-        "sampler_name" | "sampler_index" => {
-            settings::sampler(Some(value), None, &mut job.settings)
-                .map_err(|failure| failure.message().to_owned())?;
-        }
-        "prompt_for_display" | "outpath_samples" => {}
-        _ => return Err(format!("--{key} is not supported in a file of prompts")),
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,8 +120,11 @@ mod tests {
         let line = r#"--prompt "a \"big\" cat, a\b" --seed 5 --negative-prompt 'it''s'"#;
         let got = flags(line).unwrap();
         let want = [("prompt", r#"a "big" cat, a\b"#), ("seed", "5"), ("negative_prompt", "its")];
-        let want: Vec<_> = want.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        assert_eq!(got, want);
+        let owned = |(k, v): &(&str, &str)| ((*k).to_owned(), (*v).to_owned());
+        assert_eq!(got, want.iter().map(owned).collect::<Vec<_>>());
+        let got = flags("--prompt a dog in snow --seed -1").unwrap();
+        let want = [("prompt", "a dog in snow"), ("seed", "-1")];
+        assert_eq!(got, want.iter().map(owned).collect::<Vec<_>>());
         for (line, word) in
             [("--prompt \"a", "closed"), ("--prompt", "no value"), ("--a b c", "\"c\"")]
         {

@@ -8,6 +8,9 @@ use wayword_diffusion::Picture;
 use wayword_formats::png_text::{PngText, encode_rgb8};
 use wayword_formats::{atomic, exif};
 
+/// Endings of pictures that are not written.
+const OTHERS: [&str; 8] = ["gif", "bmp", "tif", "tiff", "avif", "jxl", "heic", "jp2"];
+
 /// Where pictures go.
 pub(super) enum Place {
     /// Numbered files, the first number that is free and the next ones.
@@ -30,6 +33,11 @@ impl Place {
                 make(parent)?;
             }
             return Ok(Place::File(out.clone()));
+        }
+        let ending = out.extension().map(|e| e.to_string_lossy().to_lowercase());
+        if !out.is_dir() && ending.is_some_and(|e| OTHERS.contains(&e.as_str())) {
+            return Err(Failure::user(format!("cannot write a picture as {}", out.display()))
+                .hint("use .png, .jpg or .webp, or a folder"));
         }
         make(out)?;
         let entries =

@@ -10,6 +10,7 @@ use wayword_diffusion::pictures::Fit;
 use wayword_diffusion::repeat::Repeat;
 use wayword_diffusion::retouch::{ImageSettings, MaskFill, MaskSettings};
 use wayword_diffusion::sigmas::{Schedule, resolve};
+use wayword_formats::infotext::Infotext;
 use wayword_prompt::Quirks;
 
 /// Everything but prompts, pictures and files.
@@ -18,6 +19,19 @@ pub(super) fn apply(options: &Options, s: &mut DrawSettings) -> Result<(), Failu
     s.count = options.count.unwrap_or(1);
     s.batch = options.batch;
     second_pass(&options.hires, options.settings.schedule.as_deref(), s)
+}
+
+/// Takes out of a picture's text what flags say otherwise, so that it need not be supported.
+pub(super) fn override_text(options: &Options, text: &mut Infotext) {
+    let hires = &options.hires;
+    let given = [
+        ("Sampler", &options.settings.sampler),
+        ("Schedule type", &options.settings.schedule),
+        ("Hires upscaler", &hires.hires_upscaler),
+        ("Hires sampler", &hires.hires_sampler),
+        ("Hires schedule type", &hires.hires_schedule),
+    ];
+    text.pairs.retain(|(key, _)| !given.iter().any(|(name, flag)| key == name && flag.is_some()));
 }
 
 fn second_pass(o: &Hires, schedule: Option<&str>, s: &mut DrawSettings) -> Result<(), Failure> {
@@ -42,7 +56,8 @@ fn second_pass(o: &Hires, schedule: Option<&str>, s: &mut DrawSettings) -> Resul
             None => Ok(()),
         };
     };
-    hires.steps = o.hires_steps.or(hires.steps);
+    // As there, 0 is as many as the first pass has.
+    hires.steps = o.hires_steps.or(hires.steps).filter(|steps| *steps > 0);
     hires.denoise = o.hires_denoise.unwrap_or(hires.denoise);
     if let Some(name) = &o.hires_upscaler {
         hires.upscaler = Upscaler::from_name(name).ok_or_else(|| {

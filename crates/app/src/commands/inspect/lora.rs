@@ -15,7 +15,8 @@ const SHOWN: usize = 5;
 /// # Errors
 /// If it cannot be read, or nothing in it is understood.
 pub(super) fn tell(file: &Path, facts: &mut Facts) -> Result<(), Failure> {
-    let lora = lora::read(file)?;
+    // Its hint names this command.
+    let lora = lora::read(file).map_err(|error| Failure::from_error(&error))?;
     facts.maybe("name_inside", lora.alias());
     let mut families: BTreeMap<&str, usize> = BTreeMap::new();
     let mut ranks: BTreeMap<usize, usize> = BTreeMap::new();
