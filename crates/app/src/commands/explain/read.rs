@@ -185,9 +185,14 @@ fn part(reader: &Reader, plan: &PartPlan, words: &Embeddings, used: &mut Vec<usi
     };
     let mut first = 1;
     let mut steps: Vec<Stretch> = Vec::new();
+    let end = plan.entries.last().map_or(0, |entry| entry.until);
     for entry in &plan.entries {
-        let range = [first, entry.until];
-        first = entry.until + 1;
+        // A change comes one call late; what would change at the end never comes.
+        let range = [first, (entry.until + 1).min(end)];
+        if range[0] > range[1] {
+            continue;
+        }
+        first = range[1] + 1;
         if let Some(same) = steps.iter_mut().find(|s| s.text == entry.text) {
             match same.steps.last_mut().filter(|[_, last]| last + 1 == range[0]) {
                 Some(joined) => joined[1] = range[1],
