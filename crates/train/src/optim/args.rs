@@ -209,9 +209,13 @@ impl Args {
     pub fn maybe_number(&mut self, key: &'static str) -> Result<Option<f64>, OptimError> {
         match self.take(key) {
             None | Some(Literal::None) => Ok(None),
-            Some(value) => match value.number() {
-                Some(n) => Ok(Some(n)),
-                None => Err(self.wrong(key, &value, "a number")),
+            Some(value) => match (key, value.number()) {
+                ("d0", Some(n)) if n <= 0.0 => Err(self.wrong(key, &value, "a number above 0")),
+                ("eps" | "weight_decay", Some(n)) if n < 0.0 => {
+                    Err(self.wrong(key, &value, "a number from 0"))
+                }
+                (_, Some(n)) => Ok(Some(n)),
+                (_, None) => Err(self.wrong(key, &value, "a number")),
             },
         }
     }
@@ -252,6 +256,22 @@ impl Args {
             None | Some(Literal::None) => Ok(None),
             Some(Literal::Text(t)) => Ok(Some(t)),
             Some(value) => Err(self.wrong(key, &value, "a quoted text")),
+        }
+    }
+
+    /// Takes an argument that may only have its usual value, as others are not built in.
+    ///
+    /// # Errors
+    /// If it has another.
+    pub fn only(
+        &mut self,
+        key: &'static str,
+        usual: &Literal,
+        expected: &'static str,
+    ) -> Result<(), OptimError> {
+        match self.take(key) {
+            Some(value) if value != *usual => Err(self.wrong(key, &value, expected)),
+            _ => Ok(()),
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A state of 256 numbers is one block: its largest absolute value, and a code of 8 bits each that
 //! names one of 256 levels in [-1, 1] or [0, 1]. Each step decodes, updates in f32, and encodes anew.
-use super::args::Args;
+use super::args::{Args, Literal};
 use super::error::OptimError;
 use super::lion::sign;
 use super::rule::{Rule, View, add_decay, shrink};
@@ -118,13 +118,17 @@ pub(super) struct EightBit {
 impl EightBit {
     pub(super) fn new(args: &mut Args, kind: Kind) -> Result<Self, OptimError> {
         // These choose where states live and how they are checked, not what comes out.
-        args.ignore(&[
-            "optim_bits",
-            "min_8bit_size",
+        args.ignore(&["optim_bits", "min_8bit_size", "is_paged"]);
+        args.only(
             "percentile_clipping",
+            &Literal::Int(100),
+            "100, which is off; clipping is not built in",
+        )?;
+        args.only(
             "block_wise",
-            "is_paged",
-        ]);
+            &Literal::Bool(true),
+            "True, as states have largest values by block",
+        )?;
         let betas = match kind {
             Kind::AdamW => args.betas([0.9, 0.999])?,
             Kind::Lion => args.betas([0.9, 0.99])?,

@@ -108,3 +108,18 @@ fn unknown_names_are_refused_with_the_nearest() {
     assert_eq!(paged.name(), "AdamW8bit");
     assert!(paged.note().is_some());
 }
+
+#[test]
+fn arguments_that_would_change_numbers_are_refused() {
+    let refused = |name: &str, arg: &str| {
+        let made = Optimizer::new(name, &[arg.into()], 1.0, (1, 4), Statistics::NewRows);
+        made.unwrap_err().to_string()
+    };
+    assert!(refused("AdamW8bit", "percentile_clipping=95").contains("percentile_clipping"));
+    assert!(refused("Lion8bit", "block_wise=False").contains("block_wise"));
+    assert!(refused("Prodigy", "d0=0").contains("a number above 0"));
+    assert!(refused("Prodigy", "slice_p=0").contains("a whole number from 1"));
+    assert!(refused("AdamW", "weight_decay=-1").contains("a number from 0"));
+    let usual = ["percentile_clipping=100".to_owned(), "block_wise=True".to_owned()];
+    assert!(Optimizer::new("AdamW8bit", &usual, 1.0, (1, 4), Statistics::NewRows).is_ok());
+}
