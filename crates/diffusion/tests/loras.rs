@@ -190,6 +190,19 @@ fn a_numbered_file_is_worn_as_its_named_twin() {
 }
 
 #[test]
+fn values_that_are_not_finite_are_told_with_the_file() {
+    let module = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q";
+    let array = |shape: [usize; 2]| Array::from_f32(shape.to_vec(), &[f32::NAN; 64]).unwrap();
+    let named = |end: &str, shape| (format!("{module}.{end}.weight"), array(shape));
+    let tensors = [named("lora_up", [64, 1]), named("lora_down", [1, 64])];
+    let dir = tempfile::tempdir().unwrap();
+    safetensors::write(&dir.path().join("odd.safetensors"), &tensors, &Default::default()).unwrap();
+    let loras = Loras::open(&[dir.path().to_owned()], &Quiet).unwrap();
+    let error = base(Precision::F32).using(&[loras.network("odd", 1.0, 1.0).unwrap()]).unwrap_err();
+    assert!(error.to_string().contains("`odd`") && error.to_string().contains(module), "{error}");
+}
+
+#[test]
 fn another_familys_file_is_refused_though_most_of_it_fits() {
     let attention = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn";
     let mut tensors = Vec::new();

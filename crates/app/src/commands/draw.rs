@@ -47,6 +47,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     settings::image(options, repeated.as_ref(), has_size, &mut plain)?;
     checks::places_exist(&options.places)?;
     let mut texts = Texts::new(&options.places, plain.quirks)?;
+    let warn = |warning: Warning| Events::event(&progress, Event::Warned(warning));
+    texts.notes().into_iter().map(Warning::new).for_each(warn);
     texts.combinatorial = options.combinatorial;
     texts.limit = options.count;
     if from.is_some() {
@@ -67,7 +69,6 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         true => None,
         false => Some(Arc::new(Loras::open(&options.places.loras, &progress)?)),
     };
-    let warn = |warning: Warning| Events::event(&progress, Event::Warned(warning));
     texts.notes().into_iter().map(Warning::new).for_each(warn);
     let mut plans = Vec::new();
     for mut job in jobs {
@@ -147,7 +148,13 @@ pub(crate) fn words(
     for file in files {
         let word = embedding::read(&file)?;
         word.fits(base.info.token_width).map_err(|fault| Failure::from(fault.at(&file)))?;
-        words.add(&word.trigger(&file), word.vectors.clone(), Some(file))?;
+        let name = word.trigger(&file);
+        if let Some(other) = words.words().iter().find(|word| word.name == name) {
+            let other = other.path.as_deref().unwrap_or(Path::new("")).display();
+            let text = format!("the word `{name}` is that of {}, not of {other}", file.display());
+            events.event(Event::Warned(Warning::new(text)));
+        }
+        words.add(&name, word.vectors.clone(), Some(file))?;
     }
     Ok(words)
 }

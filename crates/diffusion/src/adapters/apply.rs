@@ -227,7 +227,20 @@ fn with_parts(
         delta::add(adapter, &sizes, &mut values, &mut bias, strength).map_err(wrong)?;
         release(adapter);
     }
+    if !finite(&values) || !bias.as_deref().is_none_or(finite) {
+        let names: Vec<&str> = parts.iter().map(|part| part.network.name.as_str()).collect();
+        let reason = format!("it makes values of {} that are not finite", target.kohya());
+        let hint = Some("the file is damaged: leave it out, or get it again".into());
+        return Err(Error::Lora { name: names.join("`, `"), reason, hint });
+    }
     Ok((values, bias))
+}
+
+/// Whether no value is infinite or not a number; runs of values are looked at together.
+fn finite(values: &[f32]) -> bool {
+    const EXPONENT: u32 = 0x7f80_0000;
+    let odd = |v: &f32| u32::from(v.to_bits() & EXPONENT == EXPONENT);
+    values.chunks(1024).all(|run| run.iter().map(odd).sum::<u32>() == 0)
 }
 
 /// The parts of each module that is changed, in the order of the networks.

@@ -282,10 +282,14 @@ impl<'a> World<'a> {
         name: &str,
         context: &Context,
     ) -> Result<Gen, PromptError> {
-        let message = format!("no wildcard called `{name}`");
+        let message = match self.wildcards.names().any(|known| known == name) {
+            true => format!("the wildcard `{name}` has no values"),
+            false => format!("no wildcard called `{name}`"),
+        };
         if let (Quirks::Sane, Command::Wildcard { place, .. }) = (self.quirks, command) {
             let error = PromptError::new(message, &place.text, place.span.clone());
-            return Err(match did_you_mean(name, self.wildcards.names()) {
+            let others = self.wildcards.names().filter(|known| *known != name);
+            return Err(match did_you_mean(name, others) {
                 Some(meant) => error.hint(format!("did you mean `__{meant}__`?")),
                 None => error.hint(known(self.wildcards)),
             });

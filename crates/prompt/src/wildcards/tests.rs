@@ -58,6 +58,15 @@ fn errors_point_at_the_place() {
 }
 
 #[test]
+fn a_wildcard_without_values_is_not_called_unknown() {
+    let mut wildcards = store();
+    wildcards.insert("empty", Vec::new());
+    let mode = Mode::Random { seeds: vec![1] };
+    let error = expand("__empty__", &wildcards, &mode, Quirks::Sane).unwrap_err().to_string();
+    assert!(error.contains("`empty` has no values") && !error.contains("did you"), "{error}");
+}
+
+#[test]
 fn endless_templates_end() {
     assert!(drawn("{2$$__self__}", &[1]).is_err());
     assert!(drawn(&"{a|".repeat(5000), &[1]).is_err());
