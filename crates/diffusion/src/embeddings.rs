@@ -3,8 +3,10 @@
 //! A name is found in a prompt by its token ids, longest name first, so case and blanks do not
 //! count, as in the web UI. Of two names with equal ids the first registered answers.
 mod spelling;
+mod unknown;
 
 pub use spelling::Call;
+pub use unknown::Unknown;
 
 use crate::tokenizer::Tokenizer;
 use crate::{Base, Error, Event, Events, Result, Warning};

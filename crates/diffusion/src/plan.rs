@@ -276,14 +276,22 @@ impl DrawPlan {
     /// What a reader of the prompts may not expect.
     #[must_use]
     pub fn remarks(&self) -> Vec<Warning> {
-        let (prompts, chosen) = match &self.later {
-            Some(later) => ([&later.prompts, &later.negatives].map(Vec::as_slice), &*later.chosen),
-            None => ([&[][..]; 2], &[][..]),
-        };
-        let prompts = [&self.prompts[..], &self.negatives, prompts[0], prompts[1]];
-        let notes = prompts.into_iter().flatten().flat_map(|p| &p.notes);
-        let notes = notes.map(|note| Warning::new(note.to_string()));
-        let chosen = self.chosen.iter().chain(chosen).flat_map(|c| c.warnings.iter().cloned());
+        let later = self.later.as_ref().map(|l| (&l.prompts[..], &l.negatives[..], &l.chosen[..]));
+        let first = (&self.prompts[..], &self.negatives[..], &self.chosen[..]);
+        let passes = [Some(first), later].into_iter().flatten();
+        let read = passes.clone().flat_map(|(prompts, negatives, chosen)| {
+            let words = |i: usize| &chosen[i.min(chosen.len() - 1)].words;
+            let both = prompts.iter().enumerate().chain(negatives.iter().enumerate());
+            both.flat_map(move |(i, prompt)| {
+                let words = words(i);
+                let none = words.words().is_empty();
+                let unknown = words.unknown(prompt).into_iter().map(move |u| u.warning(none));
+                let notes = prompt.notes.iter().map(|note| Warning::new(note.to_string()));
+                notes.chain(unknown)
+            })
+        });
+        let chosen = passes.flat_map(|(.., chosen)| chosen);
+        let chosen = chosen.flat_map(|c| c.warnings.iter().cloned());
         let mask = self.settings.image.as_ref().and_then(|image| image.mask.as_ref());
         let blank = mask.filter(|mask| retouch::covers_nothing(mask)).map(|mask| {
             Warning::new(match mask.only_masked {
@@ -292,7 +300,7 @@ impl DrawPlan {
             })
         });
         let mut all: Vec<Warning> = Vec::new();
-        for warning in notes.chain(chosen).chain(blank) {
+        for warning in read.chain(chosen).chain(blank) {
             if !all.contains(&warning) {
                 all.push(warning);
             }

@@ -1,7 +1,6 @@
 //! `wayword explain`: how a prompt is read, without a model.
 mod read;
 mod show;
-mod unknown;
 mod words;
 
 use super::checks;

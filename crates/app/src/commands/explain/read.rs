@@ -1,5 +1,5 @@
 //! A prompt to what is told of it.
-use super::{Reader, prompt, unknown};
+use super::{Reader, prompt};
 use crate::failure::Failure;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -22,8 +22,16 @@ pub(super) struct Side {
     pub(super) parts: Vec<Part>,
     pub(super) words: Vec<Word>,
     pub(super) loras: Vec<Lora>,
-    pub(super) unknown: Vec<unknown::Unknown>,
+    pub(super) unknown: Vec<Unknown>,
     pub(super) notes: Vec<String>,
+}
+
+/// Something that looks like a learned word and is none.
+#[derive(Debug, Serialize)]
+pub(super) struct Unknown {
+    pub(super) text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) did_you_mean: Option<String>,
 }
 
 /// A part between `AND`s.
@@ -125,6 +133,10 @@ pub(super) fn side(
     let words = with_bundled(&reader.words.all, &asked);
     let mut used = Vec::new();
     let parts = plan.parts.iter().map(|p| part(reader, p, &words, &mut used)).collect();
+    let unknown = |one: wayword_diffusion::embeddings::Unknown| Unknown {
+        text: one.text,
+        did_you_mean: one.meant,
+    };
     let word = |place: &usize| {
         let word = words.word(*place);
         Word { name: word.name.clone(), vectors: word.rows, file: word.path.clone() }
@@ -140,7 +152,7 @@ pub(super) fn side(
         filled: written.filter(|w| *w != text).map(|_| text.to_owned()),
         parts,
         words: used.iter().map(word).collect(),
-        unknown: unknown::find(&plan, &words, &reader.tokenizer),
+        unknown: words.unknown(&plan).into_iter().map(unknown).collect(),
         loras: asked.into_iter().map(lora).collect(),
         notes,
     })

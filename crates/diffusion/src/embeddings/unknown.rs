@@ -1,0 +1,90 @@
+//! What a prompt seems to call and nobody knows: such a word is drawn as ordinary text, and the
+//! picture does not tell.
+use super::Embeddings;
+use crate::Warning;
+use wayword_prompt::PromptPlan;
+use wayword_prompt::error::did_you_mean;
+
+/// Text that looks like a learned word and is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unknown {
+    /// As it is written.
+    pub text: String,
+    /// The word that was probably meant.
+    pub meant: Option<String>,
+}
+
+impl Unknown {
+    /// What the user should be told; `none` says that there are no learned words at all.
+    pub(crate) fn warning(&self, none: bool) -> Warning {
+        let text = format!("`{}` is no learned word and is read as ordinary text", self.text);
+        let hint = match &self.meant {
+            Some(meant) => Some(format!("did you mean `{meant}`?")),
+            None => none
+                .then(|| "no learned words are loaded: name their folder with --embeddings".into()),
+        };
+        Warning { text, hint }
+    }
+}
+
+impl Embeddings {
+    /// Calls of words that do not exist, in another program's spelling or by a name that ends as
+    /// embeddings' often do (`-ti`); and words that the vocabulary has to spell out in pieces and
+    /// that are nearly the name of a learned word.
+    #[must_use]
+    pub fn unknown(&self, plan: &PromptPlan) -> Vec<Unknown> {
+        let mut out: Vec<Unknown> = Vec::new();
+        let mut add = |text: &str, name: &str, is_call: bool| {
+            let meant = did_you_mean(name, self.words.iter().map(|w| w.name.as_str()));
+            let unknown = Unknown { text: text.into(), meant: meant.map(str::to_owned) };
+            if (is_call || meant.is_some()) && !out.contains(&unknown) {
+                out.push(unknown);
+            }
+        };
+        let entries = plan.parts.iter().flat_map(|part| &part.entries);
+        for (text, _) in entries.flat_map(|entry| entry.items.iter()) {
+            let calls = self.calls(text);
+            for call in calls.iter().filter(|call| call.word.is_none()) {
+                add(&text[call.span.clone()], &call.name, true);
+            }
+            let divides =
+                |c: char| c.is_whitespace() || [',', '(', ')', '[', ']', ':'].contains(&c);
+            for word in text.split(divides).map(|w| w.trim_matches(['.', '!', '?', ';', '"'])) {
+                let ids = self.tokenizer.encode(word);
+                let of_call = calls.iter().any(|call| text[call.span.clone()].contains(word));
+                let known = of_call || self.find(&ids).is_some();
+                if ids.len() > 1 && word.len() > 2 && !known {
+                    let lower = word.to_lowercase();
+                    add(word, word, lower.ends_with("-ti") || lower.ends_with("_ti"));
+                }
+            }
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tokenizer::Tokenizer;
+    use wayword_prompt::schedule::Pass;
+    use wayword_prompt::{Language, PromptPlan};
+
+    fn unknown(names: &[&str], prompt: &str) -> Vec<(String, Option<String>)> {
+        let mut words = Embeddings::for_width(1, &Tokenizer::new());
+        names.iter().for_each(|name| words.add(name, vec![1.0], None).unwrap());
+        let plan = PromptPlan::positive(prompt, Pass::first(20), Language::default()).unwrap();
+        words.unknown(&plan).into_iter().map(|u| (u.text, u.meant)).collect()
+    }
+
+    #[test]
+    fn slips_and_words_that_are_not_loaded_are_found() {
+        let one = |text: &str, meant: Option<&str>| vec![(text.into(), meant.map(str::to_owned))];
+        let found = unknown(&["edvard2-ti"], "photo of (edvrd2-ti:0.8), a t-shirt at the beach");
+        assert_eq!(found, one("edvrd2-ti", Some("edvard2-ti")));
+        assert_eq!(unknown(&[], "a photo of Evagreen-TI."), one("Evagreen-TI", None));
+        let comfy = unknown(&["eva"], "embedding:evb, eva");
+        assert_eq!(comfy, one("embedding:evb", Some("eva")));
+        assert_eq!(unknown(&["edvard2-ti"], "EDVARD2-TI in a hat, 8k-uhd, tri-color"), []);
+    }
+}
