@@ -5,6 +5,8 @@ use crate::show::Facts;
 use serde_json::json;
 use std::path::Path;
 use wayword_formats::Embedding;
+use wayword_prompt::schedule::Pass;
+use wayword_prompt::{Language, PromptPlan};
 
 /// Words shown for each vector.
 const NEAREST: usize = 5;
@@ -63,7 +65,18 @@ pub(super) fn tell(file: &Path, base: Option<&Path>, facts: &mut Facts) -> Resul
     for warning in warnings(&embedding, width, mean_norm) {
         facts.warn(warning);
     }
+    if !is_text(&embedding.trigger(file)) {
+        facts.warn("its name is no plain text in a prompt, where brackets, AND, BREAK and colons mean something: rename the file");
+    }
     Ok(())
+}
+
+/// Whether a name, written in a prompt, stays what it is.
+fn is_text(name: &str) -> bool {
+    let plan = PromptPlan::positive(name, Pass::first(1), Language::default());
+    let entries = plan.map(|plan| plan.parts.into_iter().flat_map(|part| part.entries));
+    let items: Vec<_> = entries.into_iter().flatten().flat_map(|entry| entry.items).collect();
+    items == [(name.to_owned(), 1.0)]
 }
 
 /// What makes it useless: values that are no numbers, another family's width, vectors of nothing, vectors far too long.
@@ -113,8 +126,18 @@ fn with_zeros(embedding: &Embedding, mut out: Vec<String>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::warnings;
+    use super::{is_text, warnings};
     use wayword_formats::{Array, embedding, pickle::Value};
+
+    #[test]
+    fn names_that_prompts_take_apart() {
+        for name in ["eva-ti", "my word", "v1.5-x", "<s1>", "with,comma", "Anderson-BREAKs"] {
+            assert!(is_text(name), "{name}");
+        }
+        for name in ["x-AND-y", "BREAK", "eva(1)", "[eva]", "a:1:0.5 :2", "<lora:x>"] {
+            assert!(!is_text(name), "{name}");
+        }
+    }
 
     #[test]
     fn useless_vectors_are_told() {
