@@ -186,6 +186,13 @@ fn subsets_without_repeats_are_left_out() {
             o.init.clone_from(&init);
         })
     };
+    let plan = file([2, 3]).unwrap();
+    assert_eq!(
+        plan.counts().batches_per_epoch,
+        30,
+        "the second is left out, as in kohya's trainer"
+    );
+    assert!(plan.warnings.iter().any(|w| w.text.contains("twice in a data set")));
     let plan = file([0, 2]).unwrap();
     assert_eq!(plan.counts().batches_per_epoch, 30);
     assert!(plan.warnings.iter().any(|w| w.text.contains("num_repeats is 0")));

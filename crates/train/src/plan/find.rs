@@ -48,11 +48,20 @@ pub(super) fn find(
         }
         for dataset in config::read(file, Path::new(""), &defaults, &mut notes)? {
             let mut parts = Vec::new();
+            let mut seen = Vec::new();
             for subset in &dataset.subsets {
                 if subset.num_repeats == 0 {
                     notes.push(format!("{}: num_repeats is 0, left out", subset.place().display()));
                     continue;
                 }
+                let place = subset.metadata_file.as_deref().unwrap_or_else(|| subset.place());
+                let real = place.canonicalize().unwrap_or_else(|_| place.into());
+                if seen.contains(&real) {
+                    let place = place.display();
+                    notes.push(format!("{place}: twice in a data set, the second is left out"));
+                    continue;
+                }
+                seen.push(real);
                 let folder = subset.load(&scan_options(options), &mut notes)?;
                 let set = PictureSet {
                     dataset: found.datasets.len(),
