@@ -15,26 +15,10 @@ pub struct ModelSpec {
     pub v_prediction: bool,
     /// The program and its version, `NAME/VERSION`.
     pub program: String,
-    /// Who made it.
-    pub author: Option<String>,
-    /// What it is.
-    pub description: Option<String>,
-    /// Its licence.
-    pub license: Option<String>,
-    /// Tags, comma-separated.
-    pub tags: Option<String>,
-    /// How to use it.
-    pub usage_hint: Option<String>,
-    /// The word that calls it.
-    pub trigger_phrase: Option<String>,
-    /// A small picture, as a `data:` URL.
-    pub thumbnail: Option<String>,
-    /// What it was merged from.
-    pub merged_from: Option<String>,
-    /// How prompts are prepared for it.
-    pub preprocessor: Option<String>,
-    /// Whether it is for negative prompts.
-    pub is_negative_embedding: Option<String>,
+    /// What its maker says of it, by keys without `modelspec.`: `author`, `description`, `license`,
+    /// `tags` (comma-separated), `usage_hint`, `trigger_phrase` (the word that calls it), `thumbnail`
+    /// (a `data:` URL), `merged_from`, `preprocessor`, `is_negative_embedding`.
+    pub texts: BTreeMap<String, String>,
     /// Lowest and highest timestep trained on; where one is given, the other is 0 or 1000.
     pub timesteps: (Option<u32>, Option<u32>),
     /// The clip skip trained with.
@@ -61,19 +45,11 @@ impl ModelSpec {
             ("date", text(&self.date)),
             ("prediction_type", text(prediction)),
             ("implementation_version", text(&self.program)),
-            ("author", self.author.clone()),
-            ("description", self.description.clone()),
-            ("license", self.license.clone()),
-            ("tags", self.tags.clone()),
-            ("usage_hint", self.usage_hint.clone()),
-            ("trigger_phrase", self.trigger_phrase.clone()),
-            ("thumbnail", self.thumbnail.clone()),
-            ("merged_from", self.merged_from.clone()),
-            ("preprocessor", self.preprocessor.clone()),
-            ("is_negative_embedding", self.is_negative_embedding.clone()),
             ("timestep_range", range),
             ("encoder_layer", self.clip_skip.map(|n| n.to_string())),
         ];
-        all.into_iter().filter_map(|(k, v)| Some((format!("modelspec.{k}"), v?))).collect()
+        let all = all.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?)));
+        let texts = self.texts.iter().map(|(key, text)| (key.clone(), text.clone()));
+        all.chain(texts).map(|(key, value)| (format!("modelspec.{key}"), value)).collect()
     }
 }

@@ -46,19 +46,17 @@ fn spec(case: &Value) -> BTreeMap<String, String> {
     let saved = Path::new(case["saved_as"].as_str().unwrap());
     let stem = saved.file_stem().unwrap().to_string_lossy().into_owned();
     let (w, h) = theirs("modelspec.resolution").split_once('x').unwrap();
+    let text = |key: &str| Some((key.to_owned(), after(&format!("--metadata_{key}"))?));
+    let texts = ["author", "description", "license", "tags"].into_iter().filter_map(text).collect();
     ModelSpec {
         title: after("--metadata_title").unwrap_or(stem),
         resolution: (w.parse().unwrap(), h.parse().unwrap()),
         date: theirs("modelspec.date").into(),
         v_prediction: has("--v_parameterization"),
         program: theirs("modelspec.implementation_version").into(),
-        author: after("--metadata_author"),
-        description: after("--metadata_description"),
-        license: after("--metadata_license"),
-        tags: after("--metadata_tags"),
+        texts,
         timesteps: (number("--min_timestep"), number("--max_timestep")),
         clip_skip: number("--clip_skip"),
-        ..ModelSpec::default()
     }
     .metadata()
 }

@@ -183,6 +183,22 @@ fn metadata(case: &Value) -> BTreeMap<String, String> {
     let resolution = said("resolution").unwrap_or_default();
     let (w, h) = resolution.split_once('x').unwrap();
     let number = |key: &str| options.text(key).map(|t| t.parse().unwrap());
+    // A thumbnail's file that became a URL is not at hand.
+    let text = |key: &str| {
+        given(key).and_then(|own| if key == "thumbnail" { said(key) } else { Some(own) })
+    };
+    let texts = [
+        "author",
+        "description",
+        "license",
+        "tags",
+        "usage_hint",
+        "trigger_phrase",
+        "thumbnail",
+        "merged_from",
+        "preprocessor",
+        "is_negative_embedding",
+    ];
     let spec = wayword_formats::modelspec::ModelSpec {
         title: given("title").unwrap_or_else(|| options.name().into()),
         resolution: (w.parse().unwrap(), h.parse().unwrap()),
@@ -190,17 +206,7 @@ fn metadata(case: &Value) -> BTreeMap<String, String> {
         date: said("date").unwrap_or_default(),
         program: said("implementation_version").unwrap_or_default(),
         v_prediction: options.has("v_parameterization"),
-        author: given("author"),
-        description: given("description"),
-        license: given("license"),
-        tags: given("tags"),
-        usage_hint: given("usage_hint"),
-        trigger_phrase: given("trigger_phrase"),
-        // A file that became a URL is not at hand.
-        thumbnail: given("thumbnail").and(said("thumbnail")),
-        merged_from: given("merged_from"),
-        preprocessor: given("preprocessor"),
-        is_negative_embedding: given("is_negative_embedding"),
+        texts: texts.into_iter().filter_map(|key| Some((key.to_owned(), text(key)?))).collect(),
         timesteps: (number("min_timestep"), number("max_timestep")),
         clip_skip: number("clip_skip"),
     };

@@ -5,6 +5,7 @@ use crate::{Error, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// A thumbnail with more bytes than this would make files of a few kilobytes large.
@@ -14,28 +15,9 @@ const MOST_BYTES: u64 = 1 << 20;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct FileTexts {
-    /// Its title; the word's name where none is given.
-    pub title: Option<String>,
-    /// Who made it.
-    pub author: Option<String>,
-    /// What it is.
-    pub description: Option<String>,
-    /// Its licence.
-    pub license: Option<String>,
-    /// Tags, comma-separated.
-    pub tags: Option<String>,
-    /// How to use it.
-    pub usage_hint: Option<String>,
-    /// What calls it; the word's name where none is given.
-    pub trigger_phrase: Option<String>,
-    /// A small picture, as a `data:` URL.
-    pub thumbnail: Option<String>,
-    /// What it was merged from.
-    pub merged_from: Option<String>,
-    /// How prompts are prepared for it.
-    pub preprocessor: Option<String>,
-    /// Whether it is for negative prompts, in the user's words.
-    pub is_negative_embedding: Option<String>,
+    /// By the keys of [`wayword_formats::ModelSpec::texts`], and the `title`; title and
+    /// `trigger_phrase` are the word's name where they are not given.
+    pub texts: BTreeMap<String, String>,
     /// A comment on the training.
     pub comment: Option<String>,
     /// The range of noise levels, as far as it was given.
@@ -51,18 +33,24 @@ impl FileTexts {
     /// If the thumbnail cannot be read or is large.
     pub(super) fn of(options: &TrainOptions) -> Result<Self> {
         let number = |n: Option<usize>| n.and_then(|n| u32::try_from(n).ok());
+        let o = options;
+        let thumbnail = o.metadata_thumbnail.as_deref().map(data_url).transpose()?;
+        let texts = [
+            ("title", &o.metadata_title),
+            ("author", &o.metadata_author),
+            ("description", &o.metadata_description),
+            ("license", &o.metadata_license),
+            ("tags", &o.metadata_tags),
+            ("usage_hint", &o.metadata_usage_hint),
+            ("trigger_phrase", &o.metadata_trigger_phrase),
+            ("merged_from", &o.metadata_merged_from),
+            ("preprocessor", &o.metadata_preprocessor),
+            ("is_negative_embedding", &o.metadata_is_negative_embedding),
+            ("thumbnail", &thumbnail),
+        ];
+        let given = |(key, text): (&str, &Option<String>)| Some((key.to_owned(), text.clone()?));
         Ok(Self {
-            title: options.metadata_title.clone(),
-            author: options.metadata_author.clone(),
-            description: options.metadata_description.clone(),
-            license: options.metadata_license.clone(),
-            tags: options.metadata_tags.clone(),
-            usage_hint: options.metadata_usage_hint.clone(),
-            trigger_phrase: options.metadata_trigger_phrase.clone(),
-            thumbnail: options.metadata_thumbnail.as_deref().map(data_url).transpose()?,
-            merged_from: options.metadata_merged_from.clone(),
-            preprocessor: options.metadata_preprocessor.clone(),
-            is_negative_embedding: options.metadata_is_negative_embedding.clone(),
+            texts: texts.into_iter().filter_map(given).collect(),
             comment: options.training_comment.clone(),
             timesteps: (number(options.min_timestep), number(options.max_timestep)),
             clip_skip: number(options.clip_skip),
