@@ -53,8 +53,8 @@ impl Embeddings {
                 let ids = self.tokenizer.encode(word);
                 let of_call = calls.iter().any(|call| text[call.span.clone()].contains(word));
                 let lower = word.to_lowercase();
-                let holds = |w: &LoadedWord| lower.contains(&w.name.to_lowercase());
-                let known = of_call || self.words.iter().any(holds);
+                let inside = |w: &LoadedWord| ids.windows(w.ids.len()).any(|ids| ids == w.ids);
+                let known = of_call || self.words.iter().any(inside);
                 if ids.len() > 1 && word.len() > 2 && !known {
                     add(word, word, lower.ends_with("-ti") || lower.ends_with("_ti"));
                 }
