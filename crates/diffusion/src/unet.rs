@@ -73,6 +73,32 @@ struct Level<'a> {
     last: bool,
 }
 
+impl Level<'_> {
+    /// The resnets, and where `attention` says so a transformer behind each. `inputs` is the width
+    /// that a resnet reads, from that of the one before it, at first `width`.
+    fn layers(
+        &self,
+        time: usize,
+        attention: bool,
+        context: &mut usize,
+        mut width: usize,
+        mut inputs: impl FnMut(usize) -> usize,
+    ) -> (Vec<Resnet>, Vec<Transformer>) {
+        let (mut resnets, mut attentions) = (Vec::new(), Vec::new());
+        for i in 0..self.layers {
+            let at = self.at.at("resnets").at(i);
+            let resnet = Resnet::load(&at, inputs(width), Some(time), EPS);
+            width = resnet.outputs();
+            resnets.push(resnet);
+            if attention {
+                let at = self.at.at("attentions").at(i);
+                attentions.push(Transformer::load(&at, width, context));
+            }
+        }
+        (resnets, attentions)
+    }
+}
+
 impl Unet {
     pub(crate) fn load(device: &Device, at: &Cursor<'_>) -> Self {
         let channels = at.at("conv_in").outputs();

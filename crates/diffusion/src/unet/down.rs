@@ -1,5 +1,5 @@
 //! One level on the way down: resnets, transformers where the level has them, then half the size.
-use super::{EPS, Guides, Level, Skip, Transformer, resnet, transformer};
+use super::{Guides, Level, Skip, Transformer, resnet, transformer};
 use crate::resnet::Resnet;
 use wayword_tensor::{Grid, Step, Tensor, Weight, ops};
 
@@ -23,21 +23,12 @@ impl DownBlock {
         context: &mut usize,
         skips: &mut Vec<usize>,
     ) -> Self {
-        let at = &level.at;
-        let mut width = inputs;
-        let (mut resnets, mut attentions) = (Vec::new(), Vec::new());
-        for i in 0..level.layers {
-            let resnet = Resnet::load(&at.at("resnets").at(i), width, Some(time), EPS);
-            width = resnet.outputs();
-            resnets.push(resnet);
-            if attention {
-                attentions.push(Transformer::load(&at.at("attentions").at(i), width, context));
-            }
-            skips.push(width);
-        }
+        let (resnets, attentions) = level.layers(time, attention, context, inputs, |width| width);
+        skips.extend(resnets.iter().map(Resnet::outputs));
+        let width = resnets.last().map_or(inputs, Resnet::outputs);
         let downsampler = (!level.last).then(|| {
             skips.push(width);
-            let at = at.at("downsamplers").at(0).at("conv");
+            let at = level.at.at("downsamplers").at(0).at("conv");
             Downsample { conv: at.conv3x3(width, width) }
         });
         Self { resnets, attentions, downsampler }

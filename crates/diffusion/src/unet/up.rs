@@ -1,5 +1,5 @@
 //! One level on the way up: each resnet sees one output of the way down; then twice the size.
-use super::{EPS, Guides, Level, OddSizes, Skip, Transformer, resnet, transformer};
+use super::{Guides, Level, OddSizes, Skip, Transformer, resnet, transformer};
 use crate::resnet::Resnet;
 use wayword_tensor::{Grid, Step, Tensor, Weight, ops};
 
@@ -23,20 +23,11 @@ impl UpBlock {
         context: &mut usize,
         skips: &mut Vec<usize>,
     ) -> Self {
-        let at = &level.at;
-        let mut width = inputs;
-        let (mut resnets, mut attentions) = (Vec::new(), Vec::new());
-        for i in 0..level.layers {
-            let skip = skips.pop().unwrap_or(0);
-            let resnet = Resnet::load(&at.at("resnets").at(i), width + skip, Some(time), EPS);
-            width = resnet.outputs();
-            resnets.push(resnet);
-            if attention {
-                attentions.push(Transformer::load(&at.at("attentions").at(i), width, context));
-            }
-        }
+        let with_skip = |width| width + skips.pop().unwrap_or(0);
+        let (resnets, attentions) = level.layers(time, attention, context, inputs, with_skip);
+        let width = resnets.last().map_or(inputs, Resnet::outputs);
         let upsampler = (!level.last).then(|| {
-            let at = at.at("upsamplers").at(0).at("conv");
+            let at = level.at.at("upsamplers").at(0).at("conv");
             Upsample { conv: at.conv3x3(width, width) }
         });
         Self { resnets, attentions, upsampler }
