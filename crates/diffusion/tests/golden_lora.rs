@@ -70,6 +70,18 @@ impl Golden {
         DrawPlan::new(&self.base, settings)
     }
 
+    /// The cases whose LoRAs are there; the others are skipped.
+    fn with_files(&self, report: &mut Report) -> Vec<&Value> {
+        let there = |case: &&Value| {
+            let there = self.has_files(case);
+            if !there {
+                report.skip("no file of a LoRA");
+            }
+            there
+        };
+        self.cases.iter().filter(there).collect()
+    }
+
     /// Whether the files that a case names are there, or are missing there, too.
     fn has_files(&self, case: &Value) -> bool {
         let known = |entry: &Value| {
@@ -175,11 +187,7 @@ fn limit(networks: &[Network]) -> f64 {
 fn golden_lora_weights() {
     let Some(golden) = Golden::open("golden_lora_weights") else { return };
     let mut report = Report::new("golden_lora_weights");
-    for case in &golden.cases {
-        if !golden.has_files(case) {
-            report.skip("no file of a LoRA");
-            continue;
-        }
+    for case in golden.with_files(&mut report) {
         let tags = text(case, "tags");
         let plan = golden.plan(case, Quirks::A1111).unwrap();
         let networks = plan.networks(0);
@@ -267,11 +275,7 @@ fn states_and_noise(test: &str, most: f64) {
     let bare = predicted(base, x, t, &base_states);
     let (mut beyond_limit, mut noises) = (0, 0);
     let mut bare_states: BTreeMap<String, Vec<f32>> = BTreeMap::new();
-    for case in &golden.cases {
-        if !golden.has_files(case) {
-            report.skip("no file of a LoRA");
-            continue;
-        }
+    for case in golden.with_files(&mut report) {
         let tags = text(case, "tags");
         let plan = golden.plan(case, Quirks::A1111).unwrap();
         let networks = plan.networks(0);
@@ -323,11 +327,7 @@ fn states_and_noise(test: &str, most: f64) {
 fn golden_lora_infotext_and_warnings() {
     let Some(golden) = Golden::open("golden_lora_infotext_and_warnings") else { return };
     let mut report = Report::new("golden_lora_infotext_and_warnings");
-    for case in &golden.cases {
-        if !golden.has_files(case) {
-            report.skip("no file of a LoRA");
-            continue;
-        }
+    for case in golden.with_files(&mut report) {
         let tags = text(case, "tags");
         let plan = golden.plan(case, Quirks::A1111).unwrap();
         let networks = plan.networks(0);
@@ -406,11 +406,7 @@ fn golden_lora_vectors_of_lycoris() {
 fn golden_lora_sane_reading() {
     let Some(golden) = Golden::open("golden_lora_sane_reading") else { return };
     let mut report = Report::new("golden_lora_sane_reading");
-    for case in &golden.cases {
-        if !golden.has_files(case) {
-            report.skip("no file of a LoRA");
-            continue;
-        }
+    for case in golden.with_files(&mut report) {
         let tags = text(case, "tags");
         let loaded = case["loaded"].as_array().unwrap();
         let named = wayword_prompt::nets::extract(&tags).1;
