@@ -142,6 +142,17 @@ fn masks_weigh_places() {
     let error = latents::encode(base(), &plan, &plan.run(), &Quiet, &stop).unwrap_err();
     assert!(error.to_string().contains("was changed"), "{error}");
 
+    // Masks in a folder of the pictures' own name are those of that folder alone.
+    let white = image::GrayImage::from_pixel(64, 64, image::Luma([255]));
+    for name in ["a", "bb", "ccc"] {
+        let file = masks.join("2_zarva woman").join(format!("{name}.png"));
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        white.save(file).unwrap();
+    }
+    let found = sources(&short(dir.path(), |o| o.masks = Some(masks.clone())));
+    let Source::Cached { plain, .. } = &found[2] else { panic!() };
+    assert!(plain.mask.as_ref().is_none_or(|mask| mask == &[1.0; 64]));
+
     let alpha = dir.path().join("alpha");
     std::fs::create_dir(&alpha).unwrap();
     let rgba = |x: u32, y: u32| image::Rgba([x as u8, y as u8, 9, 255 * u8::from(y >= 32)]);

@@ -68,6 +68,10 @@ fn mistakes_are_refused_with_a_hint() {
     refuse(&|o| o.name = Some("a/b".into()), &["--name", "a/b"]);
     refuse(&|o| o.images.clear(), &["pictures"]);
     refuse(&|o| o.images = vec!["nowhere".into()], &["nowhere"]);
+    let two = |o: &mut TrainOptions| {
+        (o.in_json, o.images) = (Some("meta.json".into()), vec!["a".into(), "b".into()]);
+    };
+    refuse(&two, &["--in-json", "one folder", "2 folders"]);
     refuse(&|o| o.batch = 0, &["--batch", "at least 1"]);
     refuse(&|o| o.steps = Some(0), &["--steps"]);
     refuse(&|o| o.epochs = Some(3), &["--epochs", "both"]);
