@@ -1,8 +1,10 @@
 //! How a command fails: a kind that decides the exit code, the chain of causes, and hints.
+use crate::show::Flags;
 use std::error::Error;
 use std::fmt::Display;
 use std::path::Path;
 use std::process::ExitCode;
+use wayword_interface::Diagnostic;
 
 /// What went wrong, as far as the exit code is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,6 +153,20 @@ macro_rules! from_library {
             }
         }
     )*};
+}
+
+impl From<Diagnostic> for Failure {
+    fn from(error: Diagnostic) -> Failure {
+        let shown = error.render(&Flags);
+        let gone = error
+            .find::<std::io::Error>()
+            .is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe);
+        let mut failure =
+            Failure::of(if gone { Kind::BrokenPipe } else { Kind::User }, shown.message);
+        failure.causes = shown.causes;
+        failure.hints.extend(shown.hint);
+        failure
+    }
 }
 
 /// `?` on errors that know no way out.

@@ -1,15 +1,18 @@
 //! The terminal: what goes to standard output (data) and to standard error (everything else).
 mod facts;
+mod flags;
 mod numbers;
 pub(crate) mod plan;
 mod progress;
 
 pub(crate) use facts::Facts;
+pub(crate) use flags::Flags;
 pub(crate) use numbers::{bytes, duration};
 pub(crate) use progress::Progress;
 
 use crate::failure::{Failure, Kind};
 use std::io::{self, IsTerminal as _, Write as _};
+use wayword_interface::Warning;
 
 /// Writes a line of data to standard output.
 ///
@@ -25,9 +28,13 @@ pub(crate) fn note(line: &str) {
 }
 
 /// Writes a warning and what to do about it.
-pub(crate) fn warning(text: &str, hint: Option<&str>) {
-    note(&format!("{} {text}", head("warning:", YELLOW)));
-    if let Some(hint) = hint {
+pub(crate) fn warning(warning: &Warning) {
+    let shown = warning.render(&Flags);
+    note(&format!("{} {}", head("warning:", YELLOW), shown.message));
+    for cause in shown.causes {
+        note(&format!("  caused by: {cause}"));
+    }
+    if let Some(hint) = shown.hint {
         note(&format!("{} {hint}", head("hint:", CYAN)));
     }
 }

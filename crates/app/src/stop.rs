@@ -2,7 +2,7 @@
 use crate::failure::Failure;
 use crate::show;
 use std::sync::OnceLock;
-use wayword_diffusion::Stop;
+use wayword_interface::Stop;
 
 static STOP: OnceLock<Stop> = OnceLock::new();
 
@@ -17,10 +17,10 @@ pub(crate) fn on_ctrl_c(what: &'static str) -> Result<Stop, Failure> {
     let stop = STOP.get_or_init(Stop::default).clone();
     let raised = stop.clone();
     ctrlc::set_handler(move || {
-        if raised.asked() {
+        if raised.is_requested() {
             leave();
         }
-        raised.ask();
+        raised.request();
         show::note(&format!("stopping: {what}; Ctrl-C again ends at once"));
     })?;
     Ok(stop)

@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 
 /// Which of our crates a crate may use. A new edge is a decision about the architecture.
 const EDGES: &[(&str, &[&str])] = &[
-    ("app", &["train", "diffusion", "formats", "prompt"]),
-    ("train", &["diffusion", "tensor", "formats", "prompt"]),
-    ("diffusion", &["tensor", "formats", "prompt"]),
-    ("tensor", &["kernels"]),
-    ("formats", &[]),
-    ("prompt", &[]),
+    ("app", &["session", "train", "diffusion", "formats", "prompt", "interface"]),
+    ("session", &["train", "diffusion", "formats", "prompt", "interface"]),
+    ("train", &["diffusion", "tensor", "formats", "prompt", "interface"]),
+    ("diffusion", &["tensor", "formats", "prompt", "interface"]),
+    ("tensor", &["kernels", "interface"]),
+    ("formats", &["interface"]),
+    ("prompt", &["interface"]),
+    ("interface", &[]),
     ("kernels", &[]),
     ("testing", &[]),
 ];

@@ -21,11 +21,12 @@ pub use folder::Loras;
 pub(crate) use apply::{Applied, Kept, Stored};
 pub(crate) use choose::{Chosen, choose};
 
-use crate::{Base, Error, Result, Warning};
+use crate::{Base, Error, Result};
 use fit::Sizes;
 use std::sync::{Arc, OnceLock};
 use wayword_formats::lora::{self, Adapter, File, Lora};
 use wayword_formats::{Array, Component};
+use wayword_interface::Warning;
 use wayword_prompt::Quirks;
 
 /// A file of the LoRA family, read.

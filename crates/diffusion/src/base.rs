@@ -8,13 +8,14 @@ use crate::adapters::{Applied, Network, Stored};
 use crate::report::PartReport;
 use crate::tokenizer::{POSITIONS, Tokenizer, VOCABULARY};
 use crate::weights::{Source, Weights};
-use crate::{Error, Event, Events, LoadReport, Result, TextEncoder, Unet, Vae};
+use crate::{Error, Event, LoadReport, Result, TextEncoder, Unet, Vae};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use wayword_formats::checkpoint::{Checkpoint, Layout, Naming};
 use wayword_formats::hash::HashCache;
 use wayword_formats::{Array, Component, Dtype};
+use wayword_interface::Events;
 use wayword_tensor::{CpuOptions, Device, Memory, Precision, cpu};
 
 /// What the UNet predicts.
@@ -121,7 +122,7 @@ impl Base {
     ///
     /// # Errors
     /// If the files cannot be read, are of another family, or lack a part of the model.
-    pub fn load(options: &BaseOptions, events: &dyn Events) -> Result<Self> {
+    pub fn load(options: &BaseOptions, events: &dyn Events<Event>) -> Result<Self> {
         events.event(Event::Loading { what: "base model", path: options.path.clone() });
         let hashes = |path: &PathBuf| hash(path, options);
         let (hash, vae_hash) = (hashes(&options.path), options.vae.as_ref().and_then(hashes));
@@ -137,7 +138,7 @@ impl Base {
     ///
     /// # Errors
     /// As [`Base::load`].
-    pub fn sketch(options: &BaseOptions, events: &dyn Events) -> Result<Self> {
+    pub fn sketch(options: &BaseOptions, events: &dyn Events<Event>) -> Result<Self> {
         let file = Checkpoint::open(&options.path)?;
         let other = options.vae.as_ref().map(|path| {
             events.event(Event::Loading { what: "VAE", path: path.clone() });

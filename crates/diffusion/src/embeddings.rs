@@ -9,12 +9,13 @@ pub use spelling::Call;
 pub use unknown::Unknown;
 
 use crate::tokenizer::Tokenizer;
-use crate::{Base, Error, Event, Events, Result, Warning};
+use crate::{Base, Error, Event, Result};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use wayword_formats::embedding::{MOST_ROWS, scan};
 use wayword_formats::hash;
+use wayword_interface::{Events, Warning};
 
 /// One learned word.
 #[derive(Debug, Clone)]
@@ -70,14 +71,14 @@ impl Embeddings {
     ///
     /// # Errors
     /// If a folder itself cannot be read.
-    pub fn load(base: &Base, folders: &[PathBuf], events: &dyn Events) -> Result<Self> {
+    pub fn load(base: &Base, folders: &[PathBuf], events: &dyn Events<Event>) -> Result<Self> {
         let mut all = Self::new(base);
         for folder in folders {
             events.event(Event::Loading { what: "embeddings", path: folder.clone() });
             let found = scan(folder, Some(all.width))?;
             for skipped in found.skipped {
                 let text = format!("embedding left out: {}", skipped.reason);
-                events.event(Event::Warned(Warning { text, hint: skipped.reason.hint() }));
+                events.event(Event::Warned(Warning::new(text).with_hint_if(skipped.reason.hint())));
             }
             for word in found.loaded {
                 if let Some(first) = all.words.iter().find(|w| w.name == word.name) {
@@ -89,12 +90,12 @@ impl Embeddings {
                         first.display()
                     );
                     let hint = Some("rename one of the two files".into());
-                    events.event(Event::Warned(Warning { text, hint }));
+                    events.event(Event::Warned(Warning::new(text).with_hint_if(hint)));
                     continue;
                 }
                 let path = word.path.display().to_string();
                 let warn = |text: String, hint: Option<String>| {
-                    events.event(Event::Warned(Warning { text, hint }));
+                    events.event(Event::Warned(Warning::new(text).with_hint_if(hint)));
                 };
                 if let Err(error) = all.add(&word.name, word.embedding.vectors, Some(word.path)) {
                     warn(format!("embedding left out: {path}: {error}"), error.hint());

@@ -1,8 +1,7 @@
-//! What a job tells while it runs, and how it is asked to stop.
+//! Events of loading and drawing.
 use crate::LoadReport;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use wayword_interface::Warning;
 
 /// Something that happened in loading or drawing.
 #[derive(Debug, Clone)]
@@ -48,58 +47,4 @@ pub enum Event {
         /// Seconds it took.
         seconds: f64,
     },
-}
-
-/// A remark that stops nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Warning {
-    /// What is the matter.
-    pub text: String,
-    /// What to do about it.
-    pub hint: Option<String>,
-}
-
-impl Warning {
-    /// A remark without advice.
-    #[must_use]
-    pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), hint: None }
-    }
-}
-
-/// A sink of events. Closures are sinks.
-pub trait Events: Sync {
-    /// Takes one event; must not block for long.
-    fn event(&self, event: Event);
-}
-
-impl<F: Fn(Event) + Sync> Events for F {
-    fn event(&self, event: Event) {
-        self(event);
-    }
-}
-
-/// A sink that drops everything.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Quiet;
-
-impl Events for Quiet {
-    fn event(&self, _: Event) {}
-}
-
-/// A flag that asks a job to end after the step that runs. Clones are the same flag.
-#[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<AtomicBool>);
-
-impl Stop {
-    /// Asks.
-    pub fn ask(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// Whether somebody asked.
-    #[must_use]
-    pub fn asked(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
 }

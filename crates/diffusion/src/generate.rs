@@ -15,11 +15,12 @@ pub use texts::{Conditioning, PartStates, Texts};
 use crate::hires::Upscaler;
 use crate::pictures::Pixels;
 use crate::plan::DrawPlan;
-use crate::{Base, Event, Events, Result, Stop};
+use crate::{Base, Event, Result};
 use begin::Begun;
 use run::{Run, Start};
 use std::ops::Range;
 use std::time::Instant;
+use wayword_interface::{Events, Stop};
 use wayword_prompt::Quirks;
 use wayword_tensor::Grid;
 
@@ -30,7 +31,7 @@ use wayword_tensor::Grid;
 pub fn draw(
     base: &Base,
     plan: &DrawPlan,
-    events: &dyn Events,
+    events: &dyn Events<Event>,
     stop: &Stop,
 ) -> Result<Vec<Picture>> {
     let mut pictures = Vec::new();
@@ -46,7 +47,7 @@ pub fn draw(
 pub fn draw_each(
     base: &Base,
     plan: &DrawPlan,
-    events: &dyn Events,
+    events: &dyn Events<Event>,
     stop: &Stop,
     each: &mut dyn FnMut(usize, Picture),
 ) -> Result<usize> {
@@ -65,7 +66,7 @@ pub fn draw_each(
 fn draw_groups(
     base: &Base,
     plan: &DrawPlan,
-    events: &dyn Events,
+    events: &dyn Events<Event>,
     stop: &Stop,
     each: &mut dyn FnMut(usize, Picture),
 ) -> Result<usize> {
@@ -135,7 +136,7 @@ impl<'a> Drawing<'a> {
     ///
     /// # Errors
     /// If the device fails or a latent is not a number.
-    pub fn new(base: &'a Base, plan: &'a DrawPlan, events: &dyn Events) -> Result<Self> {
+    pub fn new(base: &'a Base, plan: &'a DrawPlan, events: &dyn Events<Event>) -> Result<Self> {
         Ok(Self { base, plan, begun: Begun::new(base, plan, events)? })
     }
 
@@ -147,7 +148,7 @@ impl<'a> Drawing<'a> {
     pub fn sample(
         &self,
         texts: &Texts,
-        events: &dyn Events,
+        events: &dyn Events<Event>,
         stop: &Stop,
     ) -> Result<Option<Sampled>> {
         let (base, plan) = (self.base, self.plan);
@@ -177,7 +178,7 @@ impl<'a> Drawing<'a> {
         &self,
         texts: &Texts,
         first: Vec<Vec<f32>>,
-        events: &dyn Events,
+        events: &dyn Events<Event>,
         stop: &Stop,
     ) -> Result<Option<Sampled>> {
         let (base, plan) = (self.base, self.plan);
@@ -216,7 +217,7 @@ impl<'a> Drawing<'a> {
         latent: &[f32],
         upscaler: Upscaler,
         to: (usize, usize),
-        events: &dyn Events,
+        events: &dyn Events<Event>,
     ) -> Result<Vec<f32>> {
         let (height, width) = self.plan.latent_size();
         if upscaler.on_pixels() {
@@ -237,7 +238,7 @@ impl<'a> Drawing<'a> {
         texts: &Texts,
         sampled: &Sampled,
         index: usize,
-        events: &dyn Events,
+        events: &dyn Events<Event>,
     ) -> Result<Picture> {
         let latent = &sampled.latents[index - texts.pictures.start];
         let drawn = picture::decode(self.base, latent, sampled.grid, events)?;

@@ -34,7 +34,7 @@ pub use adapters::{Loras, Network};
 pub use base::{Base, BaseInfo, BaseOptions, Prediction};
 pub use embeddings::{Embeddings, LoadedWord};
 pub use error::{Error, Result};
-pub use event::{Event, Events, Quiet, Stop, Warning};
+pub use event::Event;
 pub use generate::{Picture, draw};
 pub use plan::{DrawPlan, DrawSettings};
 pub use report::{LoadReport, Missing, WrongShape};

@@ -10,10 +10,11 @@ use crate::hires::{HiresSettings, HiresSize, Upscaler};
 use crate::pictures::Pixels;
 use crate::retouch::{MaskFill, MaskSettings};
 use crate::sigmas::{Schedule, resolve};
-use crate::{Base, DrawPlan, DrawSettings, Error, Result, Warning};
+use crate::{Base, DrawPlan, DrawSettings, Error, Result};
 use std::collections::BTreeMap;
 use wayword_formats::hash::{short_model, short_network};
 use wayword_formats::infotext::Infotext;
+use wayword_interface::Warning;
 use wayword_prompt::Emphasis;
 use wayword_tensor::random::NoiseKind;
 
@@ -68,7 +69,7 @@ pub fn apply(text: &Infotext, settings: &mut DrawSettings) -> Result<Repeat> {
     if !matches!(name("RNG"), Some("CPU" | "NV")) {
         let text = "it was drawn with a graphics card's noise, which is imitated";
         let hint = Some("noise of more values than the card has threads differs".into());
-        out.warnings.push(Warning { text: text.into(), hint });
+        out.warnings.push(Warning::new(text).with_hint_if(hint));
     }
     if let Some((version, number)) = name("Version").and_then(|v| Some((v, web_ui(v)?))) {
         settings.old_timelines = number < [1, 6, 0, 0];
@@ -213,10 +214,10 @@ pub fn compare(text: &Infotext, base: &Base, plan: &DrawPlan) -> Result<Vec<Warn
         && said != short_model(own)
     {
         let own = short_model(own);
-        out.push(Warning {
-            text: format!("it was drawn with {called} [{said}], this base is [{own}]"),
-            hint: Some("give that checkpoint as --base".into()),
-        });
+        out.push(
+            Warning::new(format!("it was drawn with {called} [{said}], this base is [{own}]"))
+                .with_hint("give that checkpoint as --base"),
+        );
     }
     let vae = base.vae_sha256()?;
     if let (Some(own), None, Some(_)) = (&vae, text.get("VAE hash"), text.get("Model hash")) {
@@ -227,10 +228,10 @@ pub fn compare(text: &Infotext, base: &Base, plan: &DrawPlan) -> Result<Vec<Warn
         && vae.as_deref().map(short_model) != Some(said)
     {
         let called = text.get("VAE").unwrap_or("a VAE");
-        out.push(Warning {
-            text: format!("it was drawn with the VAE {called} [{said}]"),
-            hint: Some("give it as --vae".into()),
-        });
+        out.push(
+            Warning::new(format!("it was drawn with the VAE {called} [{said}]"))
+                .with_hint("give it as --vae"),
+        );
     }
     let mut words = BTreeMap::new();
     for (words_of, networks) in
@@ -283,7 +284,7 @@ fn files(
             ),
             _ => continue,
         };
-        out.push(Warning { text, hint: Some(hint) });
+        out.push(Warning::new(text).with_hint(hint));
     }
 }
 
@@ -313,7 +314,7 @@ mod tests {
         assert_eq!(hires.prompts, ["a, b"]);
         assert_eq!(said.denoise, None);
         let [left] = &said.warnings[..] else { panic!("{:?}", said.warnings) };
-        assert!(left.text.contains("Tiling"));
+        assert!(left.message().contains("Tiling"));
     }
 
     #[test]
@@ -347,7 +348,7 @@ mod tests {
             let mut settings = synthetic_settings();
             let said = apply(&Infotext::parse(&text), &mut settings).unwrap().warnings;
             assert!(said.len() == usize::from(!word.is_empty()), "{more}: {said:?}");
-            assert!(said.iter().all(|one| one.text.contains(word)), "{said:?}");
+            assert!(said.iter().all(|one| one.message().contains(word)), "{said:?}");
             assert_eq!(settings.old_timelines, old, "{more}");
         }
     }

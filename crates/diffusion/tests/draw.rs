@@ -9,9 +9,10 @@ use wayword_diffusion::retouch::{ImageSettings, MaskSettings};
 use wayword_diffusion::sigmas::SamplerKind;
 use wayword_diffusion::{
     Base, BaseOptions, CpuOptions, DrawPlan, DrawSettings, Embeddings, Error, Event, Precision,
-    Prediction, Quiet, Stop, cpu, draw,
+    Prediction, cpu, draw,
 };
 use wayword_formats::{Array, SafeTensors, safetensors};
+use wayword_interface::{Quiet, Stop};
 
 fn settings(base: &Base) -> DrawSettings {
     DrawSettings { width: 64, height: 64, steps: 2, ..DrawSettings::new(base, "a cat") }
@@ -66,7 +67,7 @@ fn stopping_gives_what_is_done() {
     let events = |event: Event| {
         if let Event::Picture { index, .. } = &event {
             seen.lock().unwrap().push(*index);
-            stop.ask();
+            stop.request();
         }
     };
     let pictures = draw(&base, &plan, &events, &stop).unwrap();
@@ -133,7 +134,7 @@ fn a_vae_that_overflows_in_half_precision_is_used_in_f32() {
         let warnings = Mutex::new(Vec::new());
         let events = |event: Event| {
             if let Event::Warned(warning) = event {
-                warnings.lock().unwrap().push(warning.text);
+                warnings.lock().unwrap().push(warning.to_string());
             }
         };
         let plan = DrawPlan::new(base, settings(base)).unwrap();

@@ -4,10 +4,10 @@ mod common;
 
 use serde_json::Value;
 use std::sync::Arc;
-use wayword_diffusion::Quiet;
 use wayword_diffusion::generate::encode_picture;
 use wayword_diffusion::pictures::{Fit, Pixels, Region, fit, gaussian};
 use wayword_diffusion::retouch::{ImageSettings, MaskFill, MaskSettings, prepare};
+use wayword_interface::Quiet;
 use wayword_testing::{HostTensor, Report, Tensors, max_abs, topic};
 
 /// A golden picture or mask, as far as it has rows.

@@ -10,10 +10,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use wayword_diffusion::adapters::merged;
 use wayword_diffusion::generate::Texts;
-use wayword_diffusion::{Base, DrawPlan, DrawSettings, Loras, Network, Quiet, Stop, draw};
+use wayword_diffusion::{Base, DrawPlan, DrawSettings, Loras, Network, draw};
 use wayword_formats::infotext::Infotext;
 use wayword_formats::lora::{self, AdapterKind, GloraLayout, Target};
 use wayword_formats::{Array, Component, SafeTensors, safetensors};
+use wayword_interface::{Quiet, Stop};
 use wayword_prompt::Quirks;
 use wayword_tensor::{Shape, Tensor};
 use wayword_testing::{HostTensor, Report, Tensors, Topic, max_abs, topic};
@@ -331,7 +332,7 @@ fn golden_lora_infotext_and_warnings() {
         let tags = text(case, "tags");
         let plan = golden.plan(case, Quirks::A1111).unwrap();
         let networks = plan.networks(0);
-        let said: Vec<String> = plan.remarks().into_iter().map(|w| w.text).collect();
+        let said: Vec<String> = plan.remarks().into_iter().map(|w| w.to_string()).collect();
         for comment in case["comments"].as_array().unwrap().iter().map(|c| c.as_str().unwrap()) {
             let (what, names) = comment.split_once(": ").unwrap();
             for name in names.split(", ") {

@@ -156,7 +156,7 @@ fn what_is_missing_or_misshapen_is_reported() {
     let path = dir.path().join("broken.safetensors");
     safetensors::write(&path, &tensors, file.metadata()).unwrap();
     let options = wayword_diffusion::BaseOptions::new(&path, &common::device());
-    let error = wayword_diffusion::Base::load(&options, &wayword_diffusion::Quiet).unwrap_err();
+    let error = wayword_diffusion::Base::load(&options, &wayword_interface::Quiet).unwrap_err();
     let text = error.to_string();
     for words in [
         "unet.down_blocks.0.resnets.0.conv1.weight",

@@ -5,7 +5,8 @@ mod common;
 use serde_json::Value;
 use wayword_diffusion::generate::{Drawing, Texts};
 use wayword_diffusion::sigmas::resolve;
-use wayword_diffusion::{Base, BaseOptions, DrawPlan, DrawSettings, Prediction, Quiet, Stop};
+use wayword_diffusion::{Base, BaseOptions, DrawPlan, DrawSettings, Prediction};
+use wayword_interface::{Quiet, Stop};
 use wayword_testing::{Report, max_abs, topic};
 
 #[test]

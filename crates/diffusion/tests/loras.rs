@@ -5,11 +5,10 @@ mod common;
 
 use std::path::PathBuf;
 use std::time::Instant;
-use wayword_diffusion::{
-    Base, BaseOptions, DrawPlan, DrawSettings, Loras, Network, Quiet, Stop, draw,
-};
+use wayword_diffusion::{Base, BaseOptions, DrawPlan, DrawSettings, Loras, Network, draw};
 use wayword_formats::lora::Target;
 use wayword_formats::{Array, SafeTensors, safetensors};
+use wayword_interface::{Quiet, Stop};
 use wayword_tensor::{CpuOptions, Device, Grid, Precision, Shape, Tensor, cpu};
 
 fn demo() -> PathBuf {

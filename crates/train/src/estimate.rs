@@ -13,7 +13,8 @@ use std::time::Instant;
 use wayword_diffusion::sigmas::resolve;
 use wayword_diffusion::tokenizer::{BOS, EOS, POSITIONS, VOCABULARY};
 use wayword_diffusion::vae::LATENT_SIZE;
-use wayword_diffusion::{Base, BaseOptions, Events, Memory};
+use wayword_diffusion::{Base, BaseOptions, Memory};
+use wayword_interface::{Events, Quiet};
 use wayword_tensor::{Grid, LossKind};
 
 /// A part that takes less is measured a second time: the first includes what is done but once.
@@ -240,7 +241,7 @@ impl Forecast {
 pub fn sketch(options: &BaseOptions) -> Result<Base> {
     let device = wayword_diffusion::counting(options.device.precision());
     let options = BaseOptions { device, ..options.clone() };
-    let quiet: &dyn Events = &wayword_diffusion::Quiet;
+    let quiet: &dyn Events<wayword_diffusion::Event> = &Quiet;
     Base::sketch(&options, quiet).map_err(|error| {
         let told = Error::data(error.to_string());
         match error.hint() {

@@ -2,6 +2,7 @@
 use crate::plan::PlanSummary;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use wayword_interface::Warning;
 
 /// Something that happened.
 #[derive(Debug, Clone)]
@@ -47,7 +48,7 @@ pub enum Event {
         path: PathBuf,
     },
     /// Something that the user should know, but that stops nothing.
-    Warned(wayword_diffusion::Warning),
+    Warned(Warning),
     /// The run was asked to stop; its state is saved.
     Stopped {
         /// Steps done.
@@ -118,24 +119,4 @@ impl Outcome {
     pub const fn is_finished(&self) -> bool {
         self.path.is_some()
     }
-}
-
-/// A sink of events. Closures are sinks.
-pub trait Events: Sync {
-    /// Takes one event; must not block for long.
-    fn event(&self, event: Event);
-}
-
-impl<F: Fn(Event) + Sync> Events for F {
-    fn event(&self, event: Event) {
-        self(event);
-    }
-}
-
-/// A sink that drops everything.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Quiet;
-
-impl Events for Quiet {
-    fn event(&self, _: Event) {}
 }

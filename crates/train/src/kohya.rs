@@ -8,11 +8,11 @@ mod traps;
 
 use crate::config;
 use crate::optim::nearest;
-use crate::plan::PlanWarning;
 use crate::{Error, Result};
 use table::{Meaning, OFF_AT_ZERO, known, meaning};
 use toml::{Table, Value as Toml};
 use wayword_formats::kohya::{Entry, Form, KohyaOptions, Value};
+use wayword_interface::Warning;
 
 /// A file of kohya's options in ours.
 #[derive(Debug, Clone, Default)]
@@ -28,7 +28,7 @@ pub struct Translation {
     /// What nobody knows, with the nearest known key.
     pub unknown: Vec<(String, Option<String>)>,
     /// Known traps that these options walk into.
-    pub warnings: Vec<PlanWarning>,
+    pub warnings: Vec<Warning>,
 }
 
 /// Translates a file of options.
@@ -92,7 +92,7 @@ impl Translation {
     }
 
     fn warn(&mut self, text: impl Into<String>, hint: Option<&str>) {
-        self.warnings.push(PlanWarning { text: text.into(), hint: hint.map(str::to_owned) });
+        self.warnings.push(Warning::new(text).with_hint_if(hint.map(str::to_owned)));
     }
 
     /// Puts an option of ours, in the kind that it has; what it became, as TOML writes it.

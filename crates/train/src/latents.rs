@@ -11,15 +11,16 @@ use crate::dataset::bucket::Fit;
 use crate::dataset::mask::{self, Masks};
 use crate::dataset::scan::PictureFile;
 use crate::dataset::{Filter, Pixels, crop, image, resize};
-use crate::event::{Event, Events};
+use crate::event::Event;
 use crate::plan::{PictureSet, PlannedFile, PlannedPicture, TrainPlan};
 use crate::{Error, Result, loss};
 use cache::Cache;
 use std::borrow::Cow;
 use std::path::Path;
+use wayword_diffusion::Base;
 use wayword_diffusion::vae::{LATENT_SCALE, LATENT_SIZE};
-use wayword_diffusion::{Base, Stop};
 use wayword_formats::hash;
+use wayword_interface::{Events, Stop};
 use wayword_prompt::RandomSource;
 use wayword_tensor::random::TorchGenerator;
 use wayword_tensor::{Grid, Tensor};
@@ -168,14 +169,14 @@ pub fn encode(
     base: &Base,
     plan: &TrainPlan,
     run: &Path,
-    events: &dyn Events,
+    events: &dyn Events<Event>,
     stop: &Stop,
 ) -> Result<Option<Vec<Source>>> {
     let folder = plan.latent_cache.clone().unwrap_or_else(|| run.join("latents"));
     let cache = Cache::new(base, &folder, !plan.kohya_numbers)?;
     let mut sources = Vec::with_capacity(plan.pictures.len());
     for (done, picture) in plan.pictures.iter().enumerate() {
-        if stop.asked() {
+        if stop.is_requested() {
             return Ok(None);
         }
         let reader = Reader { base, plan, picture, set: &plan.sets[picture.set], cache: &cache };

@@ -30,6 +30,6 @@ pub mod streams;
 pub mod words;
 
 pub use error::{Error, Result};
-pub use event::{Event, Events, Outcome, Quiet, StepReport};
+pub use event::{Event, Outcome, StepReport};
 pub use plan::{PlanSummary, TrainOptions, TrainPlan};
 pub use words::{Init, Word};

@@ -1,9 +1,10 @@
 //! LoRAs that a base wears while a word is learned on it: named, recorded in the plan, put on.
-use crate::{Error, Event, Events, Result};
+use crate::{Error, Event, Result};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-use wayword_diffusion::{Base, Loras, Network, Quiet};
+use wayword_diffusion::{Base, Loras, Network};
 use wayword_formats::hash;
+use wayword_interface::{Events, Quiet};
 
 /// A LoRA of a plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -80,7 +81,7 @@ fn read(text: &str) -> Result<(&str, f32, f32)> {
 ///
 /// # Errors
 /// If a file is gone, is another than the plan's, or does not fit the base.
-pub fn wear(base: &mut Base, loras: &[PlannedLora], events: &dyn Events) -> Result<()> {
+pub fn wear(base: &mut Base, loras: &[PlannedLora], events: &dyn Events<Event>) -> Result<()> {
     let mut networks = Vec::new();
     for lora in loras {
         let (name, path) = (&lora.name, lora.path.display());

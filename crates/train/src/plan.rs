@@ -30,6 +30,7 @@ use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use wayword_interface::Warning;
 
 /// A checked training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -125,7 +126,7 @@ pub struct TrainPlan {
     /// Exactly kohya's numbers where ours are saner.
     pub kohya_numbers: bool,
     /// What the user should know; stops nothing.
-    pub warnings: Vec<PlanWarning>,
+    pub warnings: Vec<Warning>,
 }
 
 /// What a plan remembers of its base, to know it again.
@@ -198,15 +199,6 @@ pub struct ScheduleOptions {
     pub timescale: Option<u64>,
     /// Updates over which `warmup_stable_decay` falls.
     pub decay: u64,
-}
-
-/// A remark on a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlanWarning {
-    /// What is the matter.
-    pub text: String,
-    /// What to do about it.
-    pub hint: Option<String>,
 }
 
 impl TrainPlan {

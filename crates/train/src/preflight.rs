@@ -12,15 +12,16 @@ pub use few::few;
 use crate::Result;
 use crate::dataset::bucket::Fit;
 use crate::dataset::image;
-use crate::plan::{PlanWarning, PlannedPicture, TrainPlan};
+use crate::plan::{PlannedPicture, TrainPlan};
 use look::Look;
 use rayon::prelude::*;
+use wayword_interface::Warning;
 
 /// Looks at the pictures to learn from and at all captions. Pictures are decoded once.
 ///
 /// # Errors
 /// If a picture cannot be read.
-pub fn inspect(plan: &TrainPlan) -> Result<Vec<PlanWarning>> {
+pub fn inspect(plan: &TrainPlan) -> Result<Vec<Warning>> {
     let learned: Vec<&PlannedPicture> = (0..plan.pictures.len())
         .filter(|place| !plan.is_regular(*place))
         .map(|place| &plan.pictures[place])
@@ -49,8 +50,8 @@ pub fn inspect(plan: &TrainPlan) -> Result<Vec<PlanWarning>> {
 }
 
 /// A finding with what to do about it.
-fn finding(text: String, hint: &str) -> PlanWarning {
-    PlanWarning { text, hint: Some(hint.into()) }
+fn finding(text: String, hint: &str) -> Warning {
+    Warning::new(text).with_hint(hint)
 }
 
 /// The first few of a list, and how many more there are.

@@ -4,16 +4,17 @@
 //! What is drawn stands in the plan, so a run that goes on draws what an undisturbed one would.
 mod prompts;
 
-use crate::event::{Event, Events};
-use crate::plan::{PlanWarning, TrainOptions, TrainPlan};
+use crate::event::Event;
+use crate::plan::{TrainOptions, TrainPlan};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wayword_diffusion::sigmas::resolve;
-use wayword_diffusion::{Base, BaseInfo, DrawPlan, DrawSettings, Embeddings, Stop, draw};
+use wayword_diffusion::{Base, BaseInfo, DrawPlan, DrawSettings, Embeddings, draw};
 use wayword_formats::png_text::{PngText, encode_rgb8};
 use wayword_formats::{Fault, atomic};
+use wayword_interface::{Events, Stop, Warning};
 
 /// The folder of previews in the run's.
 pub const FOLDER: &str = "samples";
@@ -62,15 +63,15 @@ impl Previews {
         options: &TrainOptions,
         base: &BaseInfo,
         (token, seed): (&str, u64),
-        warnings: &mut Vec<PlanWarning>,
+        warnings: &mut Vec<Warning>,
     ) -> Result<Option<Self>> {
         let (every_steps, every_epochs) = (options.sample_every, options.sample_every_epochs);
         if every_steps == 0 && every_epochs == 0 && !options.sample_at_first {
             if options.sample_prompts.is_some() {
-                warnings.push(PlanWarning {
-                    text: "--sample-prompts draws nothing: no --sample-every is given".into(),
-                    hint: Some("add --sample-every N".into()),
-                });
+                warnings.push(
+                    Warning::new("--sample-prompts draws nothing: no --sample-every is given")
+                        .with_hint("add --sample-every N"),
+                );
             }
             return Ok(None);
         }
@@ -156,7 +157,7 @@ impl Previews {
         &self,
         (base, plan): (&Base, &TrainPlan),
         (run, step, rows): (&Path, usize, &[f32]),
-        events: &dyn Events,
+        events: &dyn Events<Event>,
         stop: &Stop,
     ) -> Result<()> {
         let mut words = None;

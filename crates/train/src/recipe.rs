@@ -10,7 +10,7 @@ mod saver;
 
 use crate::batches::Batches;
 use crate::checkpoint::Saver;
-use crate::event::{Event, Events, Outcome, StepReport};
+use crate::event::{Event, Outcome, StepReport};
 use crate::latents;
 use crate::lora;
 use crate::plan::TrainPlan;
@@ -23,8 +23,9 @@ use micro::MicroBatch;
 use progress::Progress;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use wayword_diffusion::Base;
 use wayword_diffusion::tokenizer::VOCABULARY;
-use wayword_diffusion::{Base, Stop, Warning};
+use wayword_interface::{Events, Stop, Warning};
 
 /// A state is saved when the last one is older than this; a killed run repeats at most as much.
 const STATE_AGE: Duration = Duration::from_secs(5);
@@ -37,7 +38,7 @@ pub fn train(
     base: &Base,
     plan: &TrainPlan,
     overwrite: bool,
-    events: &dyn Events,
+    events: &dyn Events<Event>,
     stop: &Stop,
 ) -> Result<Outcome> {
     let mut old = Vec::new();
@@ -59,7 +60,12 @@ pub fn train(
 ///
 /// # Errors
 /// If it is no run's folder, the base or a picture is another than at its start, and as [`train`].
-pub fn resume(base: &Base, path: &Path, events: &dyn Events, stop: &Stop) -> Result<Outcome> {
+pub fn resume(
+    base: &Base,
+    path: &Path,
+    events: &dyn Events<Event>,
+    stop: &Stop,
+) -> Result<Outcome> {
     let (run, mut plan) = RunFolder::open::<TrainPlan>(path)?;
     // The folder may have been moved since.
     let place = std::path::absolute(path).ok();
@@ -85,7 +91,7 @@ fn go_on(
     base: &Base,
     plan: &TrainPlan,
     run: &RunFolder,
-    events: &dyn Events,
+    events: &dyn Events<Event>,
     stop: &Stop,
 ) -> Result<Outcome> {
     let words: Vec<&str> = plan.words.iter().map(|word| word.name.as_str()).collect();
@@ -182,7 +188,7 @@ fn go_on(
             here.save_state()?;
         }
         here.preview((base, plan, run), ended, events, stop)?;
-        if stop.asked() && here.place.step < plan.steps {
+        if stop.is_requested() && here.place.step < plan.steps {
             here.save_state()?;
             return Ok(stopped(&here.place, &here.rows));
         }
@@ -203,7 +209,7 @@ fn go_on(
         // The word is there; a page about it is no reason to fail.
         Err(error) => {
             let text = format!("the run's page was not written: {error}");
-            events.event(Event::Warned(Warning { text, hint: error.hint() }));
+            events.event(Event::Warned(Warning::new(text).with_hint_if(error.hint())));
         }
     }
     let outcome = outcome(plan, &here.place, &here.rows, path);

@@ -9,7 +9,8 @@ mod common;
 use common::{base, demo};
 use image::RgbImage;
 use std::sync::Arc;
-use wayword_diffusion::{DrawPlan, DrawSettings, Embeddings, Loras, Quiet, Stop, draw};
+use wayword_diffusion::{DrawPlan, DrawSettings, Embeddings, Loras, draw};
+use wayword_interface::{Quiet, Stop};
 use wayword_train::judge::{Judge, OnnxJudge, OnnxOptions, likeness};
 
 /// Each has a word in demo/words and a LoRA in demo/loras.

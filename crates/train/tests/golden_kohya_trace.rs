@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 use serde_json::Value;
 use std::path::Path;
-use wayword_diffusion::{Base, BaseOptions, Quiet};
+use wayword_diffusion::{Base, BaseOptions};
+use wayword_interface::Quiet;
 use wayword_tensor::{CpuOptions, Grid, Memory, Precision, cpu};
 use wayword_testing::{Report, Tensors, Topic, max_abs, relative_l2, tiny_model, topic};
 use wayword_train::dataset::Pixels;

@@ -5,10 +5,10 @@ mod common;
 use common::{base, options, plan};
 use std::io::Write as _;
 use std::path::Path;
-use wayword_diffusion::Stop;
 use wayword_formats::hash;
+use wayword_interface::{Quiet, Stop};
 use wayword_train::latents::{self, Source};
-use wayword_train::{Quiet, card, recipe, rerun::Recorded};
+use wayword_train::{card, recipe, rerun::Recorded};
 
 fn npy(kind: &str, shape: &str, data: &[u8]) -> Vec<u8> {
     let header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}\n");
@@ -52,8 +52,9 @@ fn latents_that_were_changed_are_noticed() {
     let known = made.pictures[0].latents.as_ref().unwrap();
     assert_eq!(known.sha256, hash::sha256(&file).unwrap());
     assert!(made.pictures[1].latents.is_none());
-    let told = made.warnings.iter().find(|w| w.text.contains("has no latents of kohya's")).unwrap();
-    assert!(told.text.contains("b.png"), "{told:?}");
+    let told =
+        made.warnings.iter().find(|w| w.message().contains("has no latents of kohya's")).unwrap();
+    assert!(told.message().contains("b.png"), "{told:?}");
 
     let encode = || latents::encode(base(), &made, &made.run(), &Quiet, &Stop::default());
     let sources = encode().unwrap().unwrap();

@@ -4,9 +4,10 @@ mod common;
 
 use common::{demo, device, load, options, plan};
 use std::path::Path;
-use wayword_diffusion::{Base, Stop};
+use wayword_diffusion::Base;
+use wayword_interface::{Quiet, Stop};
 use wayword_train::run_folder::rows;
-use wayword_train::{Event, Quiet, TrainOptions, TrainPlan, lora, recipe};
+use wayword_train::{Event, TrainOptions, TrainPlan, lora, recipe};
 
 fn base() -> Base {
     load(&demo().join("wayword-mini.safetensors"), &device())
@@ -54,7 +55,7 @@ fn a_word_is_learned_on_top_of_a_lora_and_the_run_resumes() {
     let stop = Stop::default();
     let events = |event: Event| {
         if matches!(event, Event::Step(report) if report.step == 2) {
-            stop.ask();
+            stop.request();
         }
     };
     let mut first = base();

@@ -5,10 +5,10 @@ mod common;
 use common::{base, options, plan};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
-use wayword_diffusion::Stop;
+use wayword_interface::{Quiet, Stop};
 use wayword_train::batches::{Batches, Numbered};
 use wayword_train::latents::{self, Source, View};
-use wayword_train::{Event, Quiet, TrainOptions, TrainPlan, recipe};
+use wayword_train::{Event, TrainOptions, TrainPlan, recipe};
 
 /// A picture whose left half is bright, so that a mirrored one differs.
 fn picture(path: &Path, width: u32, height: u32) {
@@ -108,7 +108,7 @@ fn changing_pictures_are_the_same_for_the_same_number() {
     let stop = Stop::default();
     let events = |event: Event| {
         if matches!(event, Event::Step(report) if report.step == 1) {
-            stop.ask();
+            stop.request();
         }
     };
     recipe::train(base(), &plan, true, &events, &stop).unwrap();
@@ -195,7 +195,7 @@ fn regularisation_pictures_are_balanced_and_weighed() {
     std::fs::remove_file(regular.join("r.txt")).unwrap();
     let plan = short(dir.path(), |o| o.reg_data_dir = vec![dir.path().join("reg")]);
     assert!(
-        plan.warnings.iter().any(|w| w.text.contains("teach it nothing")),
+        plan.warnings.iter().any(|w| w.message().contains("teach it nothing")),
         "{:?}",
         plan.warnings
     );

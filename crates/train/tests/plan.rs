@@ -94,7 +94,7 @@ fn mistakes_are_refused_with_a_hint() {
 fn captions_of_files_are_used_or_said_to_be_ignored() {
     let style = demo().join("concepts/100_velvetine style");
     let said = check(|o| o.images = vec![style.clone()]).unwrap().warnings;
-    assert!(said.iter().any(|w| w.text.contains("15 caption files are ignored")), "{said:?}");
+    assert!(said.iter().any(|w| w.message().contains("15 caption files are ignored")), "{said:?}");
     let plan = check(|o| {
         o.images = vec![style.clone()];
         o.template = TemplateChoice::None;
@@ -108,7 +108,7 @@ fn captions_of_files_are_used_or_said_to_be_ignored() {
 fn a_real_word_is_allowed_with_a_warning() {
     let plan = check(|o| o.name = Some("cat".into())).unwrap();
     assert!(
-        plan.warnings.iter().any(|w| w.text.contains("`cat` is a word")),
+        plan.warnings.iter().any(|w| w.message().contains("`cat` is a word")),
         "{:?}",
         plan.warnings
     );
@@ -157,7 +157,7 @@ fn a_list_of_rates_is_as_long_as_it_says() {
 #[test]
 fn options_without_effect_are_named() {
     let texts = |change: &dyn Fn(&mut TrainOptions)| -> String {
-        check(change).unwrap().warnings.iter().map(|w| format!("{}\n", w.text)).collect()
+        check(change).unwrap().warnings.iter().map(|w| format!("{}\n", w.message())).collect()
     };
     let captions = texts(&|o| (o.shuffle_caption, o.keep_tokens) = (true, 1));
     assert!(captions.contains("--shuffle-caption, --keep-tokens;"), "{captions}");
@@ -196,10 +196,10 @@ fn subsets_without_repeats_are_left_out() {
         30,
         "the second is left out, as in kohya's trainer"
     );
-    assert!(plan.warnings.iter().any(|w| w.text.contains("twice in a data set")));
+    assert!(plan.warnings.iter().any(|w| w.message().contains("twice in a data set")));
     let plan = file([0, 2]).unwrap();
     assert_eq!(plan.counts().batches_per_epoch, 30);
-    assert!(plan.warnings.iter().any(|w| w.text.contains("num_repeats is 0")));
+    assert!(plan.warnings.iter().any(|w| w.message().contains("num_repeats is 0")));
     assert!(file([0, 0]).unwrap_err().to_string().contains("repeats are 0"));
 }
 
@@ -212,7 +212,8 @@ fn optimisers_that_average_follow_no_schedule() {
     .unwrap();
     let schedule = plan.schedule().unwrap();
     assert!((0..12).all(|k| schedule.rate(k) == 1e-3));
-    let said = |plan: &TrainPlan, part: &str| plan.warnings.iter().any(|w| w.text.contains(part));
+    let said =
+        |plan: &TrainPlan, part: &str| plan.warnings.iter().any(|w| w.message().contains(part));
     assert!(said(&plan, "without cosine and the warm-up of 3 steps"), "{:?}", plan.warnings);
     let plan = check(|o| (o.optimizer, o.lr) = ("Prodigy".into(), Some("1e-3".into()))).unwrap();
     assert!(said(&plan, "will hardly move"), "{:?}", plan.warnings);
@@ -234,5 +235,5 @@ fn each_line_of_captions_is_shown_as_it_is_drawn() {
     .unwrap();
     let texts: Vec<String> = plan.captions().into_iter().map(|c| c.text).collect();
     assert_eq!(texts, ["two", "zarva-ti one"]);
-    assert!(plan.warnings.iter().any(|w| w.text.contains("1 of 2 captions")));
+    assert!(plan.warnings.iter().any(|w| w.message().contains("1 of 2 captions")));
 }

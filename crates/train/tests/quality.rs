@@ -16,11 +16,12 @@ use serde_json::{Value, json};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use wayword_diffusion::{DrawPlan, DrawSettings, Embeddings, Quiet as NoEvents, Stop, draw};
+use wayword_diffusion::{DrawPlan, DrawSettings, Embeddings, draw};
+use wayword_interface::{Quiet, Quiet as NoEvents, Stop};
 use wayword_train::judge::{Judge as _, OnnxJudge, OnnxOptions, SCENES, likeness, likeness_among};
 use wayword_train::plan::TemplateChoice;
 use wayword_train::run_folder::rows;
-use wayword_train::{Quiet, TrainOptions, TrainPlan, recipe};
+use wayword_train::{TrainOptions, TrainPlan, recipe};
 
 const STEPS: usize = 1000;
 /// Steps that are judged: those of the files that a run saves.

@@ -6,9 +6,9 @@ use common::{base, demo, load, options, plan};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
-use wayword_diffusion::Stop;
+use wayword_interface::{Quiet, Stop};
 use wayword_train::run_folder::rows;
-use wayword_train::{Event, Quiet, TrainPlan, recipe};
+use wayword_train::{Event, TrainPlan, recipe};
 
 fn file_name(path: &Path) -> &str {
     path.file_name().unwrap().to_str().unwrap()
@@ -73,7 +73,7 @@ fn resume_goes_on_bit_for_bit_after_stops_at_any_step() {
         for end in stops.iter().copied().chain([usize::MAX]) {
             let stop = Stop::default();
             let events = |event: Event| match event {
-                Event::Step(report) if report.step == end => stop.ask(),
+                Event::Step(report) if report.step == end => stop.request(),
                 _ => {}
             };
             let outcome = if std::mem::take(&mut first) {
@@ -100,7 +100,7 @@ fn resume_repeats_what_a_kill_left_behind() {
     let stop = Stop::default();
     let events = |event: Event| {
         if matches!(event, Event::Step(report) if report.step == 6) {
-            stop.ask();
+            stop.request();
         }
     };
     recipe::train(base(), &plan, false, &events, &stop).unwrap();

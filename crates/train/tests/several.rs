@@ -5,11 +5,11 @@ mod common;
 use common::{base, demo, options, plan};
 use std::collections::BTreeSet;
 use std::path::Path;
-use wayword_diffusion::Stop;
+use wayword_interface::{Quiet, Stop};
 use wayword_train::batches::{Batches, Numbered};
 use wayword_train::checkpoint::{SaveFormat, SavePrecision};
 use wayword_train::plan::WordOptions;
-use wayword_train::{Error, Event, Quiet, TrainOptions, TrainPlan, latents, preflight, recipe};
+use wayword_train::{Error, Event, TrainOptions, TrainPlan, latents, preflight, recipe};
 
 fn word(name: &str, init: &str, vectors: usize, lr: Option<f64>) -> WordOptions {
     let (init, vectors) = (Some(init.into()), Some(vectors));
@@ -52,10 +52,10 @@ fn a_folder_that_names_a_word_has_sentences_of_that_word() {
     let mut options = two(&dir.path().join("out"));
     options.images = vec![dir.path().join("img")];
     let plan = plan(&options);
-    assert!(plan.warnings.iter().all(|w| !w.text.contains("hold")), "{:?}", plan.warnings);
+    assert!(plan.warnings.iter().all(|w| !w.message().contains("hold")), "{:?}", plan.warnings);
     let few = |word: &str| {
         let found = preflight::few(&plan, None);
-        found.iter().any(|f| f.text.starts_with(&format!("`{word}`: 1 picture is few")))
+        found.iter().any(|f| f.message().starts_with(&format!("`{word}`: 1 picture is few")))
     };
     assert!(few("zarva-ti") && few("coat-ti"));
     let captions = plan.captions();
@@ -108,7 +108,7 @@ fn each_word_has_its_own_file_and_rate() {
     let stop = Stop::default();
     let events = |event: Event| {
         if matches!(event, Event::Step(report) if report.step == 3) {
-            stop.ask();
+            stop.request();
         }
     };
     recipe::train(base(), &plan, false, &events, &stop).unwrap();

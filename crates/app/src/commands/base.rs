@@ -4,10 +4,9 @@ use crate::failure::Failure;
 use crate::options;
 use crate::show::Progress;
 use std::path::{Path, PathBuf};
-use wayword_diffusion::{
-    Base, BaseOptions, CpuOptions, Device, Events, Precision, Prediction, cpu,
-};
+use wayword_diffusion::{Base, BaseOptions, CpuOptions, Device, Event, Precision, Prediction, cpu};
 use wayword_formats::hash::HashCache;
+use wayword_interface::Events;
 
 /// The processor with the threads and precision that were asked for.
 pub(crate) fn device(threads: Option<usize>, precision: Option<options::Precision>) -> Device {
@@ -40,7 +39,7 @@ pub(crate) fn load(
     base: &options::Base,
     machine: &options::Machine,
     progress: &Progress,
-    events: &dyn Events,
+    events: &dyn Events<Event>,
 ) -> Result<Base, Failure> {
     let mut options = place(base, machine, progress)?;
     if options.vae.is_none() {

@@ -10,9 +10,8 @@ use std::path::Path;
 use std::time::Instant;
 use wayword_diffusion::measure::{Load, Measured, Work, measure};
 use wayword_diffusion::synthetic::Dimensions;
-use wayword_diffusion::{
-    Base, BaseOptions, CpuOptions, Device, Level, Memory, Precision, Quiet, cpu,
-};
+use wayword_diffusion::{Base, BaseOptions, CpuOptions, Device, Level, Memory, Precision, cpu};
+use wayword_interface::Quiet;
 
 /// Runs the command.
 ///

@@ -3,8 +3,9 @@ use super::train::{layers, ready};
 use crate::failure::Failure;
 use crate::options::Train as Options;
 use crate::show::{self, Progress};
+use wayword_interface::Events as _;
 use wayword_train::estimate;
-use wayword_train::event::{Event, Events as _};
+use wayword_train::event::Event;
 
 /// Captions shown at most.
 const CAPTIONS: usize = 20;

@@ -13,9 +13,10 @@ use numbers::Numbers;
 use std::path::Path;
 use std::time::Instant;
 use studio::Studio;
-use wayword_diffusion::{Base, BaseOptions, Stop};
+use wayword_diffusion::{Base, BaseOptions};
 use wayword_formats::atomic;
-use wayword_train::event::{Event, Events as _, Outcome};
+use wayword_interface::{Events as _, Stop};
+use wayword_train::event::{Event, Outcome};
 use wayword_train::plan::{TrainOptions, TrainPlan};
 use wayword_train::{estimate, recipe};
 

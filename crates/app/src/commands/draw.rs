@@ -18,11 +18,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use wayword_diffusion::generate::draw_each;
 use wayword_diffusion::retouch::ImageSettings;
-use wayword_diffusion::{
-    Base, DrawPlan, DrawSettings, Embeddings, Event, Events, Loras, Warning, repeat,
-};
+use wayword_diffusion::{Base, DrawPlan, DrawSettings, Embeddings, Event, Loras, repeat};
 use wayword_formats::embedding;
 use wayword_formats::infotext::Infotext;
+use wayword_interface::{Events, Warning};
 
 /// Runs the command.
 ///
@@ -107,12 +106,12 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
             });
             if let Err(failure) = saved {
                 // There is no place for the next one either.
-                stop.ask();
+                stop.request();
                 failed.borrow_mut().get_or_insert(failure);
             }
         })?;
         first += done;
-        if stop.asked() {
+        if stop.is_requested() {
             break;
         }
     }
@@ -120,7 +119,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     if let Some(failure) = failed.into_inner() {
         return Err(failure);
     }
-    match stop.asked() && first < count {
+    match stop.is_requested() && first < count {
         true => Err(Failure::stopped("before all pictures were drawn")),
         false => Ok(()),
     }
@@ -140,7 +139,7 @@ fn infotext(path: &Path) -> Result<Infotext, Failure> {
 pub(crate) fn words(
     base: &Base,
     places: &[PathBuf],
-    events: &dyn Events,
+    events: &dyn Events<Event>,
 ) -> Result<Embeddings, Failure> {
     let (files, folders): (Vec<PathBuf>, Vec<PathBuf>) =
         places.iter().cloned().partition(|p| p.is_file());
@@ -168,7 +167,7 @@ struct OneOfMany<'a> {
     told: &'a Mutex<Vec<Warning>>,
 }
 
-impl Events for OneOfMany<'_> {
+impl Events<Event> for OneOfMany<'_> {
     fn event(&self, event: Event) {
         let pictures = self.of;
         let event = match event {

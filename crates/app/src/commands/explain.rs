@@ -43,7 +43,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let progress = Progress::new(options.json);
     checks::places_exist(&options.places)?;
     let quirks = if options.a1111_quirks { Quirks::A1111 } else { Quirks::Sane };
-    let quiet = wayword_diffusion::Quiet;
+    let quiet = wayword_interface::Quiet;
     let reader = Reader {
         tokenizer: Tokenizer::new(),
         words: words::Words::open(options.base.as_deref(), &options.places.embeddings)?,

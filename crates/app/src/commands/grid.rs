@@ -18,8 +18,9 @@ use page::{Done, Shown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
-use wayword_diffusion::{Event, Events, Loras, Stop, Warning};
+use wayword_diffusion::{Event, Loras};
 use wayword_formats::{atomic, embedding};
+use wayword_interface::{Events, Stop, Warning};
 use words::{Names, Run, Words};
 
 /// Runs the command.
@@ -51,7 +52,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let shown = Shown { prompt: &options.prompt, axes: &axes, done: &done };
     job.write(&shown)?;
     match failed {
-        _ if stop.asked() && done.len() < cells.len() => {
+        _ if stop.is_requested() && done.len() < cells.len() => {
             let (done, all) = (done.len(), cells.len());
             Err(Failure::stopped(format!("after {done} of {all} cells; they are kept and shown")))
         }
@@ -151,7 +152,7 @@ impl Job<'_> {
         let mut failed: Failed = None;
         let mut studio: Option<(Option<&Path>, Studio<'_>)> = None;
         for (index, cell) in cells.iter().enumerate() {
-            if self.stop.asked() {
+            if self.stop.is_requested() {
                 break;
             }
             let path = cell.base.as_deref();
@@ -188,7 +189,10 @@ impl Job<'_> {
                 Err(failure) => {
                     let text = format!("{} is left blank: {}", name(cell), failure.message());
                     let hint = failure.hints().first().cloned();
-                    Events::event(self.progress, Event::Warned(Warning { text, hint }));
+                    Events::event(
+                        self.progress,
+                        Event::Warned(Warning::new(text).with_hint_if(hint)),
+                    );
                     failed = Some(failed.map_or((1, failure), |(n, first)| (n + 1, first)));
                 }
             }

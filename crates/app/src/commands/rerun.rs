@@ -8,7 +8,9 @@ use crate::stop;
 use std::path::{Path, PathBuf};
 use wayword_diffusion::Base;
 use wayword_diffusion::base::fingerprint;
-use wayword_train::event::{Event, Events as _};
+use wayword_interface::Events as _;
+use wayword_interface::Warning;
+use wayword_train::event::Event;
 use wayword_train::rerun::Recorded;
 use wayword_train::run_folder::RunFolder;
 use wayword_train::{estimate, lora, recipe};
@@ -56,7 +58,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     if plan.device != then {
         let text = format!("the run was made on {then}, this is {}", plan.device);
         let hint = Some("the last bits of the word may differ".into());
-        plan.warnings.push(wayword_train::plan::PlanWarning { text, hint });
+        plan.warnings.push(Warning::new(text).with_hint_if(hint));
     }
     let estimate = estimate::estimate(&base, &plan)?;
     progress.event(Event::Planned(Box::new(plan.summary(Some(estimate)))));

@@ -8,10 +8,11 @@ use crate::options::{Prediction, Train as Options};
 use crate::show::{self, Progress};
 use crate::stop;
 use std::path::Path;
-use wayword_diffusion::{Base, Memory, Warning};
-use wayword_train::event::{Event, Events as _, Outcome};
+use wayword_diffusion::{Base, Memory};
+use wayword_interface::Events as _;
+use wayword_train::event::{Event, Outcome};
 use wayword_train::lora::{self, PlannedLora};
-use wayword_train::plan::{PlanWarning, TrainOptions, TrainPlan};
+use wayword_train::plan::{TrainOptions, TrainPlan};
 use wayword_train::run_folder::RunFolder;
 use wayword_train::{estimate, recipe};
 
@@ -96,8 +97,8 @@ fn load_for(options: &Options, run: &Path, progress: &Progress) -> Result<Base, 
     if let Some(plan) = plan {
         let warning;
         (memory, warning) = ready::memory(&loading, &plan, options.low_memory)?;
-        if let Some(PlanWarning { text, hint }) = warning {
-            progress.event(Event::Warned(Warning { text, hint }));
+        if let Some(warning) = warning {
+            progress.event(Event::Warned(warning));
         }
     }
     let mut base = Base::load(&loading, progress)?;

@@ -36,8 +36,9 @@ pub(crate) fn lines(plan: &PlanSummary, most: usize) -> Vec<String> {
     }
     let mut lines = facts.to_lines();
     for warning in &plan.warnings {
-        lines.push(format!("warning: {}", warning.text));
-        if let Some(hint) = &warning.hint {
+        let shown = warning.render(&super::Flags);
+        lines.push(format!("warning: {}", shown.message));
+        if let Some(hint) = shown.hint {
             lines.push(format!("hint: {hint}"));
         }
     }

@@ -9,6 +9,7 @@ use bar::Bar;
 use lines::Lines;
 use std::io::{self, IsTerminal as _};
 use wayword_diffusion as diffusion;
+use wayword_interface::{Events, Warning};
 use wayword_train as train;
 
 /// Takes events and shows them.
@@ -66,12 +67,10 @@ impl Progress {
     }
 
     /// A warning and what to do about it.
-    fn warn(&self, warning: &diffusion::Warning) {
+    fn warn(&self, warning: &Warning) {
         match self {
-            Progress::Bar(bar) => {
-                bar.aside(|| super::warning(&warning.text, warning.hint.as_deref()));
-            }
-            Progress::Lines(_) => super::warning(&warning.text, warning.hint.as_deref()),
+            Progress::Bar(bar) => bar.aside(|| super::warning(warning)),
+            Progress::Lines(_) => super::warning(warning),
             Progress::Json => json::warned(warning),
         }
     }
@@ -86,13 +85,13 @@ impl Progress {
     }
 }
 
-impl diffusion::Events for Progress {
+impl Events<diffusion::Event> for Progress {
     fn event(&self, event: diffusion::Event) {
         self.draw_event(&event);
     }
 }
 
-impl train::event::Events for Progress {
+impl Events<train::event::Event> for Progress {
     fn event(&self, event: train::event::Event) {
         match (self, &event) {
             (_, train::event::Event::Draw(event)) => self.draw_event(event),

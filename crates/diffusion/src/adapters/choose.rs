@@ -2,8 +2,9 @@
 use super::folder::Found;
 use super::tags::{self, Wanted};
 use super::{Loras, Network};
-use crate::{Base, Embeddings, Error, Result, Warning};
+use crate::{Base, Embeddings, Error, Result};
 use std::sync::Arc;
+use wayword_interface::Warning;
 use wayword_prompt::{PromptError, PromptPlan, Quirks};
 
 /// The LoRAs of a prompt in its order, the words that they bring, and warnings.
@@ -51,7 +52,7 @@ pub(crate) fn choose(
             Ok(None) => {}
             Err(error) if quirks == Quirks::Sane => return Err(error),
             Err(error) => {
-                out.warnings.push(Warning { text: error.to_string(), hint: error.hint() })
+                out.warnings.push(Warning::new(error.to_string()).with_hint_if(error.hint()))
             }
         }
     }
@@ -89,12 +90,12 @@ fn find(
         }
         Found::Ambiguous(_) | Found::Nothing => {
             let text = format!("LoRA `{name}`: {}, drawn without it", loras.reason(name, &found));
-            warnings.push(Warning { text, hint: loras.hint(name) });
+            warnings.push(Warning::new(text).with_hint_if(loras.hint(name)));
             return Ok(None);
         }
     };
     for error in loras.skipped().filter(|e| e.path.file_stem() == file.path.file_stem()) {
-        warnings.push(Warning { text: error.to_string(), hint: error.hint() });
+        warnings.push(Warning::new(error.to_string()).with_hint_if(error.hint()));
     }
     for key in &wanted.unknown {
         warnings.push(Warning::new(format!("LoRA `{name}`: the argument `{key}=` means nothing")));
@@ -155,7 +156,7 @@ fn bundled(out: &mut Chosen) {
             }
             if let Err(error) = words.add(name, word.vectors.clone(), None) {
                 let text = format!("LoRA `{}`: {error}", network.name);
-                out.warnings.push(Warning { text, hint: error.hint() });
+                out.warnings.push(Warning::new(text).with_hint_if(error.hint()));
             }
         }
     }

@@ -1,10 +1,11 @@
 //! Folders of LoRA files, found by the names that prompts use, each file read once.
 use super::{Loaded, Network};
-use crate::{Event, Events, Result};
+use crate::{Event, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use wayword_formats::lora::{self, File, Folder};
+use wayword_interface::Events;
 use wayword_prompt::error::did_you_mean;
 
 /// All LoRA files that a job may use.
@@ -29,7 +30,7 @@ impl Loras {
     ///
     /// # Errors
     /// If a folder itself cannot be read.
-    pub fn open(folders: &[PathBuf], events: &dyn Events) -> Result<Self> {
+    pub fn open(folders: &[PathBuf], events: &dyn Events<Event>) -> Result<Self> {
         let mut all = Self::default();
         for folder in folders {
             events.event(Event::Loading { what: "LoRA", path: folder.clone() });

@@ -1,7 +1,7 @@
 //! What a prompt seems to call and nobody knows: such a word is drawn as ordinary text, and the
 //! picture does not tell.
 use super::{Embeddings, LoadedWord};
-use crate::Warning;
+use wayword_interface::Warning;
 use wayword_prompt::PromptPlan;
 use wayword_prompt::error::did_you_mean;
 
@@ -23,7 +23,7 @@ impl Unknown {
             None => none
                 .then(|| "no learned words are loaded: name their folder with --embeddings".into()),
         };
-        Warning { text, hint }
+        Warning::new(text).with_hint_if(hint)
     }
 }
 

@@ -5,7 +5,8 @@ use crate::image_rng::{ImageRng, ImageRngOptions};
 use crate::pictures::Pixels;
 use crate::plan::DrawPlan;
 use crate::retouch::{MaskFill, Prepared, prepare};
-use crate::{Base, Events, Result};
+use crate::{Base, Event, Result};
+use wayword_interface::Events;
 use wayword_prompt::Quirks;
 
 /// The picture made ready and its latents.
@@ -18,7 +19,11 @@ pub(super) struct Begun {
 
 impl Begun {
     /// `None` where the plan begins with noise alone.
-    pub(super) fn new(base: &Base, plan: &DrawPlan, events: &dyn Events) -> Result<Option<Self>> {
+    pub(super) fn new(
+        base: &Base,
+        plan: &DrawPlan,
+        events: &dyn Events<Event>,
+    ) -> Result<Option<Self>> {
         let s = plan.settings();
         let Some(image) = &s.image else { return Ok(None) };
         let prepared = prepare(image, (s.width as usize, s.height as usize));

@@ -1,7 +1,8 @@
 //! A latent to a picture of bytes, and back.
 use crate::pictures::Pixels;
 use crate::vae::{LATENT_SCALE, LATENT_SIZE};
-use crate::{Base, Error, Event, Events, Result, Vae, Warning, pixels};
+use crate::{Base, Error, Event, Result, Vae, pixels};
+use wayword_interface::{Events, Warning};
 use wayword_tensor::{Device, Grid, Shape, Tensor};
 
 /// A picture that was drawn.
@@ -24,7 +25,7 @@ pub(super) fn decode(
     base: &Base,
     latent: &[f32],
     grid: Grid,
-    events: &dyn Events,
+    events: &dyn Events<Event>,
 ) -> Result<Pixels> {
     let z: Vec<f32> = latent.iter().map(|v| v * (1.0 / LATENT_SCALE)).collect();
     let decoded = |vae: &Vae, device: &Device| -> Result<Vec<f32>> {
@@ -40,7 +41,7 @@ pub(super) fn decode(
 fn with_vae(
     base: &Base,
     what: &str,
-    events: &dyn Events,
+    events: &dyn Events<Event>,
     ask: impl Fn(&Vae, &Device) -> Result<Vec<f32>>,
 ) -> Result<Vec<f32>> {
     let is_number = |values: &[f32]| values.iter().all(|v| v.is_finite());
@@ -49,9 +50,9 @@ fn with_vae(
         return Ok(values);
     }
     if let Some((vae, device)) = base.exact_vae()? {
-        let text = "the VAE overflows in this precision and is used in f32".into();
+        let text = "the VAE overflows in this precision and is used in f32";
         let hint = Some("a repaired VAE, given as --vae, is faster".into());
-        events.event(Event::Warned(Warning { text, hint }));
+        events.event(Event::Warned(Warning::new(text).with_hint_if(hint)));
         let values = ask(vae, device)?;
         if is_number(&values) {
             return Ok(values);
@@ -72,7 +73,11 @@ fn byte(v: f32) -> u8 {
 ///
 /// # Errors
 /// If the device fails or a latent is not a number.
-pub fn encode_picture(base: &Base, picture: &Pixels, events: &dyn Events) -> Result<Vec<f32>> {
+pub fn encode_picture(
+    base: &Base,
+    picture: &Pixels,
+    events: &dyn Events<Event>,
+) -> Result<Vec<f32>> {
     // The order of the web UI: bytes to 0..1, then to -1..1.
     let levels: Vec<f32> = picture.data.iter().map(|v| f32::from(*v) / 255.0 * 2.0 - 1.0).collect();
     let grid = Grid::new(picture.height, picture.width);

@@ -11,8 +11,9 @@ use crate::samplers::{
 use crate::sigmas::{
     SamplerKind, Schedule, ScheduleOptions, SigmaTable, ddim_timesteps, img2img_steps,
 };
-use crate::{Base, Error, Event, Events, Result, Stop};
+use crate::{Base, Error, Event, Result};
 use std::ops::ControlFlow;
+use wayword_interface::{Events, Stop};
 use wayword_tensor::Grid;
 
 /// A run of a sampler.
@@ -46,7 +47,7 @@ impl Run {
         plan: &DrawPlan,
         texts: &Texts,
         start: Option<Start>,
-        events: &dyn Events,
+        events: &dyn Events<Event>,
         stop: &Stop,
     ) -> Result<Option<Vec<Vec<f32>>>> {
         let settings = plan.settings();
@@ -72,7 +73,7 @@ impl Run {
                 first: texts.pictures.start,
                 pictures: settings.count,
             });
-            if stop.asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if stop.is_requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let options = &settings.sampler_options;
         // The part of the schedule that runs: all of it, or the last steps.

@@ -1,9 +1,10 @@
 //! The LoRAs of a picture's text by their hashes: files have other names on other machines.
 use super::files_of;
 use crate::adapters::Loras;
-use crate::{DrawSettings, Result, Warning};
+use crate::{DrawSettings, Result};
 use std::collections::BTreeMap;
 use wayword_formats::infotext::Infotext;
+use wayword_interface::Warning;
 use wayword_prompt::nets::extract;
 
 /// Renames the LoRAs of prompts to what they are called here, as the web UI does when it reads a

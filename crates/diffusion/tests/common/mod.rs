@@ -1,7 +1,8 @@
 //! What the golden tests of models share: the device, the tiny model, and the order of pixels.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test uses a part of it")]
 use std::path::{Path, PathBuf};
-use wayword_diffusion::{Base, BaseOptions, Quiet};
+use wayword_diffusion::{Base, BaseOptions};
+use wayword_interface::Quiet;
 use wayword_tensor::{CpuOptions, Device, Grid, Precision, Shape, Tensor, cpu};
 use wayword_testing::HostTensor;
 

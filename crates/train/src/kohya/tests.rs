@@ -14,7 +14,7 @@ fn train(translation: &Translation) -> TrainOptions {
 }
 
 fn warned(translation: &Translation, part: &str) -> bool {
-    translation.warnings.iter().any(|w| w.text.contains(part))
+    translation.warnings.iter().any(|w| w.message().contains(part))
 }
 
 /// Every field of the GUI's tab, at its default, as its saved file has them.

@@ -2,8 +2,8 @@
 use super::find::{self, Found};
 use super::idle;
 use super::{
-    FileTexts, PictureSet, PlanWarning, PlannedBase, ScheduleOptions, TemplateChoice, TrainOptions,
-    TrainPlan, WordOptions,
+    FileTexts, PictureSet, PlannedBase, ScheduleOptions, TemplateChoice, TrainOptions, TrainPlan,
+    WordOptions,
 };
 use crate::checkpoint::SaveRules;
 use crate::dataset::steps::{Duration, epochs_between_saves};
@@ -19,6 +19,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use wayword_diffusion::tokenizer::Tokenizer;
 use wayword_diffusion::{BaseInfo, Prediction};
 use wayword_formats::embedding::{self, MOST_ROWS};
+use wayword_interface::Warning;
 
 /// Root mean square of Stable Diffusion 1.5's token table, by which learning rates are scaled.
 const TOKEN_RMS: f64 = 0.0144;
@@ -286,8 +287,8 @@ impl TrainPlan {
     }
 }
 
-pub(super) fn warn(text: &str, hint: Option<&str>) -> PlanWarning {
-    PlanWarning { text: text.into(), hint: hint.map(str::to_owned) }
+pub(super) fn warn(text: &str, hint: Option<&str>) -> Warning {
+    Warning::new(text).with_hint_if(hint.map(str::to_owned))
 }
 
 fn required<'a>(value: Option<&'a str>, option: &str, example: &str) -> Result<&'a str> {
@@ -381,7 +382,7 @@ fn remarks(
     found: &Found,
     options: &TrainOptions,
     sentences: Option<&[String]>,
-    warnings: &mut Vec<PlanWarning>,
+    warnings: &mut Vec<Warning>,
 ) -> Result<()> {
     let count = found.learned;
     let samples: u64 = found.pictures.iter().map(|p| p.repeats).sum();
@@ -422,7 +423,7 @@ fn word(
     options: &WordOptions,
     found: &Found,
     base: &BaseInfo,
-    warnings: &mut Vec<PlanWarning>,
+    warnings: &mut Vec<Warning>,
 ) -> Result<Word> {
     let name = options.name.trim();
     let token = options.token.as_deref().unwrap_or(name).trim();

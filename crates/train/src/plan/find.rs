@@ -1,7 +1,7 @@
 //! Finds the pictures of a plan: folders, a metadata file or a dataset file, and those that only keep
 //! the class as it is.
 use super::sets::{PictureSet, PlannedDataset, PlannedFile, check_sizes};
-use super::{PlanWarning, PlannedPicture, TrainOptions};
+use super::{PlannedPicture, TrainOptions};
 use crate::dataset::config::{self, Dataset};
 use crate::dataset::scan::{self, Folder, ScanOptions};
 use crate::dataset::{mask, metadata, steps};
@@ -10,6 +10,7 @@ use crate::{Error, Result};
 use std::path::Path;
 use toml::{Table, Value};
 use wayword_formats::hash;
+use wayword_interface::Warning;
 
 /// What was found, checked.
 #[derive(Debug, Default)]
@@ -29,7 +30,7 @@ pub(super) struct Found {
 pub(super) fn find(
     options: &TrainOptions,
     resolution: (u32, u32),
-    warnings: &mut Vec<PlanWarning>,
+    warnings: &mut Vec<Warning>,
 ) -> Result<Found> {
     let mut notes = Vec::new();
     let defaults = options.subset(resolution);
@@ -86,7 +87,7 @@ pub(super) fn find(
         return Err(Error::data("there are only regularisation pictures")
             .with_hint("give pictures of what is to be learned too"));
     }
-    warnings.extend(notes.into_iter().map(|text| PlanWarning { text, hint: None }));
+    warnings.extend(notes.into_iter().map(Warning::new));
     Ok(found)
 }
 

@@ -1,9 +1,10 @@
 //! Options that were given and change nothing, because of others.
 use super::check::warn;
-use super::{MixedPrecision, PlanWarning, TrainOptions};
+use super::{MixedPrecision, TrainOptions};
+use wayword_interface::Warning;
 
 /// What the user should know; `sentences` are those of a template.
-pub(super) fn find(options: &TrainOptions, sentences: Option<&[String]>) -> Vec<PlanWarning> {
+pub(super) fn find(options: &TrainOptions, sentences: Option<&[String]>) -> Vec<Warning> {
     let o = options;
     let buckets = o.enable_bucket || o.dataset_config.is_some();
     let regular = !o.reg_data_dir.is_empty() || o.dataset_config.is_some();
@@ -37,7 +38,7 @@ pub(super) fn find(options: &TrainOptions, sentences: Option<&[String]>) -> Vec<
         ("--keep-last-epochs", o.keep_last_epochs > 0, epochs, "--save-every-epochs"),
     ];
     let idle = alone.into_iter().filter(|(_, given, wanted, _)| *given && !wanted);
-    let mut found: Vec<PlanWarning> = idle
+    let mut found: Vec<Warning> = idle
         .map(|(option, _, _, other)| {
             warn(
                 &format!("{option} changes nothing without {other}"),

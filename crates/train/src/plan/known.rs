@@ -1,9 +1,10 @@
 //! What a plan knows its base and its pictures by, so that others can tell whether they have the same.
-use super::{PlanWarning, PlannedFile, TrainPlan};
+use super::{PlannedFile, TrainPlan};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 use wayword_diffusion::Base;
 use wayword_formats::known;
+use wayword_interface::Warning;
 
 /// Values of a token's row in Stable Diffusion 1.x: only on such a base can a word travel.
 const FAMILY_WIDTH: usize = 768;
@@ -29,13 +30,13 @@ impl TrainPlan {
         let of_the_family = self.base.token_width == FAMILY_WIDTH;
         if of_the_family && self.base.sha256.is_some() && self.base.known.is_none() {
             let name = &self.base.name;
-            self.warnings.push(PlanWarning {
-                text: format!(
+            self.warnings.push(
+                Warning::new(format!(
                     "{name} is none of the originals of Stable Diffusion 1.4 and 1.5; if it is a \
                      merge, the word will travel badly to other checkpoints"
-                ),
-                hint: Some("train on the original 1.5, and draw with the merge".into()),
-            });
+                ))
+                .with_hint("train on the original 1.5, and draw with the merge"),
+            );
         }
         Ok(())
     }

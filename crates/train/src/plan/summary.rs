@@ -1,11 +1,12 @@
 //! A plan as it is shown before the first step.
-use super::{PlanWarning, TrainPlan};
+use super::TrainPlan;
 use crate::checkpoint;
 use crate::streams::Chance;
 use crate::words::Lexicon;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use wayword_diffusion::tokenizer::{Tokenizer, VOCABULARY};
+use wayword_interface::Warning;
 use wayword_prompt::caption::{self, CaptionOptions, Moment};
 use wayword_prompt::template::Template;
 use wayword_tensor::random::TorchGenerator;
@@ -82,7 +83,7 @@ pub struct PlanSummary {
     /// Files that will have been written, without their folder.
     pub files: Vec<String>,
     pub estimate: Option<Estimate>,
-    pub warnings: Vec<PlanWarning>,
+    pub warnings: Vec<Warning>,
 }
 
 impl TrainPlan {

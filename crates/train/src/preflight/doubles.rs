@@ -1,14 +1,15 @@
 //! Pictures that are there twice: the same file, or nearly the same picture.
 use super::look::Look;
 use super::{finding, list};
-use crate::plan::{PlanWarning, PlannedPicture};
+use crate::plan::PlannedPicture;
 use std::collections::BTreeMap;
+use wayword_interface::Warning;
 
 /// More pictures than this are not compared each with each.
 const MOST: usize = 20_000;
 
 /// Files with the same bytes.
-pub(super) fn exact(pictures: &[&PlannedPicture]) -> Option<PlanWarning> {
+pub(super) fn exact(pictures: &[&PlannedPicture]) -> Option<Warning> {
     let mut by_hash: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for picture in pictures {
         by_hash.entry(&picture.sha256).or_default().push(&picture.name);
@@ -24,7 +25,7 @@ pub(super) fn exact(pictures: &[&PlannedPicture]) -> Option<PlanWarning> {
 }
 
 /// Pictures that look alike but for size, compression or a mirror.
-pub(super) fn near(pictures: &[&PlannedPicture], looks: &[Look]) -> Option<PlanWarning> {
+pub(super) fn near(pictures: &[&PlannedPicture], looks: &[Look]) -> Option<Warning> {
     if pictures.len() > MOST {
         return None;
     }

@@ -1,7 +1,8 @@
 //! Too few pictures for what is to be learned.
 use super::{finding, pictures_are};
-use crate::plan::{PlanWarning, TrainPlan};
+use crate::plan::TrainPlan;
 use std::collections::{BTreeMap, BTreeSet};
+use wayword_interface::Warning;
 
 /// Presets, the fewest pictures that are enough for them, what is learned and how many are usual.
 const ENOUGH: &[(&str, usize, &str, &str)] = &[
@@ -13,7 +14,7 @@ const ENOUGH: &[(&str, usize, &str, &str)] = &[
 /// Findings where a word has fewer pictures than guides for `preset` ask for; without a preset than
 /// anything needs.
 #[must_use]
-pub fn few(plan: &TrainPlan, preset: Option<&str>) -> Vec<PlanWarning> {
+pub fn few(plan: &TrainPlan, preset: Option<&str>) -> Vec<Warning> {
     let taught = plan.words_of_pictures();
     let pictures_of = |word: usize| {
         let learned =
@@ -34,7 +35,7 @@ pub fn few(plan: &TrainPlan, preset: Option<&str>) -> Vec<PlanWarning> {
     groups.into_iter().filter_map(few).collect()
 }
 
-fn too_few(whose: &str, count: usize, preset: Option<&str>) -> Option<PlanWarning> {
+fn too_few(whose: &str, count: usize, preset: Option<&str>) -> Option<Warning> {
     let pictures = format!("{whose}{}", pictures_are(count));
     let Some((name, least, what, usual)) = ENOUGH.iter().find(|e| Some(e.0) == preset) else {
         let text = format!("{pictures} few: what else they share is learned as part of the word");

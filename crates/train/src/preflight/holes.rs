@@ -1,7 +1,8 @@
 //! Pictures with transparent parts, whose hidden colours would be learned.
 use super::{finding, list};
 use crate::dataset::Pixels;
-use crate::plan::{PlanWarning, PlannedPicture};
+use crate::plan::PlannedPicture;
+use wayword_interface::Warning;
 
 /// Fewer transparent pixels than one in so many are a rim.
 const FEW: usize = 100;
@@ -12,7 +13,7 @@ pub(super) fn has_any(alpha: &Pixels) -> bool {
 }
 
 /// Pictures with transparent parts; `holes` says of each whether it has some.
-pub(super) fn told(pictures: &[&PlannedPicture], holes: &[bool]) -> Option<PlanWarning> {
+pub(super) fn told(pictures: &[&PlannedPicture], holes: &[bool]) -> Option<Warning> {
     let with = pictures.iter().zip(holes).filter(|(_, holes)| **holes);
     let names: Vec<String> = with.map(|(picture, _)| picture.name.clone()).collect();
     if names.is_empty() {

@@ -2,7 +2,8 @@
 use super::{finding, list, pictures_are};
 use crate::dataset::bucket::Fit;
 use crate::dataset::{Filter, Pixels, crop, resize};
-use crate::plan::{PlanWarning, PlannedPicture};
+use crate::plan::PlannedPicture;
+use wayword_interface::Warning;
 
 /// Side of the thumbnail.
 const SMALL: usize = 32;
@@ -64,7 +65,7 @@ impl Look {
 }
 
 /// Pictures that are blurred at the size they are trained at.
-pub(super) fn blurred(pictures: &[&PlannedPicture], looks: &[Look]) -> Option<PlanWarning> {
+pub(super) fn blurred(pictures: &[&PlannedPicture], looks: &[Look]) -> Option<Warning> {
     let all = pictures.iter().zip(looks);
     let blurred: Vec<String> =
         all.filter(|(_, look)| look.blur > BLURRED).map(|(p, _)| p.name.clone()).collect();
@@ -76,7 +77,7 @@ pub(super) fn blurred(pictures: &[&PlannedPicture], looks: &[Look]) -> Option<Pl
 }
 
 /// Pictures of one colour.
-pub(super) fn empty(pictures: &[&PlannedPicture], looks: &[Look]) -> Option<PlanWarning> {
+pub(super) fn empty(pictures: &[&PlannedPicture], looks: &[Look]) -> Option<Warning> {
     let all = pictures.iter().zip(looks);
     let empty: Vec<String> = all
         .filter(|(_, look)| look.small.iter().all(|v| *v == 0.0))
@@ -90,7 +91,7 @@ pub(super) fn empty(pictures: &[&PlannedPicture], looks: &[Look]) -> Option<Plan
 }
 
 /// Pictures between black bars.
-pub(super) fn barred(pictures: &[&PlannedPicture], looks: &[Look]) -> Option<PlanWarning> {
+pub(super) fn barred(pictures: &[&PlannedPicture], looks: &[Look]) -> Option<Warning> {
     let all = pictures.iter().zip(looks);
     let barred: Vec<String> =
         all.filter(|(_, look)| look.bars).map(|(p, _)| p.name.clone()).collect();

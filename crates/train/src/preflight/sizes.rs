@@ -1,7 +1,8 @@
 //! Pictures that are far too small, and crops that cut much off.
 use super::{finding, list, pictures_are};
 use crate::dataset::bucket::Fit;
-use crate::plan::{PlanWarning, PlannedPicture};
+use crate::plan::PlannedPicture;
+use wayword_interface::Warning;
 
 /// A picture that is enlarged by more than this has hardly any detail.
 const ENLARGED: f64 = 2.0;
@@ -10,7 +11,7 @@ const ENLARGED: f64 = 2.0;
 const CUT: f64 = 0.35;
 
 /// Pictures that are enlarged to twice their size or more.
-pub(super) fn tiny(pictures: &[&PlannedPicture]) -> Option<PlanWarning> {
+pub(super) fn tiny(pictures: &[&PlannedPicture]) -> Option<Warning> {
     let scale = |p: &PlannedPicture| p.resized.0 as f64 / p.size.0.max(1) as f64;
     let tiny: Vec<String> = pictures
         .iter()
@@ -26,7 +27,7 @@ pub(super) fn tiny(pictures: &[&PlannedPicture]) -> Option<PlanWarning> {
 
 /// Pictures of which the crop cuts much off, with how much and where.
 /// With `buckets` their sizes are near to the pictures' already.
-pub(super) fn cut(pictures: &[&PlannedPicture], buckets: bool) -> Option<PlanWarning> {
+pub(super) fn cut(pictures: &[&PlannedPicture], buckets: bool) -> Option<Warning> {
     let one = |p: &&PlannedPicture| {
         let fit = Fit { bucket: p.bucket, resized: p.resized };
         let cut = fit.cut_off();

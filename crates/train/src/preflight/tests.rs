@@ -81,11 +81,11 @@ fn the_same_picture_is_known_again() {
     );
     let looks = [look(&one), look(&smaller)];
     let found = doubles::near(&[&a, &b], &looks).unwrap();
-    assert_eq!(found.text, "pictures are nearly the same: a and b");
-    assert!(found.hint.is_some());
+    assert_eq!(found.message(), "pictures are nearly the same: a and b");
+    assert!(found.hint().is_some());
     let same = PlannedPicture { sha256: "a".into(), ..b.clone() };
     assert!(doubles::near(&[&a, &same], &looks).is_none(), "said once");
-    assert_eq!(doubles::exact(&[&a, &same]).unwrap().text, "pictures are there twice: a = b");
+    assert_eq!(doubles::exact(&[&a, &same]).unwrap().message(), "pictures are there twice: a = b");
     assert!(doubles::exact(&[&a, &b]).is_none());
 }
 
@@ -95,7 +95,7 @@ fn blur_is_seen() {
     let pictures = [picture("sharp", (128, 128), fit), picture("soft", (128, 128), fit)];
     let looks = [look(&drawing(128, 0)), look(&blurred(&drawing(128, 0), 3))];
     let found = look::blurred(&pictures.iter().collect::<Vec<_>>(), &looks).unwrap();
-    assert_eq!(found.text, "1 picture is blurred: soft");
+    assert_eq!(found.message(), "1 picture is blurred: soft");
     let plain = Pixels::filled(128, 128, 3, 90);
     assert!(look::blurred(&[&pictures[0]], &[look(&plain)]).is_none(), "of one colour");
 }
@@ -110,13 +110,13 @@ fn sizes_and_crops_are_told() {
         picture("tiny.png", (200, 200), Fit { bucket: square, resized: square }),
     ];
     let all: Vec<&PlannedPicture> = fits.iter().collect();
-    let cut = sizes::cut(&all, false).unwrap().text;
+    let cut = sizes::cut(&all, false).unwrap().to_string();
     assert_eq!(
         cut,
         "the crop cuts much off 2 of the pictures: wide.jpg (2000x500): 75 % left and right, \
          tall.jpg (500x1000): 50 % above and below"
     );
-    let tiny = sizes::tiny(&all).unwrap().text;
+    let tiny = sizes::tiny(&all).unwrap().to_string();
     assert_eq!(tiny, "1 picture is tiny for what is trained: tiny.png (200x200)");
     assert!(sizes::cut(&all[..1], true).is_none() && sizes::tiny(&all[..1]).is_none());
 }
@@ -127,14 +127,14 @@ fn pictures_of_one_colour_or_with_holes_are_told() {
     let pictures = [picture("white", (128, 128), fit), picture("drawn", (128, 128), fit)];
     let all: Vec<&PlannedPicture> = pictures.iter().collect();
     let looks = [look(&Pixels::filled(128, 128, 3, 255)), look(&drawing(128, 0))];
-    assert_eq!(look::empty(&all, &looks).unwrap().text, "1 picture is of one colour: white");
+    assert_eq!(look::empty(&all, &looks).unwrap().message(), "1 picture is of one colour: white");
     assert!(look::empty(&all[1..], &looks[1..]).is_none());
     let mut film = drawing(128, 0);
     film.data[..128 * 8 * 3].fill(2);
     let one_side = look(&film);
     film.data[128 * 120 * 3..].fill(3);
     let looks = [look(&film), one_side];
-    let told = look::barred(&all, &looks).unwrap().text;
+    let told = look::barred(&all, &looks).unwrap().to_string();
     assert_eq!(told, "1 picture is between black bars: white");
     let black = Pixels::filled(128, 128, 3, 0);
     assert!(look::barred(&all[..1], &[look(&black)]).is_none(), "all of one colour");
@@ -142,7 +142,7 @@ fn pictures_of_one_colour_or_with_holes_are_told() {
     assert!(!holes::has_any(&alpha));
     alpha.data[..200].fill(0);
     assert!(holes::has_any(&alpha));
-    let told = holes::told(&all, &[false, true]).unwrap().text;
+    let told = holes::told(&all, &[false, true]).unwrap().to_string();
     assert!(
         told.starts_with("1 picture has transparent parts") && told.ends_with("drawn"),
         "{told}"

@@ -1,7 +1,7 @@
 //! What changes in a run, and the files that remember it.
 use super::micro::MicroBatch;
 use crate::checkpoint::{SaveActions, Saver};
-use crate::event::{Event, Events, StepReport};
+use crate::event::{Event, StepReport};
 use crate::optim::{FrozenRows, Optimizer, StateArray, Statistics};
 use crate::plan::TrainPlan;
 use crate::resume::{Place, State};
@@ -15,7 +15,8 @@ use crate::{Error, Result};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
-use wayword_diffusion::{Base, Stop, Warning};
+use wayword_diffusion::Base;
+use wayword_interface::{Events, Stop, Warning};
 
 /// What changes in a run, and the files that remember it.
 pub(super) struct Progress {
@@ -39,7 +40,7 @@ impl Progress {
         plan: &TrainPlan,
         run: &RunFolder,
         fixed: &[MicroBatch],
-        events: &dyn Events,
+        events: &dyn Events<Event>,
     ) -> Result<Self> {
         let statistics = match plan.kohya_numbers {
             true => {
@@ -147,7 +148,7 @@ impl Progress {
         &self,
         saver: &Saver,
         plan: &TrainPlan,
-        events: &dyn Events,
+        events: &dyn Events<Event>,
     ) -> Result<Option<PathBuf>> {
         let learned = self.learned(plan);
         let mut first = None;
@@ -167,7 +168,7 @@ impl Progress {
     }
 
     /// Keeps and tells a loss at fixed noise.
-    pub(super) fn measured(&mut self, loss: f64, events: &dyn Events) -> Result<()> {
+    pub(super) fn measured(&mut self, loss: f64, events: &dyn Events<Event>) -> Result<()> {
         let step = self.place.step;
         self.log.push(&serde_json::json!({ "fixed_loss": loss, "step": step }))?;
         self.charts.points(self.started + self.place.seconds, step, &[(FIXED, loss)])?;
@@ -180,7 +181,7 @@ impl Progress {
         &self,
         (base, plan, run): (&Base, &TrainPlan, &RunFolder),
         epoch: Option<usize>,
-        events: &dyn Events,
+        events: &dyn Events<Event>,
         stop: &Stop,
     ) -> Result<()> {
         let step = self.place.step;
@@ -200,7 +201,7 @@ impl Progress {
         saver: &Saver,
         plan: &TrainPlan,
         due: impl Fn(&str) -> SaveActions,
-        events: &dyn Events,
+        events: &dyn Events<Event>,
     ) -> Result<bool> {
         let actions: Vec<SaveActions> = plan.words.iter().map(|word| due(&word.name)).collect();
         let any = actions.iter().any(|a| a.write.is_some());

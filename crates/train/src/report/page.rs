@@ -6,6 +6,7 @@ use crate::previews::Previews;
 use crate::resume::Place;
 use crate::run_folder::curves::Curves;
 use std::path::Path;
+use wayword_interface::PlainNames;
 
 /// Longest side of a preview on the page, in pixels of the file.
 const PREVIEW: u32 = 384;
@@ -98,11 +99,10 @@ fn warnings(plan: &TrainPlan) -> String {
     }
     let mut out = "<section class=\"warnings\">\n<h2>Warnings</h2>\n<ul>\n".to_owned();
     for warning in &plan.warnings {
-        let hint = warning
-            .hint
-            .as_deref()
-            .map_or(String::new(), |hint| format!("<br><small>{}</small>", escape(hint)));
-        out.push_str(&format!("<li>{}{hint}</li>\n", escape(&warning.text)));
+        let shown = warning.render(&PlainNames);
+        let hint = shown.hint.map(|hint| format!("<br><small>{}</small>", escape(&hint)));
+        let hint = hint.unwrap_or_default();
+        out.push_str(&format!("<li>{}{hint}</li>\n", escape(&shown.message)));
     }
     out.push_str("</ul>\n</section>\n");
     out

@@ -3,7 +3,8 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use wayword_diffusion::{Base, BaseOptions, Quiet};
+use wayword_diffusion::{Base, BaseOptions};
+use wayword_interface::Quiet;
 use wayword_tensor::{CpuOptions, Device, Precision, cpu};
 use wayword_train::{TrainOptions, TrainPlan};
 

@@ -5,9 +5,8 @@ use crate::show;
 use std::path::{Path, PathBuf};
 use wayword_diffusion::measure::{Measured, repeat};
 use wayword_diffusion::synthetic::{self, Dimensions};
-use wayword_diffusion::{
-    Base, BaseOptions, Device, DrawPlan, DrawSettings, Memory, Quiet, Stop, draw, timed,
-};
+use wayword_diffusion::{Base, BaseOptions, Device, DrawPlan, DrawSettings, Memory, draw, timed};
+use wayword_interface::{Quiet, Stop};
 use wayword_train::estimate;
 
 /// A training step with its text encoder, or a picture from its prompt to its pixels.

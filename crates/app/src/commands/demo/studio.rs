@@ -6,7 +6,8 @@ use crate::show::Progress;
 use image::RgbImage;
 use std::path::Path;
 use std::sync::Arc;
-use wayword_diffusion::{Base, DrawPlan, DrawSettings, Embeddings, Event, Events, Stop, draw};
+use wayword_diffusion::{Base, DrawPlan, DrawSettings, Embeddings, Event, draw};
+use wayword_interface::{Events, Stop};
 use wayword_train::judge::{Judge as _, OnnxJudge};
 
 /// How strongly prompts guide: what the bundled model wants.

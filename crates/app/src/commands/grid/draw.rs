@@ -6,7 +6,8 @@ use crate::show::Progress;
 use std::rc::Rc;
 use std::sync::Arc;
 use wayword_diffusion::generate::{Drawing, Texts};
-use wayword_diffusion::{Base, DrawPlan, Event, Events, Loras, Picture, Stop, Warning};
+use wayword_diffusion::{Base, DrawPlan, Event, Loras, Picture};
+use wayword_interface::{Events, Stop, Warning};
 use wayword_prompt::PromptPlan;
 
 /// Encoded prompts that are remembered; a grid's neighbours are what is asked for again.

@@ -4,10 +4,10 @@ use crate::options::{Precision, Prediction, Train as Options};
 use crate::show::{self, Progress};
 use clap::ValueEnum as _;
 use std::path::Path;
-use wayword_diffusion::Warning;
 use wayword_formats::{atomic, kohya as kohya_file};
+use wayword_interface::{Events as _, Warning};
 use wayword_train::config::{self, Layer, Settings};
-use wayword_train::event::{Event, Events as _};
+use wayword_train::event::Event;
 use wayword_train::kohya::{self, Translation};
 
 /// Everything that was asked for: the defaults, a preset, kohya's options, `wayword.toml`, flags.
@@ -118,10 +118,9 @@ fn say(found: &Translation, progress: &Progress) {
     for (what, near) in &found.unknown {
         let text = format!("{what}: unknown, and ignored");
         let hint = near.as_ref().map(|near| format!("did you mean {near}?"));
-        progress.event(Event::Warned(Warning { text, hint }));
+        progress.event(Event::Warned(Warning::new(text).with_hint_if(hint)));
     }
     for warning in &found.warnings {
-        let (text, hint) = (warning.text.clone(), warning.hint.clone());
-        progress.event(Event::Warned(Warning { text, hint }));
+        progress.event(Event::Warned(warning.clone()));
     }
 }

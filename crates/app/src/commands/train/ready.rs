@@ -4,10 +4,11 @@ use crate::failure::Failure;
 use crate::options::Train as Options;
 use crate::show::{self, Progress};
 use sysinfo::{MemoryRefreshKind, System};
-use wayword_diffusion::{Base, BaseOptions, Memory, Quiet, counting};
+use wayword_diffusion::{Base, BaseOptions, Memory, counting};
+use wayword_interface::{Quiet, Warning};
 use wayword_train::estimate::{Choice, Forecast};
 use wayword_train::lora;
-use wayword_train::plan::{PlanWarning, TrainOptions, TrainPlan};
+use wayword_train::plan::{TrainOptions, TrainPlan};
 use wayword_train::preflight;
 
 /// A checked plan and the base that it is for. What can be refused is refused before the base is
@@ -44,8 +45,9 @@ fn strict(options: &Options, plan: &TrainPlan) -> Result<(), Failure> {
     }
     let mut text = format!("--strict: {} warnings", plan.warnings.len());
     for warning in &plan.warnings {
-        text.push_str(&format!("\n  {}", warning.text));
-        if let Some(hint) = &warning.hint {
+        let shown = warning.render(&show::Flags);
+        text.push_str(&format!("\n  {}", shown.message));
+        if let Some(hint) = shown.hint {
             text.push_str(&format!("\n    {hint}"));
         }
     }
@@ -60,11 +62,11 @@ pub(crate) fn memory(
     loading: &BaseOptions,
     plan: &TrainPlan,
     low_memory: bool,
-) -> Result<(Memory, Option<PlanWarning>), Failure> {
+) -> Result<(Memory, Option<Warning>), Failure> {
     let forecast = Forecast::of(loading, plan)?;
     let free = free();
     let told = |bytes: usize| show::bytes(bytes as u64);
-    let warn = |text: String, hint: &str| Some(PlanWarning { text, hint: Some(hint.into()) });
+    let warn = |text: String, hint: &str| Some(Warning::new(text).with_hint(hint));
     Ok(match (forecast.choose(free, low_memory), free) {
         (Choice::Asked, _) => (Memory::Recompute, None),
         (Choice::Keep, Some(_)) => (Memory::Keep, None),

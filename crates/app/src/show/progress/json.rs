@@ -2,6 +2,7 @@
 use crate::show;
 use serde_json::{Value, json};
 use wayword_diffusion as diffusion;
+use wayword_interface::Warning;
 use wayword_train::event::Event;
 
 fn put(value: &Value) {
@@ -19,8 +20,9 @@ fn put_named(event: &str, fields: &impl serde::Serialize) {
 }
 
 /// A warning.
-pub(super) fn warned(warning: &diffusion::Warning) {
-    put(&json!({ "event": "warned", "text": warning.text, "hint": warning.hint }));
+pub(super) fn warned(warning: &Warning) {
+    let shown = warning.render(&show::Flags);
+    put(&json!({ "event": "warned", "text": shown.message, "hint": shown.hint }));
 }
 
 /// Loading and drawing.

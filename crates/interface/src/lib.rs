@@ -1,0 +1,15 @@
+//! What the libraries and every face (terminal, web page, other programs) agree on: options and
+//! stop requests go down, events and diagnostics come up.
+#![forbid(unsafe_code)]
+
+mod diagnostic;
+mod events;
+mod fields;
+mod stop;
+mod warning;
+
+pub use diagnostic::{Diagnostic, Rendered};
+pub use events::{Events, Quiet};
+pub use fields::{FieldNames, PlainNames, render_fields};
+pub use stop::Stop;
+pub use warning::Warning;
