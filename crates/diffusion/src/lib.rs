@@ -46,4 +46,4 @@ pub use vae::Vae;
 pub use wayword_tensor::Level;
 /// Where a base is loaded to, for callers that know no tensors.
 pub use wayword_tensor::random::NoiseKind;
-pub use wayword_tensor::{CpuOptions, Device, Memory, Precision, counting, cpu, timed};
+pub use wayword_tensor::{CpuOptions, Device, Memory, Precision, cpu, profiling};

@@ -5,7 +5,7 @@
 use crate::synthetic::{self, Dimensions};
 use crate::{Result, TextEncoder, Unet, Vae};
 use std::time::{Duration, Instant};
-use wayword_tensor::{Device, Grid, Memory, Shape, Spent, Tape, Tensor, Times, timed};
+use wayword_tensor::{Device, Grid, Memory, OpTotal, Profile, Shape, Tape, Tensor, profiling};
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub struct Measured {
     /// Seconds of each run after the first, which warmed up.
     pub seconds: Vec<f64>,
     /// Of the median run, by kind of operation, the longest first.
-    pub operations: Vec<(&'static str, Spent)>,
+    pub operations: Vec<(&'static str, OpTotal)>,
 }
 
 impl Measured {
@@ -79,9 +79,9 @@ pub fn measure(
     work: Work,
     load: Load,
 ) -> Result<Measured> {
-    let (device, times) = timed(device);
+    let (device, profile) = profiling(device);
     let part = part(&device, dimensions, work)?;
-    repeat(&times, load.repeats, || once(&device, &part, work, load, dimensions))
+    repeat(&profile, load.repeats, || once(&device, &part, work, load, dimensions))
 }
 
 /// Makes what `work` needs.
@@ -93,19 +93,19 @@ fn part(device: &Device, dimensions: &Dimensions, work: Work) -> Result<Part> {
     })
 }
 
-/// Runs `one` once for nothing and `repeats` times by the clock; `times` are those of the timed
+/// Runs `one` once for nothing and `repeats` times by the clock; `profile` is that of the profiling
 /// device that it works on.
 ///
 /// # Errors
 /// The error of `one`.
 pub fn repeat<E>(
-    times: &Times,
+    profile: &Profile,
     repeats: usize,
     mut one: impl FnMut() -> std::result::Result<(), E>,
 ) -> std::result::Result<Measured, E> {
     let mut runs = Vec::new();
     for run in 0..=repeats.max(1) {
-        let (seconds, spent) = time(times, &mut one)?;
+        let (seconds, spent) = time(profile, &mut one)?;
         if run > 0 {
             runs.push((seconds, spent));
         }
@@ -118,20 +118,20 @@ pub fn repeat<E>(
 }
 
 /// What was spent on each kind of operation.
-type Kinds = Vec<(&'static str, Spent)>;
+type Kinds = Vec<(&'static str, OpTotal)>;
 
 /// Runs `f`; its seconds, and what was spent on each kind of operation.
 fn time<E>(
-    times: &Times,
+    profile: &Profile,
     f: impl FnOnce() -> std::result::Result<(), E>,
 ) -> std::result::Result<(f64, Kinds), E> {
-    let _ = times.take();
+    let _ = profile.take();
     let start = Instant::now();
     f()?;
     let whole = start.elapsed();
-    let mut spent: Vec<_> = times.take().into_iter().collect();
+    let mut spent: Vec<_> = profile.take().into_iter().collect();
     let known: Duration = spent.iter().map(|(_, s)| s.time).sum();
-    let rest = Spent { time: whole.saturating_sub(known), ..Spent::default() };
+    let rest = OpTotal { time: whole.saturating_sub(known), ..OpTotal::default() };
     spent.push(("between", rest));
     Ok((whole.as_secs_f64(), spent))
 }

@@ -3,7 +3,7 @@
 //! y = shortcut(x) + conv2(silu(norm2(conv1(silu(norm1(x))) + proj(t)))) (He et al. 2016; the
 //! time vector t as in Ho et al. 2020). The VAE has no time.
 use crate::weights::{Cursor, GROUPS};
-use wayword_tensor::{Grid, Step, Tensor, Weight, ops};
+use wayword_tensor::{Grid, Stride, Tensor, Weight, ops};
 
 /// A residual block; fields named as in diffusers.
 #[derive(Debug, Clone)]
@@ -49,7 +49,7 @@ impl Resnet {
         // One name for all: at the VAE's largest size each of these is 67 or 134 MB, and what is
         // replaced is freed.
         let mut h = ops::group_norm(x, GROUPS, self.eps, &self.norm1, true);
-        h = ops::conv3x3(&h, grid, Step::Same, &self.conv1, None);
+        h = ops::conv3x3(&h, grid, Stride::One, &self.conv1, None);
         if let (Some(time), Some(proj)) = (time, &self.time_emb_proj) {
             h = ops::add_channels(&h, &ops::linear(time, proj));
         }
@@ -58,6 +58,6 @@ impl Resnet {
             Some(shortcut) => ops::linear(x, shortcut),
             None => x.clone(),
         };
-        ops::conv3x3(&h, grid, Step::Same, &self.conv2, Some(&residual))
+        ops::conv3x3(&h, grid, Stride::One, &self.conv2, Some(&residual))
     }
 }

@@ -19,7 +19,7 @@ pub use up::{UpBlock, Upsample};
 
 use crate::resnet::Resnet;
 use crate::weights::{Cursor, GROUPS};
-use wayword_tensor::{Device, Grid, Step, Tensor, Weight, block, ops};
+use wayword_tensor::{Device, Grid, Stride, Tensor, Weight, block, ops};
 
 /// Attention heads at every level.
 pub(crate) const HEADS: usize = 8;
@@ -169,7 +169,7 @@ impl Unet {
         assert_eq!(timesteps.len(), x.shape().batch, "one noise level per sample");
         let time = ops::silu(&self.time_embedding.forward(timesteps));
         let guides = Guides { odd, time: &time, context };
-        let mut h = (ops::conv3x3(x, grid, Step::Same, &self.conv_in, None), grid);
+        let mut h = (ops::conv3x3(x, grid, Stride::One, &self.conv_in, None), grid);
         let mut skips = vec![h.clone()];
         for down in &self.down_blocks {
             h = down.forward(h, guides, &mut skips);
@@ -180,7 +180,7 @@ impl Unet {
         }
         let (h, grid) = h;
         let h = ops::group_norm(&h, GROUPS, EPS, &self.conv_norm_out, true);
-        ops::conv3x3(&h, grid, Step::Same, &self.conv_out, None)
+        ops::conv3x3(&h, grid, Stride::One, &self.conv_out, None)
     }
 }
 

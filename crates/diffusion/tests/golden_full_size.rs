@@ -78,7 +78,7 @@ fn full_size() {
     text(&topic, &base, &device, &mut report);
     vae(&topic, &base, &device, &mut report);
     unet(&topic, &base, &device, &mut report);
-    let (_, most) = device.memory();
+    let most = device.memory().peak;
     println!("full_size: at most {:.2} GB on the device", most as f64 / 1e9);
     if let Ok(status) = std::fs::read_to_string("/proc/self/status") {
         let peak = status.lines().find(|line| line.starts_with("VmHWM"));

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use wayword_diffusion::unet::{Guides, OddSizes, Skip, Unet, sinusoids};
 use wayword_diffusion::{Base, Resnet};
 use wayword_tensor::ops::{self};
-use wayword_tensor::{Grid, Memory, Step, Tape, Tensor};
+use wayword_tensor::{Grid, Memory, Stride, Tape, Tensor};
 use wayword_testing::{Report, max_abs, relative_l2, topic};
 
 #[test]
@@ -69,14 +69,14 @@ impl Seen {
     fn resnet_parts(&mut self, at: &str, r: &Resnet, x: &Tensor, grid: Grid, time: &Tensor) {
         self.picture(format!("{at}.norm1"), &ops::group_norm(x, 32, r.eps, &r.norm1, false));
         let h = ops::group_norm(x, 32, r.eps, &r.norm1, true);
-        let h = ops::conv3x3(&h, grid, Step::Same, &r.conv1, None);
+        let h = ops::conv3x3(&h, grid, Stride::One, &r.conv1, None);
         self.picture(format!("{at}.conv1"), &h);
         let proj = ops::linear(time, r.time_emb_proj.as_ref().unwrap());
         self.tokens(format!("{at}.time_emb_proj"), &proj);
         let h = ops::add_channels(&h, &proj);
         self.picture(format!("{at}.norm2"), &ops::group_norm(&h, 32, r.eps, &r.norm2, false));
         let h = ops::group_norm(&h, 32, r.eps, &r.norm2, true);
-        let h = ops::conv3x3(&h, grid, Step::Same, &r.conv2, None);
+        let h = ops::conv3x3(&h, grid, Stride::One, &r.conv2, None);
         self.picture(format!("{at}.conv2"), &h);
     }
 
@@ -124,7 +124,7 @@ fn walk(unet: &Unet, x: &Tensor, grid: Grid, timesteps: &[f32], context: &Tensor
     seen.tokens("time_embedding", &raw);
     let time = &ops::silu(&raw);
     let guides = Guides { odd: OddSizes::default(), time, context };
-    let conv_in = ops::conv3x3(x, grid, Step::Same, &unet.conv_in, None);
+    let conv_in = ops::conv3x3(x, grid, Stride::One, &unet.conv_in, None);
     seen.picture("conv_in", &conv_in);
     let mut h: Skip = (conv_in, grid);
     let mut skips = vec![h.clone()];
@@ -176,7 +176,7 @@ fn walk(unet: &Unet, x: &Tensor, grid: Grid, timesteps: &[f32], context: &Tensor
     let norm = ops::group_norm(&h.0, 32, 1e-5, &unet.conv_norm_out, false);
     seen.picture("conv_norm_out", &norm);
     let h = ops::group_norm(&h.0, 32, 1e-5, &unet.conv_norm_out, true);
-    seen.picture("conv_out", &ops::conv3x3(&h, grid, Step::Same, &unet.conv_out, None));
+    seen.picture("conv_out", &ops::conv3x3(&h, grid, Stride::One, &unet.conv_out, None));
     seen
 }
 

@@ -4,7 +4,7 @@ mod common;
 
 use std::collections::BTreeMap;
 use wayword_diffusion::vae::{Vae, VaeMid};
-use wayword_tensor::{Device, Grid, Shape, Step, Tensor, ops};
+use wayword_tensor::{Device, Grid, Shape, Stride, Tensor, ops};
 use wayword_testing::{HostTensor, Report, Tensors, max_abs, topic};
 
 /// A picture of bytes `[h, w, 3]` in -1..1.
@@ -106,7 +106,7 @@ fn walk_mid(seen: &mut Seen, at: &str, mid: &VaeMid, h: &Tensor, grid: Grid) -> 
 fn walk(vae: &Vae, x: &Tensor, grid: Grid) -> Seen {
     let mut seen = Seen::new();
     let e = &vae.encoder;
-    let mut h = ops::conv3x3(x, grid, Step::Same, &e.conv_in, None);
+    let mut h = ops::conv3x3(x, grid, Stride::One, &e.conv_in, None);
     note(&mut seen, "encoder.conv_in", &h);
     let mut size = grid;
     for (level, block) in e.down_blocks.iter().enumerate() {
@@ -115,8 +115,8 @@ fn walk(vae: &Vae, x: &Tensor, grid: Grid) -> Seen {
             note(&mut seen, format!("encoder.down_blocks.{level}.resnets.{i}"), &h);
         }
         if let Some(conv) = &block.downsampler {
-            h = ops::conv3x3(&h, size, Step::HalfPadAfter, conv, None);
-            size = Step::HalfPadAfter.output(size);
+            h = ops::conv3x3(&h, size, Stride::TwoPadEnd, conv, None);
+            size = Stride::TwoPadEnd.output(size);
             note(&mut seen, format!("encoder.down_blocks.{level}.downsamplers.0"), &h);
         }
     }
@@ -127,14 +127,14 @@ fn walk(vae: &Vae, x: &Tensor, grid: Grid) -> Seen {
         &ops::group_norm(&h, 32, 1e-6, &e.conv_norm_out, false),
     );
     let h = ops::group_norm(&h, 32, 1e-6, &e.conv_norm_out, true);
-    let h = ops::conv3x3(&h, size, Step::Same, &e.conv_out, None);
+    let h = ops::conv3x3(&h, size, Stride::One, &e.conv_out, None);
     note(&mut seen, "encoder.conv_out", &h);
     note(&mut seen, "quant_conv", &ops::linear(&h, &vae.quant_conv));
     let (mean, _) = vae.encode(x, grid);
     let d = &vae.decoder;
     let h = ops::linear(&mean, &vae.post_quant_conv);
     note(&mut seen, "post_quant_conv", &h);
-    let h = ops::conv3x3(&h, size, Step::Same, &d.conv_in, None);
+    let h = ops::conv3x3(&h, size, Stride::One, &d.conv_in, None);
     note(&mut seen, "decoder.conv_in", &h);
     let mut h = walk_mid(&mut seen, "decoder.mid_block", &d.mid_block, &h, size);
     for (level, block) in d.up_blocks.iter().enumerate() {
@@ -144,7 +144,7 @@ fn walk(vae: &Vae, x: &Tensor, grid: Grid) -> Seen {
         }
         if let Some(conv) = &block.upsampler {
             let to = Grid::new(2 * size.height, 2 * size.width);
-            h = ops::conv3x3(&ops::resize(&h, size, to), to, Step::Same, conv, None);
+            h = ops::conv3x3(&ops::resize(&h, size, to), to, Stride::One, conv, None);
             size = to;
             note(&mut seen, format!("decoder.up_blocks.{level}.upsamplers.0"), &h);
         }
@@ -155,7 +155,7 @@ fn walk(vae: &Vae, x: &Tensor, grid: Grid) -> Seen {
         &ops::group_norm(&h, 32, 1e-6, &d.conv_norm_out, false),
     );
     let h = ops::group_norm(&h, 32, 1e-6, &d.conv_norm_out, true);
-    note(&mut seen, "decoder.conv_out", &ops::conv3x3(&h, size, Step::Same, &d.conv_out, None));
+    note(&mut seen, "decoder.conv_out", &ops::conv3x3(&h, size, Stride::One, &d.conv_out, None));
     let whole = vae.decode(&mean, Grid::new(grid.height / 8, grid.width / 8));
     assert_eq!(common::channels_first(&whole), seen["decoder.conv_out"]);
     seen

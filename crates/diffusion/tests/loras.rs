@@ -55,7 +55,7 @@ fn taking_off_restores_every_bit_and_no_copy_is_held() {
     for precision in [Precision::F32, Precision::Bf16] {
         let base = base(precision);
         let before = bits(&outputs(&base));
-        let held = base.device().memory().0;
+        let held = base.device().memory().held;
         let (one, two) = (
             networks(&[("pascoe-lora", 0.8)]),
             networks(&[("tamsyn-lora", -0.5), ("mirabo-lora", 1.0)]),
@@ -65,7 +65,7 @@ fn taking_off_restores_every_bit_and_no_copy_is_held() {
         println!("{precision:?}: a LoRA of 128 modules put on in {:?}", start.elapsed());
         let first = bits(&outputs(&base));
         assert_ne!(first, before);
-        let worn = base.device().memory().0;
+        let worn = base.device().memory().held;
         // In f32 what is changed is kept as f32, also where the file and so the base has f16.
         let wider = match precision {
             Precision::F32 => {
@@ -84,7 +84,7 @@ fn taking_off_restores_every_bit_and_no_copy_is_held() {
         assert_eq!(bits(&outputs(&base)), first, "{precision:?}");
         drop(base.using(&[]).unwrap());
         assert_eq!(bits(&outputs(&base)), before, "{precision:?}");
-        assert_eq!(base.device().memory().0, held, "{precision:?}");
+        assert_eq!(base.device().memory().held, held, "{precision:?}");
         // What does not change is not made again.
         drop(base.using(&one).unwrap());
         let start = Instant::now();
@@ -355,12 +355,12 @@ fn three_loras_on_the_full_size() {
     let loras = Loras::open(&[dir.path().to_owned()], &Quiet).unwrap();
     let network = |i: usize| loras.network(&format!("l{i}"), 0.5, 0.5).unwrap();
     let worn: Vec<Network> = (0..count).map(network).collect();
-    let held = base.device().memory().0;
+    let held = base.device().memory().held;
     println!("loaded: {:?} MB (most, now, own, mapped)", KINDS.map(megabytes));
     let (start, spent) = (Instant::now(), processor());
     let using = base.using(&worn).unwrap();
     let on = (start.elapsed().as_secs_f64(), processor() - spent);
-    let with = base.device().memory().0;
+    let with = base.device().memory().held;
     let after = KINDS.map(megabytes);
     let ids: Vec<u32> = base.tokenizer.chunks("photo of a woman", 1).concat();
     let states = base.text.encode(&base.text.embed(&ids, 1, None), 1).to_host().unwrap();

@@ -4,7 +4,7 @@
 //! `[rows, channels]` with channels innermost, rows = batch * tokens. `dy` is the gradient of an
 //! operation's result; every `*_backward` returns gradients of inputs. The operations' formulas
 //! stand in [`crate::ops`].
-use crate::{Data, Grid, HostWeight, Layout, Precision, Result, Shape, Step, Weight};
+use crate::{Data, Device, Grid, HostWeight, Layout, Precision, Result, Shape, Stride, Weight};
 use std::any::Any;
 use std::fmt::Debug;
 
@@ -21,10 +21,10 @@ pub trait Storage: Any + Send + Sync + Debug {
 pub struct AttentionShape {
     /// Number of samples.
     pub batch: usize,
-    /// Tokens that ask.
-    pub queries: usize,
-    /// Tokens that answer.
-    pub keys: usize,
+    /// Number of query tokens.
+    pub query_len: usize,
+    /// Number of key and value tokens.
+    pub kv_len: usize,
     /// Independent heads, side by side in the channels.
     pub heads: usize,
     /// Channels of one head.
@@ -46,6 +46,15 @@ pub enum LossKind {
     SmoothL1(Vec<f32>),
 }
 
+/// Bytes of tensors and weights on a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MemoryUse {
+    /// Bytes held now.
+    pub held: usize,
+    /// The most bytes held at once so far.
+    pub peak: usize,
+}
+
 /// A device.
 pub trait Backend: Debug + Send + Sync {
     /// Name for people: processor or card, instruction set, precision.
@@ -59,8 +68,11 @@ pub trait Backend: Debug + Send + Sync {
         self.precision() == Precision::F32
     }
 
-    /// Bytes of tensors and weights held now, and the most held so far.
-    fn memory(&self) -> (usize, usize);
+    /// Bytes of tensors and weights on this device.
+    fn memory(&self) -> MemoryUse;
+
+    /// A device that computes nothing and counts the bytes that this one would hold.
+    fn memory_estimator(&self) -> Device;
 
     /// Takes over host values.
     #[expect(clippy::wrong_self_convention, reason = "the device is what takes them over")]
@@ -87,13 +99,19 @@ pub trait Backend: Debug + Send + Sync {
         x: &Data,
         batch: usize,
         grid: Grid,
-        step: Step,
+        stride: Stride,
         w: &Weight,
         residual: Option<&Data>,
     ) -> Data;
     /// Gradient of the input; `grid` is the input's.
-    fn conv3x3_backward(&self, dy: &Data, batch: usize, grid: Grid, step: Step, w: &Weight)
-    -> Data;
+    fn conv3x3_backward(
+        &self,
+        dy: &Data,
+        batch: usize,
+        grid: Grid,
+        stride: Stride,
+        w: &Weight,
+    ) -> Data;
 
     /// Group norm, then SiLU if asked.
     fn group_norm(
@@ -146,9 +164,9 @@ pub trait Backend: Debug + Send + Sync {
     fn geglu_backward(&self, x: &Data, dy: &Data, rows: usize, channels: usize) -> Data;
 
     /// x sigmoid(factor x): factor 1 is SiLU, 1.702 is CLIP's quick GELU.
-    fn gated(&self, x: &Data, factor: f32) -> Data;
+    fn swish(&self, x: &Data, factor: f32) -> Data;
     /// dx.
-    fn gated_backward(&self, x: &Data, dy: &Data, factor: f32) -> Data;
+    fn swish_backward(&self, x: &Data, dy: &Data, factor: f32) -> Data;
 
     /// a + b, same size.
     fn add(&self, a: &Data, b: &Data) -> Data;

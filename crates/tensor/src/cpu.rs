@@ -5,9 +5,10 @@
 mod storage;
 mod weights;
 
+use crate::memory_estimating::memory_estimating;
 use crate::{
-    AttentionShape, Backend, Data, Device, Grid, HostWeight, Layout, LossKind, Result, Shape, Step,
-    Weight,
+    AttentionShape, Backend, Data, Device, Grid, HostWeight, Layout, LossKind, MemoryUse, Result,
+    Shape, Stride, Weight,
 };
 use std::sync::Arc;
 use storage::{Arena, Buffer, Kind};
@@ -143,14 +144,14 @@ fn norm_weight(handle: &Data) -> (&[f32], &[f32]) {
     }
 }
 
-fn conv_shape(batch: usize, grid: Grid, step: Step) -> conv3x3::Shape {
-    let to = step.output(grid);
+fn conv_shape(batch: usize, grid: Grid, stride: Stride) -> conv3x3::Shape {
+    let to = stride.output(grid);
     conv3x3::Shape {
         batch,
         from: (grid.height, grid.width),
         to: (to.height, to.width),
-        stride: step.stride(),
-        pad: step.pad_before(),
+        stride: stride.pixels(),
+        pad: stride.pad_before(),
     }
 }
 
@@ -161,8 +162,8 @@ fn norm_shape(s: Shape, groups: usize, eps: f32, silu: bool) -> group_norm::Shap
 fn attention_shape(s: AttentionShape) -> attention::Shape {
     attention::Shape {
         batch: s.batch,
-        queries: s.queries,
-        keys: s.keys,
+        queries: s.query_len,
+        keys: s.kv_len,
         heads: s.heads,
         width: s.width,
         causal: s.causal,
@@ -224,8 +225,12 @@ impl Backend for Processor {
         self.precision
     }
 
-    fn memory(&self) -> (usize, usize) {
+    fn memory(&self) -> MemoryUse {
         self.arena.memory()
+    }
+
+    fn memory_estimator(&self) -> Device {
+        memory_estimating(self.precision)
     }
 
     fn from_host(&self, values: &[f32]) -> Data {
@@ -270,12 +275,12 @@ impl Backend for Processor {
         x: &Data,
         batch: usize,
         grid: Grid,
-        step: Step,
+        stride: Stride,
         w: &Weight,
         residual: Option<&Data>,
     ) -> Data {
-        let shape = conv_shape(batch, grid, step);
-        let (rows, n) = (batch * step.output(grid).tokens(), w.outputs());
+        let shape = conv_shape(batch, grid, stride);
+        let (rows, n) = (batch * stride.output(grid).tokens(), w.outputs());
         let kind = if residual.is_some() { Kind::F32 } else { self.kind(rows, n) };
         self.make(rows * n, kind, |y| {
             conv3x3::forward(
@@ -294,10 +299,10 @@ impl Backend for Processor {
         dy: &Data,
         batch: usize,
         grid: Grid,
-        step: Step,
+        stride: Stride,
         w: &Weight,
     ) -> Data {
-        let shape = conv_shape(batch, grid, step);
+        let shape = conv_shape(batch, grid, stride);
         let (rows, n) = (batch * grid.tokens(), w.inputs());
         self.make(rows * n, self.kind(rows, n), |dx| {
             conv3x3::backward(&self.cpu, view(dy), shape, conv_weight(&w.handle()), dx);
@@ -408,14 +413,14 @@ impl Backend for Processor {
         })
     }
 
-    fn gated(&self, x: &Data, factor: f32) -> Data {
+    fn swish(&self, x: &Data, factor: f32) -> Data {
         let (count, kind) = (view(x).len(), buffer(x).kind());
         self.make(count, kind, |y| {
             with!([ref x = view(x), mut y = y] elementwise::gated(&self.cpu, x, factor, y));
         })
     }
 
-    fn gated_backward(&self, x: &Data, dy: &Data, factor: f32) -> Data {
+    fn swish_backward(&self, x: &Data, dy: &Data, factor: f32) -> Data {
         let (count, kind) = (view(dy).len(), buffer(dy).kind());
         self.make(count, kind, |dx| {
             with!([ref x = view(x), ref dy = view(dy), mut dx = dx]

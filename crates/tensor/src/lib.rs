@@ -6,26 +6,25 @@
 #![forbid(unsafe_code)]
 
 mod backend;
-mod counting;
 mod cpu;
 mod error;
 pub mod host;
+mod memory_estimating;
 pub mod ops;
+mod profiling;
 pub mod random;
 mod shape;
 mod tape;
 mod tensor;
-mod timed;
 mod weight;
 
-pub use backend::{AttentionShape, Backend, LossKind, Storage};
-pub use counting::counting;
+pub use backend::{AttentionShape, Backend, LossKind, MemoryUse, Storage};
 pub use cpu::{CpuOptions, Precision, cpu};
 pub use error::{Error, Result};
-pub use shape::{Grid, Shape, Step};
+pub use profiling::{OpTotal, Profile, profiling};
+pub use shape::{Grid, Shape, Stride};
 pub use tape::{Gradients, Memory, Needs, Tape, block};
 pub use tensor::{Data, Device, Tensor};
-pub use timed::{Spent, Times, timed};
 /// The processor's instruction sets, for [`CpuOptions::level`].
 pub use wayword_kernels::Level;
 pub use weight::{HostWeight, Layout, Values, Weight};

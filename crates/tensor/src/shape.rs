@@ -81,34 +81,34 @@ impl Grid {
 
 /// How a 3x3 convolution steps and what it assumes outside the picture (zeros).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Step {
+pub enum Stride {
     /// Stride 1, one pixel of padding on every side: the grid stays.
-    Same,
+    One,
     /// Stride 2, one pixel of padding on every side: the UNet's downsampler.
-    Half,
+    Two,
     /// Stride 2, one pixel of padding right and below only: the VAE encoder's downsampler.
-    HalfPadAfter,
+    TwoPadEnd,
 }
 
-impl Step {
+impl Stride {
     /// The grid of the output for an input grid.
     #[must_use]
     pub const fn output(self, grid: Grid) -> Grid {
         match self {
-            Self::Same => grid,
+            Self::One => grid,
             // (h + 2 - 3) / 2 + 1
-            Self::Half => Grid::new((grid.height - 1) / 2 + 1, (grid.width - 1) / 2 + 1),
+            Self::Two => Grid::new((grid.height - 1) / 2 + 1, (grid.width - 1) / 2 + 1),
             // (h + 1 - 3) / 2 + 1
-            Self::HalfPadAfter => Grid::new(grid.height / 2, grid.width / 2),
+            Self::TwoPadEnd => Grid::new(grid.height / 2, grid.width / 2),
         }
     }
 
     /// Distance between neighbouring outputs, in input pixels.
     #[must_use]
-    pub const fn stride(self) -> usize {
+    pub const fn pixels(self) -> usize {
         match self {
-            Self::Same => 1,
-            Self::Half | Self::HalfPadAfter => 2,
+            Self::One => 1,
+            Self::Two | Self::TwoPadEnd => 2,
         }
     }
 
@@ -116,8 +116,8 @@ impl Step {
     #[must_use]
     pub const fn pad_before(self) -> usize {
         match self {
-            Self::Same | Self::Half => 1,
-            Self::HalfPadAfter => 0,
+            Self::One | Self::Two => 1,
+            Self::TwoPadEnd => 0,
         }
     }
 }

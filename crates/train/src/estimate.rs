@@ -46,7 +46,7 @@ pub fn estimate(base: &Base, plan: &TrainPlan) -> Result<Estimate> {
     let measures = forward * (FIXED_BATCHES * measured) as f64;
     let previews = previews(base, plan)?;
     let total = latents + seconds + measures + previews;
-    let memory = base.device().memory().1;
+    let memory = base.device().memory().peak;
     Ok(Estimate { seconds_per_step, seconds, latents, measures, previews, total, memory })
 }
 
@@ -200,7 +200,7 @@ const BESIDE: usize = 150 << 20;
 
 impl Forecast {
     /// Counts a plan's step, the encoding of its largest picture and its previews on a base that was
-    /// sketched on a counting device with [`sketch`].
+    /// of sizes only, made with [`sketch`].
     ///
     /// # Errors
     /// If the models refuse the plan's shapes.
@@ -216,7 +216,7 @@ impl Forecast {
                     decode(&base, grid)?;
                 }
             }
-            Ok(base.device().memory().1)
+            Ok(base.device().memory().peak)
         };
         // A batch grows by equal parts; a large one need not be made.
         let of = |memory: Memory| -> Result<usize> {
@@ -234,12 +234,12 @@ impl Forecast {
     }
 }
 
-/// A base of which only sizes are known, on a device that counts bytes.
+/// A base of which only sizes are known, on a memory-estimating backend.
 ///
 /// # Errors
 /// As loading it.
 pub fn sketch(options: &BaseOptions) -> Result<Base> {
-    let device = wayword_diffusion::counting(options.device.precision());
+    let device = options.device.memory_estimator();
     let options = BaseOptions { device, ..options.clone() };
     let quiet: &dyn Events<wayword_diffusion::Event> = &Quiet;
     Base::sketch(&options, quiet).map_err(|error| {

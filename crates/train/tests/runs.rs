@@ -153,7 +153,7 @@ fn numbers_that_are_not_finite_stop_the_run() {
 
 #[test]
 fn a_step_reads_back_only_the_loss_and_the_gradient() {
-    let (device, notes) = wayword_tensor::timed(&common::device());
+    let (device, profile) = wayword_tensor::profiling(&common::device());
     let base = load(&demo().join("wayword-mini.safetensors"), &device);
     let dir = tempfile::tempdir().unwrap();
     let mut options = options(dir.path());
@@ -161,7 +161,7 @@ fn a_step_reads_back_only_the_loss_and_the_gradient() {
     let plan: TrainPlan = plan(&options);
     let reads = Mutex::new(Vec::new());
     let events = |event: Event| {
-        let now = notes.take_reads();
+        let now = profile.take_reads();
         if matches!(event, Event::Step(_)) {
             reads.lock().unwrap().push(now);
         }

@@ -123,14 +123,14 @@ fn load(options: &Options, device: &Device, precision: Precision) -> Result<(), 
     let mut all = facts(options, device, precision);
     all["seconds"] = json!(seconds);
     all["seconds_hashed"] = json!(start.elapsed().as_secs_f64());
-    all["device_bytes"] = json!(device.memory().0);
+    all["device_bytes"] = json!(device.memory().held);
     if options.json {
         return show::data(&all.to_string());
     }
     show::data(&format!(
         "load: {seconds:.3} s, with its hash {:.3} s; weights {}, peak memory {}",
         start.elapsed().as_secs_f64(),
-        show::bytes(device.memory().0 as u64),
+        show::bytes(device.memory().held as u64),
         show::bytes(peak(device))
     ))
 }
@@ -155,5 +155,5 @@ fn peak(device: &Device) -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kilobytes =
         line.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
-    kilobytes.map_or(device.memory().1 as u64, |kb| kb * 1024)
+    kilobytes.map_or(device.memory().peak as u64, |kb| kb * 1024)
 }

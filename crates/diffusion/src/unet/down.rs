@@ -1,7 +1,7 @@
 //! One level on the way down: resnets, transformers where the level has them, then half the size.
 use super::{Guides, Level, Skip, Transformer, resnet, transformer};
 use crate::resnet::Resnet;
-use wayword_tensor::{Grid, Step, Tensor, Weight, ops};
+use wayword_tensor::{Grid, Stride, Tensor, Weight, ops};
 
 /// A level; fields named as in diffusers.
 #[derive(Debug, Clone)]
@@ -68,6 +68,6 @@ impl Downsample {
     /// Half the size, rounded up.
     #[must_use]
     pub fn forward(&self, x: &Tensor, grid: Grid) -> Skip {
-        (ops::conv3x3(x, grid, Step::Half, &self.conv, None), Step::Half.output(grid))
+        (ops::conv3x3(x, grid, Stride::Two, &self.conv, None), Stride::Two.output(grid))
     }
 }

@@ -1,7 +1,7 @@
 //! One level on the way up: each resnet sees one output of the way down; then twice the size.
 use super::{Guides, Level, OddSizes, Skip, Transformer, resnet, transformer};
 use crate::resnet::Resnet;
-use wayword_tensor::{Grid, Step, Tensor, Weight, ops};
+use wayword_tensor::{Grid, Stride, Tensor, Weight, ops};
 
 /// A level; fields named as in diffusers.
 #[derive(Debug, Clone)]
@@ -73,6 +73,6 @@ impl Upsample {
             OddSizes::ConvThenResize => Grid::new(2 * grid.height, 2 * grid.width),
         };
         let h = ops::resize(x, grid, size);
-        ops::resize(&ops::conv3x3(&h, size, Step::Same, &self.conv, None), size, to)
+        ops::resize(&ops::conv3x3(&h, size, Stride::One, &self.conv, None), size, to)
     }
 }

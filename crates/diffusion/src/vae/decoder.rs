@@ -2,7 +2,7 @@
 use super::{EPS, VaeMid, levels};
 use crate::resnet::Resnet;
 use crate::weights::{Cursor, GROUPS};
-use wayword_tensor::{Grid, Step, Tensor, Weight, ops};
+use wayword_tensor::{Grid, Stride, Tensor, Weight, ops};
 
 /// The decoder; fields named as in diffusers.
 #[derive(Debug, Clone)]
@@ -43,14 +43,14 @@ impl Decoder {
     /// `[batch, h w, latents]` to pixels `[batch, 64 h w, 3]`, with the new size.
     #[must_use]
     pub fn forward(&self, x: &Tensor, grid: Grid) -> (Tensor, Grid) {
-        let h = ops::conv3x3(x, grid, Step::Same, &self.conv_in, None);
+        let h = ops::conv3x3(x, grid, Stride::One, &self.conv_in, None);
         let mut h = (self.mid_block.forward(&h, grid), grid);
         for level in &self.up_blocks {
             h = level.forward(h.0, h.1);
         }
         let (mut h, grid) = h;
         h = ops::group_norm(&h, GROUPS, EPS, &self.conv_norm_out, true);
-        (ops::conv3x3(&h, grid, Step::Same, &self.conv_out, None), grid)
+        (ops::conv3x3(&h, grid, Stride::One, &self.conv_out, None), grid)
     }
 }
 
@@ -65,7 +65,7 @@ impl DecoderLevel {
             Some(conv) => {
                 let to = Grid::new(2 * grid.height, 2 * grid.width);
                 h = ops::resize(&h, grid, to);
-                (ops::conv3x3(&h, to, Step::Same, conv, None), to)
+                (ops::conv3x3(&h, to, Stride::One, conv, None), to)
             }
             None => (h, grid),
         }

@@ -2,7 +2,7 @@
 use super::{EPS, VaeMid, levels};
 use crate::resnet::Resnet;
 use crate::weights::{Cursor, GROUPS};
-use wayword_tensor::{Grid, Step, Tensor, Weight, ops};
+use wayword_tensor::{Grid, Stride, Tensor, Weight, ops};
 
 /// The encoder; fields named as in diffusers.
 #[derive(Debug, Clone)]
@@ -43,14 +43,14 @@ impl Encoder {
     /// Pixels `[batch, h w, 3]` to `[batch, h w / 64, 8]`, with the new size.
     #[must_use]
     pub fn forward(&self, x: &Tensor, grid: Grid) -> (Tensor, Grid) {
-        let mut h = (ops::conv3x3(x, grid, Step::Same, &self.conv_in, None), grid);
+        let mut h = (ops::conv3x3(x, grid, Stride::One, &self.conv_in, None), grid);
         for level in &self.down_blocks {
             h = level.forward(h.0, h.1);
         }
         let (mut h, grid) = h;
         h = self.mid_block.forward(&h, grid);
         h = ops::group_norm(&h, GROUPS, EPS, &self.conv_norm_out, true);
-        (ops::conv3x3(&h, grid, Step::Same, &self.conv_out, None), grid)
+        (ops::conv3x3(&h, grid, Stride::One, &self.conv_out, None), grid)
     }
 }
 
@@ -63,7 +63,7 @@ impl EncoderLevel {
         }
         match &self.downsampler {
             Some(conv) => {
-                let step = Step::HalfPadAfter;
+                let step = Stride::TwoPadEnd;
                 (ops::conv3x3(&h, grid, step, conv, None), step.output(grid))
             }
             None => (h, grid),

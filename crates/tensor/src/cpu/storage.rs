@@ -2,7 +2,7 @@
 //!
 //! A network asks for the same sizes again and again. Giving large blocks back to the system and
 //! fetching them again costs more than many operations, so the arena keeps them.
-use crate::Storage;
+use crate::{MemoryUse, Storage};
 use half::bf16;
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -60,9 +60,9 @@ impl Arena {
     }
 
     /// Bytes of tensors and weights now, and the most so far.
-    pub(crate) fn memory(&self) -> (usize, usize) {
+    pub(crate) fn memory(&self) -> MemoryUse {
         let books = self.books();
-        (books.now, books.peak)
+        MemoryUse { held: books.now, peak: books.peak }
     }
 
     /// Counts bytes that lie outside of the arena's buffers.

@@ -19,22 +19,22 @@ pub struct Heads {
 /// Attention of q over k and v.
 #[must_use]
 pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, heads: Heads) -> Tensor {
-    let (asks, answers) = (q.shape(), k.shape());
+    let (queries, keys) = (q.shape(), k.shape());
     assert_eq!(k.shape(), v.shape(), "attention: keys and values differ");
-    assert_eq!(asks.batch, answers.batch, "attention: {asks} over {answers}");
-    assert_eq!(asks.channels, answers.channels, "attention: {asks} over {answers}");
-    assert_eq!(asks.channels % heads.count, 0, "attention: {asks} in {} heads", heads.count);
-    assert!(!heads.causal || asks.tokens == answers.tokens, "causal attention is over itself");
+    assert_eq!(queries.batch, keys.batch, "attention: {queries} over {keys}");
+    assert_eq!(queries.channels, keys.channels, "attention: {queries} over {keys}");
+    assert_eq!(queries.channels % heads.count, 0, "attention: {queries} in {} heads", heads.count);
+    assert!(!heads.causal || queries.tokens == keys.tokens, "causal attention is over itself");
     let shape = AttentionShape {
-        batch: asks.batch,
-        queries: asks.tokens,
-        keys: answers.tokens,
+        batch: queries.batch,
+        query_len: queries.tokens,
+        kv_len: keys.tokens,
         heads: heads.count,
-        width: asks.channels / heads.count,
+        width: queries.channels / heads.count,
         causal: heads.causal,
     };
     let (data, saved) = q.device().attention(q.data(), k.data(), v.data(), shape);
-    let y = q.with_data(asks, data);
+    let y = q.with_data(queries, data);
     let kept = [q.detach(), k.detach(), v.detach(), y.clone()];
     record(&[q, k, v], y, move |dy, needs| {
         let [q, k, v, y] = &kept;
@@ -49,7 +49,7 @@ pub fn attention(q: &Tensor, k: &Tensor, v: &Tensor, heads: Heads) -> Tensor {
             shape,
             want,
         );
-        let shapes: [Shape; 3] = [asks, answers, answers];
+        let shapes: [Shape; 3] = [queries, keys, keys];
         grads.into_iter().zip(shapes).map(|(g, s)| g.map(|g| dy.with_data(s, g))).collect()
     })
 }

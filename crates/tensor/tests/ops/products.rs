@@ -1,7 +1,7 @@
 //! Linear layers, convolutions, attention.
 use super::check::{check, numbers, weight};
 use wayword_kernels::{attention, conv3x3, reference};
-use wayword_tensor::{Grid, Layout, Shape, Step, ops};
+use wayword_tensor::{Grid, Layout, Shape, Stride, ops};
 
 #[test]
 fn linear() {
@@ -56,7 +56,7 @@ fn conv3x3() {
         (1, 29, 29, 16, 16),
     ];
     for (batch, height, width, k, n) in shapes {
-        for step in [Step::Same, Step::Half, Step::HalfPadAfter] {
+        for step in [Stride::One, Stride::Two, Stride::TwoPadEnd] {
             let grid = Grid::new(height, width);
             let to = step.output(grid);
             if to.tokens() == 0 {
@@ -68,7 +68,7 @@ fn conv3x3() {
                 batch,
                 from: (height, width),
                 to: (to.height, to.width),
-                stride: step.stride(),
+                stride: step.pixels(),
                 pad: step.pad_before(),
             };
             let x = Shape::new(batch, grid.tokens(), k);

@@ -1,7 +1,8 @@
 //! The tape: what it records, recomputation, and results that depend on nothing but the inputs.
 use super::check::{device, devices, numbers, weight};
 use wayword_tensor::{
-    Device, Grid, Layout, Level, Memory, Precision, Shape, Step, Tape, Tensor, Weight, block, ops,
+    Device, Grid, Layout, Level, Memory, MemoryUse, Precision, Shape, Stride, Tape, Tensor, Weight,
+    block, ops,
 };
 
 struct Net {
@@ -24,7 +25,7 @@ impl Net {
 
     fn forward(&self, x: &Tensor, context: &Tensor) -> Tensor {
         let h = ops::group_norm(x, 2, 1e-5, &self.norm, true);
-        let h = ops::conv3x3(&h, GRID, Step::Same, &self.conv, Some(x));
+        let h = ops::conv3x3(&h, GRID, Stride::One, &self.conv, Some(x));
         let q = ops::linear(&h, &self.project);
         let a = ops::attention(&q, context, context, ops::Heads { count: 2, causal: false });
         ops::linear_add(&a, &self.project, &h)
@@ -89,13 +90,13 @@ fn nothing_is_recorded_over_inputs_that_nobody_watches() {
 #[test]
 fn memory_is_counted_and_given_back() {
     let device = device(Level::Avx512Bf16, Precision::F32, 1);
-    assert_eq!(device.memory(), (0, 0));
+    assert_eq!(device.memory(), MemoryUse { held: 0, peak: 0 });
     let x = Tensor::from_host(&device, SHAPE, &numbers(6, SHAPE.elements())).unwrap();
-    let held = device.memory().0;
+    let held = device.memory().held;
     assert!(held >= 4 * SHAPE.elements());
     let y = ops::add(&x, &x);
     drop(x);
-    assert_eq!(device.memory(), (held, 2 * held));
+    assert_eq!(device.memory(), MemoryUse { held, peak: 2 * held });
     drop(y);
-    assert_eq!(device.memory(), (0, 2 * held));
+    assert_eq!(device.memory(), MemoryUse { held: 0, peak: 2 * held });
 }

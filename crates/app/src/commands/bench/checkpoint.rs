@@ -5,7 +5,9 @@ use crate::show;
 use std::path::{Path, PathBuf};
 use wayword_diffusion::measure::{Measured, repeat};
 use wayword_diffusion::synthetic::{self, Dimensions};
-use wayword_diffusion::{Base, BaseOptions, Device, DrawPlan, DrawSettings, Memory, draw, timed};
+use wayword_diffusion::{
+    Base, BaseOptions, Device, DrawPlan, DrawSettings, Memory, draw, profiling,
+};
 use wayword_interface::{Quiet, Stop};
 use wayword_train::estimate;
 
@@ -19,7 +21,7 @@ pub(super) fn measure(
     device: &Device,
     memory: Memory,
 ) -> Result<Vec<(&'static str, Measured)>, Failure> {
-    let (device, times) = timed(device);
+    let (device, profile) = profiling(device);
     let load = || -> Result<Base, Failure> {
         let mut base = Base::load(&BaseOptions::new(path, &device), &Quiet)?;
         // The hash is computed beside the work; it must not be measured.
@@ -35,7 +37,10 @@ pub(super) fn measure(
         BenchWork::Step => {
             let base = load()?;
             let (size, batch) = (size(&base), options.batch);
-            vec![("step", repeat(&times, options.repeats, || estimate::step(&base, size, batch))?)]
+            vec![(
+                "step",
+                repeat(&profile, options.repeats, || estimate::step(&base, size, batch))?,
+            )]
         }
         BenchWork::Draw => {
             let base = load()?;
@@ -47,7 +52,7 @@ pub(super) fn measure(
             (settings.count, settings.batch) = (options.batch, options.batch);
             let plan = DrawPlan::new(&base, settings)?;
             let one = || draw(&base, &plan, &Quiet, &Stop::default()).map(|_| ());
-            vec![("draw", repeat(&times, options.repeats, one)?)]
+            vec![("draw", repeat(&profile, options.repeats, one)?)]
         }
         _ => {
             return Err(Failure::user("--base goes with `step`, `draw` and `load`")

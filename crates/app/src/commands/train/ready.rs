@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use crate::options::Train as Options;
 use crate::show::{self, Progress};
 use sysinfo::{MemoryRefreshKind, System};
-use wayword_diffusion::{Base, BaseOptions, Memory, counting};
+use wayword_diffusion::{Base, BaseOptions, Memory};
 use wayword_interface::{Quiet, Warning};
 use wayword_train::estimate::{Choice, Forecast};
 use wayword_train::lora;
@@ -23,7 +23,7 @@ pub(crate) fn ready(
     progress: &Progress,
 ) -> Result<(Base, TrainPlan), Failure> {
     let loading = base::place(&options.base, &options.machine, progress)?;
-    let sketch = BaseOptions { device: counting(loading.device.precision()), ..loading.clone() };
+    let sketch = BaseOptions { device: loading.device.memory_estimator(), ..loading.clone() };
     let mut plan = TrainPlan::check(train, &Base::sketch(&sketch, &Quiet)?.info)?;
     plan.warnings.extend(preflight::few(&plan, options.layers.preset.as_deref()));
     plan.warnings.extend(preflight::inspect(&plan)?);

@@ -8,20 +8,20 @@ use crate::tape::record;
 /// x s(x).
 #[must_use]
 pub fn silu(x: &Tensor) -> Tensor {
-    gated(x, 1.0)
+    swish(x, 1.0)
 }
 
 /// x s(1.702 x).
 #[must_use]
 pub fn quick_gelu(x: &Tensor) -> Tensor {
-    gated(x, 1.702)
+    swish(x, 1.702)
 }
 
-fn gated(x: &Tensor, factor: f32) -> Tensor {
-    let y = x.with_data(x.shape(), x.device().gated(x.data(), factor));
+fn swish(x: &Tensor, beta: f32) -> Tensor {
+    let y = x.with_data(x.shape(), x.device().swish(x.data(), beta));
     let kept = x.detach();
     record(&[x], y, move |dy, _| {
-        let dx = dy.device().gated_backward(kept.data(), dy.data(), factor);
+        let dx = dy.device().swish_backward(kept.data(), dy.data(), beta);
         vec![Some(dy.with_data(dy.shape(), dx))]
     })
 }

@@ -4,20 +4,20 @@
 //! types in which [`crate::cpu`] keeps them.
 use crate::cpu::MANY;
 use crate::{
-    AttentionShape, Backend, Data, Device, Grid, HostWeight, Layout, LossKind, Precision, Result,
-    Shape, Step, Storage, Values, Weight,
+    AttentionShape, Backend, Data, Device, Grid, HostWeight, Layout, LossKind, MemoryUse,
+    Precision, Result, Shape, Storage, Stride, Values, Weight,
 };
 use std::any::Any;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A device that counts the bytes that the processor would hold.
 #[must_use]
-pub fn counting(precision: Precision) -> Device {
-    Arc::new(Counting { precision, books: Arc::default() })
+pub(crate) fn memory_estimating(precision: Precision) -> Device {
+    Arc::new(MemoryEstimating { precision, books: Arc::default() })
 }
 
 #[derive(Debug)]
-struct Counting {
+struct MemoryEstimating {
     precision: Precision,
     books: Arc<Mutex<Books>>,
 }
@@ -62,7 +62,7 @@ fn held(data: &Data) -> &Held {
     data.as_any().downcast_ref().expect("a tensor of another device")
 }
 
-impl Counting {
+impl MemoryEstimating {
     fn hold(&self, count: usize, each: usize, bytes: usize) -> Data {
         let mut books = lock(&self.books);
         books.now += bytes;
@@ -94,7 +94,7 @@ impl Counting {
     }
 }
 
-impl Backend for Counting {
+impl Backend for MemoryEstimating {
     fn name(&self) -> String {
         format!("a count of bytes, {}", self.precision.name())
     }
@@ -103,9 +103,13 @@ impl Backend for Counting {
         self.precision
     }
 
-    fn memory(&self) -> (usize, usize) {
+    fn memory(&self) -> MemoryUse {
         let books = lock(&self.books);
-        (books.now, books.peak)
+        MemoryUse { held: books.now, peak: books.peak }
+    }
+
+    fn memory_estimator(&self) -> Device {
+        memory_estimating(self.precision)
     }
 
     fn from_host(&self, values: &[f32]) -> Data {
@@ -158,18 +162,18 @@ impl Backend for Counting {
         _: &Data,
         batch: usize,
         grid: Grid,
-        step: Step,
+        stride: Stride,
         w: &Weight,
         residual: Option<&Data>,
     ) -> Data {
-        let rows = batch * step.output(grid).tokens();
+        let rows = batch * stride.output(grid).tokens();
         match residual {
             Some(_) => self.wide(rows * w.outputs()),
             None => self.narrow(rows, w.outputs()),
         }
     }
 
-    fn conv3x3_backward(&self, _: &Data, batch: usize, grid: Grid, _: Step, w: &Weight) -> Data {
+    fn conv3x3_backward(&self, _: &Data, batch: usize, grid: Grid, _: Stride, w: &Weight) -> Data {
         self.narrow(batch * grid.tokens(), w.inputs())
     }
 
@@ -199,8 +203,8 @@ impl Backend for Counting {
     }
 
     fn attention(&self, _: &Data, _: &Data, _: &Data, s: AttentionShape) -> (Data, Data) {
-        let saved = self.wide(s.batch * s.heads * s.queries);
-        (self.narrow(s.batch * s.queries, s.heads * s.width), saved)
+        let saved = self.wide(s.batch * s.heads * s.query_len);
+        (self.narrow(s.batch * s.query_len, s.heads * s.width), saved)
     }
 
     fn attention_backward(
@@ -214,7 +218,7 @@ impl Backend for Counting {
         s: AttentionShape,
         want: [bool; 3],
     ) -> [Option<Data>; 3] {
-        let rows = [s.batch * s.queries, s.batch * s.keys, s.batch * s.keys];
+        let rows = [s.batch * s.query_len, s.batch * s.kv_len, s.batch * s.kv_len];
         [0, 1, 2].map(|i| want[i].then(|| self.narrow(rows[i], s.heads * s.width)))
     }
 
@@ -227,11 +231,11 @@ impl Backend for Counting {
         self.make(held(x).count, half)
     }
 
-    fn gated(&self, x: &Data, _: f32) -> Data {
+    fn swish(&self, x: &Data, _: f32) -> Data {
         self.like(x)
     }
 
-    fn gated_backward(&self, _: &Data, dy: &Data, _: f32) -> Data {
+    fn swish_backward(&self, _: &Data, dy: &Data, _: f32) -> Data {
         self.like(dy)
     }
 

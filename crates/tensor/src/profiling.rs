@@ -3,8 +3,8 @@
 //! The times are those of the calls, so they mean something where calls do their work before they
 //! return, as the processor's do.
 use crate::{
-    AttentionShape, Backend, Data, Device, Grid, HostWeight, Layout, LossKind, Precision, Result,
-    Shape, Step, Weight,
+    AttentionShape, Backend, Data, Device, Grid, HostWeight, Layout, LossKind, MemoryUse,
+    Precision, Result, Shape, Stride, Weight,
 };
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 /// What was spent on one kind of operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Spent {
+pub struct OpTotal {
     /// Time.
     pub time: Duration,
     /// Number of calls.
@@ -23,15 +23,15 @@ pub struct Spent {
 
 /// The notes of a timed device; shared with it.
 #[derive(Debug, Clone, Default)]
-pub struct Times {
-    spent: Arc<Mutex<BTreeMap<&'static str, Spent>>>,
+pub struct Profile {
+    spent: Arc<Mutex<BTreeMap<&'static str, OpTotal>>>,
     reads: Arc<Mutex<Vec<usize>>>,
 }
 
-impl Times {
+impl Profile {
     /// What was spent since the last call, by kind of operation.
     #[must_use]
-    pub fn take(&self) -> BTreeMap<&'static str, Spent> {
+    pub fn take(&self) -> BTreeMap<&'static str, OpTotal> {
         std::mem::take(&mut *self.spent.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -53,37 +53,37 @@ impl Times {
 
 /// The same device, timed. Weights and tensors of either are good for both.
 #[must_use]
-pub fn timed(device: &Device) -> (Device, Times) {
-    let times = Times::default();
-    (Arc::new(Timed { device: device.clone(), times: times.clone() }), times)
+pub fn profiling(device: &Device) -> (Device, Profile) {
+    let profile = Profile::default();
+    (Arc::new(Profiling { device: device.clone(), profile: profile.clone() }), profile)
 }
 
 #[derive(Debug)]
-struct Timed {
+struct Profiling {
     device: Device,
-    times: Times,
+    profile: Profile,
 }
 
-impl Timed {
+impl Profiling {
     fn run<T>(&self, kind: &'static str, flops: usize, f: impl FnOnce(&dyn Backend) -> T) -> T {
         let since = Instant::now();
         let result = f(&*self.device);
-        self.times.note(kind, since, flops);
+        self.profile.note(kind, since, flops);
         result
     }
 }
 
-fn pixels(batch: usize, grid: Grid, step: Step) -> usize {
-    batch * step.output(grid).tokens()
+fn pixels(batch: usize, grid: Grid, stride: Stride) -> usize {
+    batch * stride.output(grid).tokens()
 }
 
 /// Of one product of queries and keys.
 fn attended(s: AttentionShape) -> usize {
-    let all = 2 * s.batch * s.heads * s.queries * s.keys * s.width;
+    let all = 2 * s.batch * s.heads * s.query_len * s.kv_len * s.width;
     if s.causal { all / 2 } else { all }
 }
 
-impl Backend for Timed {
+impl Backend for Profiling {
     fn name(&self) -> String {
         self.device.name()
     }
@@ -92,8 +92,12 @@ impl Backend for Timed {
         self.device.precision()
     }
 
-    fn memory(&self) -> (usize, usize) {
+    fn memory(&self) -> MemoryUse {
         self.device.memory()
+    }
+
+    fn memory_estimator(&self) -> Device {
+        self.device.memory_estimator()
     }
 
     fn from_host(&self, values: &[f32]) -> Data {
@@ -102,7 +106,7 @@ impl Backend for Timed {
 
     fn to_host(&self, data: &Data) -> Result<Vec<f32>> {
         let values = self.run("host", 0, |d| d.to_host(data))?;
-        self.times.reads.lock().unwrap_or_else(PoisonError::into_inner).push(values.len());
+        self.profile.reads.lock().unwrap_or_else(PoisonError::into_inner).push(values.len());
         Ok(values)
     }
 
@@ -125,12 +129,12 @@ impl Backend for Timed {
         x: &Data,
         batch: usize,
         grid: Grid,
-        step: Step,
+        stride: Stride,
         w: &Weight,
         residual: Option<&Data>,
     ) -> Data {
-        let flops = 18 * pixels(batch, grid, step) * w.inputs() * w.outputs();
-        self.run("conv3x3", flops, |d| d.conv3x3(x, batch, grid, step, w, residual))
+        let flops = 18 * pixels(batch, grid, stride) * w.inputs() * w.outputs();
+        self.run("conv3x3", flops, |d| d.conv3x3(x, batch, grid, stride, w, residual))
     }
 
     fn conv3x3_backward(
@@ -138,11 +142,11 @@ impl Backend for Timed {
         dy: &Data,
         batch: usize,
         grid: Grid,
-        step: Step,
+        stride: Stride,
         w: &Weight,
     ) -> Data {
-        let flops = 18 * pixels(batch, grid, step) * w.inputs() * w.outputs();
-        self.run("conv3x3 backward", flops, |d| d.conv3x3_backward(dy, batch, grid, step, w))
+        let flops = 18 * pixels(batch, grid, stride) * w.inputs() * w.outputs();
+        self.run("conv3x3 backward", flops, |d| d.conv3x3_backward(dy, batch, grid, stride, w))
     }
 
     fn group_norm(
@@ -208,12 +212,12 @@ impl Backend for Timed {
         self.run("geglu backward", 0, |d| d.geglu_backward(x, dy, rows, channels))
     }
 
-    fn gated(&self, x: &Data, factor: f32) -> Data {
-        self.run("gated", 0, |d| d.gated(x, factor))
+    fn swish(&self, x: &Data, factor: f32) -> Data {
+        self.run("swish", 0, |d| d.swish(x, factor))
     }
 
-    fn gated_backward(&self, x: &Data, dy: &Data, factor: f32) -> Data {
-        self.run("gated backward", 0, |d| d.gated_backward(x, dy, factor))
+    fn swish_backward(&self, x: &Data, dy: &Data, factor: f32) -> Data {
+        self.run("swish backward", 0, |d| d.swish_backward(x, dy, factor))
     }
 
     fn add(&self, a: &Data, b: &Data) -> Data {
