@@ -4,7 +4,8 @@ use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use half::bf16;
 use wayword_kernels::{
-    Cpu, Isa, Products, Values, View, ViewMut, attention, conv3x3, geglu, group_norm, linear,
+    Cpu, Grid, Isa, Products, Values, View, ViewMut, WeightSizes, attention, conv3x3, geglu,
+    group_norm, linear,
 };
 
 fn main() {
@@ -33,7 +34,13 @@ const LINEAR: &[(usize, usize, usize)] =
 #[divan::bench(args = LINEAR)]
 fn linear_forward(bench: Bencher<'_, '_>, (rows, k, n): (usize, usize, usize)) {
     let (cpu, products) = cpu();
-    let w = linear::Weight::new(&cpu, Values::F32(&numbers(n * k)), (n, k), None, products);
+    let w = linear::Weight::new(
+        &cpu,
+        Values::F32(&numbers(n * k)),
+        WeightSizes { outputs: n, inputs: k },
+        None,
+        products,
+    );
     let (x, mut y) = (halves(rows * k), halves(rows * n));
     bench.counter(ItemsCount::new(2 * rows * k * n)).bench_local(|| {
         let y = ViewMut::Bf16(&mut y);
@@ -44,7 +51,13 @@ fn linear_forward(bench: Bencher<'_, '_>, (rows, k, n): (usize, usize, usize)) {
 #[divan::bench(args = LINEAR)]
 fn linear_backward(bench: Bencher<'_, '_>, (rows, k, n): (usize, usize, usize)) {
     let (cpu, products) = cpu();
-    let w = linear::Weight::new(&cpu, Values::F32(&numbers(n * k)), (n, k), None, products);
+    let w = linear::Weight::new(
+        &cpu,
+        Values::F32(&numbers(n * k)),
+        WeightSizes { outputs: n, inputs: k },
+        None,
+        products,
+    );
     let (dy, mut dx) = (halves(rows * n), halves(rows * k));
     bench.counter(ItemsCount::new(2 * rows * k * n)).bench_local(|| {
         let dx = ViewMut::Bf16(&mut dx);
@@ -56,14 +69,21 @@ fn linear_backward(bench: Bencher<'_, '_>, (rows, k, n): (usize, usize, usize)) 
 const CONV: &[(usize, usize, usize)] =
     &[(64, 320, 320), (64, 960, 320), (32, 640, 640), (16, 1280, 1280), (8, 2560, 1280)];
 
-fn conv_shape(side: usize) -> conv3x3::Shape {
-    conv3x3::Shape { batch: 1, from: (side, side), to: (side, side), stride: 1, pad: 1 }
+fn conv_shape(side: usize) -> conv3x3::ConvSizes {
+    let size = Grid { height: side, width: side };
+    conv3x3::ConvSizes { batch: 1, from: size, to: size, stride: 1, pad: 1 }
 }
 
 #[divan::bench(args = CONV)]
 fn conv_forward(bench: Bencher<'_, '_>, (side, k, n): (usize, usize, usize)) {
     let (cpu, products) = cpu();
-    let w = conv3x3::Weight::new(&cpu, Values::F32(&numbers(9 * n * k)), (n, k), None, products);
+    let w = conv3x3::Weight::new(
+        &cpu,
+        Values::F32(&numbers(9 * n * k)),
+        WeightSizes { outputs: n, inputs: k },
+        None,
+        products,
+    );
     let (x, mut y) = (halves(side * side * k), halves(side * side * n));
     bench.counter(ItemsCount::new(18 * side * side * k * n)).bench_local(|| {
         let y = ViewMut::Bf16(&mut y);
@@ -74,7 +94,13 @@ fn conv_forward(bench: Bencher<'_, '_>, (side, k, n): (usize, usize, usize)) {
 #[divan::bench(args = CONV)]
 fn conv_backward(bench: Bencher<'_, '_>, (side, k, n): (usize, usize, usize)) {
     let (cpu, products) = cpu();
-    let w = conv3x3::Weight::new(&cpu, Values::F32(&numbers(9 * n * k)), (n, k), None, products);
+    let w = conv3x3::Weight::new(
+        &cpu,
+        Values::F32(&numbers(9 * n * k)),
+        WeightSizes { outputs: n, inputs: k },
+        None,
+        products,
+    );
     let (dy, mut dx) = (halves(side * side * n), halves(side * side * k));
     bench.counter(ItemsCount::new(18 * side * side * k * n)).bench_local(|| {
         let dx = ViewMut::Bf16(&mut dx);
@@ -86,8 +112,8 @@ fn conv_backward(bench: Bencher<'_, '_>, (side, k, n): (usize, usize, usize)) {
 const ATTENTION: &[(usize, usize, usize)] =
     &[(4096, 4096, 40), (4096, 77, 40), (1024, 1024, 80), (256, 256, 160)];
 
-fn attention_shape((queries, keys, width): (usize, usize, usize)) -> attention::Shape {
-    attention::Shape { batch: 1, queries, keys, heads: 8, width, causal: false }
+fn attention_shape((queries, keys, width): (usize, usize, usize)) -> attention::AttentionSizes {
+    attention::AttentionSizes { batch: 1, queries, keys, heads: 8, width, causal: false }
 }
 
 #[divan::bench(args = ATTENTION)]
@@ -126,7 +152,7 @@ const ROWS: &[(usize, usize)] = &[(4096, 320), (4096, 960), (1024, 640), (256, 1
 #[divan::bench(args = ROWS)]
 fn group_norm_silu(bench: Bencher<'_, '_>, (tokens, channels): (usize, usize)) {
     let (cpu, _) = cpu();
-    let s = group_norm::Shape { batch: 1, tokens, channels, groups: 32, eps: 1e-5, silu: true };
+    let s = group_norm::NormSizes { batch: 1, tokens, channels, groups: 32, eps: 1e-5, silu: true };
     let (x, mut y) = (halves(tokens * channels), halves(tokens * channels));
     let (scale, shift) = (numbers(channels), numbers(channels));
     bench.counter(ItemsCount::new(tokens * channels)).bench_local(|| {

@@ -8,7 +8,7 @@
 #![expect(unsafe_code, reason = "the system's clock of a thread")]
 use half::bf16;
 use wayword_kernels::{
-    Cpu, Isa, Level, Products, Values, View, ViewMut, attention, conv3x3, linear,
+    Cpu, Grid, Isa, Level, Products, Values, View, ViewMut, WeightSizes, attention, conv3x3, linear,
 };
 
 /// Rows, inputs, outputs, calls of a step.
@@ -207,8 +207,13 @@ fn main() {
                 if !clock.wanted(&name) {
                     continue;
                 }
-                let w =
-                    linear::Weight::new(&cpu, Values::Bf16(&halves(n * k)), (n, k), None, products);
+                let w = linear::Weight::new(
+                    &cpu,
+                    Values::Bf16(&halves(n * k)),
+                    WeightSizes { outputs: n, inputs: k },
+                    None,
+                    products,
+                );
                 let (mut x, mut y) = (halves(rows * k), halves(rows * n));
                 clock.time(&name, calls, 2 * rows * k * n, &mut || match backward {
                     false => {
@@ -230,9 +235,15 @@ fn main() {
                     continue;
                 }
                 let values = halves(9 * n * k);
-                let w = conv3x3::Weight::new(&cpu, Values::Bf16(&values), (n, k), None, products);
-                let size = (side, side);
-                let s = conv3x3::Shape { batch, from: size, to: size, stride: 1, pad: 1 };
+                let w = conv3x3::Weight::new(
+                    &cpu,
+                    Values::Bf16(&values),
+                    WeightSizes { outputs: n, inputs: k },
+                    None,
+                    products,
+                );
+                let size = Grid { height: side, width: side };
+                let s = conv3x3::ConvSizes { batch, from: size, to: size, stride: 1, pad: 1 };
                 let (mut x, mut y) =
                     (halves(batch * side * side * k), halves(batch * side * side * n));
                 clock.time(
@@ -267,7 +278,7 @@ fn main() {
                 continue;
             }
             let causal = queries == 77;
-            let s = attention::Shape { batch, queries, keys, heads, width, causal };
+            let s = attention::AttentionSizes { batch, queries, keys, heads, width, causal };
             let all = batch * heads;
             let (q, k) = (halves(all * queries * width), halves(all * keys * width));
             let (mut y, mut lse) = (q.clone(), vec![0.0; all * queries]);

@@ -7,11 +7,11 @@
 //! exponents; they become probabilities and are stored for the next product in one go. Forward
 //! saves the logarithm of each query's sum; backward computes the probabilities again from it.
 mod backward;
+#[cfg(target_arch = "x86_64")]
+mod bf16;
 mod forward;
 mod heads;
 mod kernel;
-#[cfg(target_arch = "x86_64")]
-mod pairs;
 mod plain;
 #[cfg(all(test, unix))]
 mod tests;
@@ -23,12 +23,12 @@ use crate::{Cpu, Products, View, ViewMut};
 
 /// Sizes: q and y `[batch, queries, heads * width]`, k and v `[batch, keys, heads * width]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shape {
+pub struct AttentionSizes {
     /// Number of samples.
     pub batch: usize,
-    /// Tokens that ask.
+    /// Query length (tokens).
     pub queries: usize,
-    /// Tokens that answer.
+    /// Key-value length (tokens).
     pub keys: usize,
     /// Independent heads, side by side in the channels.
     pub heads: usize,
@@ -38,7 +38,7 @@ pub struct Shape {
     pub causal: bool,
 }
 
-impl Shape {
+impl AttentionSizes {
     fn stride(&self) -> usize {
         self.heads * self.width
     }
@@ -47,11 +47,11 @@ impl Shape {
         1.0 / (self.width as f32).sqrt()
     }
 
-    fn asking(&self) -> usize {
+    fn query_len(&self) -> usize {
         self.batch * self.queries * self.stride()
     }
 
-    fn answering(&self) -> usize {
+    fn key_value_len(&self) -> usize {
         self.batch * self.keys * self.stride()
     }
 
@@ -82,10 +82,14 @@ pub struct Inputs<'a> {
 }
 
 impl Inputs<'_> {
-    fn check(&self, s: &Shape) {
+    fn check(&self, s: &AttentionSizes) {
         let sizes = [self.q.len(), self.k.len(), self.v.len()];
-        assert!(s.asking() > 0 && s.answering() > 0, "attention of nothing");
-        assert_eq!(sizes, [s.asking(), s.answering(), s.answering()], "attention: sizes");
+        assert!(s.query_len() > 0 && s.key_value_len() > 0, "attention of nothing");
+        assert_eq!(
+            sizes,
+            [s.query_len(), s.key_value_len(), s.key_value_len()],
+            "attention: sizes"
+        );
         assert!(!s.causal || s.queries == s.keys, "causal attention is over itself");
     }
 }
@@ -105,29 +109,30 @@ pub struct Outcome<'a> {
 pub fn forward(
     cpu: &Cpu,
     x: Inputs<'_>,
-    s: Shape,
+    s: AttentionSizes,
     products: Products,
     y: ViewMut<'_>,
     lse: &mut [f32],
 ) {
     x.check(&s);
-    assert!(y.len() == s.asking() && lse.len() == s.lse(), "attention: sizes of the results");
+    assert!(y.len() == s.query_len() && lse.len() == s.lse(), "attention: sizes of the results");
     let (y, lse) = (PartsMut::from(y), Parts::new(lse));
+    let to = forward::Results { y: &y, lse: &lse };
     #[cfg(target_arch = "x86_64")]
     {
         if products == Products::Bf16 {
             let kernel = cpu.isa.bf16().expect("bf16 products need the instruction");
-            return forward::run(cpu, kernel, x, s, &y, &lse);
+            return forward::run(cpu, kernel, x, s, to);
         }
         if let Some(kernel) = cpu.isa.avx512() {
-            return forward::run(cpu, kernel, x, s, &y, &lse);
+            return forward::run(cpu, kernel, x, s, to);
         }
         if let Some(kernel) = cpu.isa.avx2() {
-            return forward::run(cpu, kernel, x, s, &y, &lse);
+            return forward::run(cpu, kernel, x, s, to);
         }
     }
     let _ = products;
-    forward::run(cpu, Portable, x, s, &y, &lse);
+    forward::run(cpu, Portable, x, s, to);
 }
 
 /// Gradients of q, k and v, of those that are given.
@@ -138,14 +143,14 @@ pub fn backward(
     cpu: &Cpu,
     x: Inputs<'_>,
     out: Outcome<'_>,
-    s: Shape,
+    s: AttentionSizes,
     products: Products,
     gradients: [Option<ViewMut<'_>>; 3],
 ) {
     x.check(&s);
-    assert!(out.y.len() == s.asking() && out.dy.len() == s.asking(), "attention: y");
+    assert!(out.y.len() == s.query_len() && out.dy.len() == s.query_len(), "attention: y");
     assert_eq!(out.lse.len(), s.lse(), "attention: lse");
-    let sizes = [s.asking(), s.answering(), s.answering()];
+    let sizes = [s.query_len(), s.key_value_len(), s.key_value_len()];
     for (g, size) in gradients.iter().zip(sizes) {
         assert!(g.as_ref().is_none_or(|g| g.len() == size), "attention: sizes of gradients");
     }

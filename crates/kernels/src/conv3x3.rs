@@ -7,20 +7,20 @@
 //! 2, four of them, one for each parity of the input's row and column, with one, two or four
 //! taps. Convolutions of stride 1 go by Winograd's F(4x4, 3x3) or F(2x2, 3x3) where that pays.
 use crate::packed::{Direction, Packed};
-use crate::product::{Finish, RowValue, Source, Tap, convert, dispatch};
+use crate::product::{Block, Finish, RowSource, RowValue, Tap, convert, dispatch};
 use crate::view::apart;
-use crate::winograd::{self, Six, Transform};
-use crate::{Cpu, Isa, Products, Values, View, ViewMut, scratch};
+use crate::winograd::{self, F4x4, Transform};
+use crate::{Cpu, Grid, Isa, Products, Values, View, ViewMut, WeightSizes, scratch};
 
-/// Sizes and steps of one convolution.
+/// Sizes, stride and padding of one convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shape {
+pub struct ConvSizes {
     /// Number of pictures.
     pub batch: usize,
     /// Height and width of x.
-    pub from: (usize, usize),
+    pub from: Grid,
     /// Height and width of y.
-    pub to: (usize, usize),
+    pub to: Grid,
     /// Distance between neighbouring outputs, in pixels of x.
     pub stride: usize,
     /// Zeros before the first row and column of x.
@@ -43,12 +43,12 @@ impl Weight {
     pub fn new(
         cpu: &Cpu,
         values: Values<'_>,
-        (outputs, inputs): (usize, usize),
+        sizes: WeightSizes,
         bias: Option<Vec<f32>>,
         products: Products,
     ) -> Self {
-        assert!(bias.as_ref().is_none_or(|b| b.len() == outputs), "one bias per output");
-        Self { packed: Packed::new(cpu, values, (outputs, inputs, 9), products), bias }
+        assert!(bias.as_ref().is_none_or(|b| b.len() == sizes.outputs), "one bias per output");
+        Self { packed: Packed::new(cpu, values, sizes, 9, products), bias }
     }
 
     /// Bytes held.
@@ -59,15 +59,15 @@ impl Weight {
 }
 
 /// One convolution as the products see it.
-struct Lines<'a> {
+struct PaddedLines<'a> {
     x: View<'a>,
     channels: usize,
     /// Channels of one pixel in the copy.
     padded: usize,
     /// Height and width of x.
-    from: (usize, usize),
+    from: Grid,
     /// Height and width of what is computed.
-    to: (usize, usize),
+    to: Grid,
     stride: usize,
     pad: usize,
     batch: usize,
@@ -77,18 +77,18 @@ struct Lines<'a> {
     taps: Vec<Tap>,
     /// Where pixel (row, column) of a picture goes: its picture's `size`, then
     /// (row * step.0 + origin.0) * width + column * step.1 + origin.1.
-    place: Place,
+    output: OutputGrid,
 }
 
 #[derive(Clone, Copy)]
-struct Place {
+struct OutputGrid {
     size: usize,
     width: usize,
     step: usize,
     origin: (usize, usize),
 }
 
-impl<'a> Lines<'a> {
+impl<'a> PaddedLines<'a> {
     /// `taps` are (row, column) in the copy, counted from an output's first tap, and the weight's;
     /// those that meet zeros only are left out. `small` is whether the weight is.
     #[expect(clippy::too_many_arguments, reason = "each is a size of its own")]
@@ -97,10 +97,10 @@ impl<'a> Lines<'a> {
         channels: usize,
         padded: usize,
         batch: usize,
-        (from, to): ((usize, usize), (usize, usize)),
+        (from, to): (Grid, Grid),
         (stride, pad): (usize, usize),
         taps: impl Iterator<Item = ((usize, usize), usize)>,
-        place: Place,
+        output: OutputGrid,
         (direction, small): (Direction, bool),
     ) -> Self {
         let width = Self::width(to, stride);
@@ -108,38 +108,41 @@ impl<'a> Lines<'a> {
             (0..to).any(|i| (pad..pad + from).contains(&(stride * i + tap)))
         };
         let taps = taps
-            .filter(|((i, j), _)| meets(*i, from.0, to.0) && meets(*j, from.1, to.1))
+            .filter(|((i, j), _)| {
+                meets(*i, from.height, to.height) && meets(*j, from.width, to.width)
+            })
             .map(|((i, j), tap)| Tap { offset: (i * width + j) * padded, tap })
             .collect();
         let rows = match direction {
             Direction::Forward => 256,
             Direction::Backward => 512,
         };
-        let lines = (rows / to.1).clamp(1, to.0);
-        let each = to.0.div_ceil(to.0.div_ceil(lines));
+        let lines = (rows / to.width).clamp(1, to.height);
+        let each = to.height.div_ceil(to.height.div_ceil(lines));
         // Small pictures go together: as many as fill a tile, or as one making of a panel serves.
         let rows = if small { 8 } else { rows };
-        let pictures = (rows / (to.0 * to.1)).clamp(1, batch);
-        Self { x, channels, padded, from, to, stride, pad, batch, each, pictures, taps, place }
+        let pictures = (rows / (to.height * to.width)).clamp(1, batch);
+        Self { x, channels, padded, from, to, stride, pad, batch, each, pictures, taps, output }
     }
 
     /// Pixels of one line of the copy.
-    fn width(to: (usize, usize), stride: usize) -> usize {
-        stride * (to.1 - 1) + 3
+    fn width(to: Grid, stride: usize) -> usize {
+        stride * (to.width - 1) + 3
     }
 
     fn blocks_of_one(&self) -> usize {
-        self.to.0.div_ceil(self.each)
+        self.to.height.div_ceil(self.each)
     }
 
     fn copy<V: RowValue>(&self, isa: Isa, picture: usize, first: usize, a: &mut [V]) {
         let width = Self::width(self.to, self.stride);
-        let size = self.from.0 * self.from.1 * self.channels;
+        let size = self.from.height * self.from.width * self.channels;
         let zero = V::put(0.0);
         // Pixels of a source line that the copy has room for.
-        let inside = self.from.1.min(width - self.pad);
+        let inside = self.from.width.min(width - self.pad);
         for (i, line) in a.chunks_exact_mut(width * self.padded).enumerate() {
-            let row = (self.stride * first + i).checked_sub(self.pad).filter(|r| *r < self.from.0);
+            let row =
+                (self.stride * first + i).checked_sub(self.pad).filter(|r| *r < self.from.height);
             let Some(row) = row else {
                 line.fill(zero);
                 continue;
@@ -148,7 +151,7 @@ impl<'a> Lines<'a> {
             let (pixels, after) = rest.split_at_mut(inside * self.padded);
             before.fill(zero);
             after.fill(zero);
-            let at = picture * size + row * self.from.1 * self.channels;
+            let at = picture * size + row * self.from.width * self.channels;
             let of = at..at + inside * self.channels;
             match self.x {
                 View::F32(x) => convert(isa, &x[of], self.channels, self.padded, pixels),
@@ -158,7 +161,7 @@ impl<'a> Lines<'a> {
     }
 }
 
-impl<V: RowValue> Source<V> for Lines<'_> {
+impl<V: RowValue> RowSource<V> for PaddedLines<'_> {
     fn blocks(&self) -> usize {
         self.batch.div_ceil(self.pictures) * self.blocks_of_one()
     }
@@ -167,16 +170,16 @@ impl<V: RowValue> Source<V> for Lines<'_> {
         &self.taps
     }
 
-    fn with_block(&self, isa: Isa, block: usize, f: &mut dyn FnMut(&[V], &[usize], &[usize])) {
+    fn with_block(&self, isa: Isa, block: usize, f: &mut dyn FnMut(Block<'_, V>)) {
         let blocks = self.blocks_of_one();
         let picture = block / blocks * self.pictures;
         let pictures = picture..self.batch.min(picture + self.pictures);
         let first = block % blocks * self.each;
-        let lines = self.each.min(self.to.0 - first);
+        let lines = self.each.min(self.to.height - first);
         let width = Self::width(self.to, self.stride);
         let copied = (self.stride * (lines - 1) + 3) * width * self.padded;
-        let count = pictures.len() * lines * self.to.1;
-        let p = self.place;
+        let count = pictures.len() * lines * self.to.width;
+        let p = self.output;
         scratch::with(2 * count, |numbers: &mut [usize]| {
             let (starts, rows) = numbers.split_at_mut(count);
             let mut numbers = starts.iter_mut().zip(rows.iter_mut());
@@ -185,7 +188,7 @@ impl<V: RowValue> Source<V> for Lines<'_> {
                     let line = (first + i) * p.step + p.origin.0;
                     let row = picture * p.size + line * p.width + p.origin.1;
                     let start = at * copied + self.stride * i * width * self.padded;
-                    for (j, (to, number)) in numbers.by_ref().take(self.to.1).enumerate() {
+                    for (j, (to, number)) in numbers.by_ref().take(self.to.width).enumerate() {
                         (*to, *number) = (start + self.stride * j * self.padded, row + j * p.step);
                     }
                 }
@@ -194,7 +197,7 @@ impl<V: RowValue> Source<V> for Lines<'_> {
                 for (picture, a) in pictures.zip(a.chunks_exact_mut(copied)) {
                     self.copy(isa, picture, first, a);
                 }
-                f(a, starts, rows);
+                f(Block { values: a, starts, rows });
             });
         });
     }
@@ -213,15 +216,15 @@ fn padded(channels: usize, w: &Packed) -> usize {
 pub fn forward(
     cpu: &Cpu,
     x: View<'_>,
-    shape: Shape,
+    shape: ConvSizes,
     w: &Weight,
     residual: Option<View<'_>>,
     y: ViewMut<'_>,
 ) {
     let (k, n) = (w.packed.inputs, w.packed.outputs);
     let (from, to) = (shape.from, shape.to);
-    assert!(x.len() == shape.batch * from.0 * from.1 * k, "conv3x3: size of the input");
-    assert!(y.len() == shape.batch * to.0 * to.1 * n, "conv3x3: size of the output");
+    assert!(x.len() == shape.batch * from.height * from.width * k, "conv3x3: size of the input");
+    assert!(y.len() == shape.batch * to.height * to.width * n, "conv3x3: size of the output");
     let finish = Finish::new(w.bias.as_deref(), residual, y, n);
     if !tiled(cpu, x, shape, w, Direction::Forward, &finish) {
         products(cpu, x, shape, w, &finish);
@@ -229,10 +232,11 @@ pub fn forward(
 }
 
 /// The convolution of x, tap by tap.
-fn products(cpu: &Cpu, x: View<'_>, shape: Shape, w: &Weight, finish: &Finish<'_>) {
+fn products(cpu: &Cpu, x: View<'_>, shape: ConvSizes, w: &Weight, finish: &Finish<'_>) {
     let (from, to, k) = (shape.from, shape.to, w.packed.inputs);
-    let place = Place { size: to.0 * to.1, width: to.1, step: 1, origin: (0, 0) };
-    let source = Lines::new(
+    let output =
+        OutputGrid { size: to.height * to.width, width: to.width, step: 1, origin: (0, 0) };
+    let source = PaddedLines::new(
         x,
         k,
         padded(k, &w.packed),
@@ -240,7 +244,7 @@ fn products(cpu: &Cpu, x: View<'_>, shape: Shape, w: &Weight, finish: &Finish<'_
         (from, to),
         (shape.stride, shape.pad),
         (0..9).map(|t| ((t / 3, t % 3), t)),
-        place,
+        output,
         (Direction::Forward, w.packed.small()),
     );
     dispatch(cpu, &source, &w.packed, Direction::Forward, finish);
@@ -250,7 +254,7 @@ fn products(cpu: &Cpu, x: View<'_>, shape: Shape, w: &Weight, finish: &Finish<'_
 fn tiled(
     cpu: &Cpu,
     x: View<'_>,
-    shape: Shape,
+    shape: ConvSizes,
     w: &Weight,
     direction: Direction,
     finish: &Finish<'_>,
@@ -276,12 +280,12 @@ fn tiled_by_f32<K: Transform<Value = f32>>(
     cpu: &Cpu,
     kernel: K,
     x: View<'_>,
-    shape: Shape,
+    shape: ConvSizes,
     w: &Weight,
     direction: Direction,
     finish: &Finish<'_>,
 ) -> bool {
-    tiled_by(cpu, Six(kernel), x, shape, w, direction, finish)
+    tiled_by(cpu, F4x4(kernel), x, shape, w, direction, finish)
         || tiled_by(cpu, kernel, x, shape, w, direction, finish)
 }
 
@@ -289,7 +293,7 @@ fn tiled_by<K: Transform>(
     cpu: &Cpu,
     kernel: K,
     x: View<'_>,
-    shape: Shape,
+    shape: ConvSizes,
     w: &Weight,
     direction: Direction,
     finish: &Finish<'_>,
@@ -303,11 +307,11 @@ fn tiled_by<K: Transform>(
 }
 
 /// dx `[batch, from, inputs]` from dy `[batch, to, outputs]`.
-pub fn backward(cpu: &Cpu, dy: View<'_>, shape: Shape, w: &Weight, dx: ViewMut<'_>) {
+pub fn backward(cpu: &Cpu, dy: View<'_>, shape: ConvSizes, w: &Weight, dx: ViewMut<'_>) {
     let (k, n) = (w.packed.outputs, w.packed.inputs);
     let (from, to, stride) = (shape.from, shape.to, shape.stride);
-    assert!(dy.len() == shape.batch * to.0 * to.1 * k, "conv3x3: size of the gradient");
-    assert!(dx.len() == shape.batch * from.0 * from.1 * n, "conv3x3: size of the input");
+    assert!(dy.len() == shape.batch * to.height * to.width * k, "conv3x3: size of the gradient");
+    assert!(dx.len() == shape.batch * from.height * from.width * n, "conv3x3: size of the input");
     let finish = Finish::new(None, None, dx, n);
     if tiled(cpu, dy, shape, w, Direction::Backward, &finish) {
         return;
@@ -323,14 +327,15 @@ pub fn backward(cpu: &Cpu, dy: View<'_>, shape: Shape, w: &Weight, dx: ViewMut<'
     for parity in 0..stride * stride {
         let origin = (parity / stride, parity % stride);
         let side = |pixels: usize, p: usize| (pixels + stride - 1 - p) / stride;
-        let grid = (side(from.0, origin.0), side(from.1, origin.1));
-        if grid.0 == 0 || grid.1 == 0 {
+        let grid = Grid { height: side(from.height, origin.0), width: side(from.width, origin.1) };
+        if grid.height == 0 || grid.width == 0 {
             continue;
         }
-        let place = Place { size: from.0 * from.1, width: from.1, step: stride, origin };
+        let output =
+            OutputGrid { size: from.height * from.width, width: from.width, step: stride, origin };
         let taps =
             met(origin.0).flat_map(|(i, t)| met(origin.1).map(move |(j, u)| ((i, j), 3 * t + u)));
-        let source = Lines::new(
+        let source = PaddedLines::new(
             dy,
             k,
             padded(k, &w.packed),
@@ -338,7 +343,7 @@ pub fn backward(cpu: &Cpu, dy: View<'_>, shape: Shape, w: &Weight, dx: ViewMut<'
             (to, grid),
             (1, 1),
             taps,
-            place,
+            output,
             (Direction::Backward, w.packed.small()),
         );
         dispatch(cpu, &source, &w.packed, Direction::Backward, &finish);

@@ -40,7 +40,13 @@ fn linear_layers() {
             let halves: Guarded<half::f16> = guarded(n * k);
             for values in [Values::F32(&values), Values::F16(&halves)] {
                 let bias = Some(numbers(n).collect());
-                let w = linear::Weight::new(&cpu, values, (n, k), bias, products);
+                let w = linear::Weight::new(
+                    &cpu,
+                    values,
+                    WeightSizes { outputs: n, inputs: k },
+                    bias,
+                    products,
+                );
                 let (x, x16): (Guarded<f32>, Guarded<bf16>) =
                     (guarded(rows * k), guarded(rows * k));
                 let (mut y, mut y16): (Guarded<f32>, Guarded<bf16>) =
@@ -73,15 +79,22 @@ fn convolutions() {
         ] {
             for (stride, pad) in [(1, 1), (2, 1), (2, 0)] {
                 let out = |d: usize| if pad == 1 { (d - 1) / stride + 1 } else { d / 2 };
-                let to = (out(side.0), out(side.1));
-                if to.0 * to.1 == 0 {
+                let from = Grid { height: side.0, width: side.1 };
+                let to = Grid { height: out(side.0), width: out(side.1) };
+                if to.pixels() == 0 {
                     continue;
                 }
-                let s = conv3x3::Shape { batch: 2, from: side, to, stride, pad };
+                let s = conv3x3::ConvSizes { batch: 2, from, to, stride, pad };
                 let values: Guarded<f32> = guarded(9 * n * k);
-                let w = conv3x3::Weight::new(&cpu, Values::F32(&values), (n, k), None, products);
-                let x: Guarded<bf16> = guarded(2 * side.0 * side.1 * k);
-                let mut y: Guarded<f32> = guarded(2 * to.0 * to.1 * n);
+                let w = conv3x3::Weight::new(
+                    &cpu,
+                    Values::F32(&values),
+                    WeightSizes { outputs: n, inputs: k },
+                    None,
+                    products,
+                );
+                let x: Guarded<bf16> = guarded(2 * from.pixels() * k);
+                let mut y: Guarded<f32> = guarded(2 * to.pixels() * n);
                 conv3x3::forward(&cpu, View::Bf16(&x), s, &w, None, ViewMut::F32(&mut y));
                 finite(&y);
                 let mut dx: Guarded<f32> = guarded(x.len());
@@ -103,7 +116,7 @@ fn attention_both_ways() {
             (7, 65, 1, 88, false),
             (62, 17, 1, 20, false),
         ] {
-            let s = attention::Shape { batch: 2, queries, keys, heads, width, causal };
+            let s = attention::AttentionSizes { batch: 2, queries, keys, heads, width, causal };
             let (asking, answering) = (2 * queries * heads * width, 2 * keys * heads * width);
             let (q, k, v) =
                 (guarded::<f32>(asking), guarded::<bf16>(answering), guarded(answering));
@@ -132,7 +145,8 @@ fn norms_and_activations() {
             let (x, dy) = (guarded::<bf16>(count), guarded::<f32>(count));
             let (mut y, mut y16) = (guarded::<f32>(count), guarded::<bf16>(count));
             for silu in [false, true] {
-                let s = group_norm::Shape { batch: 1, tokens, channels, groups, eps: 1e-5, silu };
+                let s =
+                    group_norm::NormSizes { batch: 1, tokens, channels, groups, eps: 1e-5, silu };
                 group_norm::forward(&cpu, &x[..], s, &scale, &shift, &mut y[..]);
                 finite(&y);
                 group_norm::backward(&cpu, &x[..], &dy[..], s, &scale, &shift, &mut y16[..]);
@@ -140,19 +154,19 @@ fn norms_and_activations() {
             layer_norm::forward(&cpu, &x[..], 1e-5, &scale, &shift, &mut y16[..]);
             layer_norm::backward(&cpu, &x[..], &dy[..], 1e-5, &scale, &mut y[..]);
             finite(&y);
-            elementwise::gated(&cpu, &x[..], 1.702, &mut y[..]);
-            elementwise::gated_backward(&cpu, &x[..], &dy[..], 1.702, &mut y16[..]);
+            elementwise::swish(&cpu, &x[..], 1.702, &mut y[..]);
+            elementwise::swish_backward(&cpu, &x[..], &dy[..], 1.702, &mut y16[..]);
             elementwise::add(&cpu, &x[..], &dy[..], &mut y[..]);
             elementwise::scale(&cpu, &x[..], 0.5, &mut y16[..]);
-            elementwise::add_channels(&cpu, &x[..], &scale[..], (tokens, channels), &mut y[..]);
+            elementwise::add_channels(&cpu, &x[..], &scale[..], tokens, channels, &mut y[..]);
             let mut total: Guarded<f32> = guarded(channels);
-            elementwise::sum_tokens(&cpu, &x[..], (tokens, channels), &mut total);
+            elementwise::sum_tokens(&cpu, &x[..], tokens, channels, &mut total);
             let (pair, mut dpair) = (guarded::<bf16>(2 * count), guarded::<f32>(2 * count));
             geglu::forward(&cpu, &pair[..], channels, &mut y[..]);
             geglu::backward(&cpu, &pair[..], &dy[..], channels, &mut dpair[..]);
             finite(&dpair);
-            rows::concat(&cpu, &x[..], &dy[..], (channels, channels), &mut dpair[..]);
-            rows::split(&cpu, &dpair[..], (channels, channels), &mut y[..], &mut y16[..]);
+            rows::concat(&cpu, &x[..], &dy[..], channels, channels, &mut dpair[..]);
+            rows::split(&cpu, &dpair[..], channels, channels, &mut y[..], &mut y16[..]);
             finite(&y);
         }
     }
@@ -185,9 +199,11 @@ fn pictures_of_another_size() {
     for (cpu, _) in ways() {
         for (from, to) in [((1, 1), (1, 1)), ((1, 2), (3, 5)), ((5, 3), (10, 6)), ((4, 7), (5, 9))]
         {
+            let grid = |(height, width)| Grid { height, width };
+            let (from, to) = (grid(from), grid(to));
             for channels in [1, 3, 33] {
-                let x: Guarded<bf16> = guarded(2 * from.0 * from.1 * channels);
-                let mut y: Guarded<bf16> = guarded(2 * to.0 * to.1 * channels);
+                let x: Guarded<bf16> = guarded(2 * from.pixels() * channels);
+                let mut y: Guarded<bf16> = guarded(2 * to.pixels() * channels);
                 resize::forward(&cpu, &x[..], channels, from, to, &mut y[..]);
                 let mut dx: Guarded<f32> = guarded(x.len());
                 resize::backward(&cpu, &y[..], channels, from, to, &mut dx);
@@ -203,14 +219,17 @@ fn losses() {
         let count = 2 * tokens * channels;
         let (prediction, target) = (guarded::<bf16>(count), guarded::<f32>(count));
         let (weight, c) = (guarded::<f32>(2 * tokens), guarded::<f32>(2));
-        let kinds =
-            [loss::Kind::L2, loss::Kind::L1, loss::Kind::Huber(&c), loss::Kind::SmoothL1(&c)];
+        let kinds = [
+            loss::LossFunction::L2,
+            loss::LossFunction::L1,
+            loss::LossFunction::Huber(&c),
+            loss::LossFunction::SmoothL1(&c),
+        ];
         for kind in kinds {
             let value = loss::forward(&prediction[..], &target[..], &weight[..], tokens, kind);
             assert!(value.is_finite());
             let mut dp: Guarded<f32> = guarded(count);
-            let place = (tokens, 1.0);
-            loss::backward(&prediction[..], &target[..], &weight[..], place, kind, &mut dp);
+            loss::backward(&prediction[..], &target[..], &weight[..], tokens, kind, 1.0, &mut dp);
             finite(&dp);
         }
     }

@@ -1,30 +1,30 @@
-//! Operations on each value: x s(f x), sums, multiples, and sums over tokens.
+//! Elementwise operations: swish, sums, multiples, and sums over tokens.
 use crate::math::logistic;
 use crate::{Cpu, Element};
 
 /// Values of one piece of work.
 const PIECE: usize = 4 * 1024;
 
-vectorised! {
-    fn gate[X, Y](x: &[X], factor: f32, y: &mut [Y]) {
+vectorized! {
+    fn swish_rows[X, Y](x: &[X], beta: f32, y: &mut [Y]) {
         for (x, y) in x.iter().zip(y) {
             let x = x.get();
-            *y = Y::put(x * logistic(factor * x));
+            *y = Y::put(x * logistic(beta * x));
         }
     }
 }
 
-vectorised! {
-    fn gate_gradient[X, G, D](x: &[X], dy: &[G], factor: f32, dx: &mut [D]) {
+vectorized! {
+    fn swish_gradient[X, G, D](x: &[X], dy: &[G], beta: f32, dx: &mut [D]) {
         for ((x, dy), dx) in x.iter().zip(dy).zip(dx) {
             let x = x.get();
-            let s = logistic(factor * x);
-            *dx = D::put(dy.get() * (s + factor * x * s * (1.0 - s)));
+            let s = logistic(beta * x);
+            *dx = D::put(dy.get() * (s + beta * x * s * (1.0 - s)));
         }
     }
 }
 
-vectorised! {
+vectorized! {
     fn sum[A, B, Y](a: &[A], b: &[B], y: &mut [Y]) {
         for ((a, b), y) in a.iter().zip(b).zip(y) {
             *y = Y::put(a.get() + b.get());
@@ -32,7 +32,7 @@ vectorised! {
     }
 }
 
-vectorised! {
+vectorized! {
     fn multiple[X, Y](x: &[X], factor: f32, y: &mut [Y]) {
         for (x, y) in x.iter().zip(y) {
             *y = Y::put(x.get() * factor);
@@ -40,7 +40,7 @@ vectorised! {
     }
 }
 
-vectorised! {
+vectorized! {
     fn add_rows[X, V, Y](x: &[X], v: &[V], y: &mut [Y]) {
         let c = v.len();
         for (x, y) in x.chunks_exact(c).zip(y.chunks_exact_mut(c)) {
@@ -51,24 +51,24 @@ vectorised! {
     }
 }
 
-/// y = x s(factor x), s the logistic function.
-pub fn gated<X: Element, Y: Element>(cpu: &Cpu, x: &[X], factor: f32, y: &mut [Y]) {
-    assert_eq!(x.len(), y.len(), "gated: sizes");
-    cpu.pool.chunks(y, PIECE, |i, y| gate(cpu.isa, &x[i * PIECE..][..y.len()], factor, y));
+/// swish(beta): y = x s(beta x), s the logistic function; SiLU is beta = 1.
+pub fn swish<X: Element, Y: Element>(cpu: &Cpu, x: &[X], beta: f32, y: &mut [Y]) {
+    assert_eq!(x.len(), y.len(), "swish: sizes");
+    cpu.pool.chunks(y, PIECE, |i, y| swish_rows(cpu.isa, &x[i * PIECE..][..y.len()], beta, y));
 }
 
-/// dx = dy (s + f x s (1 - s)).
-pub fn gated_backward<X: Element, G: Element, D: Element>(
+/// dx = dy (s + beta x s (1 - s)), s = s(beta x).
+pub fn swish_backward<X: Element, G: Element, D: Element>(
     cpu: &Cpu,
     x: &[X],
     dy: &[G],
-    factor: f32,
+    beta: f32,
     dx: &mut [D],
 ) {
-    assert!(x.len() == dx.len() && dy.len() == x.len(), "gated: sizes");
+    assert!(x.len() == dx.len() && dy.len() == x.len(), "swish: sizes");
     cpu.pool.chunks(dx, PIECE, |i, dx| {
         let of = i * PIECE..i * PIECE + dx.len();
-        gate_gradient(cpu.isa, &x[of.clone()], &dy[of], factor, dx);
+        swish_gradient(cpu.isa, &x[of.clone()], &dy[of], beta, dx);
     });
 }
 
@@ -93,7 +93,8 @@ pub fn add_channels<X: Element, V: Element, Y: Element>(
     cpu: &Cpu,
     x: &[X],
     v: &[V],
-    (tokens, channels): (usize, usize),
+    tokens: usize,
+    channels: usize,
     y: &mut [Y],
 ) {
     let batch = v.len() / channels;
@@ -112,12 +113,7 @@ pub fn add_channels<X: Element, V: Element, Y: Element>(
 }
 
 /// y `[batch, channels]` = sum over the tokens of x `[batch, tokens, channels]`.
-pub fn sum_tokens<X: Element>(
-    cpu: &Cpu,
-    x: &[X],
-    (tokens, channels): (usize, usize),
-    y: &mut [f32],
-) {
+pub fn sum_tokens<X: Element>(cpu: &Cpu, x: &[X], tokens: usize, channels: usize, y: &mut [f32]) {
     assert_eq!(x.len(), y.len() * tokens, "sum_tokens: sizes");
     // Columns in pieces, so that each sum has one order whatever the number of threads.
     const COLUMNS: usize = 64;

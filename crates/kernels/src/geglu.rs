@@ -5,7 +5,7 @@ use crate::{Cpu, Element};
 /// Rows of one piece of work.
 const PIECE: usize = 16;
 
-vectorised! {
+vectorized! {
     fn rows[X, Y](x: &[X], channels: usize, y: &mut [Y]) {
         for (x, y) in x.chunks_exact(2 * channels).zip(y.chunks_exact_mut(channels)) {
             let (a, b) = x.split_at(channels);
@@ -17,7 +17,7 @@ vectorised! {
     }
 }
 
-vectorised! {
+vectorized! {
     fn gradients[X, G, D](x: &[X], dy: &[G], channels: usize, dx: &mut [D]) {
         let pairs = x.chunks_exact(2 * channels).zip(dx.chunks_exact_mut(2 * channels));
         for ((x, dx), dy) in pairs.zip(dy.chunks_exact(channels)) {

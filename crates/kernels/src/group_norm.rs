@@ -7,7 +7,7 @@ use crate::math::logistic;
 use crate::{Cpu, Element};
 use std::sync::Mutex;
 
-mod few;
+mod small;
 
 /// Tokens summed in f32 before the sums go to f64.
 const BLOCK: usize = 64;
@@ -16,7 +16,7 @@ const PIECE: usize = 512;
 
 /// Sizes of one group norm.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Shape {
+pub struct NormSizes {
     /// Number of samples.
     pub batch: usize,
     /// Tokens of one sample.
@@ -31,7 +31,7 @@ pub struct Shape {
     pub silu: bool,
 }
 
-impl Shape {
+impl NormSizes {
     fn check(&self, sizes: [usize; 2], scale: &[f32], shift: &[f32]) {
         let total = self.batch * self.tokens * self.channels;
         assert!(total > 0 && sizes == [total; 2], "group norm: sizes");
@@ -45,7 +45,7 @@ impl Shape {
 }
 
 /// Mean and 1 / sqrt(var + eps) of each group of each sample.
-fn statistics<X: Element>(cpu: &Cpu, x: &[X], s: &Shape) -> Vec<(f32, f32)> {
+fn statistics<X: Element>(cpu: &Cpu, x: &[X], s: &NormSizes) -> Vec<(f32, f32)> {
     let (c, width) = (s.channels, s.channels / s.groups);
     let sample = s.tokens * c;
     // What is taken away before summing: one value per group, spread over its channels.
@@ -75,7 +75,7 @@ fn statistics<X: Element>(cpu: &Cpu, x: &[X], s: &Shape) -> Vec<(f32, f32)> {
 /// Adds up, per sample and group, two sums per channel that `f` fills in for some tokens.
 fn sums(
     cpu: &Cpu,
-    s: &Shape,
+    s: &NormSizes,
     f: impl Fn(usize, std::ops::Range<usize>, &mut [f32]) + Sync,
 ) -> Vec<[f64; 2]> {
     let (c, width, pieces) = (s.channels, s.channels / s.groups, s.pieces());
@@ -109,7 +109,7 @@ fn sums(
     total
 }
 
-vectorised! {
+vectorized! {
     /// Per channel, sums of x - origin and of its square.
     fn moments[X](x: &[X], origin: &[f32], out: &mut [f32]) {
         let c = origin.len();
@@ -126,7 +126,7 @@ vectorised! {
 
 /// y = x a + b per channel: the norm as one multiplication and addition.
 fn coefficients(
-    s: &Shape,
+    s: &NormSizes,
     statistics: &[(f32, f32)],
     sample: usize,
     scale: &[f32],
@@ -143,7 +143,7 @@ fn coefficients(
     out
 }
 
-vectorised! {
+vectorized! {
     fn apply[X, Y](x: &[X], ab: &[f32], silu: bool, y: &mut [Y]) {
         let c = ab.len() / 2;
         let (a, b) = ab.split_at(c);
@@ -166,14 +166,14 @@ vectorised! {
 pub fn forward<X: Element, Y: Element>(
     cpu: &Cpu,
     x: &[X],
-    s: Shape,
+    s: NormSizes,
     scale: &[f32],
     shift: &[f32],
     y: &mut [Y],
 ) {
     s.check([x.len(), y.len()], scale, shift);
-    if few::suits(&s) {
-        return few::forward(cpu, x, &s, (scale, shift), y);
+    if small::suits(&s) {
+        return small::forward(cpu, x, &s, small::Affine { scale, shift }, y);
     }
     let statistics = statistics(cpu, x, &s);
     let all: Vec<Vec<f32>> =
@@ -186,7 +186,7 @@ pub fn forward<X: Element, Y: Element>(
 /// Calls `f(sample, first value, values)` for pieces that do not cross samples.
 fn for_rows<Y: Element>(
     cpu: &Cpu,
-    s: &Shape,
+    s: &NormSizes,
     y: &mut [Y],
     f: impl Fn(usize, usize, &mut [Y]) + Sync,
 ) {
@@ -202,16 +202,16 @@ fn for_rows<Y: Element>(
     });
 }
 
-vectorised! {
+vectorized! {
     /// Per channel, sums of g = d loss / d xhat and of g xhat.
     fn gradient_sums[X, G](x: &[X], dy: &[G], k: &[f32], silu: bool, out: &mut [f32]) {
         let c = k.len() / 5;
-        let (a, b, m, inverse, scale) = five(k, c);
+        let [a, b, m, inverse, scale] = five(k, c);
         let (first, second) = out.split_at_mut(c);
         for (x, dy) in x.chunks_exact(c).zip(dy.chunks_exact(c)) {
             for i in 0..c {
                 let x = x[i].get();
-                let g = slope(x, dy[i].get(), a[i], b[i], scale[i], silu);
+                let g = normalized_gradient(x, dy[i].get(), a[i], b[i], scale[i], silu);
                 first[i] += g;
                 second[i] += g * ((x - m[i]) * inverse[i]);
             }
@@ -219,17 +219,17 @@ vectorised! {
     }
 }
 
-vectorised! {
+vectorized! {
     fn apply_gradient[X, G, D](
         x: &[X], dy: &[G], k: &[f32], means: &[f32], silu: bool, dx: &mut [D],
     ) {
         let c = k.len() / 5;
-        let (a, b, m, inverse, scale) = five(k, c);
+        let [a, b, m, inverse, scale] = five(k, c);
         let (mean_g, mean_gx) = means.split_at(c);
         for ((x, dy), dx) in x.chunks_exact(c).zip(dy.chunks_exact(c)).zip(dx.chunks_exact_mut(c)) {
             for i in 0..c {
                 let x = x[i].get();
-                let g = slope(x, dy[i].get(), a[i], b[i], scale[i], silu);
+                let g = normalized_gradient(x, dy[i].get(), a[i], b[i], scale[i], silu);
                 let xhat = (x - m[i]) * inverse[i];
                 dx[i] = D::put(inverse[i] * (g - mean_g[i] - xhat * mean_gx[i]));
             }
@@ -239,7 +239,7 @@ vectorised! {
 
 /// d loss / d xhat of one value.
 #[inline(always)]
-fn slope(x: f32, dy: f32, a: f32, b: f32, scale: f32, silu: bool) -> f32 {
+fn normalized_gradient(x: f32, dy: f32, a: f32, b: f32, scale: f32, silu: bool) -> f32 {
     let mut g = dy;
     if silu {
         let n = x * a + b;
@@ -250,8 +250,8 @@ fn slope(x: f32, dy: f32, a: f32, b: f32, scale: f32, silu: bool) -> f32 {
 }
 
 #[inline(always)]
-fn five(k: &[f32], c: usize) -> (&[f32], &[f32], &[f32], &[f32], &[f32]) {
-    (&k[..c], &k[c..2 * c], &k[2 * c..3 * c], &k[3 * c..4 * c], &k[4 * c..5 * c])
+fn five(k: &[f32], c: usize) -> [&[f32]; 5] {
+    [&k[..c], &k[c..2 * c], &k[2 * c..3 * c], &k[3 * c..4 * c], &k[4 * c..5 * c]]
 }
 
 /// dx from x and dy, all `[batch, tokens, channels]`.
@@ -261,15 +261,15 @@ pub fn backward<X: Element, G: Element, D: Element>(
     cpu: &Cpu,
     x: &[X],
     dy: &[G],
-    s: Shape,
+    s: NormSizes,
     scale: &[f32],
     shift: &[f32],
     dx: &mut [D],
 ) {
     s.check([x.len(), dy.len()], scale, shift);
     assert_eq!(dx.len(), x.len(), "group norm: sizes");
-    if few::suits(&s) {
-        return few::backward(cpu, x, dy, &s, (scale, shift), dx);
+    if small::suits(&s) {
+        return small::backward(cpu, x, dy, &s, small::Affine { scale, shift }, dx);
     }
     let (c, width) = (s.channels, s.channels / s.groups);
     let statistics = statistics(cpu, x, &s);

@@ -76,37 +76,55 @@ impl Isa {
 
 /// Defines a function whose plain loops are compiled once per instruction set; the first argument
 /// of a call is the [`Isa`] that chooses. `[X, Y]` are type parameters, all [`crate::Element`].
-macro_rules! vectorised {
+/// With `unsafe fn` the contract is the one that its `# Safety` section states.
+macro_rules! vectorized {
     ($(#[$meta:meta])* $vis:vis fn $name:ident [$($g:ident),*]
         ($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
+        vectorized! { @ [] $(#[$meta])* $vis $name [$($g),*] [$($arg: $ty),*] [$($ret)?] $body }
+    };
+    ($(#[$meta:meta])* $vis:vis unsafe fn $name:ident [$($g:ident),*]
+        ($($arg:ident: $ty:ty),* $(,)?) $(-> $ret:ty)? $body:block) => {
+        vectorized! { @ [unsafe] $(#[$meta])* $vis $name [$($g),*] [$($arg: $ty),*] [$($ret)?] $body }
+    };
+    (@ [$($unsafe:ident)?] $(#[$meta:meta])* $vis:vis $name:ident [$($g:ident),*]
+        [$($arg:ident: $ty:ty),*] [$($ret:ty)?] $body:block) => {
         $(#[$meta])*
-        #[allow(clippy::too_many_arguments)]
-        $vis fn $name<$($g: $crate::Element),*>(isa: $crate::Isa, $($arg: $ty),*) $(-> $ret)? {
+        #[allow(clippy::too_many_arguments, reason = "one more than the definition has")]
+        $vis $($unsafe)? fn $name<$($g: $crate::Element),*>(
+            isa: $crate::Isa, $($arg: $ty),*
+        ) $(-> $ret)? {
             #[inline(always)]
-            fn body<$($g: $crate::Element),*>($($arg: $ty),*) $(-> $ret)? $body
+            $($unsafe)? fn body<$($g: $crate::Element),*>($($arg: $ty),*) $(-> $ret)? $body
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c")]
-            fn avx512<$($g: $crate::Element),*>($($arg: $ty),*) $(-> $ret)? {
-                body($($arg),*)
+            $($unsafe)? fn avx512<$($g: $crate::Element),*>($($arg: $ty),*) $(-> $ret)? {
+                vectorized!(@call [$($unsafe)?] body($($arg),*))
             }
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma,f16c")]
-            fn avx2<$($g: $crate::Element),*>($($arg: $ty),*) $(-> $ret)? {
-                body($($arg),*)
+            $($unsafe)? fn avx2<$($g: $crate::Element),*>($($arg: $ty),*) $(-> $ret)? {
+                vectorized!(@call [$($unsafe)?] body($($arg),*))
             }
             match isa.level() {
                 #[cfg(target_arch = "x86_64")]
                 $crate::Level::Avx512Bf16 | $crate::Level::Avx512 => {
-                    // SAFETY: an Isa of this level exists only where the processor has AVX-512.
+                    // SAFETY: an Isa of this level exists only where the processor has AVX-512;
+                    // an unsafe function's own contract is the caller's.
                     unsafe { avx512($($arg),*) }
                 }
                 #[cfg(target_arch = "x86_64")]
                 $crate::Level::Avx2 => {
-                    // SAFETY: an Isa of this level exists only where the processor has AVX2.
+                    // SAFETY: an Isa of this level exists only where the processor has AVX2; as
+                    // above.
                     unsafe { avx2($($arg),*) }
                 }
-                _ => body($($arg),*),
+                _ => vectorized!(@call [$($unsafe)?] body($($arg),*)),
             }
         }
+    };
+    (@call [] $call:expr) => { $call };
+    (@call [unsafe] $call:expr) => {
+        // SAFETY: the contract of the function, which its caller keeps.
+        unsafe { $call }
     };
 }

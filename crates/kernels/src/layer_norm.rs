@@ -37,7 +37,7 @@ fn mean<X: Element>(x: &[X]) -> f32 {
     (rest + total(sum)) / x.len() as f32
 }
 
-vectorised! {
+vectorized! {
     fn rows[X, Y](x: &[X], eps: f32, scale: &[f32], shift: &[f32], y: &mut [Y]) {
         let c = scale.len();
         for (x, y) in x.chunks_exact(c).zip(y.chunks_exact_mut(c)) {
@@ -63,7 +63,7 @@ vectorised! {
     }
 }
 
-vectorised! {
+vectorized! {
     fn gradients[X, G, D](x: &[X], dy: &[G], eps: f32, scale: &[f32], dx: &mut [D]) {
         let c = scale.len();
         let n = c as f32;

@@ -5,12 +5,6 @@
 //! Activations are `[rows, channels]`, channels innermost, rows = batch * tokens. The plain form
 //! of every kernel, which its tests trust, stands in [`mod@reference`].
 #![expect(unsafe_code, reason = "vector instructions, threads over one slice; see each SAFETY")]
-#![allow(
-    clippy::too_many_arguments,
-    clippy::type_complexity,
-    clippy::needless_range_loop,
-    reason = "kernels take slices and sizes one by one, and index several slices in step"
-)]
 
 #[macro_use]
 mod isa;
@@ -45,9 +39,9 @@ pub mod rows;
 pub use buffer::{Line, Lines};
 pub use element::Element;
 pub use isa::{Isa, Level};
-pub use packed::{Products, Values};
+pub use packed::{Products, Values, WeightSizes};
 pub use pool::Pool;
-pub use view::{View, ViewMut};
+pub use view::{Grid, View, ViewMut};
 
 /// A processor as kernels see it: what it can do, and its threads.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! Linear layers: y = x W^T + b (+ residual), dx = dy W.
 use crate::packed::{Direction, Packed};
 use crate::product::{Finish, Rows, dispatch};
-use crate::{Cpu, Products, Values, View, ViewMut};
+use crate::{Cpu, Products, Values, View, ViewMut, WeightSizes};
 
 /// A frozen weight `[outputs, inputs]` with its bias.
 #[derive(Debug)]
@@ -19,12 +19,12 @@ impl Weight {
     pub fn new(
         cpu: &Cpu,
         values: Values<'_>,
-        (outputs, inputs): (usize, usize),
+        sizes: WeightSizes,
         bias: Option<Vec<f32>>,
         products: Products,
     ) -> Self {
-        assert!(bias.as_ref().is_none_or(|b| b.len() == outputs), "one bias per output");
-        Self { packed: Packed::new(cpu, values, (outputs, inputs, 1), products), bias }
+        assert!(bias.as_ref().is_none_or(|b| b.len() == sizes.outputs), "one bias per output");
+        Self { packed: Packed::new(cpu, values, sizes, 1, products), bias }
     }
 
     /// Bytes held.

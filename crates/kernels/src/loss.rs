@@ -3,7 +3,7 @@ use crate::Element;
 
 /// What is averaged, of d = prediction - target; thresholds are one per sample.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Kind<'a> {
+pub enum LossFunction<'a> {
     /// d^2
     L2,
     /// |d|
@@ -14,7 +14,7 @@ pub enum Kind<'a> {
     SmoothL1(&'a [f32]),
 }
 
-impl Kind<'_> {
+impl LossFunction<'_> {
     fn value(self, d: f32, sample: usize) -> f32 {
         match self {
             Self::L2 => d * d,
@@ -46,7 +46,7 @@ pub fn forward<P: Element, T: Element, W: Element>(
     target: &[T],
     weight: &[W],
     tokens: usize,
-    kind: Kind<'_>,
+    kind: LossFunction<'_>,
 ) -> f32 {
     let channels = prediction.len() / weight.len();
     assert!(prediction.len() == target.len() && channels > 0, "loss: sizes");
@@ -64,8 +64,9 @@ pub fn backward<P: Element, T: Element, W: Element>(
     prediction: &[P],
     target: &[T],
     weight: &[W],
-    (tokens, dy): (usize, f32),
-    kind: Kind<'_>,
+    tokens: usize,
+    kind: LossFunction<'_>,
+    dy: f32,
     dp: &mut [f32],
 ) {
     let channels = prediction.len() / weight.len();

@@ -17,7 +17,7 @@ use crate::{Cpu, Isa};
 use half::{bf16, f16};
 use std::sync::OnceLock;
 
-mod pairs;
+mod bf16_pairs;
 mod transpose;
 
 /// Values of one block.
@@ -47,6 +47,15 @@ impl Values<'_> {
     }
 }
 
+/// Sizes of a weight matrix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WeightSizes {
+    /// Rows of the weight: channels of the result.
+    pub outputs: usize,
+    /// Columns of the weight: channels of the input.
+    pub inputs: usize,
+}
+
 /// In which numbers products are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Products {
@@ -58,9 +67,9 @@ pub enum Products {
 
 /// How a block lies in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum BlockFormat {
     /// bf16, two inputs side by side: `[inputs / 2, outputs, 2]`.
-    Pairs,
+    Bf16Pairs,
     /// `[inputs, outputs]`.
     F32,
     F16,
@@ -79,7 +88,7 @@ pub(crate) enum Direction {
 /// A weight `[outputs, inputs, taps]` in blocks `[outputs / 32, taps, inputs / 32]`.
 #[derive(Debug)]
 pub(crate) struct Packed {
-    kind: Kind,
+    format: BlockFormat,
     lines: Lines,
     pub(crate) outputs: usize,
     pub(crate) inputs: usize,
@@ -95,35 +104,42 @@ impl Packed {
     pub(crate) fn new(
         cpu: &Cpu,
         values: Values<'_>,
-        (outputs, inputs, taps): (usize, usize, usize),
+        WeightSizes { outputs, inputs }: WeightSizes,
+        taps: usize,
         products: Products,
     ) -> Self {
         assert!(values.len() == outputs * inputs * taps && outputs > 0, "a weight of its size");
-        let kind = match (products, values) {
+        let format = match (products, values) {
             (Products::Bf16, _) => {
                 assert!(cpu.isa.bf16_products(), "bf16 products need the instruction");
-                Kind::Pairs
+                BlockFormat::Bf16Pairs
             }
-            (_, Values::F32(_)) => Kind::F32,
-            (_, Values::F16(_)) => Kind::F16,
-            (_, Values::Bf16(_)) => Kind::Bf16,
+            (_, Values::F32(_)) => BlockFormat::F32,
+            (_, Values::F16(_)) => BlockFormat::F16,
+            (_, Values::Bf16(_)) => BlockFormat::Bf16,
         };
         let row = taps * inputs.div_ceil(COLUMNS) * BLOCK;
         let count = outputs.div_ceil(COLUMNS) * row;
         let sizes = (outputs, inputs, taps);
-        let mut lines = match kind {
-            Kind::F32 => Lines::of::<f32>(count),
+        let mut lines = match format {
+            BlockFormat::F32 => Lines::of::<f32>(count),
             _ => Lines::of::<u16>(count),
         };
         let bytes = lines.len() / (count / row);
-        cpu.pool.chunks(&mut lines, bytes, |j, lines| match (kind, values) {
-            (Kind::F32, Values::F32(v)) => plain(v, sizes, j, bytemuck::cast_slice_mut(lines)),
-            (Kind::F16, Values::F16(v)) => plain(v, sizes, j, bytemuck::cast_slice_mut(lines)),
-            (Kind::Bf16, Values::Bf16(v)) => plain(v, sizes, j, bytemuck::cast_slice_mut(lines)),
-            _ => pairs::panel(cpu.isa, values, sizes, j, bytemuck::cast_slice_mut(lines)),
+        cpu.pool.chunks(&mut lines, bytes, |j, lines| match (format, values) {
+            (BlockFormat::F32, Values::F32(v)) => {
+                plain(v, sizes, j, bytemuck::cast_slice_mut(lines))
+            }
+            (BlockFormat::F16, Values::F16(v)) => {
+                plain(v, sizes, j, bytemuck::cast_slice_mut(lines))
+            }
+            (BlockFormat::Bf16, Values::Bf16(v)) => {
+                plain(v, sizes, j, bytemuck::cast_slice_mut(lines))
+            }
+            _ => bf16_pairs::panel(cpu.isa, values, sizes, j, bytemuck::cast_slice_mut(lines)),
         });
         let (made, tiles) = Default::default();
-        Self { kind, lines, outputs, inputs, taps, made, tiles }
+        Self { format, lines, outputs, inputs, taps, made, tiles }
     }
 
     /// Bytes held; a small weight's panels come later, with the first use.
@@ -178,7 +194,7 @@ impl Packed {
     }
 
     pub(crate) fn products(&self) -> Products {
-        if self.kind == Kind::Pairs { Products::Bf16 } else { Products::F32 }
+        if self.format == BlockFormat::Bf16Pairs { Products::Bf16 } else { Products::F32 }
     }
 
     /// Columns and length of the sum in this direction.
@@ -244,7 +260,7 @@ impl Packed {
 
 impl PanelValue for bf16 {
     fn in_place(w: &Packed, direction: Direction, panel: usize) -> Option<(&[Self], usize)> {
-        match direction == Direction::Forward && w.kind == Kind::Pairs {
+        match direction == Direction::Forward && w.format == BlockFormat::Bf16Pairs {
             true => Some(w.panel(panel)),
             false => w.kept(direction, panel),
         }
@@ -259,7 +275,10 @@ impl PanelValue for bf16 {
         blocks: std::ops::Range<usize>,
         to: &mut [Self],
     ) {
-        assert!(direction == Direction::Backward && w.kind == Kind::Pairs, "others are in place");
+        assert!(
+            direction == Direction::Backward && w.format == BlockFormat::Bf16Pairs,
+            "others are in place"
+        );
         for (to, block) in to.chunks_exact_mut(BLOCK).zip(blocks) {
             let from = &w.values::<bf16>()[w.at(block, tap, panel)..][..BLOCK];
             transpose::pairs(isa, bytemuck::cast_slice(from), bytemuck::cast_slice_mut(to));
@@ -269,7 +288,7 @@ impl PanelValue for bf16 {
 
 impl PanelValue for f32 {
     fn in_place(w: &Packed, direction: Direction, panel: usize) -> Option<(&[Self], usize)> {
-        match direction == Direction::Forward && w.kind == Kind::F32 {
+        match direction == Direction::Forward && w.format == BlockFormat::F32 {
             true => Some(w.panel(panel)),
             false => w.kept(direction, panel),
         }
@@ -292,15 +311,15 @@ impl PanelValue for f32 {
             let turned = direction == Direction::Backward;
             let mut own = [0.0; BLOCK];
             let wide = if turned { &mut own[..] } else { &mut *to };
-            match w.kind {
-                Kind::F32 if turned => {
+            match w.format {
+                BlockFormat::F32 if turned => {
                     transpose::block(isa, &w.values()[at..at + BLOCK], to);
                     continue;
                 }
-                Kind::F32 => wide.copy_from_slice(&w.values()[at..at + BLOCK]),
-                Kind::F16 => transpose::widen_half(isa, &w.values()[at..at + BLOCK], wide),
-                Kind::Bf16 => widen(isa, &w.values()[at..at + BLOCK], wide),
-                Kind::Pairs => unreachable!("f32 products of bf16 pairs"),
+                BlockFormat::F32 => wide.copy_from_slice(&w.values()[at..at + BLOCK]),
+                BlockFormat::F16 => transpose::widen_half(isa, &w.values()[at..at + BLOCK], wide),
+                BlockFormat::Bf16 => widen(isa, &w.values()[at..at + BLOCK], wide),
+                BlockFormat::Bf16Pairs => unreachable!("f32 products of bf16 pairs"),
             }
             if turned {
                 transpose::block(isa, &own, to);
@@ -309,7 +328,7 @@ impl PanelValue for f32 {
     }
 }
 
-vectorised! {
+vectorized! {
     /// A block as f32.
     fn widen[](from: &[bf16], to: &mut [f32]) {
         for (to, from) in to.iter_mut().zip(from) {

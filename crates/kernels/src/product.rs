@@ -1,6 +1,6 @@
 //! Rows times packed weights: what linear layers and convolutions have in common.
 //!
-//! The rows come in blocks from a [`Source`], which lays them out for the kernel (in place where
+//! The rows come in blocks from a [`RowSource`], which lays them out for the kernel (in place where
 //! they already are). A piece of work is one block times some panels; each element of the result
 //! is one sum in one order, whatever the pieces, so results do not depend on the threads.
 use crate::packed::{Direction, Packed, PanelValue};
@@ -18,14 +18,24 @@ pub(crate) struct Tap {
     pub(crate) tap: usize,
 }
 
+/// Some rows in the kernel's type.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Block<'a, V> {
+    pub(crate) values: &'a [V],
+    /// Where each row starts in the values.
+    pub(crate) starts: &'a [usize],
+    /// The rows of the result.
+    pub(crate) rows: &'a [usize],
+}
+
 /// Where rows come from.
-pub(crate) trait Source<V>: Sync {
+pub(crate) trait RowSource<V>: Sync {
     /// Number of blocks.
     fn blocks(&self) -> usize;
     /// The taps that are summed; offsets are the same for each row.
     fn taps(&self) -> &[Tap];
-    /// Calls `f` with values, the starts of a block's rows in them, and the result's rows.
-    fn with_block(&self, isa: Isa, block: usize, f: &mut dyn FnMut(&[V], &[usize], &[usize]));
+    /// Calls `f` with the rows of a block.
+    fn with_block(&self, isa: Isa, block: usize, f: &mut dyn FnMut(Block<'_, V>));
 }
 
 /// What becomes of the sums.
@@ -54,37 +64,51 @@ impl<'a> Finish<'a> {
     /// No other thread may write these rows' columns from `first` on at the same time.
     pub(crate) unsafe fn rows(&self, isa: Isa, c: &[f32], rows: &[usize], first: usize) {
         let bias = self.bias.map_or(&[][..], |b| &b[first..]);
-        let place = (self.columns, first);
+        let to = ColumnsOf { columns: self.columns, first };
         #[cfg(target_arch = "x86_64")]
         if let (PartsMut::Bf16(y), None, Some(kernel)) = (&self.y, self.residual, isa.bf16())
             && self.columns - first >= COLUMNS
         {
             // SAFETY: the caller's promise.
-            return unsafe { round::rows(kernel, c, rows, place, bias, y) };
+            return unsafe { round::rows(kernel, c, rows, to, bias, y) };
         }
-        match (&self.y, self.residual) {
-            (PartsMut::F32(y), None) => finish::<f32, f32>(isa, c, rows, place, bias, &[], y),
-            (PartsMut::F32(y), Some(View::F32(r))) => finish(isa, c, rows, place, bias, r, y),
-            (PartsMut::F32(y), Some(View::Bf16(r))) => finish(isa, c, rows, place, bias, r, y),
-            (PartsMut::Bf16(y), None) => finish::<f32, bf16>(isa, c, rows, place, bias, &[], y),
-            (PartsMut::Bf16(y), Some(View::F32(r))) => finish(isa, c, rows, place, bias, r, y),
-            (PartsMut::Bf16(y), Some(View::Bf16(r))) => finish(isa, c, rows, place, bias, r, y),
+        // SAFETY: the caller's contract.
+        unsafe {
+            match (&self.y, self.residual) {
+                (PartsMut::F32(y), None) => finish::<f32, f32>(isa, c, rows, to, bias, &[], y),
+                (PartsMut::F32(y), Some(View::F32(r))) => finish(isa, c, rows, to, bias, r, y),
+                (PartsMut::F32(y), Some(View::Bf16(r))) => finish(isa, c, rows, to, bias, r, y),
+                (PartsMut::Bf16(y), None) => finish::<f32, bf16>(isa, c, rows, to, bias, &[], y),
+                (PartsMut::Bf16(y), Some(View::F32(r))) => finish(isa, c, rows, to, bias, r, y),
+                (PartsMut::Bf16(y), Some(View::Bf16(r))) => finish(isa, c, rows, to, bias, r, y),
+            }
         }
     }
 }
 
-vectorised! {
-    /// Sums, bias and residual to the rows of the result, from column `place.1` on of `place.0`.
-    /// Only [`Finish::rows`] calls it, whose caller promises that nobody else writes there.
-    fn finish[R, Y](
+/// The columns of a panel in a row of the result.
+#[derive(Debug, Clone, Copy)]
+struct ColumnsOf {
+    /// Columns of a row.
+    columns: usize,
+    /// The panel's first column.
+    first: usize,
+}
+
+vectorized! {
+    /// Writes sums, bias and residual to the columns of `to` of the result's rows.
+    ///
+    /// # Safety
+    /// No other thread may read or write these rows' columns at the same time.
+    unsafe fn finish[R, Y](
         c: &[f32],
         rows: &[usize],
-        place: (usize, usize),
+        to: ColumnsOf,
         bias: &[f32],
         residual: &[R],
         y: &Parts<'_, Y>,
     ) {
-        let (columns, first) = place;
+        let ColumnsOf { columns, first } = to;
         let count = COLUMNS.min(columns - first);
         let mut start = [0.0_f32; COLUMNS];
         if !bias.is_empty() {
@@ -92,7 +116,7 @@ vectorised! {
         }
         for (c, row) in c.chunks_exact(COLUMNS).zip(rows) {
             let at = row * columns + first;
-            // SAFETY: the promise of the caller of `Finish::rows`.
+            // SAFETY: the caller's contract.
             let y = unsafe { y.part(at, count) };
             let mut sums = start;
             for i in 0..COLUMNS {
@@ -126,6 +150,7 @@ vectorised! {
 #[cfg(target_arch = "x86_64")]
 mod round {
     //! Sums to bf16 with the instruction for it.
+    use super::ColumnsOf;
     use crate::pool::Parts;
     use crate::tile::{Bf16, COLUMNS};
     use half::bf16;
@@ -134,15 +159,15 @@ mod round {
         _mm512_storeu_si512,
     };
 
-    /// Sums and bias to whole panels' rows, from column `place.1` on of `place.0`.
+    /// Writes sums and bias to the columns of `to` of the result's rows; all 32 exist.
     ///
     /// # Safety
-    /// Nobody else writes there at the same time.
+    /// No other thread may read or write these rows' columns at the same time.
     pub(super) unsafe fn rows(
         _: Bf16,
         c: &[f32],
         rows: &[usize],
-        (columns, first): (usize, usize),
+        ColumnsOf { columns, first }: ColumnsOf,
         bias: &[f32],
         y: &Parts<'_, bf16>,
     ) {
@@ -190,7 +215,7 @@ mod round {
 pub(crate) fn run<K: Kernel>(
     cpu: &Cpu,
     kernel: K,
-    source: &impl Source<K::Value>,
+    source: &impl RowSource<K::Value>,
     w: &Packed,
     direction: Direction,
     finish: &Finish<'_>,
@@ -208,7 +233,8 @@ pub(crate) fn run<K: Kernel>(
     cpu.pool.run(blocks * groups, |i| {
         let (block, group) = (i / groups, i % groups);
         let panels = group * panels / groups..(group + 1) * panels / groups;
-        source.with_block(cpu.isa, block, &mut |a, starts, rows| {
+        source.with_block(cpu.isa, block, &mut |block| {
+            let Block { values: a, starts, rows } = block;
             scratch::with(starts.len() * COLUMNS, |c: &mut [f32]| {
                 for panel in panels.clone() {
                     let taps = source.taps();
@@ -226,6 +252,7 @@ pub(crate) fn run<K: Kernel>(
 }
 
 /// All rows of a block times one panel, in `c` until `emit` has them.
+#[expect(clippy::too_many_arguments, reason = "two factors with their sizes, and the result")]
 fn one<K: Kernel>(
     isa: Isa,
     kernel: K,
@@ -309,7 +336,7 @@ fn whole<K: Kernel>(
 }
 
 /// Whether so little is to be done that rows are shared out before columns are.
-fn few(rows: usize, w: &Packed) -> bool {
+fn is_small(rows: usize, w: &Packed) -> bool {
     rows <= 1024 && w.small()
 }
 
@@ -332,7 +359,7 @@ impl<'a> Rows<'a> {
             Direction::Forward => (256 * 1024 / length).clamp(64, 256),
             Direction::Backward => 512,
         };
-        let each = match few(rows, w) {
+        let each = match is_small(rows, w) {
             // Each piece lays its rows out once, and the panels are there.
             true => rows.div_ceil(4).next_multiple_of(8),
             false => rows.div_ceil(rows.div_ceil(each)).next_multiple_of(24),
@@ -387,7 +414,7 @@ impl RowValue for bf16 {
     }
 }
 
-vectorised! {
+vectorized! {
     /// Rows of `length` values as another type, with zeros up to `padded`.
     pub(crate) fn convert[X, V](x: &[X], length: usize, padded: usize, to: &mut [V]) {
         if length == padded {
@@ -405,7 +432,7 @@ vectorised! {
     }
 }
 
-impl<V: RowValue> Source<V> for Rows<'_> {
+impl<V: RowValue> RowSource<V> for Rows<'_> {
     fn blocks(&self) -> usize {
         self.rows.div_ceil(self.each)
     }
@@ -414,7 +441,7 @@ impl<V: RowValue> Source<V> for Rows<'_> {
         &TAP
     }
 
-    fn with_block(&self, isa: Isa, block: usize, f: &mut dyn FnMut(&[V], &[usize], &[usize])) {
+    fn with_block(&self, isa: Isa, block: usize, f: &mut dyn FnMut(Block<'_, V>)) {
         let first = block * self.each;
         let count = self.each.min(self.rows - first);
         let (from, to) = (first * self.length, (first + count) * self.length);
@@ -426,14 +453,14 @@ impl<V: RowValue> Source<V> for Rows<'_> {
                 (starts[i], rows[i]) = (i * padded, first + i);
             }
             if let Some(x) = as_is {
-                return f(&x[from..to], starts, rows);
+                return f(Block { values: &x[from..to], starts, rows });
             }
             scratch::with(count * padded, |a: &mut [V]| {
                 match self.x {
                     View::F32(x) => convert(isa, &x[from..to], self.length, padded, a),
                     View::Bf16(x) => convert(isa, &x[from..to], self.length, padded, a),
                 }
-                f(a, starts, rows);
+                f(Block { values: a, starts, rows });
             });
         });
     }
@@ -447,7 +474,7 @@ pub(crate) fn dispatch<S>(
     direction: Direction,
     finish: &Finish<'_>,
 ) where
-    S: Source<f32> + Source<bf16>,
+    S: RowSource<f32> + RowSource<bf16>,
 {
     #[cfg(target_arch = "x86_64")]
     {

@@ -1,9 +1,9 @@
 //! The plain form of every kernel: loops in f64 that follow the formula. Used by tests only, also
 //! by those of crates above.
 #![allow(missing_docs, reason = "the arguments are those of the kernels of the same names")]
-use crate::attention::Shape as Attention;
-use crate::conv3x3::Shape as Conv;
-use crate::group_norm::Shape as GroupNorm;
+use crate::attention::AttentionSizes as Attention;
+use crate::conv3x3::ConvSizes as Conv;
+use crate::group_norm::NormSizes as GroupNorm;
 
 /// As f64.
 #[must_use]
@@ -31,14 +31,14 @@ pub fn conv3x3(x: &[f64], w: &[f64], bias: &[f64], k: usize, s: Conv) -> Vec<f64
         (s.stride * o + t).checked_sub(s.pad).filter(|i| *i < from)
     };
     for b in 0..s.batch {
-        for p in 0..s.to.0 * s.to.1 {
+        for p in 0..s.to.pixels() {
             for (n, bias) in bias.iter().enumerate() {
                 let mut sum = *bias;
                 for t in 0..9 {
-                    let row = side(p / s.to.1, t / 3, s.from.0);
-                    let column = side(p % s.to.1, t % 3, s.from.1);
+                    let row = side(p / s.to.width, t / 3, s.from.height);
+                    let column = side(p % s.to.width, t % 3, s.from.width);
                     let (Some(row), Some(column)) = (row, column) else { continue };
-                    let at = ((b * s.from.0 + row) * s.from.1 + column) * k;
+                    let at = ((b * s.from.height + row) * s.from.width + column) * k;
                     sum += (0..k).map(|c| x[at + c] * w[(n * k + c) * 9 + t]).sum::<f64>();
                 }
                 y.push(sum);

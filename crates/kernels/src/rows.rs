@@ -52,18 +52,19 @@ pub fn concat<A: Element, B: Element, Y: Element>(
     cpu: &Cpu,
     a: &[A],
     b: &[B],
-    channels: (usize, usize),
+    a_channels: usize,
+    b_channels: usize,
     y: &mut [Y],
 ) {
-    let width = channels.0 + channels.1;
+    let width = a_channels + b_channels;
     let rows = y.len() / width;
-    assert!(a.len() == rows * channels.0 && b.len() == rows * channels.1, "concat: sizes");
+    assert!(a.len() == rows * a_channels && b.len() == rows * b_channels, "concat: sizes");
     cpu.pool.chunks(y, PIECE * width, |i, y| {
         let first = i * PIECE;
         for (j, y) in y.chunks_exact_mut(width).enumerate() {
-            let (ya, yb) = y.split_at_mut(channels.0);
-            copy(&a[(first + j) * channels.0..][..channels.0], ya);
-            copy(&b[(first + j) * channels.1..][..channels.1], yb);
+            let (ya, yb) = y.split_at_mut(a_channels);
+            copy(&a[(first + j) * a_channels..][..a_channels], ya);
+            copy(&b[(first + j) * b_channels..][..b_channels], yb);
         }
     });
 }
@@ -72,23 +73,24 @@ pub fn concat<A: Element, B: Element, Y: Element>(
 pub fn split<X: Element, A: Element, B: Element>(
     cpu: &Cpu,
     x: &[X],
-    channels: (usize, usize),
+    a_channels: usize,
+    b_channels: usize,
     a: &mut [A],
     b: &mut [B],
 ) {
-    let width = channels.0 + channels.1;
+    let width = a_channels + b_channels;
     let rows = x.len() / width;
-    assert!(a.len() == rows * channels.0 && b.len() == rows * channels.1, "split: sizes");
-    cpu.pool.chunks(a, PIECE * channels.0, |i, a| {
+    assert!(a.len() == rows * a_channels && b.len() == rows * b_channels, "split: sizes");
+    cpu.pool.chunks(a, PIECE * a_channels, |i, a| {
         let x = &x[i * PIECE * width..];
-        for (a, x) in a.chunks_exact_mut(channels.0).zip(x.chunks_exact(width)) {
-            copy(&x[..channels.0], a);
+        for (a, x) in a.chunks_exact_mut(a_channels).zip(x.chunks_exact(width)) {
+            copy(&x[..a_channels], a);
         }
     });
-    cpu.pool.chunks(b, PIECE * channels.1, |i, b| {
+    cpu.pool.chunks(b, PIECE * b_channels, |i, b| {
         let x = &x[i * PIECE * width..];
-        for (b, x) in b.chunks_exact_mut(channels.1).zip(x.chunks_exact(width)) {
-            copy(&x[channels.0..], b);
+        for (b, x) in b.chunks_exact_mut(b_channels).zip(x.chunks_exact(width)) {
+            copy(&x[a_channels..], b);
         }
     });
 }

@@ -2,6 +2,23 @@
 use crate::pool::Parts;
 use half::bf16;
 
+/// Height and width of a picture in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grid {
+    /// Rows of pixels.
+    pub height: usize,
+    /// Pixels of a row.
+    pub width: usize,
+}
+
+impl Grid {
+    /// Number of pixels.
+    #[must_use]
+    pub const fn pixels(self) -> usize {
+        self.height * self.width
+    }
+}
+
 /// Values that are read.
 #[derive(Debug, Clone, Copy)]
 pub enum View<'a> {

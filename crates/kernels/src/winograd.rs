@@ -7,21 +7,21 @@
 //! scratch memory and serve all tiles of a band of the picture, so no second copy of them is
 //! kept. The transforms add up to 4 values (with weights 1), before rounding where products are of
 //! bf16, so the error is about twice that of nine products. Tiles of 6 x 6 give 4 x 4 outputs by
-//! 36 products ([`Six`]); their transforms have weights up to 2.8, which f32 alone can bear.
+//! 36 products ([`F4x4`]); their transforms have weights up to 2.8, which f32 alone can bear.
 use crate::packed::{Direction, Packed, PanelValue};
 use crate::pool::Parts;
 use crate::product::Finish;
 use crate::tile::{COLUMNS, Kernel, Product, Segment, multiply};
-use crate::{Cpu, Isa, View, scratch};
+use crate::{Cpu, Grid, Isa, View, scratch};
 use half::bf16;
 use std::ops::Range;
 
+mod f2x2;
 #[cfg(target_arch = "x86_64")]
-mod pairs;
-mod plain;
-mod six;
+mod f2x2_bf16;
+mod f4x4;
 
-pub(crate) use six::Six;
+pub(crate) use f4x4::F4x4;
 
 /// Places of the largest tile.
 const MOST: usize = 36;
@@ -92,14 +92,9 @@ const APART: usize = 32;
 
 /// Whether a convolution of stride 1 in this direction of pictures of this size comes here. Their
 /// number does not count, so that a picture's values do not depend on those beside it.
-pub(crate) fn pays<K: Transform>(
-    _: K,
-    w: &Packed,
-    direction: Direction,
-    (height, width): (usize, usize),
-) -> bool {
+pub(crate) fn pays<K: Transform>(_: K, w: &Packed, direction: Direction, size: Grid) -> bool {
     let (columns, channels) = w.sizes(direction);
-    let tiles = height.div_ceil(K::OUT) * width.div_ceil(K::OUT);
+    let tiles = size.height.div_ceil(K::OUT) * size.width.div_ceil(K::OUT);
     let least = if w.small() { K::LEAST_KEPT } else { K::LEAST };
     channels.is_multiple_of(16) && columns >= 16 && tiles >= least
 }
@@ -111,19 +106,19 @@ pub(crate) fn run<K: Transform>(
     kernel: K,
     x: View<'_>,
     batch: usize,
-    size: (usize, usize),
+    size: Grid,
     w: &Packed,
     direction: Direction,
     finish: &Finish<'_>,
 ) {
     let (columns, channels) = w.sizes(direction);
-    let pixels = size.0 * size.1;
+    let pixels = size.pixels();
     assert_eq!(x.len(), batch * pixels * channels, "pictures of their size");
     let (out, side) = (K::OUT, K::OUT + 2);
     let places = side * side;
-    let across = size.1.div_ceil(out);
+    let across = size.width.div_ceil(out);
     // Lines of tiles are counted through all pictures.
-    let of_one = size.0.div_ceil(out);
+    let of_one = size.height.div_ceil(out);
     let lines = batch * of_one;
     let each = (K::BAND / across).clamp(1, lines);
     let each = lines.div_ceil(lines.div_ceil(each));
@@ -151,8 +146,8 @@ pub(crate) fn run<K: Transform>(
                     let from = |i: usize| {
                         let row = (out * line + i / side).checked_sub(1)?;
                         let column = (out * column + i % side).checked_sub(1)?;
-                        let inside = row < size.0 && column < size.1;
-                        let pixel = picture * pixels + row * size.1 + column;
+                        let inside = row < size.height && column < size.width;
+                        let pixel = picture * pixels + row * size.width + column;
                         inside.then_some(pixel * channels)
                     };
                     let mut to: [&mut [K::Value]; MOST] =
@@ -223,7 +218,7 @@ struct Band {
     /// From place to place of the transformed tiles.
     place: usize,
     /// Height and width of a picture.
-    size: (usize, usize),
+    size: Grid,
 }
 
 impl Band {
@@ -274,14 +269,14 @@ fn products<K: Transform>(
                 let before = rows.len();
                 for i in 0..outputs {
                     let (row, column) = (out * line + i / out, out * column + i % out);
-                    if row < band.size.0 && column < band.size.1 {
+                    if row < band.size.height && column < band.size.width {
                         // At the edge of a picture of odd size the others move up.
                         let (from, now) = (i * COLUMNS, (rows.len() - before) * COLUMNS);
                         if from != now {
                             to.copy_within(from..from + COLUMNS, now);
                         }
-                        let pixel = picture * band.size.0 * band.size.1;
-                        rows.push(pixel + row * band.size.1 + column);
+                        let pixel = picture * band.size.pixels();
+                        rows.push(pixel + row * band.size.width + column);
                     }
                 }
             }

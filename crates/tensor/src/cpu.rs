@@ -144,23 +144,34 @@ fn norm_weight(handle: &Data) -> (&[f32], &[f32]) {
     }
 }
 
-fn conv_shape(batch: usize, grid: Grid, stride: Stride) -> conv3x3::Shape {
+fn pixels(grid: Grid) -> wayword_kernels::Grid {
+    wayword_kernels::Grid { height: grid.height, width: grid.width }
+}
+
+fn conv_shape(batch: usize, grid: Grid, stride: Stride) -> conv3x3::ConvSizes {
     let to = stride.output(grid);
-    conv3x3::Shape {
+    conv3x3::ConvSizes {
         batch,
-        from: (grid.height, grid.width),
-        to: (to.height, to.width),
+        from: pixels(grid),
+        to: pixels(to),
         stride: stride.pixels(),
         pad: stride.pad_before(),
     }
 }
 
-fn norm_shape(s: Shape, groups: usize, eps: f32, silu: bool) -> group_norm::Shape {
-    group_norm::Shape { batch: s.batch, tokens: s.tokens, channels: s.channels, groups, eps, silu }
+fn norm_shape(s: Shape, groups: usize, eps: f32, silu: bool) -> group_norm::NormSizes {
+    group_norm::NormSizes {
+        batch: s.batch,
+        tokens: s.tokens,
+        channels: s.channels,
+        groups,
+        eps,
+        silu,
+    }
 }
 
-fn attention_shape(s: AttentionShape) -> attention::Shape {
-    attention::Shape {
+fn attention_shape(s: AttentionShape) -> attention::AttentionSizes {
+    attention::AttentionSizes {
         batch: s.batch,
         queries: s.query_len,
         keys: s.kv_len,
@@ -170,12 +181,12 @@ fn attention_shape(s: AttentionShape) -> attention::Shape {
     }
 }
 
-fn loss_kind(kind: &LossKind) -> loss::Kind<'_> {
+fn loss_kind(kind: &LossKind) -> loss::LossFunction<'_> {
     match kind {
-        LossKind::L2 => loss::Kind::L2,
-        LossKind::L1 => loss::Kind::L1,
-        LossKind::Huber(c) => loss::Kind::Huber(c),
-        LossKind::SmoothL1(c) => loss::Kind::SmoothL1(c),
+        LossKind::L2 => loss::LossFunction::L2,
+        LossKind::L1 => loss::LossFunction::L1,
+        LossKind::Huber(c) => loss::LossFunction::Huber(c),
+        LossKind::SmoothL1(c) => loss::LossFunction::SmoothL1(c),
     }
 }
 
@@ -416,7 +427,7 @@ impl Backend for Processor {
     fn swish(&self, x: &Data, factor: f32) -> Data {
         let (count, kind) = (view(x).len(), buffer(x).kind());
         self.make(count, kind, |y| {
-            with!([ref x = view(x), mut y = y] elementwise::gated(&self.cpu, x, factor, y));
+            with!([ref x = view(x), mut y = y] elementwise::swish(&self.cpu, x, factor, y));
         })
     }
 
@@ -424,7 +435,7 @@ impl Backend for Processor {
         let (count, kind) = (view(dy).len(), buffer(dy).kind());
         self.make(count, kind, |dx| {
             with!([ref x = view(x), ref dy = view(dy), mut dx = dx]
-                elementwise::gated_backward(&self.cpu, x, dy, factor, dx));
+                elementwise::swish_backward(&self.cpu, x, dy, factor, dx));
         })
     }
 
@@ -442,16 +453,16 @@ impl Backend for Processor {
 
     fn add_channels(&self, x: &Data, v: &Data, shape: Shape) -> Data {
         self.make(shape.elements(), buffer(x).kind(), |y| {
-            let sizes = (shape.tokens, shape.channels);
+            let (tokens, channels) = (shape.tokens, shape.channels);
             with!([ref x = view(x), ref v = view(v), mut y = y]
-                elementwise::add_channels(&self.cpu, x, v, sizes, y));
+                elementwise::add_channels(&self.cpu, x, v, tokens, channels, y));
         })
     }
 
     fn sum_tokens(&self, x: &Data, shape: Shape) -> Data {
         self.make_f32(shape.batch * shape.channels, |y| {
-            let sizes = (shape.tokens, shape.channels);
-            with!([ref x = view(x)] elementwise::sum_tokens(&self.cpu, x, sizes, y));
+            let (tokens, channels) = (shape.tokens, shape.channels);
+            with!([ref x = view(x)] elementwise::sum_tokens(&self.cpu, x, tokens, channels, y));
         })
     }
 
@@ -459,21 +470,21 @@ impl Backend for Processor {
         let width = channels.0 + channels.1;
         self.make(rows * width, self.kind(rows, width), |y| {
             with!([ref a = view(a), ref b = view(b), mut y = y]
-                rows::concat(&self.cpu, a, b, channels, y));
+                rows::concat(&self.cpu, a, b, channels.0, channels.1, y));
         })
     }
 
     fn split(&self, x: &Data, rows: usize, channels: (usize, usize)) -> (Data, Data) {
         let mut b = self.arena.take(rows * channels.1, Kind::F32);
         let a = self.make_f32(rows * channels.0, |a| {
-            with!([ref x = view(x)] rows::split(&self.cpu, x, channels, a, b.f32_mut()));
+            with!([ref x = view(x)] rows::split(&self.cpu, x, channels.0, channels.1, a, b.f32_mut()));
         });
         (a, Arc::new(b))
     }
 
     fn resize(&self, x: &Data, batch: usize, channels: usize, from: Grid, to: Grid) -> Data {
         self.make(batch * to.tokens() * channels, buffer(x).kind(), |y| {
-            let (from, to) = ((from.height, from.width), (to.height, to.width));
+            let (from, to) = (pixels(from), pixels(to));
             match (view(x), y) {
                 (View::F32(x), ViewMut::F32(y)) => {
                     resize::forward(&self.cpu, x, channels, from, to, y);
@@ -495,7 +506,7 @@ impl Backend for Processor {
         to: Grid,
     ) -> Data {
         self.make_f32(batch * from.tokens() * channels, |dx| {
-            let (from, to) = ((from.height, from.width), (to.height, to.width));
+            let (from, to) = (pixels(from), pixels(to));
             with!([ref dy = view(dy)]
                 resize::backward(&self.cpu, dy, channels, from, to, dx));
         })
@@ -555,7 +566,7 @@ impl Backend for Processor {
         let dy = values(dy)[0];
         self.make_f32(view(pred).len(), |dp| {
             with!([ref p = view(pred), ref t = view(target), ref w = view(weight)]
-                loss::backward(p, t, w, (tokens, dy), kind, dp));
+                loss::backward(p, t, w, tokens, kind, dy, dp));
         })
     }
 }

@@ -3,7 +3,9 @@
 //! For work on weights before a device takes them over. Everything is in f32, and nothing goes
 //! through a device.
 use std::ops::{Deref, DerefMut};
-use wayword_kernels::{Cpu, Isa, Line, Lines, Products, Values, View, ViewMut, linear};
+use wayword_kernels::{
+    Cpu, Isa, Line, Lines, Products, Values, View, ViewMut, WeightSizes, linear,
+};
 
 /// Floats whose memory the system has back as soon as they are dropped, where they are many.
 #[derive(Debug, Default)]
@@ -51,7 +53,8 @@ impl Right {
     pub fn new(b: &[f32], (k, n): (usize, usize)) -> Self {
         // One thread: the caller's.
         let cpu = Cpu::new(Isa::detect(), 1);
-        let weight = linear::Weight::new(&cpu, Values::F32(b), (k, n), None, Products::F32);
+        let sizes = WeightSizes { outputs: k, inputs: n };
+        let weight = linear::Weight::new(&cpu, Values::F32(b), sizes, None, Products::F32);
         Self { cpu, weight, sizes: (k, n) }
     }
 

@@ -2,9 +2,9 @@
 //!
 //! For each block: P and dS from two products at once; dS as rows times k gives dq; dy and q
 //! turned, times P and dS as panels, give dv and dk turned.
-use super::heads::{Columns, Head, Run, deltas, next, shared};
-use super::kernel::{Attend, QUERIES, Rows, Scores, Slopes, multiply};
-use super::{Inputs, Outcome, Shape};
+use super::heads::{Columns, Head, HeadIndex, Run, deltas, next, shared};
+use super::kernel::{Attend, DsTiles, QUERIES, Rows, Scores, multiply};
+use super::{AttentionSizes, Inputs, Outcome};
 use crate::product::RowValue;
 use crate::view::PartsMut;
 use crate::{Cpu, Element, scratch};
@@ -15,7 +15,7 @@ pub(super) fn run<K: Attend>(
     kernel: K,
     x: Inputs<'_>,
     out: Outcome<'_>,
-    s: Shape,
+    s: AttentionSizes,
     gradients: &[Option<PartsMut<'_>>; 3],
 ) {
     shared(&cpu.pool, &s, 1, |head, _| one(cpu, kernel, x, out, s, head, gradients));
@@ -26,8 +26,8 @@ fn one<K: Attend>(
     kernel: K,
     x: Inputs<'_>,
     out: Outcome<'_>,
-    s: Shape,
-    head: (usize, usize),
+    s: AttentionSizes,
+    head: HeadIndex,
     gradients: &[Option<PartsMut<'_>>; 3],
 ) {
     let (isa, width) = (cpu.isa, s.width);
@@ -36,7 +36,7 @@ fn one<K: Attend>(
     let (k, v) = (Head::of(x.k, &s, s.keys, head), Head::of(x.v, &s, s.keys, head));
     let [y, dy] = [out.y, out.dy].map(|values| Head::of(values, &s, s.queries, head));
     let [dq, dk, dv] = gradients;
-    let lse = &out.lse[(head.0 * s.heads + head.1) * s.queries..][..s.queries];
+    let lse = &out.lse[(head.sample * s.heads + head.head) * s.queries..][..s.queries];
     let of = Columns::new(kernel, width);
     let wide = of.padded();
     let high = width.next_multiple_of(K::HIGH);
@@ -55,10 +55,10 @@ fn one<K: Attend>(
         scratch::with(sums, |mut own: &mut [f32]| {
             let [k_words, v_words] = [(); 2].map(|()| next(&mut all, keys * padded));
             let k_columns = next(&mut all, keys * wide);
-            let [p, slopes] = [(); 2].map(|()| next(&mut all, block));
-            let slope_rows = next(&mut all, apart);
+            let [p, ds] = [(); 2].map(|()| next(&mut all, block));
+            let ds_rows = next(&mut all, apart);
             let [q_turned, dy_turned] = [(); 2].map(|()| next(&mut all, K::QUERIES * high));
-            let [asking, given] = [(); 2].map(|()| next(&mut all, K::QUERIES * padded));
+            let [query_rows, dy_rows] = [(); 2].map(|()| next(&mut all, K::QUERIES * padded));
             let [sum_k, sum_v] = [(); 2].map(|()| next(&mut own, keys * high));
             let sum_q = next(&mut own, K::QUERIES * wide);
             kernel.lay_words(isa, k, s.keys, padded, s.scale() * LOG2_E, k_words);
@@ -70,10 +70,10 @@ fn one<K: Attend>(
             dy_turned.fill(K::Value::put(0.0));
             for first in (0..s.queries).step_by(K::QUERIES) {
                 let count = K::QUERIES.min(s.queries - first);
-                kernel.lay_rows(isa, q, (first, count), padded, 1.0, asking);
-                kernel.lay_rows(isa, dy, (first, count), padded, 1.0, given);
-                kernel.turn(isa, (asking, count), padded, width, q_turned);
-                kernel.turn(isa, (given, count), padded, width, dy_turned);
+                kernel.lay_rows(isa, q, (first, count), padded, 1.0, query_rows);
+                kernel.lay_rows(isa, dy, (first, count), padded, 1.0, dy_rows);
+                kernel.turn(isa, (query_rows, count), padded, width, q_turned);
+                kernel.turn(isa, (dy_rows, count), padded, width, dy_turned);
                 let (mut logs, mut delta) = ([0.0; QUERIES], [0.0; QUERIES]);
                 for (log, lse) in logs.iter_mut().zip(&lse[first..first + count]) {
                     *log = lse * LOG2_E;
@@ -84,37 +84,44 @@ fn one<K: Attend>(
                     let here = K::KEYS.min(s.keys - key);
                     let panels = here.div_ceil(K::LANES);
                     let part = key * padded..(key + panels * K::LANES) * padded;
-                    for row in (0..count.next_multiple_of(K::HIGH)).step_by(K::SLOPES) {
-                        let of = row * padded..(row + K::SLOPES) * padded;
+                    for row in (0..count.next_multiple_of(K::HIGH)).step_by(K::DS_ROWS) {
+                        let of = row * padded..(row + K::DS_ROWS) * padded;
                         let scores = Scores {
-                            q: asking[of.clone()].as_ptr(),
+                            q: query_rows[of.clone()].as_ptr(),
                             padded,
                             k: k_words[part.clone()].as_ptr(),
                             first: key,
                             panels,
-                            visible: &visible[row..row + K::SLOPES],
+                            visible: &visible[row..row + K::DS_ROWS],
                         };
-                        let to = Slopes {
+                        let to = DsTiles {
                             p: p[row * K::LANES..].as_mut_ptr(),
-                            s: slopes[row * K::LANES..].as_mut_ptr(),
+                            s: ds[row * K::LANES..].as_mut_ptr(),
                             apart: K::QUERIES * K::LANES,
-                            rows: slope_rows[(row * K::KEYS).min(apart)..].as_mut_ptr(),
+                            rows: ds_rows[(row * K::KEYS).min(apart)..].as_mut_ptr(),
                             stride: K::KEYS,
                         };
-                        let (given, v) = (given[of].as_ptr(), v_words[part.clone()].as_ptr());
-                        // SAFETY: the slices hold the tile's rows and `panels` panels; p, slopes
-                        // and, where they are used, slope_rows hold a block.
+                        let (dy_rows, v) = (dy_rows[of].as_ptr(), v_words[part.clone()].as_ptr());
+                        // SAFETY: the slices hold the tile's rows and `panels` panels; p, ds
+                        // and, where they are used, ds_rows hold a block.
                         unsafe {
-                            kernel.slopes(scores, given, v, &logs[row..], &delta[row..], to);
+                            kernel.probabilities_and_ds(
+                                scores,
+                                dy_rows,
+                                v,
+                                &logs[row..],
+                                &delta[row..],
+                                to,
+                            );
                         }
                     }
                     if dq.is_some() {
-                        let slopes = if apart == 0 { &*slopes } else { &*slope_rows };
+                        let ds = if apart == 0 { &*ds } else { &*ds_rows };
                         for run in of.runs() {
                             let across = K::UNIT * run.units;
                             let panel = &k_columns[K::UNIT * run.first * keys + key * across..];
                             let steps = here.div_ceil(K::PAIR);
-                            let a = (slopes, K::rows(K::QUERIES));
+                            let a = (ds, K::rows(K::QUERIES));
                             let c = (&mut sum_q[K::UNIT * run.first..], wide);
                             multiply(kernel, run, count, a, panel, steps, c, key > 0);
                         }
@@ -122,7 +129,7 @@ fn one<K: Attend>(
                     let steps = count.div_ceil(K::PAIR);
                     for (wanted, turned, from, sum) in [
                         (dv.is_some(), &*dy_turned, &*p, &mut *sum_v),
-                        (dk.is_some(), &*q_turned, &*slopes, &mut *sum_k),
+                        (dk.is_some(), &*q_turned, &*ds, &mut *sum_k),
                     ] {
                         if !wanted {
                             continue;

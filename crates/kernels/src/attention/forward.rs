@@ -3,9 +3,9 @@
 //! A query's largest score is taken from the first keys only. What follows may be larger: f32 and
 //! bf16 have the same range, so nothing is lost before a sum comes near that range's end, and then
 //! (hardly ever) the largest is taken anew and what was summed is scaled.
-use super::heads::{Columns, Head, next, shared};
+use super::heads::{Columns, Head, HeadIndex, next, shared};
 use super::kernel::{Attend, HIDDEN, PARTS, QUERIES, Scores, multiply};
-use super::{Inputs, Shape};
+use super::{AttentionSizes, Inputs};
 use crate::math::log2;
 use crate::pool::Parts;
 use crate::product::RowValue;
@@ -17,20 +17,26 @@ const LIMIT: f32 = 1e30;
 /// Rows of every kernel's tile of scores at most.
 const HIGHEST: usize = 16;
 
+/// What is written.
+#[derive(Clone, Copy)]
+pub(super) struct Results<'a> {
+    pub(super) y: &'a PartsMut<'a>,
+    pub(super) lse: &'a Parts<'a, f32>,
+}
+
 pub(super) fn run<K: Attend>(
     cpu: &Cpu,
     kernel: K,
     x: Inputs<'_>,
-    s: Shape,
-    y: &PartsMut<'_>,
-    lse: &Parts<'_, f32>,
+    s: AttentionSizes,
+    to: Results<'_>,
 ) {
     // Few heads are shared out by queries, so that there is work for several threads.
     let blocks = s.queries.div_ceil(K::QUERIES);
     let groups = 8_usize.div_ceil(s.batch * s.heads).min(blocks.div_ceil(2));
     shared(&cpu.pool, &s, groups, |head, group| {
         let blocks = group * blocks / groups..(group + 1) * blocks / groups;
-        one(cpu, kernel, x, s, head, blocks, y, lse);
+        one(cpu, kernel, x, s, head, blocks, to);
     });
 }
 
@@ -39,23 +45,22 @@ fn one<K: Attend>(
     cpu: &Cpu,
     kernel: K,
     x: Inputs<'_>,
-    s: Shape,
-    head: (usize, usize),
+    s: AttentionSizes,
+    head: HeadIndex,
     blocks: std::ops::Range<usize>,
-    y: &PartsMut<'_>,
-    lse: &Parts<'_, f32>,
+    to: Results<'_>,
 ) {
     let (isa, width) = (cpu.isa, s.width);
     let padded = K::Value::padded(width);
     let q = Head::of(x.q, &s, s.queries, head);
     let (k, v) = (Head::of(x.k, &s, s.keys, head), Head::of(x.v, &s, s.keys, head));
-    let own = (head.0 * s.heads + head.1) * s.queries;
+    let own = (head.sample * s.heads + head.head) * s.queries;
     let of = Columns::new(kernel, width);
     let wide = of.padded();
     let keys = s.keys.next_multiple_of(K::LANES);
     let sizes = [keys * padded, keys * wide, K::QUERIES * padded, K::ROWS * K::KEYS];
     scratch::with(sizes.iter().sum(), |mut all: &mut [K::Value]| {
-        let [keys_turned, values, asking, p] = sizes.map(|size| next(&mut all, size));
+        let [keys_turned, values, query_rows, p] = sizes.map(|size| next(&mut all, size));
         let unit = s.scale() * std::f32::consts::LOG2_E;
         kernel.lay_words(isa, k, s.keys, padded, unit, keys_turned);
         kernel.lay_columns(isa, v, s.keys, keys, of, values);
@@ -63,8 +68,8 @@ fn one<K: Attend>(
             for block in blocks {
                 let first = block * K::QUERIES;
                 let count = K::QUERIES.min(s.queries - first);
-                kernel.lay_rows(isa, q, (first, count), padded, 1.0, asking);
-                let mut most = [HIDDEN; QUERIES];
+                kernel.lay_rows(isa, q, (first, count), padded, 1.0, query_rows);
+                let mut row_max = [HIDDEN; QUERIES];
                 let mut total = [[0.0; PARTS]; QUERIES];
                 let mut before = total;
                 let visible = s.visible::<QUERIES>(first, count);
@@ -75,17 +80,17 @@ fn one<K: Attend>(
                     for row in (0..count).step_by(K::ROWS) {
                         let tile = row..row + K::ROWS;
                         let scores = Scores {
-                            q: asking[row * padded..(row + K::ROWS) * padded].as_ptr(),
+                            q: query_rows[row * padded..(row + K::ROWS) * padded].as_ptr(),
                             padded,
                             k: keys_turned[part.clone()].as_ptr(),
                             first: key,
                             panels,
                             visible: &visible[tile.clone()],
                         };
-                        let most = &mut most[tile.clone()];
+                        let row_max = &mut row_max[tile.clone()];
                         let total = (&mut total[tile], &mut before[..K::ROWS]);
                         let sums = &mut sums[row * wide..(row + K::ROWS) * wide];
-                        probabilities(kernel, scores, most, total, sums, p);
+                        probabilities(kernel, scores, row_max, total, sums, p);
                         for run in of.runs() {
                             let across = K::UNIT * run.units;
                             let panel = &values[K::UNIT * run.first * keys + key * across..];
@@ -97,20 +102,20 @@ fn one<K: Attend>(
                     }
                 }
                 // SAFETY: this piece alone has these queries of this head.
-                let lse = unsafe { lse.part(own + first, count) };
+                let lse = unsafe { to.lse.part(own + first, count) };
                 let mut factors = [0.0; QUERIES];
-                logarithms(isa, &total, &most, &mut factors, lse);
+                logarithms(isa, &total, &row_max, &mut factors, lse);
                 // SAFETY: as above.
-                unsafe { kernel.write(isa, (sums, wide), &factors[..count], y, q, first) };
+                unsafe { kernel.write(isa, (sums, wide), &factors[..count], to.y, q, first) };
             }
         });
     });
 }
 
-vectorised! {
-    /// The logarithms of sums that are relative to `most`, and one divided by each sum.
+vectorized! {
+    /// The logarithms of sums that are relative to `row_max`, and one divided by each sum.
     fn logarithms[](
-        total: &[[f32; PARTS]], most: &[f32], factors: &mut [f32], lse: &mut [f32],
+        total: &[[f32; PARTS]], row_max: &[f32], factors: &mut [f32], lse: &mut [f32],
     ) {
         for (total, factor) in total.iter().zip(factors[..lse.len()].iter_mut()) {
             let mut parts = *total;
@@ -123,8 +128,8 @@ vectorised! {
             }
             *factor = parts[0];
         }
-        for ((lse, most), factor) in lse.iter_mut().zip(most).zip(factors.iter_mut()) {
-            *lse = (most + log2(*factor)) * std::f32::consts::LN_2;
+        for ((lse, row_max), factor) in lse.iter_mut().zip(row_max).zip(factors.iter_mut()) {
+            *lse = (row_max + log2(*factor)) * std::f32::consts::LN_2;
             *factor = 1.0 / *factor;
         }
     }
@@ -135,7 +140,7 @@ vectorised! {
 fn probabilities<K: Attend>(
     kernel: K,
     scores: Scores<'_, K::Value>,
-    most: &mut [f32],
+    row_max: &mut [f32],
     (total, before): (&mut [[f32; PARTS]], &mut [[f32; PARTS]]),
     sums: &mut [f32],
     p: &mut [K::Value],
@@ -143,28 +148,28 @@ fn probabilities<K: Attend>(
     assert!(p.len() == K::ROWS * K::KEYS && scores.panels * K::LANES <= K::KEYS, "room for p");
     if scores.first == 0 {
         // SAFETY: as below.
-        unsafe { kernel.largest(Scores { panels: 1, ..scores }, most) };
+        unsafe { kernel.row_max(Scores { panels: 1, ..scores }, row_max) };
     }
     before.copy_from_slice(total);
     // SAFETY: `one` made slices of these sizes, and p was just measured.
-    unsafe { kernel.probabilities(scores, most, total, p.as_mut_ptr()) };
+    unsafe { kernel.probabilities(scores, row_max, total, p.as_mut_ptr()) };
     // Not a number counts as too large, too.
     let within = |t: &[f32; PARTS]| t.iter().fold(true, |all, t| all & (*t < LIMIT));
     if total.iter().all(within) {
         return;
     }
     let mut old = [0.0; HIGHEST];
-    old[..most.len()].copy_from_slice(most);
+    old[..row_max.len()].copy_from_slice(row_max);
     // SAFETY: as above.
-    unsafe { kernel.largest(scores, most) };
+    unsafe { kernel.row_max(scores, row_max) };
     let wide = sums.len() / K::ROWS;
     for i in 0..K::ROWS {
-        let factor = (old[i] - most[i]).exp2();
+        let factor = (old[i] - row_max[i]).exp2();
         total[i] = before[i].map(|t| t * factor);
         if scores.first > 0 {
             sums[i * wide..(i + 1) * wide].iter_mut().for_each(|s| *s *= factor);
         }
     }
     // SAFETY: as above.
-    unsafe { kernel.probabilities(scores, most, total, p.as_mut_ptr()) };
+    unsafe { kernel.probabilities(scores, row_max, total, p.as_mut_ptr()) };
 }

@@ -1,11 +1,18 @@
 //! One head: where its columns lie, how work is shared out by heads, and its rows in the forms that
 //! the products want.
-use super::Shape;
+use super::AttentionSizes;
 use super::kernel::Attend;
 use crate::pool::Pool;
 use crate::product::RowValue;
 use crate::view::PartsMut;
 use crate::{Element, Isa, View};
+
+/// Which head of which sample.
+#[derive(Clone, Copy)]
+pub(super) struct HeadIndex {
+    pub(super) sample: usize,
+    pub(super) head: usize,
+}
 
 /// The columns of one head in the rows of one sample.
 #[derive(Clone, Copy)]
@@ -22,9 +29,9 @@ impl<'a> Head<'a> {
     /// `tokens` are the rows of a sample in `values`.
     pub(super) fn of(
         values: View<'a>,
-        s: &Shape,
+        s: &AttentionSizes,
         tokens: usize,
-        (sample, head): (usize, usize),
+        HeadIndex { sample, head }: HeadIndex,
     ) -> Self {
         let stride = s.stride();
         Self { values, at: sample * tokens * stride + head * s.width, stride, width: s.width }
@@ -36,15 +43,16 @@ impl<'a> Head<'a> {
     }
 }
 
-/// Calls `f` with (sample, head), and with one of `groups` into which each is divided.
+/// Calls `f` with a head, and with one of `groups` into which each is divided.
 pub(super) fn shared(
     pool: &Pool,
-    s: &Shape,
+    s: &AttentionSizes,
     groups: usize,
-    f: impl Fn((usize, usize), usize) + Sync,
+    f: impl Fn(HeadIndex, usize) + Sync,
 ) {
     pool.run(s.batch * s.heads * groups, |i| {
-        f((i / groups / s.heads, i / groups % s.heads), i % groups);
+        let (sample, head) = (i / groups / s.heads, i / groups % s.heads);
+        f(HeadIndex { sample, head }, i % groups);
     });
 }
 
@@ -105,7 +113,7 @@ impl Columns {
     }
 }
 
-vectorised! {
+vectorized! {
     /// Rows that lie `stride` apart, one after the other, `padded` long with zeros, times a factor.
     fn take[X, V](
         x: &[X], stride: usize, width: usize, padded: usize, factor: f32, to: &mut [V],
@@ -208,7 +216,7 @@ pub(super) fn columns<K: Attend>(
     }
 }
 
-vectorised! {
+vectorized! {
     /// The transpose of rows `padded` long: `[width, rows]`.
     fn turn[](from: &[u32], padded: usize, width: usize, to: &mut [u32]) {
         let rows = from.len() / padded;
@@ -220,7 +228,7 @@ vectorised! {
     }
 }
 
-vectorised! {
+vectorized! {
     /// The same of halves, one word for each pair of rows.
     fn turn_pairs[](from: &[u16], padded: usize, width: usize, to: &mut [u32]) {
         let pairs = from.len() / padded / 2;
@@ -248,7 +256,7 @@ pub(super) fn turned<K: Attend>(
     }
 }
 
-vectorised! {
+vectorized! {
     fn scaled[Y](from: &[f32], factor: f32, to: &mut [Y]) {
         for (to, from) in to.iter_mut().zip(from) {
             *to = Y::put(from * factor);
@@ -311,7 +319,7 @@ pub(super) unsafe fn write_turned<K: Attend>(
     }
 }
 
-vectorised! {
+vectorized! {
     /// sum(a b) of rows that lie `stride` apart.
     fn products[A, B](a: &[A], b: &[B], stride: usize, width: usize, to: &mut [f32]) {
         for (i, to) in to.iter_mut().enumerate() {

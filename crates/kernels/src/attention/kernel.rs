@@ -48,10 +48,10 @@ pub(super) struct Rows {
     pub(super) apart: usize,
 }
 
-/// Where [`Attend::slopes`] writes: P and dS as panels over the queries, and where a panel does
+/// Where [`Attend::probabilities_and_ds`] writes: P and dS as panels over the queries, and where a panel does
 /// not serve as rows, too ([`Attend::PAIR`] above 1), dS as rows.
 #[derive(Clone, Copy)]
-pub(super) struct Slopes<V> {
+pub(super) struct DsTiles<V> {
     /// Panels, at the tile's first query.
     pub(super) p: *mut V,
     /// The same.
@@ -74,8 +74,8 @@ pub(super) trait Attend: Copy + Send + Sync {
     const LANES: usize;
     /// Queries of a tile of scores.
     const ROWS: usize;
-    /// Queries of a tile of [`Attend::slopes`], which has two products.
-    const SLOPES: usize;
+    /// Queries of a tile of [`Attend::probabilities_and_ds`], which has two products.
+    const DS_ROWS: usize;
     /// Rows that a product takes at a time; fewer are made up to so many.
     const HIGH: usize;
     /// Columns that a product counts as one, and whether it can do with half of the last ones.
@@ -92,34 +92,34 @@ pub(super) trait Attend: Copy + Send + Sync {
     ///
     /// # Safety
     /// `ROWS` rows and the panels as `Scores` says.
-    unsafe fn largest(self, s: Scores<'_, Self::Value>, most: &mut [f32]);
+    unsafe fn row_max(self, s: Scores<'_, Self::Value>, row_max: &mut [f32]);
 
-    /// Probabilities 2^(score - most), not yet divided by their sum, at `p`, as
+    /// Probabilities 2^(score - row_max), not yet divided by their sum, at `p`, as
     /// [`Attend::rows`] says; adds to `total`, parts of each query's sum.
     ///
     /// # Safety
-    /// As `largest`; `ROWS * KEYS` values at `p`.
+    /// As `row_max`; `ROWS * KEYS` values at `p`.
     unsafe fn probabilities(
         self,
         s: Scores<'_, Self::Value>,
-        most: &[f32],
+        row_max: &[f32],
         total: &mut [[f32; PARTS]],
         p: *mut Self::Value,
     );
 
-    /// P and dS = P (dy v^T - delta) of `SLOPES` queries and some panels of keys.
+    /// P and dS = P (dy v^T - delta) of `DS_ROWS` queries and some panels of keys.
     ///
     /// # Safety
-    /// As `Scores` says for `SLOPES` rows, and the same of `dy` and `v` as of q and k; room in
+    /// As `Scores` says for `DS_ROWS` rows, and the same of `dy` and `v` as of q and k; room in
     /// `out`.
-    unsafe fn slopes(
+    unsafe fn probabilities_and_ds(
         self,
         s: Scores<'_, Self::Value>,
         dy: *const Self::Value,
         v: *const Self::Value,
         lse: &[f32],
         delta: &[f32],
-        out: Slopes<Self::Value>,
+        out: DsTiles<Self::Value>,
     );
 
     /// c (`rows` x the run's columns) = or += rows times a panel.

@@ -2,7 +2,7 @@
 mod tile;
 
 use super::heads::Run;
-use super::kernel::{Attend, PARTS, Rows, Scores, Slopes};
+use super::kernel::{Attend, DsTiles, PARTS, Rows, Scores};
 use crate::tile::Portable;
 #[cfg(target_arch = "x86_64")]
 use crate::tile::{Avx2, Avx512};
@@ -19,7 +19,7 @@ macro_rules! attend {
             const PAIR: usize = 1;
             const LANES: usize = $across * <$vector as crate::vector::Vector>::LANES;
             const ROWS: usize = 2 * tile::ROWS;
-            const SLOPES: usize = tile::SLOPES;
+            const DS_ROWS: usize = tile::DS_ROWS;
             const HIGH: usize = 1;
             const UNIT: usize = 8;
             const HALVES: bool = false;
@@ -30,45 +30,45 @@ macro_rules! attend {
                 $run(left)
             }
 
-            unsafe fn largest(self, s: Scores<'_, f32>, most: &mut [f32]) {
+            unsafe fn row_max(self, s: Scores<'_, f32>, row_max: &mut [f32]) {
                 $(#[target_feature(enable = $features)])?
-                unsafe fn compiled(s: Scores<'_, f32>, most: &mut [f32]) {
+                unsafe fn compiled(s: Scores<'_, f32>, row_max: &mut [f32]) {
                     // SAFETY: the caller's promise.
-                    unsafe { tile::largest::<$vector, $across>(s, most) };
+                    unsafe { tile::row_max::<$vector, $across>(s, row_max) };
                 }
                 // SAFETY: the instructions exist, as `self` proves; the rest is promised.
-                unsafe { compiled(s, most) };
+                unsafe { compiled(s, row_max) };
             }
 
             unsafe fn probabilities(
                 self,
                 s: Scores<'_, f32>,
-                most: &[f32],
+                row_max: &[f32],
                 total: &mut [[f32; PARTS]],
                 p: *mut f32,
             ) {
                 $(#[target_feature(enable = $features)])?
                 unsafe fn compiled(
                     s: Scores<'_, f32>,
-                    most: &[f32],
+                    row_max: &[f32],
                     total: &mut [[f32; PARTS]],
                     p: *mut f32,
                 ) {
                     // SAFETY: the caller's promise.
-                    unsafe { tile::probabilities::<$vector, $across>(s, most, total, p) };
+                    unsafe { tile::probabilities::<$vector, $across>(s, row_max, total, p) };
                 }
                 // SAFETY: as above.
-                unsafe { compiled(s, most, total, p) };
+                unsafe { compiled(s, row_max, total, p) };
             }
 
-            unsafe fn slopes(
+            unsafe fn probabilities_and_ds(
                 self,
                 s: Scores<'_, f32>,
                 dy: *const f32,
                 v: *const f32,
                 lse: &[f32],
                 delta: &[f32],
-                out: Slopes<f32>,
+                out: DsTiles<f32>,
             ) {
                 $(#[target_feature(enable = $features)])?
                 unsafe fn compiled(
@@ -77,10 +77,10 @@ macro_rules! attend {
                     v: *const f32,
                     lse: &[f32],
                     delta: &[f32],
-                    out: Slopes<f32>,
+                    out: DsTiles<f32>,
                 ) {
                     // SAFETY: the caller's promise.
-                    unsafe { tile::slopes::<$vector, $across>(s, dy, v, lse, delta, out) };
+                    unsafe { tile::probabilities_and_ds::<$vector, $across>(s, dy, v, lse, delta, out) };
                 }
                 // SAFETY: as above.
                 unsafe { compiled(s, dy, v, lse, delta, out) };

@@ -1,5 +1,5 @@
 //! Scores that grow beyond everything that the first keys let expect.
-use crate::attention::{Inputs, Outcome, Shape, backward, forward};
+use crate::attention::{AttentionSizes, Inputs, Outcome, backward, forward};
 use crate::edges::ways;
 use crate::{Cpu, Products, View, ViewMut, reference};
 
@@ -11,7 +11,7 @@ fn a_largest_score_that_comes_late_is_taken_anew() {
 }
 
 fn late(cpu: &Cpu, products: Products) {
-    let s = Shape { batch: 1, queries: 13, keys: 700, heads: 1, width: 16, causal: false };
+    let s = AttentionSizes { batch: 1, queries: 13, keys: 700, heads: 1, width: 16, causal: false };
     let q: Vec<f32> = (0..13 * 16).map(|i| if i / 16 % 2 == 0 { 4.0 } else { -0.25 }).collect();
     // Up to 672 for the even queries, 28 more for every 28 keys, so that rounding does not matter;
     // for the odd ones the largest are the first.
@@ -31,8 +31,8 @@ fn late(cpu: &Cpu, products: Products) {
     backward(cpu, x, out, s, products, to);
     assert!(dq.iter().all(|g| g.is_finite()));
     // Each query's probabilities sum to 1, so the gradients of the values sum to those of y.
-    let (given, got) = (q.iter().sum::<f32>(), dv.iter().sum::<f32>());
-    assert!((given - got).abs() < 0.02 * given.abs(), "{products:?}: {got} is not {given}");
+    let (dy_rows, got) = (q.iter().sum::<f32>(), dv.iter().sum::<f32>());
+    assert!((dy_rows - got).abs() < 0.02 * dy_rows.abs(), "{products:?}: {got} is not {dy_rows}");
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn what_is_not_a_number_stays_so() {
 }
 
 fn not_a_number(cpu: &Cpu, products: Products) {
-    let s = Shape { batch: 1, queries: 9, keys: 9, heads: 1, width: 8, causal: false };
+    let s = AttentionSizes { batch: 1, queries: 9, keys: 9, heads: 1, width: 8, causal: false };
     let (mut q, k) = (vec![1.0; 72], vec![1.0; 72]);
     q[8] = f32::NAN;
     let x = Inputs { q: View::F32(&q), k: View::F32(&k), v: View::F32(&k) };

@@ -1,4 +1,5 @@
 //! Turning blocks of weights: bf16 pairs or f32 for the other direction, half floats to f32.
+#![expect(clippy::needless_range_loop, reason = "several arrays are indexed in step")]
 use super::BLOCK;
 use crate::Isa;
 use crate::tile::COLUMNS;

@@ -3,7 +3,7 @@ use super::storage::Counted;
 use crate::{HostWeight, Layout, Storage, Values};
 use half::{bf16, f16};
 use std::any::Any;
-use wayword_kernels::{Cpu, Products, conv3x3, linear};
+use wayword_kernels::{Cpu, Products, WeightSizes, conv3x3, linear};
 
 /// Rows of a table in the type of the file: a vocabulary is large and few of its rows are read.
 #[derive(Debug)]
@@ -60,11 +60,11 @@ impl Form {
         let inputs = weight.shape.get(1).copied().unwrap_or(1);
         match layout {
             Layout::Linear => {
-                let sizes = (outputs, inputs);
+                let sizes = WeightSizes { outputs, inputs };
                 Self::Linear(linear::Weight::new(cpu, host(weight.values), sizes, bias, products))
             }
             Layout::Conv3x3 => {
-                let sizes = (outputs, inputs);
+                let sizes = WeightSizes { outputs, inputs };
                 Self::Conv3x3(conv3x3::Weight::new(cpu, host(weight.values), sizes, bias, products))
             }
             Layout::Norm => {

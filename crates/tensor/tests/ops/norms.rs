@@ -9,7 +9,7 @@ fn group_norm() {
     for (batch, tokens, channels, groups) in shapes {
         for silu in [false, true] {
             let (scale, shift) = (numbers(1, channels), numbers(2, channels));
-            let s = group_norm::Shape { batch, tokens, channels, groups, eps: 1e-5, silu };
+            let s = group_norm::NormSizes { batch, tokens, channels, groups, eps: 1e-5, silu };
             let wide = (reference::wide(&scale), reference::wide(&shift));
             check(
                 &format!("group_norm silu {silu}"),
@@ -27,7 +27,7 @@ fn group_norm() {
 #[test]
 fn a_large_mean_costs_group_norm_no_digits() {
     let (tokens, channels) = (300, 8);
-    let s = group_norm::Shape { batch: 1, tokens, channels, groups: 2, eps: 1e-5, silu: false };
+    let s = group_norm::NormSizes { batch: 1, tokens, channels, groups: 2, eps: 1e-5, silu: false };
     let x: Vec<f32> = numbers(3, tokens * channels).iter().map(|v| v + 1000.0).collect();
     let one = vec![1.0; channels];
     let zero = vec![0.0; channels];

@@ -64,10 +64,10 @@ fn conv3x3() {
             }
             let (values, bias) = (numbers(1, n * k * 9), numbers(2, n));
             let (w, b) = (reference::wide(&values), reference::wide(&bias));
-            let s = conv3x3::Shape {
+            let s = conv3x3::ConvSizes {
                 batch,
-                from: (height, width),
-                to: (to.height, to.width),
+                from: wayword_kernels::Grid { height, width },
+                to: wayword_kernels::Grid { height: to.height, width: to.width },
                 stride: step.pixels(),
                 pad: step.pad_before(),
             };
@@ -113,7 +113,7 @@ fn attention() {
         (1, 7, 75, 1, 52, false),
     ];
     for (batch, queries, keys, heads, width, causal) in shapes {
-        let s = attention::Shape { batch, queries, keys, heads, width, causal };
+        let s = attention::AttentionSizes { batch, queries, keys, heads, width, causal };
         let asks = Shape::new(batch, queries, heads * width);
         let answers = Shape::new(batch, keys, heads * width);
         check(

@@ -6,13 +6,14 @@
 //!
 //! Every function here is inlined into one that is compiled for its vector's instructions, and is
 //! unsafe because it takes pointers and needs those instructions.
-use crate::attention::kernel::{HIDDEN, PARTS, Rows, Scores, Slopes};
+#![expect(clippy::needless_range_loop, reason = "several arrays are indexed in step")]
+use crate::attention::kernel::{DsTiles, HIDDEN, PARTS, Rows, Scores};
 use crate::vector::{Vector, exp2};
 
 /// Queries of a tile of scores.
 pub(super) const ROWS: usize = 6;
 /// Queries of a tile with two products.
-pub(super) const SLOPES: usize = 3;
+pub(super) const DS_ROWS: usize = 3;
 
 /// `ROWS` rows of `N` vectors of scores, each row beginning at `start`.
 ///
@@ -53,10 +54,10 @@ unsafe fn scores<V: Vector, const N: usize>(
 /// # Safety
 /// As there.
 #[inline(always)]
-pub(super) unsafe fn largest<V: Vector, const N: usize>(s: Scores<'_, f32>, most: &mut [f32]) {
-    for first in (0..most.len()).step_by(ROWS) {
+pub(super) unsafe fn row_max<V: Vector, const N: usize>(s: Scores<'_, f32>, row_max: &mut [f32]) {
+    for first in (0..row_max.len()).step_by(ROWS) {
         let visible = &s.visible[first..first + ROWS];
-        let most = &mut most[first..first + ROWS];
+        let row_max = &mut row_max[first..first + ROWS];
         for i in 0..s.panels {
             let (k, key) = s.panel(i, N * V::LANES);
             // SAFETY: the caller's promise.
@@ -66,7 +67,8 @@ pub(super) unsafe fn largest<V: Vector, const N: usize>(s: Scores<'_, f32>, most
                 for row in 0..ROWS {
                     for n in 0..N {
                         let seen = visible[row].saturating_sub(key + n * V::LANES);
-                        most[row] = most[row].max(sums[row][n].first_or(seen, HIDDEN).largest());
+                        row_max[row] =
+                            row_max[row].max(sums[row][n].first_or(seen, HIDDEN).largest());
                     }
                 }
             }
@@ -81,7 +83,7 @@ pub(super) unsafe fn largest<V: Vector, const N: usize>(s: Scores<'_, f32>, most
 #[inline(always)]
 pub(super) unsafe fn probabilities<V: Vector, const N: usize>(
     s: Scores<'_, f32>,
-    most: &[f32],
+    row_max: &[f32],
     total: &mut [[f32; PARTS]],
     p: *mut f32,
 ) {
@@ -91,8 +93,8 @@ pub(super) unsafe fn probabilities<V: Vector, const N: usize>(
         let visible = &s.visible[first..first + ROWS];
         let total = &mut total[first..first + ROWS];
         let mut start = [0.0; ROWS];
-        for (start, most) in start.iter_mut().zip(&most[first..first + ROWS]) {
-            *start = -most;
+        for (start, row_max) in start.iter_mut().zip(&row_max[first..first + ROWS]) {
+            *start = -row_max;
         }
         let least = visible.iter().min().copied().unwrap_or(0);
         for i in 0..s.panels {
@@ -122,31 +124,31 @@ pub(super) unsafe fn probabilities<V: Vector, const N: usize>(
     }
 }
 
-/// See [`crate::attention::kernel::Attend::slopes`].
+/// See [`crate::attention::kernel::Attend::probabilities_and_ds`].
 ///
 /// # Safety
 /// As there.
 #[inline(always)]
-pub(super) unsafe fn slopes<V: Vector, const N: usize>(
+pub(super) unsafe fn probabilities_and_ds<V: Vector, const N: usize>(
     s: Scores<'_, f32>,
     dy: *const f32,
     v: *const f32,
     lse: &[f32],
     delta: &[f32],
-    out: Slopes<f32>,
+    out: DsTiles<f32>,
 ) {
     let lanes = N * V::LANES;
-    let visible = &s.visible[..SLOPES];
-    let (lse, delta) = (&lse[..SLOPES], &delta[..SLOPES]);
+    let visible = &s.visible[..DS_ROWS];
+    let (lse, delta) = (&lse[..DS_ROWS], &delta[..DS_ROWS]);
     let least = visible.iter().min().copied().unwrap_or(0);
     for i in 0..s.panels {
         let (k, key) = s.panel(i, lanes);
         let v = v.wrapping_add(i * lanes * s.padded);
         // SAFETY: the caller's promise.
         unsafe {
-            let mut p = [[V::splat(0.0); N]; SLOPES];
+            let mut p = [[V::splat(0.0); N]; DS_ROWS];
             let mut d = p;
-            for row in 0..SLOPES {
+            for row in 0..DS_ROWS {
                 p[row] = [V::splat(-lse[row]); N];
                 d[row] = [V::splat(-delta[row]); N];
             }
@@ -157,7 +159,7 @@ pub(super) unsafe fn slopes<V: Vector, const N: usize>(
                     for n in 0..N {
                         keys[n] = V::load(at.add(n * V::LANES));
                     }
-                    for row in 0..SLOPES {
+                    for row in 0..DS_ROWS {
                         let x = V::splat(*x.add(row * s.padded + step));
                         for n in 0..N {
                             sums[row][n] = x.times_plus(keys[n], sums[row][n]);
@@ -166,7 +168,7 @@ pub(super) unsafe fn slopes<V: Vector, const N: usize>(
                 }
             }
             let masked = least < key + lanes;
-            for row in 0..SLOPES {
+            for row in 0..DS_ROWS {
                 let to = i * out.apart + row * lanes;
                 for n in 0..N {
                     let mut x = exp2(p[row][n]);

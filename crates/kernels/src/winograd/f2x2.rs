@@ -53,7 +53,7 @@ pub(super) fn take<X: Element>(x: &[X], at: usize) -> Lanes {
     out
 }
 
-vectorised! {
+vectorized! {
     /// The 16 places of one tile, from 16 pixels.
     fn tile[X](from: &[&[X]; 16], to: &mut [&mut [f32]]) {
         let channels = to[0].len();
@@ -81,7 +81,7 @@ vectorised! {
     }
 }
 
-vectorised! {
+vectorized! {
     /// 16 panels from 9 taps.
     fn weights[](taps: &[&[f32]; 9], to: &mut [f32]) {
         let length = taps[0].len();
@@ -103,7 +103,7 @@ vectorised! {
     }
 }
 
-vectorised! {
+vectorized! {
     /// 4 outputs of 32 columns from 16 sums.
     fn back[](sums: &[f32], at: usize, apart: usize, out: &mut [f32]) {
         for first in (0..COLUMNS).step_by(LANES) {

@@ -21,30 +21,30 @@ use std::arch::x86_64::{
 
 /// Where a head's values lie, and what they are multiplied with.
 #[derive(Clone, Copy)]
-enum Source {
-    Halves(*const bf16),
-    Scaled(*const bf16, f32),
-    Full(*const f32, f32),
+enum HeadValues<'a> {
+    Halves(&'a [bf16]),
+    Scaled(&'a [bf16], f32),
+    Full(&'a [f32], f32),
 }
 
-/// Rows of a head that were looked after: `count` of them from `from` on.
+/// `count` rows of a head; [`HeadRows::new`] checks that they lie in their slice.
 #[derive(Clone, Copy)]
-struct Taken {
-    from: Source,
+struct HeadRows<'a> {
+    from: HeadValues<'a>,
     stride: usize,
     width: usize,
     count: usize,
 }
 
-impl Taken {
-    fn new(head: Head<'_>, first: usize, count: usize, factor: f32) -> Self {
+impl<'a> HeadRows<'a> {
+    fn new(head: Head<'a>, first: usize, count: usize, factor: f32) -> Self {
         let at = head.at(first);
         let end = if count == 0 { at } else { at + (count - 1) * head.stride + head.width };
         assert!(end <= head.values.len(), "rows of a head lie in their slice");
         let from = match head.values {
-            View::Bf16(x) if factor == 1.0 => Source::Halves(x[at.min(end)..].as_ptr()),
-            View::Bf16(x) => Source::Scaled(x[at.min(end)..].as_ptr(), factor),
-            View::F32(x) => Source::Full(x[at.min(end)..].as_ptr(), factor),
+            View::Bf16(x) if factor == 1.0 => HeadValues::Halves(&x[at.min(end)..]),
+            View::Bf16(x) => HeadValues::Scaled(&x[at.min(end)..], factor),
+            View::F32(x) => HeadValues::Full(&x[at.min(end)..], factor),
         };
         Self { from, stride: head.stride, width: head.width, count }
     }
@@ -63,16 +63,18 @@ impl Taken {
         // SAFETY: the row is there, and the mask ends with its last column.
         unsafe {
             match self.from {
-                Source::Halves(x) => _mm512_maskz_loadu_epi16(mask, x.wrapping_add(at).cast()),
-                Source::Scaled(x, factor) => {
-                    let both = _mm512_maskz_loadu_epi16(mask, x.wrapping_add(at).cast());
+                HeadValues::Halves(x) => {
+                    _mm512_maskz_loadu_epi16(mask, x.as_ptr().wrapping_add(at).cast())
+                }
+                HeadValues::Scaled(x, factor) => {
+                    let both = _mm512_maskz_loadu_epi16(mask, x.as_ptr().wrapping_add(at).cast());
                     let low = wide(_mm512_castsi512_si256(both));
                     let high = wide(_mm512_extracti64x4_epi64::<1>(both));
                     let factor = _mm512_set1_ps(factor);
                     narrow(_mm512_mul_ps(low, factor), _mm512_mul_ps(high, factor))
                 }
-                Source::Full(x, factor) => {
-                    let x = x.wrapping_add(at);
+                HeadValues::Full(x, factor) => {
+                    let x = x.as_ptr().wrapping_add(at);
                     let low = _mm512_maskz_loadu_ps(mask as u16, x);
                     let high = _mm512_maskz_loadu_ps((mask >> 16) as u16, x.wrapping_add(16));
                     let factor = _mm512_set1_ps(factor);
@@ -225,7 +227,7 @@ pub(super) fn rows(
 ) {
     let (to, behind) = to.split_at_mut(count * padded);
     behind.fill(bf16::ZERO);
-    let taken = Taken::new(head, first, count, factor);
+    let taken = HeadRows::new(head, first, count, factor);
     // SAFETY: a Bf16 exists only where the processor has the instructions, here and below; `to`
     // was just cut.
     unsafe { rows_avx512(taken, padded, to.as_mut_ptr()) };
@@ -234,7 +236,7 @@ pub(super) fn rows(
 /// # Safety
 /// The instructions; room for the rows.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
-unsafe fn rows_avx512(from: Taken, padded: usize, to: *mut bf16) {
+unsafe fn rows_avx512(from: HeadRows<'_>, padded: usize, to: *mut bf16) {
     for row in 0..from.count {
         for column in (0..padded).step_by(32) {
             // SAFETY: the caller's promise.
@@ -258,14 +260,14 @@ pub(super) fn words(
     let panels = to.len() / (COLUMNS * padded);
     // SAFETY: as above; so many panels have room.
     unsafe {
-        words_avx512(Taken::new(head, 0, count, factor), padded / 2, panels, to.as_mut_ptr())
+        words_avx512(HeadRows::new(head, 0, count, factor), padded / 2, panels, to.as_mut_ptr())
     };
 }
 
 /// # Safety
 /// The instructions; room for the panels.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
-unsafe fn words_avx512(from: Taken, steps: usize, panels: usize, to: *mut bf16) {
+unsafe fn words_avx512(from: HeadRows<'_>, steps: usize, panels: usize, to: *mut bf16) {
     for half in 0..2 * panels {
         for first in (0..steps).step_by(16) {
             let mut m = [_mm512_setzero_si512(); 16];
@@ -294,7 +296,7 @@ pub(super) fn columns(
     to: &mut [bf16],
 ) {
     assert!(to.len() >= total * of.padded(), "room for all columns");
-    let from = Taken::new(head, 0, count, 1.0);
+    let from = HeadRows::new(head, 0, count, 1.0);
     for run in of.runs() {
         // SAFETY: as above; the run has its part.
         unsafe {
@@ -307,7 +309,12 @@ pub(super) fn columns(
 /// # Safety
 /// The instructions; room for `pairs` times so many units of 16 pairs.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
-unsafe fn columns_avx512(from: Taken, pairs: usize, (first, units): (usize, usize), to: *mut bf16) {
+unsafe fn columns_avx512(
+    from: HeadRows<'_>,
+    pairs: usize,
+    (first, units): (usize, usize),
+    to: *mut bf16,
+) {
     for pair in 0..pairs {
         for unit in 0..units {
             let column = 16 * (first + unit);
@@ -330,8 +337,8 @@ pub(super) fn turned(
 ) {
     let rows = from.len() / padded;
     assert!(rows.is_multiple_of(32) && count <= rows && to.len() >= rows * width, "whole vectors");
-    let from = Source::Halves(from.as_ptr());
-    let from = Taken { from, stride: padded, width: padded, count };
+    let from = HeadValues::Halves(&from[..rows * padded]);
+    let from = HeadRows { from, stride: padded, width: padded, count };
     // SAFETY: as above; `to` was just measured.
     unsafe { turned_avx512(from, rows, width, to.as_mut_ptr()) };
 }
@@ -339,7 +346,7 @@ pub(super) fn turned(
 /// # Safety
 /// The instructions; room for `width` rows of `rows` values, a multiple of 32.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512bf16")]
-unsafe fn turned_avx512(from: Taken, rows: usize, width: usize, to: *mut bf16) {
+unsafe fn turned_avx512(from: HeadRows<'_>, rows: usize, width: usize, to: *mut bf16) {
     for first in (0..from.count).step_by(32) {
         for column in (0..width).step_by(16) {
             let mut m = [_mm512_setzero_si512(); 16];

@@ -3,7 +3,8 @@
 //! The points are 0, 1/sqrt 2, -1/sqrt 2, sqrt 2, -sqrt 2 and infinity, whose transforms lose a
 //! third of what those of 0, 1, -1, 2, -2 do: over 320 channels the error is 1.7 times that of
 //! nine products, of one sum each.
-use super::plain::{LANES, Lanes, add, sub, take};
+#![expect(clippy::needless_range_loop, reason = "several arrays are indexed in step")]
+use super::f2x2::{LANES, Lanes, add, sub, take};
 use super::{Pixels, Transform, gather};
 use crate::tile::{COLUMNS, Kernel, Product};
 use crate::{Isa, View};
@@ -11,9 +12,9 @@ use std::f32::consts::{FRAC_1_SQRT_2, SQRT_2};
 
 /// A kernel with these transforms.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Six<K>(pub(crate) K);
+pub(crate) struct F4x4<K>(pub(crate) K);
 
-impl<K: Kernel> Kernel for Six<K> {
+impl<K: Kernel> Kernel for F4x4<K> {
     type Value = K::Value;
     const ROWS: usize = K::ROWS;
     const PAIR: usize = K::PAIR;
@@ -86,7 +87,7 @@ fn fold(m: &[Lanes; 6]) -> [Lanes; 4] {
     ]
 }
 
-vectorised! {
+vectorized! {
     /// The 36 places of one tile, from as many pixels.
     fn tile[X](from: &[&[X]; 36], to: &mut [&mut [f32]]) {
         let channels = to[0].len();
@@ -114,7 +115,7 @@ vectorised! {
     }
 }
 
-vectorised! {
+vectorized! {
     /// 36 panels from 9 taps.
     fn weights[](taps: &[&[f32]; 9], to: &mut [f32]) {
         let length = taps[0].len();
@@ -137,7 +138,7 @@ vectorised! {
     }
 }
 
-vectorised! {
+vectorized! {
     /// 16 outputs of 32 columns from 36 sums.
     fn back[](sums: &[f32], at: usize, apart: usize, out: &mut [f32]) {
         for first in (0..COLUMNS).step_by(LANES) {
@@ -164,7 +165,7 @@ vectorised! {
     }
 }
 
-impl<K: Kernel<Value = f32>> Transform for Six<K> {
+impl<K: Kernel<Value = f32>> Transform for F4x4<K> {
     const OUT: usize = 4;
     const CHUNK: usize = 48;
     const BAND: usize = 128;

@@ -29,7 +29,7 @@ pub(super) fn panel(
     }
 }
 
-vectorised! {
+vectorized! {
     fn plain[T](v: &[T], sizes: (usize, usize, usize), j: usize, to: &mut [bf16]) {
         let (n, k, taps) = sizes;
         let across = k.div_ceil(COLUMNS);

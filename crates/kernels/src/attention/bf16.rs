@@ -1,9 +1,9 @@
 //! Attention with products of bf16 pairs, whose probabilities never leave the registers unrounded.
-mod forms;
+mod layout;
 mod tile;
 
 use super::heads::{Columns, Head, Run};
-use super::kernel::{Attend, PARTS, Rows, Scores, Slopes};
+use super::kernel::{Attend, DsTiles, PARTS, Rows, Scores};
 use crate::Isa;
 use crate::tile::{Bf16, COLUMNS};
 use crate::view::PartsMut;
@@ -14,7 +14,7 @@ impl Attend for Bf16 {
     const PAIR: usize = 2;
     const LANES: usize = COLUMNS;
     const ROWS: usize = tile::ROWS;
-    const SLOPES: usize = tile::SLOPES;
+    const DS_ROWS: usize = tile::DS_ROWS;
     const HIGH: usize = tile::ROWS;
     const UNIT: usize = 16;
     const HALVES: bool = true;
@@ -39,7 +39,7 @@ impl Attend for Bf16 {
         factor: f32,
         to: &mut [bf16],
     ) {
-        forms::rows(self, head, part, padded, factor, to);
+        layout::rows(self, head, part, padded, factor, to);
     }
 
     fn lay_words(
@@ -51,7 +51,7 @@ impl Attend for Bf16 {
         factor: f32,
         to: &mut [bf16],
     ) {
-        forms::words(self, head, count, padded, factor, to);
+        layout::words(self, head, count, padded, factor, to);
     }
 
     fn lay_columns(
@@ -63,7 +63,7 @@ impl Attend for Bf16 {
         of: Columns,
         to: &mut [bf16],
     ) {
-        forms::columns(self, head, count, total, of, to);
+        layout::columns(self, head, count, total, of, to);
     }
 
     fn turn(
@@ -74,7 +74,7 @@ impl Attend for Bf16 {
         width: usize,
         to: &mut [bf16],
     ) {
-        forms::turned(self, from, count, padded, width, to);
+        layout::turned(self, from, count, padded, width, to);
     }
 
     unsafe fn write(
@@ -87,7 +87,7 @@ impl Attend for Bf16 {
         first: usize,
     ) {
         // SAFETY: the caller's promise.
-        unsafe { forms::write(self, from, factors, out, head, first) };
+        unsafe { layout::write(self, from, factors, out, head, first) };
     }
 
     unsafe fn write_turned(
@@ -100,37 +100,37 @@ impl Attend for Bf16 {
         count: usize,
     ) {
         // SAFETY: the caller's promise.
-        unsafe { forms::write_turned(self, from, factor, out, head, count) };
+        unsafe { layout::write_turned(self, from, factor, out, head, count) };
     }
 
-    unsafe fn largest(self, s: Scores<'_, bf16>, most: &mut [f32]) {
+    unsafe fn row_max(self, s: Scores<'_, bf16>, row_max: &mut [f32]) {
         // SAFETY: a Bf16 exists only where the processor has the instructions; the rest is the
         // caller's promise, as below.
-        unsafe { tile::largest(s, most) };
+        unsafe { tile::row_max(s, row_max) };
     }
 
     unsafe fn probabilities(
         self,
         s: Scores<'_, bf16>,
-        most: &[f32],
+        row_max: &[f32],
         total: &mut [[f32; PARTS]],
         p: *mut bf16,
     ) {
         // SAFETY: as above.
-        unsafe { tile::probabilities(s, most, total, p, Self::KEYS) };
+        unsafe { tile::probabilities(s, row_max, total, p, Self::KEYS) };
     }
 
-    unsafe fn slopes(
+    unsafe fn probabilities_and_ds(
         self,
         s: Scores<'_, bf16>,
         dy: *const bf16,
         v: *const bf16,
         lse: &[f32],
         delta: &[f32],
-        out: Slopes<bf16>,
+        out: DsTiles<bf16>,
     ) {
         // SAFETY: as above.
-        unsafe { tile::slopes(s, dy, v, lse, delta, out) };
+        unsafe { tile::probabilities_and_ds(s, dy, v, lse, delta, out) };
     }
 
     unsafe fn product(

@@ -1,21 +1,28 @@
-//! Group norm of few tokens: some groups of one sample are one piece of work from their statistics
+//! Group norm of a small token count: some groups of one sample are one piece of work from their statistics
 //! to the result, so that they stay in the first cache and threads meet once.
 //!
 //! Sums have the order that they have for many tokens.
-use super::{BLOCK, Shape, five, slope};
+use super::{BLOCK, NormSizes, five, normalized_gradient};
 use crate::math::logistic;
 use crate::pool::Parts;
 use crate::{Cpu, Element, Isa, scratch};
 
 /// Tokens up to which a sample is treated in this way.
-const FEW: usize = 256;
+const MAX_TOKENS: usize = 256;
 /// Channels of one piece at least, if there are so many.
 const CHANNELS: usize = 32;
 /// Channels of a vector: the groups of a piece fill whole ones if they can.
 const VECTOR: usize = 16;
 
-pub(super) fn suits(s: &Shape) -> bool {
-    s.tokens <= FEW
+pub(super) fn suits(s: &NormSizes) -> bool {
+    s.tokens <= MAX_TOKENS
+}
+
+/// The weight: y = xhat scale + shift per channel.
+#[derive(Clone, Copy)]
+pub(super) struct Affine<'a> {
+    pub(super) scale: &'a [f32],
+    pub(super) shift: &'a [f32],
 }
 
 /// Some groups of a sample.
@@ -31,7 +38,7 @@ struct Piece {
 }
 
 /// Calls `f` for each piece.
-fn pieces(cpu: &Cpu, s: &Shape, f: impl Fn(Piece) + Sync) {
+fn pieces(cpu: &Cpu, s: &NormSizes, f: impl Fn(Piece) + Sync) {
     let width = s.channels / s.groups;
     let whole = VECTOR >> width.trailing_zeros().min(VECTOR.trailing_zeros());
     let each = CHANNELS.div_ceil(width).next_multiple_of(whole).min(s.groups);
@@ -70,15 +77,16 @@ fn store<const WHOLE: bool, X: Element>(values: &[f32; VECTOR], x: &mut [X], at:
 macro_rules! vectors {
     ($c:expr, $f:ident($($x:expr),*)) => {
         for at in (0..$c).step_by(VECTOR) {
-            match at + VECTOR <= $c {
-                true => $f::<true, _, _>(at, $($x),*),
-                false => $f::<false, _, _>(at, $($x),*),
+            if at + VECTOR <= $c {
+                $f::<true, _, _>(at, $($x),*);
+            } else {
+                $f::<false, _, _>(at, $($x),*);
             }
         }
     };
 }
 
-vectorised! {
+vectorized! {
     /// Per channel, sums of x - origin and of its square; rows lie `stride` apart.
     fn moments[X](x: &[X], stride: usize, origin: &[f32], out: &mut [f32]) {
         let (sum, square) = out.split_at_mut(origin.len());
@@ -110,19 +118,26 @@ fn moments_of<const WHOLE: bool, X: Element, F: Element>(
     store::<WHOLE, _>(&two, square, at);
 }
 
-vectorised! {
-    /// Only [`forward`] calls it, whose pieces write their own columns.
-    fn apply[X, Y](x: &[X], stride: usize, k: &[f32], silu: bool, y: &Parts<'_, Y>, first: usize) {
-        let (a, b, _, _, _) = five(k, k.len() / 5);
-        match silu {
-            true => vectors!(a.len(), apply_of(x, stride, (a, b), true, y, first)),
-            false => vectors!(a.len(), apply_of(x, stride, (a, b), false, y, first)),
+vectorized! {
+    /// # Safety
+    /// No other thread may read or write the piece's values of y at the same time.
+    unsafe fn apply[X, Y](x: &[X], stride: usize, k: &[f32], silu: bool, y: &Parts<'_, Y>, first: usize) {
+        let [a, b, _, _, _] = five(k, k.len() / 5);
+        // SAFETY: the caller's contract.
+        unsafe {
+            if silu {
+                vectors!(a.len(), apply_of(x, stride, (a, b), true, y, first));
+            } else {
+                vectors!(a.len(), apply_of(x, stride, (a, b), false, y, first));
+            }
         }
     }
 }
 
+/// # Safety
+/// As [`apply`].
 #[inline(always)]
-fn apply_of<const WHOLE: bool, X: Element, Y: Element>(
+unsafe fn apply_of<const WHOLE: bool, X: Element, Y: Element>(
     at: usize,
     x: &[X],
     stride: usize,
@@ -140,26 +155,27 @@ fn apply_of<const WHOLE: bool, X: Element, Y: Element>(
             let n = x[j] * a[j] + b[j];
             out[j] = if silu { n * logistic(n) } else { n };
         }
-        // SAFETY: the promise of the caller of `apply`.
+        // SAFETY: the caller's contract.
         store::<WHOLE, _>(&out, unsafe { y.part(first + row * stride, c) }, at);
     }
 }
 
-vectorised! {
+vectorized! {
     /// Per channel, sums of g = d loss / d xhat and of g xhat; g itself.
-    fn slopes[X, G](
+    fn gradients[X, G](
         x: &[X], dy: &[G], stride: usize, k: &[f32], silu: bool, out: &mut [f32], g: &mut [f32],
     ) {
         let c = k.len() / 5;
-        match silu {
-            true => vectors!(c, slopes_of((x, dy), stride, k, true, out, g)),
-            false => vectors!(c, slopes_of((x, dy), stride, k, false, out, g)),
+        if silu {
+            vectors!(c, gradients_of((x, dy), stride, k, true, out, g));
+        } else {
+            vectors!(c, gradients_of((x, dy), stride, k, false, out, g));
         }
     }
 }
 
 #[inline(always)]
-fn slopes_of<const WHOLE: bool, X: Element, G: Element>(
+fn gradients_of<const WHOLE: bool, X: Element, G: Element>(
     at: usize,
     (x, dy): (&[X], &[G]),
     stride: usize,
@@ -169,7 +185,7 @@ fn slopes_of<const WHOLE: bool, X: Element, G: Element>(
     g: &mut [f32],
 ) {
     let c = k.len() / 5;
-    let (a, b, m, inverse, scale) = five(k, c);
+    let [a, b, m, inverse, scale] = five(k, c);
     let (first, second) = out.split_at_mut(c);
     let (a, b) = (load::<WHOLE, _>(a, at), load::<WHOLE, _>(b, at));
     let (m, inverse) = (load::<WHOLE, _>(m, at), load::<WHOLE, _>(inverse, at));
@@ -177,31 +193,35 @@ fn slopes_of<const WHOLE: bool, X: Element, G: Element>(
     let (mut sum, mut product) = (load::<WHOLE, _>(first, at), load::<WHOLE, _>(second, at));
     for ((x, dy), g) in x.chunks(stride).zip(dy.chunks(stride)).zip(g.chunks_exact_mut(c)) {
         let (x, dy) = (load::<WHOLE, _>(&x[..c], at), load::<WHOLE, _>(&dy[..c], at));
-        let mut slopes = [0.0; VECTOR];
+        let mut gradients = [0.0; VECTOR];
         for j in 0..VECTOR {
-            slopes[j] = slope(x[j], dy[j], a[j], b[j], scale[j], silu);
+            gradients[j] = normalized_gradient(x[j], dy[j], a[j], b[j], scale[j], silu);
         }
         for j in 0..VECTOR {
-            sum[j] += slopes[j];
-            product[j] += slopes[j] * ((x[j] - m[j]) * inverse[j]);
+            sum[j] += gradients[j];
+            product[j] += gradients[j] * ((x[j] - m[j]) * inverse[j]);
         }
-        store::<WHOLE, _>(&slopes, g, at);
+        store::<WHOLE, _>(&gradients, g, at);
     }
     store::<WHOLE, _>(&sum, first, at);
     store::<WHOLE, _>(&product, second, at);
 }
 
-vectorised! {
-    /// Only [`backward`] calls it, whose pieces write their own columns.
-    fn finish[X, D](
+vectorized! {
+    /// # Safety
+    /// No other thread may read or write the piece's values of dx at the same time.
+    unsafe fn finish[X, D](
         x: &[X], g: &[f32], stride: usize, k: &[f32], means: &[f32], dx: &Parts<'_, D>, first: usize,
     ) {
-        vectors!(k.len() / 5, finish_of(x, g, stride, (k, means), dx, first));
+        // SAFETY: the caller's contract.
+        unsafe { vectors!(k.len() / 5, finish_of(x, g, stride, (k, means), dx, first)) };
     }
 }
 
+/// # Safety
+/// As [`finish`].
 #[inline(always)]
-fn finish_of<const WHOLE: bool, X: Element, D: Element>(
+unsafe fn finish_of<const WHOLE: bool, X: Element, D: Element>(
     at: usize,
     x: &[X],
     g: &[f32],
@@ -211,7 +231,7 @@ fn finish_of<const WHOLE: bool, X: Element, D: Element>(
     first: usize,
 ) {
     let c = k.len() / 5;
-    let (_, _, m, inverse, _) = five(k, c);
+    let [_, _, m, inverse, _] = five(k, c);
     let (mean_g, mean_gx) = means.split_at(c);
     let (m, inverse) = (load::<WHOLE, _>(m, at), load::<WHOLE, _>(inverse, at));
     let (mean_g, mean_gx) = (load::<WHOLE, _>(mean_g, at), load::<WHOLE, _>(mean_gx, at));
@@ -222,7 +242,7 @@ fn finish_of<const WHOLE: bool, X: Element, D: Element>(
             let xhat = (x[j] - m[j]) * inverse[j];
             out[j] = inverse[j] * (g[j] - mean_g[j] - xhat * mean_gx[j]);
         }
-        // SAFETY: the promise of the caller of `finish`.
+        // SAFETY: the caller's contract.
         store::<WHOLE, _>(&out, unsafe { dx.part(first + row * stride, c) }, at);
     }
 }
@@ -239,7 +259,7 @@ fn gather(channel: &[f32], width: usize, total: &mut [[f64; 2]]) {
 
 impl Piece {
     /// The values of tokens `from..to`.
-    fn of<'a, X>(&self, x: &'a [X], s: &Shape, from: usize, to: usize) -> &'a [X] {
+    fn of<'a, X>(&self, x: &'a [X], s: &NormSizes, from: usize, to: usize) -> &'a [X] {
         let at = self.at + from * s.channels;
         &x[at..at + (to - from - 1) * s.channels + self.channels]
     }
@@ -249,8 +269,8 @@ impl Piece {
         &self,
         isa: Isa,
         x: &[X],
-        s: &Shape,
-        (scale, shift): (&[f32], &[f32]),
+        s: &NormSizes,
+        Affine { scale, shift }: Affine<'_>,
         sums: &mut [f32],
         k: &mut [f32],
     ) {
@@ -292,8 +312,8 @@ impl Piece {
 pub(super) fn forward<X: Element, Y: Element>(
     cpu: &Cpu,
     x: &[X],
-    s: &Shape,
-    weight: (&[f32], &[f32]),
+    s: &NormSizes,
+    weight: Affine<'_>,
     y: &mut [Y],
 ) {
     let y = Parts::new(y);
@@ -302,7 +322,8 @@ pub(super) fn forward<X: Element, Y: Element>(
             let (sums, k) = own.split_at_mut(2 * piece.channels);
             piece.coefficients(cpu.isa, x, s, weight, sums, k);
             let x = piece.of(x, s, 0, s.tokens);
-            apply(cpu.isa, x, s.channels, k, s.silu, &y, piece.at);
+            // SAFETY: this piece alone has these groups of this sample.
+            unsafe { apply(cpu.isa, x, s.channels, k, s.silu, &y, piece.at) };
         });
     });
 }
@@ -311,8 +332,8 @@ pub(super) fn backward<X: Element, G: Element, D: Element>(
     cpu: &Cpu,
     x: &[X],
     dy: &[G],
-    s: &Shape,
-    weight: (&[f32], &[f32]),
+    s: &NormSizes,
+    weight: Affine<'_>,
     dx: &mut [D],
 ) {
     let dx = Parts::new(dx);
@@ -329,7 +350,7 @@ pub(super) fn backward<X: Element, G: Element, D: Element>(
                 let end = s.tokens.min(start + BLOCK);
                 let (x, dy) = (piece.of(x, s, start, end), piece.of(dy, s, start, end));
                 let g = &mut g[start * c..end * c];
-                slopes(cpu.isa, x, dy, s.channels, k, s.silu, sums, g);
+                gradients(cpu.isa, x, dy, s.channels, k, s.silu, sums, g);
                 gather(sums, piece.width, &mut total);
             }
             let count = (s.tokens * piece.width) as f64;
@@ -339,7 +360,8 @@ pub(super) fn backward<X: Element, G: Element, D: Element>(
                 (mean_g[i], mean_gx[i]) = ((sum / count) as f32, (product / count) as f32);
             }
             let x = piece.of(x, s, 0, s.tokens);
-            finish(cpu.isa, x, g, s.channels, k, means, &dx, piece.at);
+            // SAFETY: this piece alone has these groups of this sample.
+            unsafe { finish(cpu.isa, x, g, s.channels, k, means, &dx, piece.at) };
         });
     });
 }

@@ -2,7 +2,8 @@
 //!
 //! Every function here is unsafe because it takes pointers: its caller promises that the sizes
 //! that it names are there, and a [`crate::tile::Bf16`] that the processor has the instructions.
-use crate::attention::kernel::{HIDDEN, Scores, Slopes};
+#![expect(clippy::needless_range_loop, reason = "several arrays are indexed in step")]
+use crate::attention::kernel::{DsTiles, HIDDEN, Scores};
 use crate::tile::COLUMNS;
 use half::bf16;
 use std::arch::x86_64::{
@@ -17,8 +18,8 @@ use std::arch::x86_64::{
 
 /// Rows of a tile.
 pub(super) const ROWS: usize = 8;
-/// Queries of a tile of [`slopes`], which has two products.
-pub(super) const SLOPES: usize = 4;
+/// Queries of a tile of [`ds`], which has two products.
+pub(super) const DS_ROWS: usize = 4;
 
 /// 2^x for x up to 127; relative error at most 1e-4, a fortieth of a bf16's rounding (a polynomial
 /// of degree 3, fitted to 2^r on 0..1 for the least relative error).
@@ -98,22 +99,22 @@ unsafe fn scores<const N: usize>(
 /// # Safety
 /// As `Scores` says, and the instructions.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512bf16")]
-pub(super) unsafe fn largest(s: Scores<'_, bf16>, most: &mut [f32]) {
+pub(super) unsafe fn row_max(s: Scores<'_, bf16>, row_max: &mut [f32]) {
     for i in 0..s.panels {
         let (k, key) = s.panel(i, COLUMNS);
         // SAFETY: the caller's promise.
         let sums = unsafe { scores::<ROWS>(s.q, s.padded, k, s.padded / 2, &[0.0; ROWS]) };
-        for (row, most) in most[..ROWS].iter_mut().enumerate() {
+        for (row, row_max) in row_max[..ROWS].iter_mut().enumerate() {
             let (low, high) = (seen(s.visible[row], key), seen(s.visible[row], key + 16));
             let hidden = _mm512_set1_ps(HIDDEN);
             let a = _mm512_mask_mov_ps(hidden, low, sums[row][0]);
             let b = _mm512_mask_mov_ps(hidden, high, sums[row][1]);
-            *most = most.max(_mm512_reduce_max_ps(_mm512_max_ps(a, b)));
+            *row_max = row_max.max(_mm512_reduce_max_ps(_mm512_max_ps(a, b)));
         }
     }
 }
 
-/// Probabilities e^(score - most), not yet divided by their sum, as rows; adds to `total`, 16 parts
+/// Probabilities e^(score - row_max), not yet divided by their sum, as rows; adds to `total`, 16 parts
 /// of each query's sum.
 ///
 /// # Safety
@@ -122,15 +123,15 @@ pub(super) unsafe fn largest(s: Scores<'_, bf16>, most: &mut [f32]) {
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512bf16")]
 pub(super) unsafe fn probabilities(
     s: Scores<'_, bf16>,
-    most: &[f32],
+    row_max: &[f32],
     total: &mut [[f32; 16]],
     p: *mut bf16,
     apart: usize,
 ) {
     let total = &mut total[..ROWS];
     let mut start = [0.0; ROWS];
-    for (start, most) in start.iter_mut().zip(most) {
-        *start = -most;
+    for (start, row_max) in start.iter_mut().zip(row_max) {
+        *start = -row_max;
     }
     let least = s.visible[..ROWS].iter().min().copied().unwrap_or(0);
     for i in 0..s.panels {
@@ -160,22 +161,22 @@ pub(super) unsafe fn probabilities(
 /// As `Scores` says for 4 rows, and the same of `dy` and `v` as of q and k; room in `out`; the
 /// instructions.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512bf16")]
-pub(super) unsafe fn slopes(
+pub(super) unsafe fn probabilities_and_ds(
     s: Scores<'_, bf16>,
     dy: *const bf16,
     v: *const bf16,
     lse: &[f32],
     delta: &[f32],
-    out: Slopes<bf16>,
+    out: DsTiles<bf16>,
 ) {
-    let least = s.visible[..SLOPES].iter().min().copied().unwrap_or(0);
+    let least = s.visible[..DS_ROWS].iter().min().copied().unwrap_or(0);
     let (low, high) = halves();
     for i in 0..s.panels {
         let (k, key) = s.panel(i, COLUMNS);
         let v = v.wrapping_add(i * COLUMNS * s.padded);
-        let mut p = [[_mm512_setzero_ps(); 2]; SLOPES];
+        let mut p = [[_mm512_setzero_ps(); 2]; DS_ROWS];
         let mut d = p;
-        for row in 0..SLOPES {
+        for row in 0..DS_ROWS {
             p[row] = [_mm512_set1_ps(-lse[row]); 2];
             d[row] = [_mm512_set1_ps(-delta[row]); 2];
         }
@@ -188,7 +189,7 @@ pub(super) unsafe fn slopes(
                         .map(|at| at.cast::<__m512i>());
                 let (k0, k1) = (pairs(k0.read_unaligned()), pairs(k1.read_unaligned()));
                 let (v0, v1) = (pairs(v0.read_unaligned()), pairs(v1.read_unaligned()));
-                for row in 0..SLOPES {
+                for row in 0..DS_ROWS {
                     let at = row * s.padded + 2 * step;
                     let q = _mm512_set1_epi32(s.q.add(at).cast::<i32>().read_unaligned());
                     let g = _mm512_set1_epi32(dy.add(at).cast::<i32>().read_unaligned());
@@ -199,7 +200,7 @@ pub(super) unsafe fn slopes(
                 }
             }
             let masked = least < key + COLUMNS;
-            for row in (0..SLOPES).step_by(2) {
+            for row in (0..DS_ROWS).step_by(2) {
                 let mut short = [[_mm512_set1_epi32(0); 2]; 2];
                 for j in 0..2 {
                     let [mut a, mut b] = [exp2(p[row + j][0]), exp2(p[row + j][1])];
@@ -208,11 +209,11 @@ pub(super) unsafe fn slopes(
                         a = _mm512_maskz_mov_ps(seen(visible, key), a);
                         b = _mm512_maskz_mov_ps(seen(visible, key + 16), b);
                     }
-                    let slope =
+                    let ds =
                         narrow(_mm512_mul_ps(a, d[row + j][0]), _mm512_mul_ps(b, d[row + j][1]));
                     let to = out.rows.add((row + j) * out.stride + i * COLUMNS);
-                    _mm512_storeu_si512(to.cast(), slope);
-                    short[j] = [narrow(a, b), slope];
+                    _mm512_storeu_si512(to.cast(), ds);
+                    short[j] = [narrow(a, b), ds];
                 }
                 let at = i * out.apart + row / 2 * 2 * COLUMNS;
                 for (to, kind) in [(out.p, 0), (out.s, 1)] {
@@ -253,6 +254,7 @@ fn halves() -> (__m512i, __m512i) {
 /// 8 rows of `2 * steps` values, `stride` apart, at `a`; `steps` of `16 * vectors` pairs at
 /// `panel`; 8 rows of `16 * vectors` values, `apart` from each other, at `c`; the instructions.
 #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512bf16")]
+#[expect(clippy::too_many_arguments, reason = "two factors and a result with their sizes")]
 pub(super) unsafe fn product(
     (vectors, half): (usize, bool),
     a: *const bf16,

@@ -1,6 +1,7 @@
 //! The three transforms of F(2x2, 3x3), on vectors of channels, for bf16 products.
 //!
 //! With the matrices of the paper: input B^T d B, weights G g G^T, output A^T m A.
+#![expect(clippy::needless_range_loop, reason = "several arrays are indexed in step")]
 use super::{Pixels, Transform, gather};
 use crate::tile::{Bf16, COLUMNS};
 use crate::{Isa, View};
@@ -28,7 +29,7 @@ impl Transform for Bf16 {
         zeros: &[f32],
         to: &mut [&mut [bf16]],
     ) {
-        tile(x, from, zeros, to);
+        tile(self, x, from, zeros, to);
     }
 
     fn weights(self, _: Isa, taps: [&[bf16]; 9], to: &mut [bf16]) {
@@ -40,8 +41,13 @@ impl Transform for Bf16 {
     }
 }
 
-/// Called with a Bf16 only.
-fn tile(x: View<'_>, from: impl Fn(usize) -> Option<usize>, zeros: &[f32], to: &mut [&mut [bf16]]) {
+fn tile(
+    _: Bf16,
+    x: View<'_>,
+    from: impl Fn(usize) -> Option<usize>,
+    zeros: &[f32],
+    to: &mut [&mut [bf16]],
+) {
     let channels = zeros.len();
     assert!(channels.is_multiple_of(16) && to.iter().all(|t| t.len() == channels), "whole vectors");
     let to: [*mut bf16; 16] = std::array::from_fn(|i| to[i].as_mut_ptr());
