@@ -3,7 +3,7 @@
 //! A single file (safetensors or torch pickle, with CompVis' or diffusers' names), a folder as
 //! diffusers writes it, or a VAE alone. What the file holds beside the model (EMA copies, the
 //! trainer's state, noise schedules, position ids) is left out and counted. Other families of
-//! models are recognised by their names and shapes and refused in a sentence.
+//! models are recognized by their names and shapes and refused in a sentence.
 
 mod folder;
 mod kind;

@@ -224,7 +224,7 @@ fn multiply(items: &mut [Item], open: Option<usize>, by: f64, quirks: Quirks) {
     }
 }
 
-/// Joins neighbours of exactly equal weight.
+/// Joins neighbors of exactly equal weight.
 #[expect(clippy::float_cmp, reason = "only exactly equal weights are joined, as in A1111")]
 fn merge(items: Vec<Item>, quirks: Quirks) -> Attention {
     let mut merged: Vec<Item> = Vec::new();
@@ -251,7 +251,7 @@ pub fn print(items: &Attention) -> String {
     let mut out = String::new();
     for (i, item) in items.iter().enumerate() {
         if is_break(item) {
-            // A lone backslash keeps the spaces of the neighbours from being eaten.
+            // A lone backslash keeps the spaces of the neighbors from being eaten.
             let spaced = |at: Option<&(String, f64)>, end: bool| {
                 at.is_some_and(|(text, weight)| {
                     let side = if end { text.chars().next_back() } else { text.chars().next() };

@@ -202,7 +202,7 @@ fn given(text: Option<&str>) -> Option<&str> {
 }
 
 fn dropped(options: &CaptionOptions, moment: Moment, random: &mut dyn RandomSource) -> bool {
-    let by_chance = options.dropout_rate > 0.0 && random.unit() < options.dropout_rate;
+    let by_chance = options.dropout_rate > 0.0 && random.next_f64() < options.dropout_rate;
     let n = u64::from(options.dropout_every_n_epochs);
     by_chance || (n > 0 && moment.epoch.is_multiple_of(n))
 }
@@ -255,7 +255,7 @@ fn tags(
         shuffle(&mut flexible, random);
     }
     if options.tag_dropout_rate > 0.0 {
-        flexible.retain(|_| random.unit() >= options.tag_dropout_rate);
+        flexible.retain(|_| random.next_f64() >= options.tag_dropout_rate);
     }
     list.extend(flexible);
     list.extend(suffix);
@@ -312,7 +312,7 @@ mod tests {
     /// Always the same number.
     struct Fixed(f64);
     impl RandomSource for Fixed {
-        fn unit(&mut self) -> f64 {
+        fn next_f64(&mut self) -> f64 {
             self.0
         }
     }

@@ -182,7 +182,7 @@ fn bisect_right(sums: &[f64], at: f64) -> usize {
 }
 
 impl RandomSource for PythonRandom {
-    fn unit(&mut self) -> f64 {
+    fn next_f64(&mut self) -> f64 {
         self.random()
     }
 

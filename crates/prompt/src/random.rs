@@ -3,7 +3,7 @@
 /// A source of uniform numbers.
 pub trait RandomSource {
     /// A number in `[0, 1)`.
-    fn unit(&mut self) -> f64;
+    fn next_f64(&mut self) -> f64;
 
     /// An index below `n`, all equally likely. `n` is at least 1.
     fn below(&mut self, n: usize) -> usize {
@@ -12,7 +12,7 @@ pub trait RandomSource {
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss
         )]
-        let index = (self.unit() * n as f64) as usize;
+        let index = (self.next_f64() * n as f64) as usize;
         index.min(n.saturating_sub(1))
     }
 }

@@ -15,7 +15,7 @@ use wayword_testing::{Report, topic};
 struct Xorshift(u64);
 
 impl RandomSource for Xorshift {
-    fn unit(&mut self) -> f64 {
+    fn next_f64(&mut self) -> f64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;

@@ -1,15 +1,15 @@
 //! Which pictures meet in which batch, and what a batch is made of: captions, latents, noise.
 //!
-//! A micro-step is one batch; they are numbered through the whole run, and everything random in one
-//! comes from generators of that number ([`crate::streams`]).
-use crate::latents::{Source, View};
+//! A micro-batch is one batch; they are numbered through the whole run, and everything random in one
+//! comes from generators of that number ([`crate::rng`]).
+use crate::embedding::Lexicon;
+use crate::latents::{LatentSource, LatentView};
 use crate::loss::LossOptions;
-use crate::noise_options::{self, Draws, Rounding, STEPS};
+use crate::noise_options::{self, NoiseSource, Rounding, STEPS};
 use crate::plan::TrainPlan;
-use crate::recipe::compose::{Composer, Parts};
-use crate::recipe::micro::MicroBatch;
-use crate::streams::{Chance, Purpose, Streams};
-use crate::words::Lexicon;
+use crate::rng::{Purpose, Rng, RngStreams};
+use crate::training_loop::compose::{Composer, Parts};
+use crate::training_loop::micro_batch::MicroBatch;
 use crate::{Error, Result};
 use std::borrow::Cow;
 use wayword_diffusion::Base;
@@ -20,21 +20,21 @@ use wayword_prompt::template::{Template, Templates};
 use wayword_tensor::random::TorchGenerator;
 
 /// Batches of the set by which a run is measured.
-pub(crate) const FIXED_BATCHES: usize = 8;
+pub(crate) const EVALUATION_BATCHES: usize = 8;
 
 /// Makes the batches of a run.
 pub struct Batches<'a> {
     plan: &'a TrainPlan,
     base: &'a Base,
-    sources: &'a [Source],
+    sources: &'a [LatentSource],
     tokenizer: &'a Tokenizer,
     lexicon: Lexicon,
     templates: Option<Templates>,
     /// What is done to the captions of each set.
     captions: Vec<CaptionOptions>,
-    /// What stands for the words in a template, for each picture.
+    /// What stands for the embeddings in a template, for each picture.
     tokens: Vec<String>,
-    streams: Streams,
+    streams: RngStreams,
     composer: Composer,
     /// The plain square, by which a run is measured.
     plain: Composer,
@@ -46,8 +46,8 @@ pub struct Batches<'a> {
 
 /// One batch of a step: its number in the run, and its pictures.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Numbered {
-    /// The number of the micro-step, from 0.
+pub struct BatchPlan {
+    /// The number of the micro-batch, from 0.
     pub number: u64,
     /// Places in the plan's list of pictures.
     pub pictures: Vec<usize>,
@@ -58,7 +58,7 @@ impl<'a> Batches<'a> {
     ///
     /// # Errors
     /// If the plan's sentences have a mistake.
-    pub fn new(base: &'a Base, plan: &'a TrainPlan, sources: &'a [Source]) -> Result<Self> {
+    pub fn new(base: &'a Base, plan: &'a TrainPlan, sources: &'a [LatentSource]) -> Result<Self> {
         let templates = plan.sentences.as_ref().map(|lines| Templates::parse(&lines.join("\n")));
         let templates = templates.transpose().map_err(|e| Error::data(e.to_string()))?;
         let counts = plan.counts();
@@ -67,11 +67,11 @@ impl<'a> Batches<'a> {
             base,
             sources,
             tokenizer: &base.tokenizer,
-            lexicon: Lexicon::new(&plan.words, VOCABULARY as u32, plan.kohya_numbers),
+            lexicon: Lexicon::new(&plan.embeddings, VOCABULARY as u32, plan.kohya_numbers),
             templates,
             captions: plan.sets.iter().map(crate::plan::PictureSet::captions).collect(),
             tokens: plan.tokens(),
-            streams: Streams::new(plan.seed),
+            streams: RngStreams::new(plan.seed),
             composer: composer(plan, &plan.loss),
             plain: composer(
                 plan,
@@ -98,7 +98,7 @@ impl<'a> Batches<'a> {
 
     /// The batches of a step, counted from 0. The last step of an epoch may have fewer: what is
     /// left over.
-    pub fn of_step(&mut self, step: usize) -> Vec<Numbered> {
+    pub fn of_step(&mut self, step: usize) -> Vec<BatchPlan> {
         let epoch = self.epoch_of(step);
         if self.order.0 != epoch {
             self.order = (epoch, self.order_of(epoch));
@@ -107,13 +107,13 @@ impl<'a> Batches<'a> {
         let end = (first + self.plan.accumulate).min(self.per_epoch.0);
         let number = |place: usize| (epoch * self.per_epoch.0 + place) as u64;
         (first..end)
-            .map(|place| Numbered { number: number(place), pictures: self.order.1[place].clone() })
+            .map(|place| BatchPlan { number: number(place), pictures: self.order.1[place].clone() })
             .collect()
     }
 
     /// The batches of an epoch. Every picture is seen once before any is seen twice.
     fn order_of(&self, epoch: usize) -> Vec<Vec<usize>> {
-        let mut chance = self.streams.generator(Purpose::Order, epoch as u64);
+        let mut rng = self.streams.generator(Purpose::Order, epoch as u64);
         let pictures = &self.plan.pictures;
         let mut batches = Vec::new();
         let groups = self.plan.groups();
@@ -123,13 +123,13 @@ impl<'a> Batches<'a> {
             for round in 0..rounds {
                 let due = group.iter().filter(|i| pictures[**i].repeats > round);
                 let due: Vec<usize> = due.copied().collect();
-                samples.extend(chance.randperm(due.len()).into_iter().map(|i| due[i]));
+                samples.extend(rng.randperm(due.len()).into_iter().map(|i| due[i]));
             }
             let batch = self.plan.datasets[*dataset].batch;
             batches.extend(samples.chunks(batch).map(<[usize]>::to_vec));
         }
         if groups.len() > 1 {
-            let order = chance.randperm(batches.len());
+            let order = rng.randperm(batches.len());
             batches = order.into_iter().map(|i| batches[i].clone()).collect();
         }
         batches
@@ -137,22 +137,22 @@ impl<'a> Batches<'a> {
 
     /// The captions of a batch, as the text encoder will see them.
     #[must_use]
-    pub fn captions(&self, batch: &Numbered) -> Vec<String> {
-        let mut chance = Chance(self.streams.generator(Purpose::Captions, batch.number));
+    pub fn captions(&self, batch: &BatchPlan) -> Vec<String> {
+        let mut rng = Rng(self.streams.generator(Purpose::Captions, batch.number));
         let number = batch.number as usize;
         let epoch = number / self.per_epoch.0;
         let step = epoch * self.per_epoch.1 + number % self.per_epoch.0 / self.plan.accumulate;
         let (epoch, steps) = (epoch as u64 + 1, self.plan.steps as u64);
         let moment = Moment { step: step as u64, epoch, steps };
-        batch.pictures.iter().map(|place| self.caption(*place, moment, &mut chance)).collect()
+        batch.pictures.iter().map(|place| self.caption(*place, moment, &mut rng)).collect()
     }
 
-    fn caption(&self, place: usize, moment: Moment, chance: &mut dyn RandomSource) -> String {
+    fn caption(&self, place: usize, moment: Moment, rng: &mut dyn RandomSource) -> String {
         let picture = &self.plan.pictures[place];
         let (own, options) = (&picture.caption, &self.captions[picture.set]);
         let templates = self.templates.as_ref().filter(|_| !self.plan.is_regular(place));
         let Some(templates) = templates else {
-            return caption::caption(own, options, moment, &[], chance);
+            return caption::caption(own, options, moment, &[], rng);
         };
         let list = templates.list();
         let own = match list.iter().any(Template::has_filewords) {
@@ -162,7 +162,7 @@ impl<'a> Batches<'a> {
                     dropout_every_n_epochs: 0,
                     ..options.clone()
                 };
-                caption::caption(own, &kept, moment, &[], chance)
+                caption::caption(own, &kept, moment, &[], rng)
             }
             false => String::new(),
         };
@@ -173,24 +173,24 @@ impl<'a> Batches<'a> {
             dropout_every_n_epochs: options.dropout_every_n_epochs,
             ..CaptionOptions::default()
         };
-        caption::caption("", &dropped, moment, &[Replacement::Whole(filled)], chance)
+        caption::caption("", &dropped, moment, &[Replacement::Whole(filled)], rng)
     }
 
-    /// All that a micro-step depends on.
+    /// All that a micro-batch depends on.
     ///
     /// # Errors
     /// If the device fails.
-    pub fn make(&self, batch: &Numbered) -> Result<MicroBatch> {
+    pub fn make(&self, batch: &BatchPlan) -> Result<MicroBatch> {
         let mut levels = self.streams.generator(Purpose::Timesteps, batch.number);
         let (low, high) = self.plan.timesteps;
         let timesteps = levels.randint(low as i64, high as i64, batch.pictures.len());
         let mut noise = Drawn(self.streams.generator(Purpose::Noise, batch.number));
-        let chance = self.streams.generator(Purpose::Latents, batch.number);
-        let mut changes = Chance(self.streams.generator(Purpose::Changes, batch.number));
+        let rng = self.streams.generator(Purpose::Latents, batch.number);
+        let mut changes = Rng(self.streams.generator(Purpose::Changes, batch.number));
         let view = |place: &usize| self.sources[*place].drawn(self.base, &mut changes);
         let views = batch.pictures.iter().map(view).collect::<Result<Vec<_>>>()?;
         let timesteps = timesteps.iter().map(|t| *t as usize).collect();
-        let mut parts = self.parts(batch, &views, timesteps, chance);
+        let mut parts = self.parts(batch, &views, timesteps, rng);
         let shape = [batch.pictures.len(), 4, parts.grid.height, parts.grid.width];
         parts.noise = noise_options::noise(&mut noise, &parts.latents, shape, &self.plan.noise);
         if self.plan.noise.ip_gamma != 0.0 {
@@ -204,40 +204,40 @@ impl<'a> Batches<'a> {
     ///
     /// # Errors
     /// If the device fails.
-    pub fn fixed(&self) -> Result<Vec<MicroBatch>> {
+    pub fn evaluation_set(&self) -> Result<Vec<MicroBatch>> {
         let learned = (0..self.plan.pictures.len()).filter(|place| !self.plan.is_regular(*place));
         let learned: Vec<usize> = learned.collect();
         let one = |i: usize| {
             let place = learned[i * 7 % learned.len()];
-            let batch = Numbered { number: i as u64, pictures: vec![place] };
-            // Levels spread over the whole range.
-            let level = (2 * i + 1) * STEPS / (2 * FIXED_BATCHES);
-            let mut noise = self.streams.generator(Purpose::Measure, i as u64);
-            let chance = TorchGenerator::new(noise.next_u64());
+            let batch = BatchPlan { number: i as u64, pictures: vec![place] };
+            // RoundedSchedule spread over the whole range.
+            let level = (2 * i + 1) * STEPS / (2 * EVALUATION_BATCHES);
+            let mut noise = self.streams.generator(Purpose::Evaluation, i as u64);
+            let rng = TorchGenerator::new(noise.next_u64());
             let views = [self.sources[place].plain(self.base)?];
-            let mut parts = self.parts(&batch, &views, vec![level], chance);
+            let mut parts = self.parts(&batch, &views, vec![level], rng);
             parts.noise = noise.randn(parts.latents.len());
             Ok(self.plain.batch(parts))
         };
-        (0..FIXED_BATCHES).map(one).collect()
+        (0..EVALUATION_BATCHES).map(one).collect()
     }
 
     /// Everything of a batch but its noise.
     fn parts<'v>(
         &self,
-        batch: &Numbered,
-        views: &'v [Cow<'_, View>],
+        batch: &BatchPlan,
+        views: &'v [Cow<'_, LatentView>],
         timesteps: Vec<usize>,
-        mut chance: TorchGenerator,
+        mut rng: TorchGenerator,
     ) -> Parts<'v> {
         let mut latents = Vec::new();
         for (place, view) in batch.pictures.iter().zip(views) {
             if self.plan.kohya_numbers && !view.fresh {
                 // Drawn once: the same draw at every use.
                 let last = if view.mirrored { u64::MAX / 2 } else { u64::MAX };
-                chance = self.streams.generator(Purpose::Latents, last - *place as u64);
+                rng = self.streams.generator(Purpose::Latents, last - *place as u64);
             }
-            latents.extend(view.latent.draw(&mut chance));
+            latents.extend(view.latent.draw(&mut rng));
         }
         let captions = self.captions(batch);
         let windows = self.plan.windows;
@@ -272,12 +272,12 @@ fn composer(plan: &TrainPlan, loss: &LossOptions) -> Composer {
 /// A generator as the source of noise.
 struct Drawn(TorchGenerator);
 
-impl Draws for Drawn {
+impl NoiseSource for Drawn {
     fn normal(&mut self, count: usize) -> Vec<f32> {
         self.0.randn(count)
     }
 
-    fn unit(&mut self) -> f64 {
+    fn next_f64(&mut self) -> f64 {
         f64::from(self.0.uniform())
     }
 }

@@ -1,4 +1,4 @@
-//! The word's files: when one is written, what it is called, which old one goes, what is in it.
+//! The embedding's files: when one is written, what it is called, which old one goes, what is in it.
 //!
 //! Names and rules are kohya's: `NAME-step00000200.safetensors`, `NAME-000003.safetensors` (epoch),
 //! `NAME.safetensors` at the end.
@@ -116,7 +116,7 @@ impl SaveRules {
 }
 
 /// What kohya's trainers call files where a run has no name: of a step, of an epoch, the last. A
-/// word always has one, so none of ours is called so.
+/// embedding always has one, so none of ours is called so.
 pub const UNNAMED: (&str, &str, &str) = ("at", "epoch", "last");
 
 /// The name of a step's file, without ending.
@@ -131,7 +131,7 @@ pub fn epoch_name(name: &str, epoch: usize) -> String {
     format!("{name}-{epoch:06}")
 }
 
-/// Whether a file in the output folder is one of the word `name`: its final, step or epoch file.
+/// Whether a file in the output folder is one of the embedding `name`: its final, step or epoch file.
 #[must_use]
 pub fn is_of(name: &str, file: &str) -> bool {
     let endings = [SaveFormat::Safetensors, SaveFormat::Pt, SaveFormat::Ckpt];
@@ -143,7 +143,7 @@ pub fn is_of(name: &str, file: &str) -> bool {
         || rest.strip_prefix('-').is_some_and(|d| digits(d, 6))
 }
 
-/// How the word's files are written.
+/// How the embedding's files are written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Saver {
     /// Their folder.
@@ -163,14 +163,14 @@ impl Saver {
         self.out.join(format!("{name}.{}", self.format.ending()))
     }
 
-    /// Writes rows `[rows.len() / width, width]` and gives the file's path.
+    /// Writes vectors `[vectors.len() / width, width]` and gives the file's path.
     ///
     /// # Errors
     /// If it cannot be written; a file of that name that was there before stays whole.
-    pub fn write(&self, name: &str, rows: &[f32], width: usize) -> Result<PathBuf> {
+    pub fn write(&self, name: &str, vectors: &[f32], width: usize) -> Result<PathBuf> {
         let path = self.path(name);
         let dtype = self.precision.dtype();
-        embedding::write_kohya(&path, rows, width, dtype, &self.metadata)?;
+        embedding::write_kohya(&path, vectors, width, dtype, &self.metadata)?;
         Ok(path)
     }
 
@@ -183,7 +183,7 @@ impl Saver {
         if path.exists() { std::fs::remove_file(&path).at(&path) } else { Ok(()) }
     }
 
-    /// The word's files that lie in the output folder, sorted.
+    /// The embedding's files that lie in the output folder, sorted.
     ///
     /// # Errors
     /// If the folder is there and cannot be listed.

@@ -31,7 +31,7 @@ const EITHER: &[(&str, &str)] = &[("steps", "epochs"), ("epochs", "steps")];
 /// All layers together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
-    /// The recipe that the rest is built on.
+    /// The training_loop that the rest is built on.
     pub preset: Option<String>,
     /// The checkpoint.
     pub base: Option<PathBuf>,

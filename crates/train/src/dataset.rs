@@ -15,6 +15,6 @@ pub mod resize;
 pub mod scan;
 pub mod steps;
 
-pub use self::bucket::{Buckets, Fit};
+pub use self::bucket::{BucketAssignment, Buckets};
 pub use self::pixels::Pixels;
 pub use self::resize::Filter;

@@ -43,9 +43,9 @@ pub enum Error {
         /// Which number, and of what.
         what: String,
     },
-    /// A network that judges pictures cannot be used.
+    /// An image encoder cannot be used.
     #[error("{}: {what}", path.display())]
-    Judge {
+    ImageEncoder {
         /// The network's file.
         path: PathBuf,
         /// What is wrong.
@@ -114,7 +114,7 @@ impl Error {
         if let Self::Option { hint, .. }
         | Self::Data { hint, .. }
         | Self::Run { hint, .. }
-        | Self::Judge { hint, .. } = &mut self
+        | Self::ImageEncoder { hint, .. } = &mut self
         {
             *hint = Some(advice.into());
         }
@@ -128,7 +128,7 @@ impl Error {
             Self::Option { hint, .. }
             | Self::Data { hint, .. }
             | Self::Run { hint, .. }
-            | Self::Judge { hint, .. } => hint.clone(),
+            | Self::ImageEncoder { hint, .. } => hint.clone(),
             Self::Diverged { .. } => Some("a lower --lr, or --precision f32, usually helps".into()),
             Self::File { source, .. } => file_hint(source.kind()).map(str::to_owned),
             Self::Format(error) => error.hint(),

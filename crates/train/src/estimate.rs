@@ -1,12 +1,12 @@
 //! What a run will take: its memory is counted before anything is loaded, its time is measured by
 //! work that is done once with empty pictures and forgotten.
-use crate::batches::FIXED_BATCHES;
+use crate::batches::EVALUATION_BATCHES;
+use crate::embedding::Lexicon;
 use crate::latents;
 use crate::plan::{Estimate, TrainPlan};
 use crate::previews::PreviewPrompt;
-use crate::recipe::is_measured_after;
-use crate::recipe::micro::{self, MicroBatch, micro_step};
-use crate::words::Lexicon;
+use crate::training_loop::is_evaluated_after;
+use crate::training_loop::micro_batch::{self, MicroBatch, micro_step};
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -21,7 +21,7 @@ use wayword_tensor::{Grid, LossKind};
 const SHORT: f64 = 0.5;
 
 /// Measures each kind of work once, on empty pictures of the plan's largest size, and counts up from
-/// that: a micro-step, as the base is set to make it; a loss at fixed noise; a picture that the VAE
+/// that: a micro-batch, as the base is set to make it; an evaluation loss; a picture that the VAE
 /// encodes, where any is left to encode; a sampler's step and a picture that the VAE decodes, where
 /// previews are drawn.
 ///
@@ -41,13 +41,13 @@ pub fn estimate(base: &Base, plan: &TrainPlan) -> Result<Estimate> {
     }
     let seconds_per_step = seconds_per_micro * plan.accumulate as f64 + fresh;
     let seconds = seconds_per_step * plan.steps as f64;
-    let measured = (1..plan.steps).filter(|step| is_measured_after(plan, *step)).count() + 2;
+    let measured = (1..plan.steps).filter(|step| is_evaluated_after(plan, *step)).count() + 2;
     let forward = time(|| forward(base, plan, grid, 1))?;
-    let measures = forward * (FIXED_BATCHES * measured) as f64;
+    let evaluations = forward * (EVALUATION_BATCHES * measured) as f64;
     let previews = previews(base, plan)?;
-    let total = latents + seconds + measures + previews;
+    let total = latents + seconds + evaluations + previews;
     let memory = base.device().memory().peak;
-    Ok(Estimate { seconds_per_step, seconds, latents, measures, previews, total, memory })
+    Ok(Estimate { seconds_per_step, seconds, latents, evaluations, previews, total, memory })
 }
 
 /// Seconds of `work`.
@@ -98,39 +98,39 @@ fn preview(prompt: &PreviewPrompt) -> (Grid, usize) {
 
 /// What the UNet makes of empty latents, without a backward.
 fn forward(base: &Base, plan: &TrainPlan, grid: Grid, batch: usize) -> Result<()> {
-    let rows = vec![base.info.token_rms; plan.vectors() * base.info.token_width];
+    let vectors = vec![base.info.token_rms; plan.vectors() * base.info.token_width];
     let micro = empty(grid, batch, &Caption::of(base, plan), plan.clip_skip);
-    micro::measure(base, &rows, &micro).map(|_| ())
+    micro_batch::evaluate(base, &vectors, &micro).map(|_| ())
 }
 
 /// An empty picture to latents of this size.
 fn encode(base: &Base, grid: Grid) -> Result<()> {
     let grid = Grid::new(grid.height * LATENT_SIZE, grid.width * LATENT_SIZE);
-    let input = micro::pixels(base.device(), &vec![0.0; 3 * grid.tokens()], 1, grid)?;
+    let input = micro_batch::pixels(base.device(), &vec![0.0; 3 * grid.tokens()], 1, grid)?;
     base.vae.encode(&input, grid).0.to_host()?;
     Ok(())
 }
 
 /// Empty latents to a picture.
 fn decode(base: &Base, grid: Grid) -> Result<()> {
-    let z = micro::pixels(base.device(), &vec![0.0; 4 * grid.tokens()], 1, grid)?;
+    let z = micro_batch::pixels(base.device(), &vec![0.0; 4 * grid.tokens()], 1, grid)?;
     base.vae.decode(&z, grid).to_host()?;
     Ok(())
 }
 
-/// One micro-step of a plan with empty pictures.
+/// One micro-batch of a plan with empty pictures.
 fn probe(base: &Base, plan: &TrainPlan, batch: usize, memory: Memory) -> Result<()> {
     empty_step(base, largest(plan), batch, &Caption::of(base, plan), plan.clip_skip, memory)
 }
 
-/// A training step of a word of one vector on empty pictures of this size, to be measured.
+/// A training step of an embedding of one vector on empty pictures of this size, to be measured.
 ///
 /// # Errors
 /// If the device fails.
 pub fn step(base: &Base, (width, height): (usize, usize), batch: usize) -> Result<()> {
     let mut ids = vec![EOS; POSITIONS];
     (ids[0], ids[1]) = (BOS, VOCABULARY as u32);
-    let caption = Caption { ids, windows: 1, rows: 1 };
+    let caption = Caption { ids, windows: 1, vectors: 1 };
     let grid = Grid::new(height / LATENT_SIZE, width / LATENT_SIZE);
     empty_step(base, grid, batch, &caption, 1, base.memory)
 }
@@ -139,16 +139,16 @@ pub fn step(base: &Base, (width, height): (usize, usize), batch: usize) -> Resul
 struct Caption {
     ids: Vec<u32>,
     windows: usize,
-    /// Rows of the words in it.
-    rows: usize,
+    /// Vectors of the embeddings in it.
+    vectors: usize,
 }
 
 impl Caption {
-    /// All words of a plan.
+    /// All embeddings of a plan.
     fn of(base: &Base, plan: &TrainPlan) -> Self {
-        let lexicon = Lexicon::new(&plan.words, VOCABULARY as u32, plan.kohya_numbers);
+        let lexicon = Lexicon::new(&plan.embeddings, VOCABULARY as u32, plan.kohya_numbers);
         let ids = lexicon.windows(&base.tokenizer, &plan.token(), plan.windows);
-        Self { ids, windows: plan.windows, rows: plan.vectors() }
+        Self { ids, windows: plan.windows, vectors: plan.vectors() }
     }
 }
 
@@ -160,8 +160,8 @@ fn empty_step(
     clip_skip: usize,
     memory: Memory,
 ) -> Result<()> {
-    let rows = vec![base.info.token_rms; caption.rows * base.info.token_width];
-    micro_step(base, &rows, &empty(grid, batch, caption, clip_skip), 1.0, memory).map(|_| ())
+    let vectors = vec![base.info.token_rms; caption.vectors * base.info.token_width];
+    micro_step(base, &vectors, &empty(grid, batch, caption, clip_skip), 1.0, memory).map(|_| ())
 }
 
 fn empty(grid: Grid, batch: usize, caption: &Caption, clip_skip: usize) -> MicroBatch {
@@ -200,13 +200,13 @@ const BESIDE: usize = 150 << 20;
 
 impl Forecast {
     /// Counts a plan's step, the encoding of its largest picture and its previews on a base that was
-    /// of sizes only, made with [`sketch`].
+    /// of sizes only, made with [`dry_load`].
     ///
     /// # Errors
     /// If the models refuse the plan's shapes.
     pub fn of(options: &BaseOptions, plan: &TrainPlan) -> Result<Self> {
         let count = |memory: Memory, batch: usize| -> Result<usize> {
-            let base = sketch(options)?;
+            let base = dry_load(options)?;
             probe(&base, plan, batch, memory)?;
             if batch == 1 {
                 encode(&base, largest(plan))?;
@@ -238,7 +238,7 @@ impl Forecast {
 ///
 /// # Errors
 /// As loading it.
-pub fn sketch(options: &BaseOptions) -> Result<Base> {
+pub fn dry_load(options: &BaseOptions) -> Result<Base> {
     let device = options.device.memory_estimator();
     let options = BaseOptions { device, ..options.clone() };
     let quiet: &dyn Events<wayword_diffusion::Event> = &Quiet;
@@ -253,7 +253,7 @@ pub fn sketch(options: &BaseOptions) -> Result<Base> {
 
 /// What follows from a forecast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Choice {
+pub enum MemoryChoice {
     /// Everything is kept.
     Keep,
     /// Blocks are computed twice because it was asked for.
@@ -267,16 +267,16 @@ pub enum Choice {
 impl Forecast {
     /// Decides by the bytes that are free; `None`: nobody knows, so what was asked for is done.
     #[must_use]
-    pub fn choose(&self, free: Option<u64>, low_memory: bool) -> Choice {
+    pub fn choose(&self, free: Option<u64>, low_memory: bool) -> MemoryChoice {
         let fits = |need: usize| match free {
             Some(free) => need as u64 <= free,
             None => true,
         };
         match (low_memory, fits(self.keep), fits(self.recompute)) {
-            (_, _, false) => Choice::TooLarge,
-            (true, _, true) => Choice::Asked,
-            (false, true, true) => Choice::Keep,
-            (false, false, true) => Choice::Needed,
+            (_, _, false) => MemoryChoice::TooLarge,
+            (true, _, true) => MemoryChoice::Asked,
+            (false, true, true) => MemoryChoice::Keep,
+            (false, false, true) => MemoryChoice::Needed,
         }
     }
 }
@@ -299,12 +299,12 @@ mod tests {
     fn memory_is_chosen_by_what_is_free() {
         let forecast = Forecast { keep: 100, recompute: 50 };
         let choose = |free, asked| forecast.choose(free, asked);
-        assert_eq!(choose(Some(100), false), Choice::Keep);
-        assert_eq!(choose(Some(99), false), Choice::Needed);
-        assert_eq!(choose(Some(99), true), Choice::Asked);
-        assert_eq!(choose(Some(49), false), Choice::TooLarge);
-        assert_eq!(choose(Some(49), true), Choice::TooLarge);
-        assert_eq!(choose(None, false), Choice::Keep);
-        assert_eq!(choose(None, true), Choice::Asked);
+        assert_eq!(choose(Some(100), false), MemoryChoice::Keep);
+        assert_eq!(choose(Some(99), false), MemoryChoice::Needed);
+        assert_eq!(choose(Some(99), true), MemoryChoice::Asked);
+        assert_eq!(choose(Some(49), false), MemoryChoice::TooLarge);
+        assert_eq!(choose(Some(49), true), MemoryChoice::TooLarge);
+        assert_eq!(choose(None, false), MemoryChoice::Keep);
+        assert_eq!(choose(None, true), MemoryChoice::Asked);
     }
 }

@@ -19,8 +19,8 @@ pub enum Event {
         /// All pictures.
         of: usize,
     },
-    /// The loss at fixed noise was measured.
-    Measured {
+    /// The evaluation loss was computed.
+    Evaluated {
         /// After how many steps.
         step: usize,
         /// The mean loss.
@@ -28,7 +28,7 @@ pub enum Event {
     },
     /// An update was made.
     Step(StepReport),
-    /// A file of the word was written.
+    /// A file of the embedding was written.
     Saved {
         /// The file.
         path: PathBuf,
@@ -82,10 +82,12 @@ pub struct StepReport {
     pub rate: f64,
     /// Norm of the gradient before clipping.
     pub gradient_norm: f64,
-    /// Mean norm of the word's rows.
-    pub row_norm: f64,
-    /// The same over that of the vocabulary's rows.
-    pub row_norm_to_vocabulary: f64,
+    /// Mean norm of the embedding's vectors.
+    #[serde(rename = "row_norm")]
+    pub vector_norm: f64,
+    /// The same over that of the vocabulary's vectors.
+    #[serde(rename = "row_norm_to_vocabulary")]
+    pub vector_norm_to_vocabulary: f64,
     /// Seconds that the step took.
     pub seconds: f64,
     /// Seconds to the end, from the mean of the steps of this process.
@@ -99,16 +101,19 @@ pub struct Outcome {
     pub step: usize,
     /// Steps planned; more than `step` where the run was asked to stop.
     pub of: usize,
-    /// The word's last file; `None` where the run was asked to stop.
+    /// The embedding's last file; `None` where the run was asked to stop.
     pub path: Option<PathBuf>,
     /// The run's folder.
     pub run: PathBuf,
-    /// The loss at fixed noise before the first step.
-    pub fixed_before: f64,
+    /// The evaluation loss, at fixed noise, before the first step.
+    #[serde(rename = "fixed_before")]
+    pub evaluation_before: f64,
     /// The same after the last step.
-    pub fixed_after: Option<f64>,
-    /// Mean norm of the word's rows.
-    pub row_norm: f64,
+    #[serde(rename = "fixed_after")]
+    pub evaluation_after: Option<f64>,
+    /// Mean norm of the embedding's vectors.
+    #[serde(rename = "row_norm")]
+    pub vector_norm: f64,
     /// Seconds of training, of all processes that worked on the run.
     pub seconds: f64,
 }

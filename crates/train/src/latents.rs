@@ -2,12 +2,12 @@
 //!
 //! kohya draws once and keeps the noise of that draw for the whole run; by default every use draws
 //! anew, which costs nothing and is what the VAE's output means. Pictures whose pixels change at
-//! every use (colour, random crops) are encoded at every use.
+//! every use (color, random crops) are encoded at every use.
 mod cache;
 pub(crate) mod kohya;
 
 use crate::dataset::augment::{AugmentOptions, Drawn, face, face_crop};
-use crate::dataset::bucket::Fit;
+use crate::dataset::bucket::BucketAssignment;
 use crate::dataset::mask::{self, Masks};
 use crate::dataset::scan::PictureFile;
 use crate::dataset::{Filter, Pixels, crop, image, resize};
@@ -48,7 +48,7 @@ impl Latent {
 
 /// A picture as it is used once.
 #[derive(Debug, Clone, PartialEq)]
-pub struct View {
+pub struct LatentView {
     /// Its latents.
     pub latent: Latent,
     /// How much each place of the latents counts, `[h w]` from 0 to 1; `None`: all in full.
@@ -61,21 +61,21 @@ pub struct View {
 
 /// A picture that can be used.
 #[derive(Debug)]
-pub enum Source {
+pub enum LatentSource {
     /// Its latents are at hand, and those of its mirror image where it is mirrored at times.
     Cached {
         /// As it is.
-        plain: View,
+        plain: LatentView,
         /// Mirrored.
-        mirrored: Option<View>,
+        mirrored: Option<LatentView>,
     },
     /// Its pixels change at every use.
-    Changing(Box<Changing>),
+    AugmentedSource(Box<AugmentedSource>),
 }
 
 /// A picture whose pixels change at every use.
 #[derive(Debug)]
-pub struct Changing {
+pub struct AugmentedSource {
     /// As it was read where a face is cut out of it, else at the resized size.
     pixels: Pixels,
     mask: Option<Pixels>,
@@ -86,15 +86,15 @@ pub struct Changing {
     name: String,
 }
 
-impl Source {
+impl LatentSource {
     /// The picture unchanged.
     ///
     /// # Errors
     /// If the device fails.
-    pub fn plain(&self, base: &Base) -> Result<Cow<'_, View>> {
+    pub fn plain(&self, base: &Base) -> Result<Cow<'_, LatentView>> {
         match self {
             Self::Cached { plain, .. } => Ok(Cow::Borrowed(plain)),
-            Self::Changing(picture) => {
+            Self::AugmentedSource(picture) => {
                 let (pixels, mask) = picture.resized();
                 let place = crop::middle(pixels.size(), picture.window);
                 let drawn = Drawn { flip: false, place, color: None };
@@ -107,18 +107,18 @@ impl Source {
     ///
     /// # Errors
     /// If the device fails.
-    pub fn drawn(&self, base: &Base, chance: &mut dyn RandomSource) -> Result<Cow<'_, View>> {
+    pub fn drawn(&self, base: &Base, rng: &mut dyn RandomSource) -> Result<Cow<'_, LatentView>> {
         match self {
             Self::Cached { plain, mirrored: None } => Ok(Cow::Borrowed(plain)),
             Self::Cached { plain, mirrored: Some(mirrored) } => {
-                Ok(Cow::Borrowed(if chance.unit() < 0.5 { mirrored } else { plain }))
+                Ok(Cow::Borrowed(if rng.next_f64() < 0.5 { mirrored } else { plain }))
             }
-            Self::Changing(picture) => picture.drawn(base, chance).map(Cow::Owned),
+            Self::AugmentedSource(picture) => picture.drawn(base, rng).map(Cow::Owned),
         }
     }
 }
 
-impl Changing {
+impl AugmentedSource {
     /// Pixels and mask at the size that covers the window.
     fn resized(&self) -> (Cow<'_, Pixels>, Option<Cow<'_, Pixels>>) {
         if self.face.is_none() {
@@ -135,15 +135,15 @@ impl Changing {
         (Cow::Owned(resize::resize(&self.pixels, size, self.filter)), mask)
     }
 
-    fn drawn(&self, base: &Base, chance: &mut dyn RandomSource) -> Result<View> {
+    fn drawn(&self, base: &Base, rng: &mut dyn RandomSource) -> Result<LatentView> {
         if let (Some(face), Some(range)) = (self.face, self.augment.face_crop) {
-            let (size, place) = face_crop(chance, self.pixels.size(), face, self.window, range);
+            let (size, place) = face_crop(rng, self.pixels.size(), face, self.window, range);
             let (pixels, mask) = self.scaled(size);
-            let drawn = self.augment.draw(chance, size, self.window);
+            let drawn = self.augment.draw(rng, size, self.window);
             return self.encode(base, &pixels, mask.as_deref(), Drawn { place, ..drawn });
         }
         let (pixels, mask) = self.resized();
-        let drawn = self.augment.draw(chance, pixels.size(), self.window);
+        let drawn = self.augment.draw(rng, pixels.size(), self.window);
         self.encode(base, &pixels, mask.as_deref(), drawn)
     }
 
@@ -153,10 +153,10 @@ impl Changing {
         pixels: &Pixels,
         mask: Option<&Pixels>,
         drawn: Drawn,
-    ) -> Result<View> {
+    ) -> Result<LatentView> {
         let latent = encode_pixels(base, &drawn.apply(pixels, self.window), &self.name)?;
         let mask = mask.map(|mask| to_latent(&drawn.apply_to_mask(mask, self.window)));
-        Ok(View { latent, mask, mirrored: drawn.flip, fresh: true })
+        Ok(LatentView { latent, mask, mirrored: drawn.flip, fresh: true })
     }
 }
 
@@ -171,7 +171,7 @@ pub fn encode(
     run: &Path,
     events: &dyn Events<Event>,
     stop: &Stop,
-) -> Result<Option<Vec<Source>>> {
+) -> Result<Option<Vec<LatentSource>>> {
     let folder = plan.latent_cache.clone().unwrap_or_else(|| run.join("latents"));
     let cache = Cache::new(base, &folder, !plan.kohya_numbers)?;
     let mut sources = Vec::with_capacity(plan.pictures.len());
@@ -229,7 +229,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn source(&self) -> Result<Source> {
+    fn source(&self) -> Result<LatentSource> {
         let picture = self.picture;
         unchanged(&picture.path, &picture.sha256)?;
         if let Some(PlannedFile { path, sha256 }) = &picture.mask {
@@ -237,7 +237,7 @@ impl Reader<'_> {
         }
         let augment = self.set.augment();
         if augment.forbids_caching() {
-            return self.changing(augment).map(|c| Source::Changing(Box::new(c)));
+            return self.changing(augment).map(|c| LatentSource::AugmentedSource(Box::new(c)));
         }
         let mut decoded = None;
         let mask = self.mask(&mut decoded)?;
@@ -249,7 +249,7 @@ impl Reader<'_> {
                 Some(read.map_err(|what| Error::data(format!("{}: {what}", path.display())))?)
             }
         };
-        let mut view = |mirrored: bool| -> Result<View> {
+        let mut view = |mirrored: bool| -> Result<LatentView> {
             let window = picture.bucket;
             let place = crop::middle(picture.resized, window);
             let drawn = Drawn { flip: mirrored, place, color: None };
@@ -263,11 +263,11 @@ impl Reader<'_> {
                 })?,
             };
             let mask = mask.as_ref().map(|mask| to_latent(&drawn.apply_to_mask(mask, window)));
-            Ok(View { latent, mask, mirrored, fresh: false })
+            Ok(LatentView { latent, mask, mirrored, fresh: false })
         };
         let plain = view(false)?;
         let mirrored = augment.flip.then(|| view(true)).transpose()?;
-        Ok(Source::Cached { plain, mirrored })
+        Ok(LatentSource::Cached { plain, mirrored })
     }
 
     fn cached(&self, mirrored: bool, make: impl FnOnce() -> Result<Latent>) -> Result<Latent> {
@@ -277,7 +277,7 @@ impl Reader<'_> {
         self.cache.get(self.picture, grid, filter, mirrored, make)
     }
 
-    fn changing(&self, augment: AugmentOptions) -> Result<Changing> {
+    fn changing(&self, augment: AugmentOptions) -> Result<AugmentedSource> {
         let picture = self.picture;
         let stem = picture.path.file_stem().map(|s| s.to_string_lossy().into_owned());
         let face = stem.and_then(|s| face(&s)).filter(|_| augment.face_crop.is_some());
@@ -292,7 +292,7 @@ impl Reader<'_> {
                 (rgb, mask.map(|mask| resize::resize(&mask, size, None)))
             }
         };
-        Ok(Changing {
+        Ok(AugmentedSource {
             pixels,
             mask,
             window: picture.bucket,
@@ -331,7 +331,7 @@ impl Reader<'_> {
             caption: None,
             mask: picture.mask.as_ref().map(|file| file.path.clone()),
         };
-        let fit = Fit { bucket: picture.bucket, resized: picture.resized };
+        let fit = BucketAssignment { bucket: picture.bucket, resized: picture.resized };
         let decoded = self.decoded(slot)?;
         mask::read(masks, &file, decoded, &fit, !self.plan.kohya_numbers)
     }
@@ -354,7 +354,8 @@ fn to_latent(mask: &Pixels) -> Vec<f32> {
 fn encode_pixels(base: &Base, pixels: &Pixels, name: &str) -> Result<Latent> {
     let (width, height) = pixels.size();
     let grid = Grid::new(height, width);
-    let input = crate::recipe::micro::pixels(base.device(), &pixels.to_input(), 1, grid)?;
+    let input =
+        crate::training_loop::micro_batch::pixels(base.device(), &pixels.to_input(), 1, grid)?;
     let (mean, logvar) = base.vae.encode(&input, grid);
     let small = Grid::new(height / LATENT_SIZE, width / LATENT_SIZE);
     let mean = to_planes(&mean)?;

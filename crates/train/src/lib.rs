@@ -1,35 +1,35 @@
-//! Textual inversion: data set, trainable rows, the loop, checkpoints, judges.
+//! Textual inversion: data set, trainable vectors, training loop, checkpoints, image encoders.
 #![forbid(unsafe_code)]
 
 pub mod batches;
-pub mod card;
 pub mod checkpoint;
 pub mod config;
 pub mod dataset;
+pub mod embedding;
 pub mod error;
 pub mod estimate;
 pub mod event;
-pub mod judge;
+pub mod image_encoder;
 pub mod kohya;
 pub mod latents;
 pub mod lora;
 pub mod loss;
 pub mod lr;
+pub mod manifest;
 pub mod noise_options;
 pub mod optim;
 pub mod plan;
 pub mod preflight;
 pub mod previews;
-pub mod recipe;
 pub mod report;
 pub mod rerun;
-pub mod resume;
-pub mod rows;
+pub mod rng;
 pub mod run_folder;
-pub mod streams;
-pub mod words;
+pub mod state;
+pub mod training_loop;
+pub mod vectors;
 
+pub use embedding::{Init, PlannedEmbedding};
 pub use error::{Error, Result};
 pub use event::{Event, Outcome, StepReport};
 pub use plan::{PlanSummary, TrainOptions, TrainPlan};
-pub use words::{Init, Word};

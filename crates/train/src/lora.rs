@@ -1,4 +1,4 @@
-//! LoRAs that a base wears while a word is learned on it: named, recorded in the plan, put on.
+//! LoRAs that a base wears while an embedding is learned on it: named, recorded in the plan, put on.
 use crate::{Error, Event, Result};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! What a training step minimises: the kind of difference, and how much each sample and place counts.
+//! What a training step minimizes: the kind of difference, and how much each sample and place counts.
 //!
 //! Per element: l2 `d²`, l1 `|d|`, huber `2c (sqrt(d²+c²) - c)`, smooth_l1 `2 (sqrt(d²+c²) - c)`; then
 //! the mask, the mean over a sample, the sample's weight, the mean over the batch. All weights are
@@ -7,7 +7,7 @@ mod mask;
 
 pub use mask::to_latent;
 
-use crate::noise_options::{Levels, STEPS};
+use crate::noise_options::{RoundedSchedule, STEPS};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use wayword_tensor::LossKind;
@@ -152,7 +152,7 @@ impl LossOptions {
     }
 }
 
-/// The loss of every noise level.
+/// The loss of every timestep.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LossTable {
     kind: Difference,
@@ -164,7 +164,7 @@ impl LossTable {
     /// Works out thresholds and weights of all steps. Weights use the levels before rescaling for
     /// zero terminal SNR, thresholds those after, as kohya does.
     #[must_use]
-    pub fn new(options: &LossOptions, levels: &Levels) -> Self {
+    pub fn new(options: &LossOptions, levels: &RoundedSchedule) -> Self {
         Self {
             kind: options.kind,
             thresholds: (0..STEPS)
@@ -202,7 +202,7 @@ impl LossTable {
     /// the weight of the step, times the sample's own (prior loss weight; 1 for training images).
     ///
     /// Masks are as large as latents, `[height * width]` from 0 to 1; `None` counts every place in
-    /// full. The mask is not normalised, as in kohya.
+    /// full. The mask is not normalized, as in kohya.
     ///
     /// # Panics
     /// If the lists differ in length, or a mask has another size.
@@ -314,8 +314,10 @@ mod tests {
 
     #[test]
     fn masks_and_weights_multiply() {
-        let table =
-            LossTable::new(&LossOptions::default(), &Levels::new(false, Default::default()));
+        let table = LossTable::new(
+            &LossOptions::default(),
+            &RoundedSchedule::new(false, Default::default()),
+        );
         let mask = [0.0, 0.5];
         let found = table.weights(&[3, 7], &[1.0, 0.5], &[Some(&mask), None], 2);
         assert_eq!(found, [0.0, 0.5, 0.5, 0.5]);

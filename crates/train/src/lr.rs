@@ -118,7 +118,7 @@ pub struct LrOptions {
     pub args: Vec<String>,
     /// Updates of the whole run.
     pub steps: u64,
-    /// The optimiser is Adafactor with `relative_step`: it makes its own rates.
+    /// The optimizer is Adafactor with `relative_step`: it makes its own rates.
     pub relative_step: bool,
     /// Exactly kohya's multipliers, the first update under warm-up at rate 0 included. Otherwise
     /// the warm-up starts above 0, and `constant` with a warm-up means `constant_with_warmup`.
@@ -184,7 +184,7 @@ enum Shape {
         last: f64,
     },
     Torch(TorchSchedule),
-    /// the optimiser makes the rates; this is shown before it has made one
+    /// the optimizer makes the rates; this is shown before it has made one
     Relative {
         shown: f64,
     },
@@ -267,7 +267,7 @@ impl LrSchedule {
         &self.notes
     }
 
-    /// Whether the optimiser makes its own rates (Adafactor's `relative_step`).
+    /// Whether the optimizer makes its own rates (Adafactor's `relative_step`).
     #[must_use]
     pub fn is_relative(&self) -> bool {
         matches!(self.shape, Shape::Relative { .. })
@@ -422,7 +422,7 @@ impl LrSchedule {
             }
             "adafactor" => {
                 return unsupported(
-                    "only the optimiser Adafactor with relative_step makes its own rates",
+                    "only the optimizer Adafactor with relative_step makes its own rates",
                 );
             }
             "reduce_lr_on_plateau" => {
@@ -433,7 +433,7 @@ impl LrSchedule {
             }
             _ if name.starts_with("adafactor:") => {
                 return unsupported(
-                    "only the optimiser Adafactor with relative_step makes its own rates",
+                    "only the optimizer Adafactor with relative_step makes its own rates",
                 );
             }
             _ => {

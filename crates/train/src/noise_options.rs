@@ -2,9 +2,9 @@
 //!
 //! Order: noise, offset strength, offset, multi-resolution maps, (the steps), perturbation strength,
 //! perturbation. Latents and noise are `[batch, channels, height, width]`.
-mod levels;
+mod schedule;
 
-pub use levels::{Levels, Rounding, STEPS};
+pub use schedule::{RoundedSchedule, Rounding, STEPS};
 
 use serde::{Deserialize, Serialize};
 
@@ -72,12 +72,12 @@ impl NoiseOptions {
 }
 
 /// Where random numbers come from.
-pub trait Draws {
+pub trait NoiseSource {
     /// `count` numbers of the standard normal distribution.
     fn normal(&mut self, count: usize) -> Vec<f32>;
 
     /// A number from 0 to below 1.
-    fn unit(&mut self) -> f64;
+    fn next_f64(&mut self) -> f64;
 }
 
 /// Batch, channels, height, width.
@@ -85,7 +85,7 @@ pub type Shape4 = [usize; 4];
 
 /// The noise of a batch, which is also the target of noise prediction.
 pub fn noise(
-    draws: &mut dyn Draws,
+    draws: &mut dyn NoiseSource,
     latents: &[f32],
     shape: Shape4,
     options: &NoiseOptions,
@@ -102,24 +102,24 @@ pub fn noise(
 }
 
 /// The noise that latents get: `noise` with the perturbation that the target does not know.
-pub fn perturbed(draws: &mut dyn Draws, noise: &[f32], options: &NoiseOptions) -> Vec<f32> {
+pub fn perturbed(draws: &mut dyn NoiseSource, noise: &[f32], options: &NoiseOptions) -> Vec<f32> {
     if options.ip_gamma == 0.0 {
         return noise.to_vec();
     }
-    let chance = if options.ip_gamma_random { draws.unit() } else { 1.0 };
+    let chance = if options.ip_gamma_random { draws.next_f64() } else { 1.0 };
     let strength = (chance * options.ip_gamma) as f32;
     let extra = draws.normal(noise.len());
     noise.iter().zip(extra).map(|(n, e)| n + strength * e).collect()
 }
 
 fn add_offset(
-    draws: &mut dyn Draws,
+    draws: &mut dyn NoiseSource,
     noise: &mut [f32],
     latents: &[f32],
     [batch, channels, height, width]: Shape4,
     options: &NoiseOptions,
 ) {
-    let chance = if options.offset_random { draws.unit() } else { 1.0 };
+    let chance = if options.offset_random { draws.next_f64() } else { 1.0 };
     let strength = (chance * options.offset) as f32;
     let offsets = draws.normal(batch * channels);
     let plane = height * width;
@@ -135,13 +135,13 @@ fn add_offset(
 }
 
 fn add_coarse_maps(
-    draws: &mut dyn Draws,
+    draws: &mut dyn NoiseSource,
     noise: &mut [f32],
     [batch, channels, height, width]: Shape4,
     options: &NoiseOptions,
 ) {
     for i in 0..options.multires_iterations {
-        let r = (draws.unit() * 2.0 + 2.0).powi(i as i32);
+        let r = (draws.next_f64() * 2.0 + 2.0).powi(i as i32);
         let side = |full: usize| ((full as f64 / r) as usize).max(1);
         let (h, w) = (side(height), side(width));
         let map = draws.normal(batch * channels * h * w);
@@ -162,7 +162,7 @@ fn add_coarse_maps(
     noise.iter_mut().for_each(|v| *v /= spread);
 }
 
-/// Linear in both directions between the centres of places, as PyTorch without aligned corners.
+/// Linear in both directions between the centers of places, as PyTorch without aligned corners.
 fn enlarge(map: &[f32], (h, w): (usize, usize), (height, width): (usize, usize)) -> Vec<f32> {
     let place = |i: usize, from: usize, to: usize| {
         let at = ((i as f32 + 0.5) * (from as f32 / to as f32) - 0.5).max(0.0);
@@ -187,12 +187,12 @@ mod tests {
 
     struct Steps(u32);
 
-    impl Draws for Steps {
+    impl NoiseSource for Steps {
         fn normal(&mut self, count: usize) -> Vec<f32> {
-            (0..count).map(|_| self.unit() as f32 * 3.0 - 1.5).collect()
+            (0..count).map(|_| self.next_f64() as f32 * 3.0 - 1.5).collect()
         }
 
-        fn unit(&mut self) -> f64 {
+        fn next_f64(&mut self) -> f64 {
             self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             f64::from(self.0) / 4_294_967_296.0
         }

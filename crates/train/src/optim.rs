@@ -1,6 +1,6 @@
-//! Optimisers over the trainable rows, by the names and arguments of kohya's `optimizer_type`.
+//! Optimizers over the trainable rows, by the names and arguments of kohya's `optimizer_type`.
 //!
-//! kohya trains the whole embedding table and puts all but the new rows back after each step. For
+//! kohya trains the whole embedding table and puts all but the new vectors back after each step. For
 //! rules that work number by number this changes nothing; those that sum over the table (Adafactor,
 //! Prodigy, D-Adaptation) also see the rows of other words. [`Statistics`] says which is wanted.
 #![expect(clippy::needless_range_loop, reason = "formulas over several arrays read best by index")]
@@ -29,7 +29,7 @@ pub use error::OptimError;
 pub use names::{OPTIMIZERS, nearest};
 pub use state::{StateArray, StateData};
 
-use rule::{Rule, View};
+use rule::{LatentView, Rule};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -45,7 +45,7 @@ pub trait FrozenRows: Send + Sync {
 /// What sums over rows cover.
 #[derive(Clone, Default)]
 pub enum Statistics {
-    /// The new rows: nothing depends on the words around them.
+    /// The new vectors: nothing depends on the embeddings around them.
     #[default]
     NewRows,
     /// The whole table, as in kohya's trainer.
@@ -55,7 +55,7 @@ pub enum Statistics {
 /// Gradients of frozen rows by id, each as wide as a row.
 pub type OtherGradients = BTreeMap<u32, Vec<f32>>;
 
-/// An optimiser with its state.
+/// An optimizer with its state.
 pub struct Optimizer {
     name: String,
     rule: Box<dyn Rule>,
@@ -76,7 +76,7 @@ impl std::fmt::Debug for Optimizer {
 }
 
 impl Optimizer {
-    /// The optimiser `name` (empty: AdamW; case does not matter for kohya's own names) with
+    /// The optimizer `name` (empty: AdamW; case does not matter for kohya's own names) with
     /// `key=value` arguments, over `new_rows` rows of `dim` numbers.
     ///
     /// # Errors
@@ -127,7 +127,7 @@ impl Optimizer {
         &self.name
     }
 
-    /// What was taken otherwise than written, such as a paged optimiser.
+    /// What was taken otherwise than written, such as a paged optimizer.
     #[must_use]
     pub fn note(&self) -> Option<&str> {
         self.note.as_deref()
@@ -146,13 +146,13 @@ impl Optimizer {
         self.rule.is_relative()
     }
 
-    /// Whether no learning-rate schedule but `constant` makes sense (schedule-free optimisers).
+    /// Whether no learning-rate schedule but `constant` makes sense (schedule-free optimizers).
     #[must_use]
     pub fn is_schedule_free(&self) -> bool {
         self.rule.is_schedule_free()
     }
 
-    /// One update. `rows` and `gradient` are `[new rows, dim]`; `others` may be empty; `rate` is
+    /// One update. `rows` and `gradient` are `[new vectors, dim]`; `others` may be empty; `rate` is
     /// the schedule's rate of this update, or the learning rate where the rule makes its own.
     ///
     /// # Panics
@@ -161,7 +161,7 @@ impl Optimizer {
         let new = self.new_rows * self.dim;
         assert!(rows.len() == new && gradient.len() == new, "rows and gradient are [rows, dim]");
         let Statistics::WholeTable(frozen) = &self.statistics else {
-            self.rule.step(View {
+            self.rule.step(LatentView {
                 p: rows,
                 g: &mut gradient.to_vec(),
                 dim: self.dim,
@@ -193,7 +193,7 @@ impl Optimizer {
         let first = frozen.rows();
         let new = first..first + self.new_rows;
         let numbers: Vec<_> = new.chain(self.touched.iter().map(|id| *id as usize)).collect();
-        self.rule.step(View {
+        self.rule.step(LatentView {
             p: &mut p,
             g: &mut g,
             dim,
@@ -217,7 +217,7 @@ impl Optimizer {
         self.rule.own_rate()
     }
 
-    /// The averaged rows of a schedule-free optimiser, which are what it has learned; `None` for
+    /// The averaged rows of a schedule-free optimizer, which are what it has learned; `None` for
     /// all others.
     #[must_use]
     pub fn averaged(&self, rows: &[f32]) -> Option<Vec<f32>> {
@@ -239,7 +239,7 @@ impl Optimizer {
         arrays
     }
 
-    /// Takes a state back. The optimiser must have been made with the same name and arguments.
+    /// Takes a state back. The optimizer must have been made with the same name and arguments.
     ///
     /// # Errors
     /// If an array is missing or of another kind or length.

@@ -4,7 +4,7 @@
 //! the run's folder as `plan.json`, and a run goes on from it.
 mod check;
 mod find;
-mod idle;
+mod ineffective;
 mod known;
 mod options;
 mod sets;
@@ -19,13 +19,13 @@ pub use texts::FileTexts;
 
 use crate::checkpoint::{SaveFormat, SavePrecision, SaveRules};
 use crate::dataset::steps::{self, Counts, Duration};
+use crate::embedding::{Lexicon, PlannedEmbedding};
 use crate::lora::PlannedLora;
 use crate::loss::LossOptions;
 use crate::lr::{Length, LrOptions, LrSchedule, RateList};
 use crate::noise_options::NoiseOptions;
 use crate::optim::{Optimizer, Statistics};
 use crate::previews::Previews;
-use crate::words::{Lexicon, Word};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -37,15 +37,16 @@ use wayword_interface::Warning;
 pub struct TrainPlan {
     /// The program's version that made it.
     pub version: String,
-    /// The run's start, in seconds since 1970; the date in the word's files.
+    /// The run's start, in seconds since 1970; the date in the embedding's files.
     pub started: u64,
     /// The base that it was checked against.
     pub base: PlannedBase,
     /// LoRAs that the base wears.
     #[serde(default)]
     pub loras: Vec<PlannedLora>,
-    /// The words to learn; their rows follow each other.
-    pub words: Vec<Word>,
+    /// The embeddings to learn; their vectors follow each other.
+    #[serde(rename = "words")]
+    pub embeddings: Vec<PlannedEmbedding>,
     /// What the files are called.
     pub name: String,
     /// The folder of the files.
@@ -58,13 +59,13 @@ pub struct TrainPlan {
     pub sets: Vec<PictureSet>,
     /// Resolutions and batches; pictures of different ones do not meet in a batch.
     pub datasets: Vec<PlannedDataset>,
-    /// What the loss of regularisation pictures counts.
+    /// What the loss of regularization pictures counts.
     pub prior_loss_weight: f64,
     /// The folder of latents; `None` is the run's own.
     pub latent_cache: Option<PathBuf>,
     /// Latents that kohya's trainer left beside the pictures are used where they fit.
     pub kohya_latents: bool,
-    /// Sentences for the word, one drawn for each sample; `None`: the pictures' own captions.
+    /// Sentences for the embedding, one drawn for each sample; `None`: the pictures' own captions.
     pub sentences: Option<Vec<String>>,
     /// Width and height in pixels.
     pub resolution: (u32, u32),
@@ -97,7 +98,7 @@ pub struct TrainPlan {
     pub warmup: u64,
     /// Its other options.
     pub schedule_options: ScheduleOptions,
-    /// The optimiser's name.
+    /// The optimizer's name.
     pub optimizer: String,
     /// Its `key=value` arguments.
     pub optimizer_args: Vec<String>,
@@ -109,9 +110,9 @@ pub struct TrainPlan {
     pub loss: LossOptions,
     /// Kind of the noise.
     pub noise: NoiseOptions,
-    /// Noise levels that are drawn: from the first to before the second.
+    /// Timesteps that are drawn: from the first to before the second.
     pub timesteps: (usize, usize),
-    /// Whether the last noise level is pure noise.
+    /// Whether the last timestep is pure noise.
     pub zero_terminal_snr: bool,
     /// Seed of everything random.
     pub seed: u64,
@@ -121,7 +122,7 @@ pub struct TrainPlan {
     /// The kind of processor; another one's last bits may differ.
     #[serde(default)]
     pub device: String,
-    /// The precision of kohya's run, for its noise levels; no other numbers depend on it.
+    /// The precision of kohya's run, for its timesteps; no other numbers depend on it.
     pub mixed_precision: MixedPrecision,
     /// Exactly kohya's numbers where ours are saner.
     pub kohya_numbers: bool,
@@ -146,7 +147,7 @@ pub struct PlannedBase {
     /// Another VAE.
     #[serde(default)]
     pub vae: Option<PlannedFile>,
-    /// Values of a token's row.
+    /// Values of a token's vector.
     pub token_width: usize,
     /// Root mean square of the token table.
     pub token_rms: f32,
@@ -208,10 +209,10 @@ impl TrainPlan {
         crate::run_folder::RunFolder::place(&self.out, &self.name)
     }
 
-    /// All rows of all words.
+    /// All vectors of all embeddings.
     #[must_use]
     pub fn vectors(&self) -> usize {
-        self.words.iter().map(|word| word.vectors).sum()
+        self.embeddings.iter().map(|embedding| embedding.vectors).sum()
     }
 
     /// Samples of each size, repeats included.
@@ -235,42 +236,50 @@ impl TrainPlan {
         groups
     }
 
-    /// Whether a picture, by its place, is one of regularisation.
+    /// Whether a picture, by its place, is one of regularization.
     #[must_use]
     pub fn is_regular(&self, place: usize) -> bool {
         self.sets[self.pictures[place].set].regular
     }
 
-    /// What stands for the words in a template: all tokens.
+    /// What stands for the embeddings in a template: all tokens.
     #[must_use]
     pub fn token(&self) -> String {
-        self.words.iter().map(|word| word.token.as_str()).collect::<Vec<_>>().join(" ")
+        self.embeddings
+            .iter()
+            .map(|embedding| embedding.token.as_str())
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     /// The same for each picture.
     #[must_use]
     pub fn tokens(&self) -> Vec<String> {
         let token = |places: Vec<usize>| -> String {
-            let tokens = places.iter().map(|place| self.words[*place].token.as_str());
+            let tokens = places.iter().map(|place| self.embeddings[*place].token.as_str());
             tokens.collect::<Vec<_>>().join(" ")
         };
-        self.words_of_pictures().into_iter().map(token).collect()
+        self.embeddings_of_pictures().into_iter().map(token).collect()
     }
 
-    /// Which words each picture teaches, by their places: all. Where the pictures' own captions, or the
-    /// class words of folders such as kohya's `10_evagreen dog`, name every one of several words, a
+    /// Which embeddings each picture teaches, by their places: all. Where the pictures' own captions, or the
+    /// class words of folders such as kohya's `10_evagreen dog`, name every one of several embeddings, a
     /// picture has those that its own names.
     #[must_use]
-    pub fn words_of_pictures(&self) -> Vec<Vec<usize>> {
-        let lexicon = |word| Lexicon::new(std::slice::from_ref(word), 0, self.kohya_numbers);
-        let lexicons: Vec<Lexicon> = self.words.iter().map(lexicon).collect();
-        let all = 0..self.words.len();
+    pub fn embeddings_of_pictures(&self) -> Vec<Vec<usize>> {
+        let lexicon =
+            |embedding| Lexicon::new(std::slice::from_ref(embedding), 0, self.kohya_numbers);
+        let lexicons: Vec<Lexicon> = self.embeddings.iter().map(lexicon).collect();
+        let all = 0..self.embeddings.len();
         let named = |picture: &PlannedPicture| -> Vec<usize> {
-            all.clone().filter(|word| lexicons[*word].holds_any(&picture.caption)).collect()
+            all.clone()
+                .filter(|embedding| lexicons[*embedding].holds_any(&picture.caption))
+                .collect()
         };
         let named: Vec<Vec<usize>> = self.pictures.iter().map(named).collect();
-        let learned =
-            |word| (0..named.len()).any(|i| named[i].contains(&word) && !self.is_regular(i));
+        let learned = |embedding| {
+            (0..named.len()).any(|i| named[i].contains(&embedding) && !self.is_regular(i))
+        };
         let divided = all.clone().all(learned);
         let own = |named: Vec<usize>| match divided && !named.is_empty() {
             true => named,
@@ -320,20 +329,21 @@ impl TrainPlan {
         LrSchedule::new(&options).map_err(|e| refused("--scheduler", &e))
     }
 
-    /// The optimiser of a word, by its place, in its first state.
+    /// The optimizer of an embedding, by its place, in its first state.
     ///
     /// # Errors
     /// If its name or arguments are refused.
-    pub fn optimizer_new(&self, statistics: Statistics, word: usize) -> Result<Optimizer> {
-        let vectors = self.words.get(word).map_or(1, |word| word.vectors);
+    pub fn optimizer_new(&self, statistics: Statistics, embedding: usize) -> Result<Optimizer> {
+        let vectors = self.embeddings.get(embedding).map_or(1, |embedding| embedding.vectors);
         let shape = (vectors, self.base.token_width);
-        let lr = self.words.get(word).and_then(|word| word.lr).unwrap_or(self.lr);
+        let lr =
+            self.embeddings.get(embedding).and_then(|embedding| embedding.lr).unwrap_or(self.lr);
         Optimizer::new(&self.optimizer, &self.optimizer_args, lr, shape, statistics)
             .map_err(|e| refused("--optimizer", &e))
     }
 }
 
-/// An error of the optimisers or schedules, its hint taken apart.
+/// An error of the optimizers or schedules, its hint taken apart.
 fn refused(option: &str, error: &dyn std::fmt::Display) -> Error {
     let text = error.to_string();
     let (what, hint) = text.split_once("\nhint: ").unwrap_or((&text, ""));

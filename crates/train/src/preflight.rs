@@ -4,16 +4,16 @@ mod captions;
 mod doubles;
 mod few;
 mod holes;
-mod look;
+mod inspection;
 mod sizes;
 
 pub use few::few;
 
 use crate::Result;
-use crate::dataset::bucket::Fit;
+use crate::dataset::bucket::BucketAssignment;
 use crate::dataset::image;
 use crate::plan::{PlannedPicture, TrainPlan};
-use look::Look;
+use inspection::Inspection;
 use rayon::prelude::*;
 use wayword_interface::Warning;
 
@@ -26,21 +26,22 @@ pub fn inspect(plan: &TrainPlan) -> Result<Vec<Warning>> {
         .filter(|place| !plan.is_regular(*place))
         .map(|place| &plan.pictures[place])
         .collect();
-    let look = |picture: &&PlannedPicture| {
+    let inspection = |picture: &&PlannedPicture| {
         let image::Decoded { rgb, alpha } = image::read(&picture.path, !plan.kohya_numbers)?;
-        let fit = Fit { bucket: picture.bucket, resized: picture.resized };
+        let fit = BucketAssignment { bucket: picture.bucket, resized: picture.resized };
         let set = &plan.sets[picture.set];
         let holes = alpha.filter(|_| !set.alpha_mask).as_ref().is_some_and(holes::has_any);
-        Ok((Look::of(&rgb, &fit, set.filter()), holes))
+        Ok((Inspection::of(&rgb, &fit, set.filter()), holes))
     };
-    let looks: Vec<(Look, bool)> = learned.par_iter().map(look).collect::<Result<_>>()?;
-    let (looks, holes): (Vec<Look>, Vec<bool>) = looks.into_iter().unzip();
+    let inspections: Vec<(Inspection, bool)> =
+        learned.par_iter().map(inspection).collect::<Result<_>>()?;
+    let (inspections, holes): (Vec<Inspection>, Vec<bool>) = inspections.into_iter().unzip();
     let mut findings = Vec::new();
     findings.extend(doubles::exact(&learned));
-    findings.extend(doubles::near(&learned, &looks));
-    findings.extend(look::blurred(&learned, &looks));
-    findings.extend(look::empty(&learned, &looks));
-    findings.extend(look::barred(&learned, &looks));
+    findings.extend(doubles::near(&learned, &inspections));
+    findings.extend(inspection::blurred(&learned, &inspections));
+    findings.extend(inspection::empty(&learned, &inspections));
+    findings.extend(inspection::barred(&learned, &inspections));
     findings.extend(holes::told(&learned, &holes));
     findings.extend(sizes::tiny(&learned));
     findings

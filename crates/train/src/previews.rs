@@ -1,4 +1,4 @@
-//! Previews: pictures of prompts, drawn on the way with the word as it is. Never unasked.
+//! Previews: pictures of prompts, drawn on the way with the embedding as it is. Never unasked.
 //!
 //! They lie in the run's folder, `samples/NAME_000200_00_SEED.png`, with all their settings inside.
 //! What is drawn stands in the plan, so a run that goes on draws what an undisturbed one would.
@@ -134,9 +134,9 @@ impl Previews {
     /// # Errors
     /// If a prompt cannot be drawn.
     pub fn check(&self, base: &Base, plan: &TrainPlan) -> Result<()> {
-        let words = Arc::new(Embeddings::new(base));
+        let embeddings = Arc::new(Embeddings::new(base));
         for (place, prompt) in self.prompts.iter().enumerate() {
-            let checked = settings(base, plan, prompt, &words)
+            let checked = settings(base, plan, prompt, &embeddings)
                 .and_then(|settings| Ok(DrawPlan::new(base, settings)?));
             if let Err(error) = checked {
                 let what = format!("preview {}, \"{}\": {error}", place + 1, prompt.prompt);
@@ -149,28 +149,28 @@ impl Previews {
         Ok(())
     }
 
-    /// Draws what is not there yet of the previews after `step`. Stops between pictures when asked.
+    /// NoiseSource what is not there yet of the previews after `step`. Stops between pictures when asked.
     ///
     /// # Errors
     /// If the device fails or a file cannot be written.
     pub fn draw(
         &self,
         (base, plan): (&Base, &TrainPlan),
-        (run, step, rows): (&Path, usize, &[f32]),
+        (run, step, vectors): (&Path, usize, &[f32]),
         events: &dyn Events<Event>,
         stop: &Stop,
     ) -> Result<()> {
-        let mut words = None;
+        let mut embeddings = None;
         for (place, prompt) in self.prompts.iter().enumerate() {
             let path = self.path(run, &plan.name, step, place);
             if path.exists() {
                 continue;
             }
-            let words = match &words {
-                Some(words) => Arc::clone(words),
-                None => Arc::clone(words.insert(Arc::new(learned(base, plan, rows)?))),
+            let embeddings = match &embeddings {
+                Some(embeddings) => Arc::clone(embeddings),
+                None => Arc::clone(embeddings.insert(Arc::new(learned(base, plan, vectors)?))),
             };
-            let settings = settings(base, plan, prompt, &words)?;
+            let settings = settings(base, plan, prompt, &embeddings)?;
             let told = |event: wayword_diffusion::Event| {
                 if matches!(event, wayword_diffusion::Event::Step { .. }) {
                     events.event(Event::Draw(event));
@@ -190,25 +190,25 @@ impl Previews {
     }
 }
 
-/// The words as prompts call them: by their names, and by what stands for them in captions.
-fn learned(base: &Base, plan: &TrainPlan, rows: &[f32]) -> Result<Embeddings> {
-    let mut words = Embeddings::new(base);
-    let mut rest = rows;
-    for word in &plan.words {
-        let own = rest.split_off(..word.vectors * base.info.token_width).unwrap_or_default();
-        words.add(&word.name, own.to_vec(), None)?;
-        if word.token != word.name {
-            words.add(&word.token, own.to_vec(), None)?;
+/// The embeddings as prompts call them: by their names, and by what stands for them in captions.
+fn learned(base: &Base, plan: &TrainPlan, vectors: &[f32]) -> Result<Embeddings> {
+    let mut embeddings = Embeddings::new(base);
+    let mut rest = vectors;
+    for embedding in &plan.embeddings {
+        let own = rest.split_off(..embedding.vectors * base.info.token_width).unwrap_or_default();
+        embeddings.add(&embedding.name, own.to_vec(), None)?;
+        if embedding.token != embedding.name {
+            embeddings.add(&embedding.token, own.to_vec(), None)?;
         }
     }
-    Ok(words)
+    Ok(embeddings)
 }
 
 fn settings(
     base: &Base,
     plan: &TrainPlan,
     prompt: &PreviewPrompt,
-    words: &Arc<Embeddings>,
+    embeddings: &Arc<Embeddings>,
 ) -> Result<DrawSettings> {
     let known = resolve(&prompt.sampler, None, false);
     let (sampler, schedule) = known.map_err(|e| Error::data(e.to_string()))?;
@@ -218,7 +218,7 @@ fn settings(
     (settings.steps, settings.cfg, settings.seed) = (prompt.steps, prompt.cfg, prompt.seed);
     (settings.sampler, settings.schedule) = (sampler.kind, schedule);
     settings.clip_skip = plan.clip_skip;
-    settings.embeddings = Some(Arc::clone(words));
+    settings.embeddings = Some(Arc::clone(embeddings));
     Ok(settings)
 }
 

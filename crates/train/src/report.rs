@@ -5,8 +5,8 @@ mod pictures;
 
 use crate::Result;
 use crate::plan::TrainPlan;
-use crate::resume::Place;
 use crate::run_folder::curves::Curves;
+use crate::state::Counters;
 use std::path::{Path, PathBuf};
 use wayword_formats::{Fault, atomic};
 
@@ -14,10 +14,10 @@ use wayword_formats::{Fault, atomic};
 ///
 /// # Errors
 /// If the run's log cannot be read or the page cannot be written.
-pub fn write(run: &Path, plan: &TrainPlan, place: &Place) -> Result<PathBuf> {
+pub fn write(run: &Path, plan: &TrainPlan, counters: &Counters) -> Result<PathBuf> {
     let curves = Curves::read(&run.join("log.jsonl"))?;
     let path = run.join("report.html");
-    let html = page::html(run, plan, place, &curves);
+    let html = page::html(run, plan, counters, &curves);
     atomic::write_bytes(&path, html.as_bytes()).map_err(|e| Fault::Io(e).at(&path))?;
     Ok(path)
 }

@@ -1,10 +1,10 @@
-//! Runs that are repeated from what their files say: finds the card, the base and the pictures, and
+//! Runs that are repeated from what their files say: finds the manifest, the base and the pictures, and
 //! refuses where one of them is another than it was.
-use crate::card;
+use crate::embedding::Init;
 use crate::error::AtFile;
+use crate::manifest;
 use crate::plan::{PlannedFile, TrainPlan, file_name};
 use crate::run_folder::RunFolder;
-use crate::words::Init;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,16 +20,16 @@ const NAMED: usize = 5;
 pub struct Recorded {
     /// Its plan; files that are not at hand have their names in the place of paths.
     pub plan: TrainPlan,
-    /// Where the card was found.
+    /// Where the manifest was found.
     pub from: PathBuf,
 }
 
 impl Recorded {
-    /// Reads a run from a word's file, a run's folder, or a `plan.json`. A word's file with its run's
+    /// Reads a run from an embedding's file, a run's folder, or a `plan.json`. An embedding's file with its run's
     /// folder beside it takes the paths from there.
     ///
     /// # Errors
-    /// If there is no card, or it cannot be read.
+    /// If there is no manifest, or it cannot be read.
     pub fn read(path: &Path) -> Result<Self> {
         if path.is_dir() {
             let plan = path.join("plan.json");
@@ -48,18 +48,18 @@ impl Recorded {
                 .with_hint("give the folder NAME.run beside it"));
         }
         let file = SafeTensors::open(path)?;
-        let Some(text) = file.metadata().get(card::KEY) else {
-            return Err(Error::run(path, format!("has no run card: no `{}`", card::KEY))
+        let Some(text) = file.metadata().get(manifest::KEY) else {
+            return Err(Error::run(path, format!("has no run card: no `{}`", manifest::KEY))
                 .with_hint("only words that `wayword train` made can be repeated"));
         };
         let bad = |what: String| Error::run(path, what);
         let found = serde_json::from_str(text)
             .map_err(|e| bad(format!("its run card cannot be read: {e}")))?;
-        let plan = card::plan(&found).map_err(|e| bad(e.to_string()))?;
+        let plan = manifest::plan(&found).map_err(|e| bad(e.to_string()))?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let beside = RunFolder::place(folder, &plan.name).join("plan.json");
         if let Ok(whole) = Self::of_plan(&beside)
-            && card::card(&whole.plan) == found
+            && manifest::manifest(&whole.plan) == found
         {
             return Ok(whole);
         }
@@ -109,8 +109,9 @@ impl Recorded {
                 finder.place(path, sha256, &name)?;
             }
         }
-        for word in &mut self.plan.words {
-            if let (Init::File(path), Some(sha256)) = (&mut word.init, &word.init_sha256) {
+        for embedding in &mut self.plan.embeddings {
+            if let (Init::File(path), Some(sha256)) = (&mut embedding.init, &embedding.init_sha256)
+            {
                 let name = file_name(path);
                 finder.place(path, sha256, &name)?;
             }

@@ -3,17 +3,17 @@
 //! | file | what |
 //! |---|---|
 //! | `plan.json` | the checked plan, written once |
-//! | `rows.bin` | the word's rows after every step, appended ([`rows`]) |
+//! | `rows.bin` | the embedding's vectors after every step, appended ([`vectors`]) |
 //! | `log.jsonl` | what happened, one JSON object a line, appended |
-//! | `state.safetensors` | all that the next step depends on, replaced whole ([`crate::resume`]) |
+//! | `state.safetensors` | all that the next step depends on, replaced whole ([`crate::state`]) |
 //! | `samples/` | previews, where they were asked for ([`crate::previews`]) |
 //! | `tensorboard/` | the log's numbers for TensorBoard, made from the log at every start ([`tensorboard`]) |
 //! | `report.html` | the run on one page, written at its end ([`crate::report`]) |
 //! | `lock` | held by the process that writes here; the system frees it when that process ends |
 pub mod curves;
 pub mod log;
-pub mod rows;
 pub mod tensorboard;
+pub mod vectors;
 
 use crate::error::AtFile;
 use crate::{Error, Result, checkpoint};
@@ -100,13 +100,14 @@ impl RunFolder {
         Ok(())
     }
 
-    /// Removes what a killed process left half-written in the folder of the words' files: only files
+    /// Removes what a killed process left half-written in the folder of the embeddings' files: only files
     /// that this run alone writes, since others may be written there at this moment.
     ///
     /// # Errors
     /// If the folder cannot be listed or such a file not be removed.
-    pub fn sweep_beside(&self, out: &Path, words: &[&str]) -> Result<()> {
-        let of_the_run = |file: &str| words.iter().any(|word| checkpoint::is_of(word, file));
+    pub fn sweep_beside(&self, out: &Path, embeddings: &[&str]) -> Result<()> {
+        let of_the_run =
+            |file: &str| embeddings.iter().any(|embedding| checkpoint::is_of(embedding, file));
         remove_half_written(out, of_the_run)
     }
 

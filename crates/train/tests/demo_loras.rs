@@ -1,4 +1,4 @@
-//! The uses of a word beside LoRAs, on the bundled model and judged by the bundled judge: the word
+//! The uses of a word beside LoRAs, on the bundled model and judged by the bundled encoder: the word
 //! alone, with its person's LoRA and without the LoRA's trigger, with several weak LoRAs.
 //!
 //! Every concept with a LoRA is drawn with three seeds and reported; what is asserted holds in the
@@ -11,7 +11,7 @@ use image::RgbImage;
 use std::sync::Arc;
 use wayword_diffusion::{DrawPlan, DrawSettings, Embeddings, Loras, draw};
 use wayword_interface::{Quiet, Stop};
-use wayword_train::judge::{Judge, OnnxJudge, OnnxOptions, likeness};
+use wayword_train::image_encoder::{ImageEncoder, OnnxImageEncoder, OnnxOptions, similarity};
 
 /// Each has a word in demo/words and a LoRA in demo/loras.
 const CONCEPTS: [&str; 4] = ["edvard2 man", "mirabo woman", "pascoe man", "tamsyn woman"];
@@ -20,23 +20,24 @@ const TWICE: &str = "tamsyn woman";
 const SEEDS: std::ops::RangeInclusive<u64> = 1..=3;
 
 struct Studio {
-    judge: OnnxJudge,
+    encoder: OnnxImageEncoder,
     words: Arc<Embeddings>,
     loras: Arc<Loras>,
 }
 
 impl Studio {
     fn open() -> Self {
-        let judge = OnnxJudge::open(&demo().join("judge.onnx"), &OnnxOptions::default()).unwrap();
+        let encoder =
+            OnnxImageEncoder::open(&demo().join("judge.onnx"), &OnnxOptions::default()).unwrap();
         let words = Embeddings::load(base(), &[demo().join("words")], &Quiet).unwrap();
         let loras = Loras::open(&[demo().join("loras")], &Quiet).unwrap();
-        Self { judge, words: Arc::new(words), loras: Arc::new(loras) }
+        Self { encoder, words: Arc::new(words), loras: Arc::new(loras) }
     }
 
     /// How alike the pictures of a prompt are to a concept's, for each seed.
-    fn likeness(&self, concept: &str, prompt: &str) -> Vec<f64> {
+    fn similarity(&self, concept: &str, prompt: &str) -> Vec<f64> {
         let files = wayword_testing::files(&demo().join(format!("concepts/100_{concept}")), "png");
-        let vector = |picture: &RgbImage| self.judge.vector(picture).unwrap();
+        let vector = |picture: &RgbImage| self.encoder.vector(picture).unwrap();
         let shown: Vec<_> =
             files.iter().map(|f| vector(&image::open(f).unwrap().to_rgb8())).collect();
         let settings = DrawSettings {
@@ -52,7 +53,7 @@ impl Studio {
         let drawn = draw(base(), &plan, &Quiet, &Stop::default()).unwrap();
         let one = |p: &wayword_diffusion::Picture| {
             let picture = RgbImage::from_raw(p.width, p.height, p.rgb.clone()).unwrap();
-            likeness(&[vector(&picture)], &shown).unwrap().mean
+            similarity(&[vector(&picture)], &shown).unwrap().mean
         };
         drawn.iter().map(one).collect()
     }
@@ -83,7 +84,7 @@ fn a_lora_without_its_trigger_brings_class_words_and_learned_words_nearer() {
             format!("photo of {word} {lora}"),
             format!("photo of ({word}:0.8) {lora}"),
         ];
-        let seen = prompts.map(|prompt| studio.likeness(concept, &prompt));
+        let seen = prompts.map(|prompt| studio.similarity(concept, &prompt));
         let means = seen.each_ref().map(|seen| mean(seen));
         println!("{concept:14} {means:.2?} of {seen:.2?}");
         all.iter_mut().zip(seen).for_each(|(all, seen)| all.extend(seen));
@@ -102,7 +103,7 @@ fn several_weak_loras_of_one_concept_add_up() {
     let studio = Studio::open();
     let name = TWICE.split(' ').next().unwrap();
     let class = TWICE.split(' ').nth(1).unwrap();
-    let of = |tags: String| mean(&studio.likeness(TWICE, &format!("photo of a {class} {tags}")));
+    let of = |tags: String| mean(&studio.similarity(TWICE, &format!("photo of a {class} {tags}")));
     let (none, first) = (of(String::new()), of(format!("<lora:{name}-lora:0.25>")));
     let second = of(format!("<lora:{name}-lora-b:0.25>"));
     let both = of(format!("<lora:{name}-lora:0.25> <lora:{name}-lora-b:0.25>"));

@@ -5,7 +5,7 @@ mod common;
 use common::{demo, load, options, plan};
 use wayword_diffusion::BaseOptions;
 use wayword_tensor::{CpuOptions, Memory, Precision, cpu};
-use wayword_train::estimate::{Forecast, estimate, sketch};
+use wayword_train::estimate::{Forecast, dry_load, estimate};
 
 #[test]
 fn what_is_counted_is_what_is_held() {
@@ -21,7 +21,7 @@ fn what_is_counted_is_what_is_held() {
         for memory in [Memory::Keep, Memory::Recompute] {
             let mut real = load(&path, &cpu(CpuOptions { precision, ..CpuOptions::default() }));
             real.memory = memory;
-            let mut counted = sketch(&loading).unwrap();
+            let mut counted = dry_load(&loading).unwrap();
             counted.memory = memory;
             let counted = estimate(&counted, &plan).unwrap().memory as f64;
             let real = estimate(&real, &plan).unwrap().memory as f64;

@@ -7,7 +7,7 @@
 use serde_json::Value;
 use wayword_testing::{Report, Topic, topic};
 use wayword_train::dataset::steps::{Duration, balance, count, epochs_between_saves};
-use wayword_train::dataset::{Buckets, Filter, Fit, crop, image, resize};
+use wayword_train::dataset::{BucketAssignment, Buckets, Filter, crop, image, resize};
 
 fn integer(v: &Value) -> usize {
     v.as_u64().unwrap_or_else(|| panic!("{v} is no number")) as usize
@@ -43,7 +43,7 @@ fn golden_dataset_buckets() {
         }
         for case in mode["cases"].as_array().unwrap() {
             let size = pair(case);
-            let expected = case[2].is_u64().then(|| Fit {
+            let expected = case[2].is_u64().then(|| BucketAssignment {
                 bucket: (integer(&case[2]), integer(&case[3])),
                 resized: (integer(&case[4]), integer(&case[5])),
             });

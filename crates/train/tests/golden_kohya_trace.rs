@@ -9,11 +9,11 @@ use wayword_tensor::{CpuOptions, Grid, Memory, Precision, cpu};
 use wayword_testing::{Report, Tensors, Topic, max_abs, relative_l2, tiny_model, topic};
 use wayword_train::dataset::Pixels;
 use wayword_train::loss::{Difference, HuberSchedule, LossOptions, to_latent};
-use wayword_train::noise_options::{self, Draws, NoiseOptions, Rounding};
+use wayword_train::noise_options::{self, NoiseOptions, NoiseSource, Rounding};
 use wayword_train::optim::{Optimizer, Statistics};
-use wayword_train::recipe::compose::{Composer, Parts};
-use wayword_train::recipe::micro::{MicroBatch, micro_step};
-use wayword_train::rows::RowGradients;
+use wayword_train::training_loop::compose::{Composer, Parts};
+use wayword_train::training_loop::micro_batch::{MicroBatch, micro_step};
+use wayword_train::vectors::VectorGradients;
 
 /// The bounds of golden/README.md.
 struct Limits {
@@ -200,7 +200,7 @@ impl Replayed<'_> {
     }
 }
 
-impl Draws for Replayed<'_> {
+impl NoiseSource for Replayed<'_> {
     fn normal(&mut self, count: usize) -> Vec<f32> {
         let (entry, stored) = self.take();
         let values = stored.unwrap_or_else(|| panic!("{}: draw {entry} is stored", self.case.name));
@@ -208,7 +208,7 @@ impl Draws for Replayed<'_> {
         values
     }
 
-    fn unit(&mut self) -> f64 {
+    fn next_f64(&mut self) -> f64 {
         let (entry, stored) = self.take();
         let number = entry[1].as_f64().or_else(|| stored.map(|v| f64::from(v[0])));
         number.unwrap_or_else(|| panic!("{}: draw {entry} is stored", self.case.name))
@@ -232,7 +232,7 @@ fn golden_kohya_trace_steps() {
     report.finish();
 }
 
-/// Follows a run. Rows go their own way from the first step to the last where the optimiser works
+/// Follows a run. Rows go their own way from the first step to the last where the optimizer works
 /// number by number, else they are kohya's after every step. Where rounding is amplified, losses
 /// and gradients are compared at kohya's rows and the own way is walked beside.
 fn replay(base: &Base, case: &Case, report: &mut Report) {
@@ -257,7 +257,7 @@ fn replay(base: &Base, case: &Case, report: &mut Report) {
         let batches: Vec<MicroBatch> =
             (next..=last).map(|m| case.batch(&composer, m, report)).collect();
         let gradients = |rows: &[f32]| {
-            let mut sum = RowGradients::new(first, shape.0, width, true);
+            let mut sum = VectorGradients::new(first, shape.0, width, true);
             let mut losses = Vec::new();
             for batch in &batches {
                 let got = micro_step(base, rows, batch, case.share(), Memory::Keep).unwrap();

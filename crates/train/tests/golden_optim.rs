@@ -1,4 +1,4 @@
-//! Every optimiser's rows after every step against the peers' (golden `optim`).
+//! Every optimizer's rows after every step against the peers' (golden `optim`).
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -161,7 +161,7 @@ fn array<'a>(state: &'a [StateArray], name: &str) -> Option<&'a StateData> {
     state.iter().find(|a| a.name == name).map(|a| &a.data)
 }
 
-/// The share of codes that differ; panics where one differs by more than its neighbour.
+/// The share of codes that differ; panics where one differs by more than its neighbor.
 ///
 /// The peer's CPU back end looks codes up by 16 bits of the value: below that it cannot tell levels
 /// apart (the nearest code of its own numbers differs in the same places), so there the levels must

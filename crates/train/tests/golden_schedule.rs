@@ -8,7 +8,7 @@ use half::{bf16, f16};
 use serde_json::Value;
 use wayword_testing::{Report, Tensors, topic};
 use wayword_train::loss::{Difference, HuberSchedule, LossOptions, LossTable, loss_and_gradient};
-use wayword_train::noise_options::{Levels, Rounding, STEPS};
+use wayword_train::noise_options::{RoundedSchedule, Rounding, STEPS};
 
 /// Largest relative difference: golden/README.md, "schedule".
 const LIMIT: f64 = 1e-6;
@@ -25,9 +25,9 @@ fn relative(found: &[f32], expected: &[f32]) -> f64 {
 /// The roots that rescaling for zero terminal SNR shifted and scaled, from its products.
 ///
 /// The peer's square root is off by a last digit for one step in six (its betas follow from such
-/// roots exactly), and taking the last root away from its neighbours makes that digit larger than
+/// roots exactly), and taking the last root away from its neighbors makes that digit larger than
 /// the limit. So the roots are what is compared.
-fn roots_before_rescaling(plain: &Levels, alphas: &[f32]) -> Vec<f32> {
+fn roots_before_rescaling(plain: &RoundedSchedule, alphas: &[f32]) -> Vec<f32> {
     let root = |i: usize| f64::from(plain.schedule.alphas[i]).sqrt();
     let (first, last) = (root(0), root(STEPS - 1));
     let scale = first / (first - last);
@@ -92,7 +92,8 @@ fn table_options(name: &str) -> Option<LossOptions> {
 fn golden_schedule_tables() {
     let mut report = Report::new("golden_schedule_tables");
     let Some((_, tensors)) = read(&mut report) else { return };
-    let (plain, zero) = (Levels::new(false, Rounding::F32), Levels::new(true, Rounding::F32));
+    let (plain, zero) =
+        (RoundedSchedule::new(false, Rounding::F32), RoundedSchedule::new(true, Rounding::F32));
     for name in tensors.names() {
         let expected = tensors.at(name);
         if expected.shape != [STEPS] {
@@ -158,7 +159,7 @@ fn golden_schedule_noisy_latents() {
             [("noisy", false, false), ("noisy_zero_snr", true, false), ("velocity", false, true)]
         {
             let Some(expected) = tensors.get(&format!("add.{kind}.{what}")) else { continue };
-            let levels = Levels::new(zero, rounding);
+            let levels = RoundedSchedule::new(zero, rounding);
             let samples = latents.chunks(size).zip(noise.chunks(size)).zip(&steps);
             let found: Vec<f32> = samples
                 .flat_map(|((z, n), t)| {
@@ -184,7 +185,7 @@ fn golden_schedule_noisy_latents() {
 fn golden_schedule_losses() {
     let mut report = Report::new("golden_schedule_losses");
     let Some((json, tensors)) = read(&mut report) else { return };
-    let levels = Levels::new(false, Rounding::F32);
+    let levels = RoundedSchedule::new(false, Rounding::F32);
     let tensor = |name: &str| tensors.at(name).f32();
     let (prediction, target) = (tensor("loss.pred"), tensor("loss.target"));
     let steps = tensors.at("loss.t").i64();

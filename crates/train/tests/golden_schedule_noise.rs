@@ -9,7 +9,9 @@ use std::collections::VecDeque;
 use wayword_testing::{Report, Tensors, json, max_abs, topic};
 use wayword_train::dataset::Pixels;
 use wayword_train::loss::to_latent;
-use wayword_train::noise_options::{Draws, Levels, NoiseOptions, Rounding, noise, perturbed};
+use wayword_train::noise_options::{
+    NoiseOptions, NoiseSource, RoundedSchedule, Rounding, noise, perturbed,
+};
 
 /// The draws of a micro-batch in their order.
 struct Recorded {
@@ -17,14 +19,14 @@ struct Recorded {
     units: VecDeque<f64>,
 }
 
-impl Draws for Recorded {
+impl NoiseSource for Recorded {
     fn normal(&mut self, count: usize) -> Vec<f32> {
         let draw = self.normals.pop_front().expect("a draw for each call");
         assert_eq!(draw.len(), count, "the draw's size");
         draw
     }
 
-    fn unit(&mut self) -> f64 {
+    fn next_f64(&mut self) -> f64 {
         self.units.pop_front().expect("a draw for each call")
     }
 }
@@ -77,7 +79,7 @@ fn golden_kohya_trace_noise_options() {
         let tensors = Tensors::read(&tensors);
         let name = path.file_stem().unwrap().to_string_lossy();
         let zero = run["options"]["zero_terminal_snr"] == true;
-        let levels = Levels::new(zero, Rounding::F32);
+        let levels = RoundedSchedule::new(zero, Rounding::F32);
         for (i, micro) in run["micro"].as_array().unwrap().iter().enumerate() {
             let Some(draws) = micro["draws"].as_array() else {
                 report.skip("no draws recorded");

@@ -7,8 +7,8 @@ use std::io::Write as _;
 use std::path::Path;
 use wayword_formats::hash;
 use wayword_interface::{Quiet, Stop};
-use wayword_train::latents::{self, Source};
-use wayword_train::{card, recipe, rerun::Recorded};
+use wayword_train::latents::{self, LatentSource};
+use wayword_train::{manifest, rerun::Recorded, training_loop};
 
 fn npy(kind: &str, shape: &str, data: &[u8]) -> Vec<u8> {
     let header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}\n");
@@ -58,22 +58,24 @@ fn latents_that_were_changed_are_noticed() {
 
     let encode = || latents::encode(base(), &made, &made.run(), &Quiet, &Stop::default());
     let sources = encode().unwrap().unwrap();
-    let Source::Cached { plain, .. } = &sources[0] else { panic!("its pixels do not change") };
+    let LatentSource::Cached { plain, .. } = &sources[0] else {
+        panic!("its pixels do not change")
+    };
     assert!(plain.latent.mean.iter().all(|v| *v == 0.25));
     assert_eq!(latents::missing(base(), &made).once, 0, "the other was encoded");
 
     let mut plan = made.clone();
-    plan.recognise(base()).unwrap();
-    recipe::train(base(), &plan, false, &Quiet, &Stop::default()).unwrap();
+    plan.recognize(base()).unwrap();
+    training_loop::train(base(), &plan, false, &Quiet, &Stop::default()).unwrap();
     let word = plan.out.join("zarva-ti.safetensors");
     let find = || Recorded::read(&word).unwrap().find_files(std::slice::from_ref(&folder));
     find().unwrap();
-    let before = card::data_sha256(&plan);
+    let before = manifest::data_sha256(&plan);
 
     npz(&file, 0.5);
     let error = encode().unwrap_err().to_string();
     assert!(error.contains("a_0064x0064_sd.npz: was changed since the run began"), "{error}");
     let error = find().unwrap_err().to_string();
     assert!(error.contains("a_0064x0064_sd.npz was changed"), "{error}");
-    assert_ne!(card::data_sha256(&common::plan(&options)), before);
+    assert_ne!(manifest::data_sha256(&common::plan(&options)), before);
 }

@@ -6,8 +6,8 @@ use common::{demo, device, load, options, plan};
 use std::path::Path;
 use wayword_diffusion::Base;
 use wayword_interface::{Quiet, Stop};
-use wayword_train::run_folder::rows;
-use wayword_train::{Event, TrainOptions, TrainPlan, lora, recipe};
+use wayword_train::run_folder::vectors;
+use wayword_train::{Event, TrainOptions, TrainPlan, lora, training_loop};
 
 fn base() -> Base {
     load(&demo().join("wayword-mini.safetensors"), &device())
@@ -23,7 +23,7 @@ fn with(out: &Path, wanted: &str, folder: &Path) -> (TrainOptions, TrainPlan) {
 }
 
 fn last(plan: &TrainPlan) -> Vec<f32> {
-    rows::read(&plan.run().join("rows.bin")).unwrap().steps.pop().unwrap().rows
+    vectors::read(&plan.run().join("rows.bin")).unwrap().steps.pop().unwrap().vectors
 }
 
 #[test]
@@ -38,7 +38,7 @@ fn a_word_is_learned_on_top_of_a_lora_and_the_run_resumes() {
         let (_, plan) = with(&dir.path().join(name), wanted, &folder);
         let mut base = base();
         lora::wear(&mut base, &plan.loras, &Quiet).unwrap();
-        recipe::train(&base, &plan, false, &Quiet, &Stop::default()).unwrap();
+        training_loop::train(&base, &plan, false, &Quiet, &Stop::default()).unwrap();
         last(&plan)
     };
     let worn = learn("worn", "pascoe-lora:0.8");
@@ -47,7 +47,7 @@ fn a_word_is_learned_on_top_of_a_lora_and_the_run_resumes() {
     let mut bare = options(&dir.path().join("bare"));
     bare.steps = Some(4);
     let bare = plan(&bare);
-    recipe::train(&base(), &bare, false, &Quiet, &Stop::default()).unwrap();
+    training_loop::train(&base(), &bare, false, &Quiet, &Stop::default()).unwrap();
     assert_eq!(learn("none", "pascoe-lora:0"), last(&bare));
 
     // Stopped after two steps: the plan remembers file and weight.
@@ -60,15 +60,16 @@ fn a_word_is_learned_on_top_of_a_lora_and_the_run_resumes() {
     };
     let mut first = base();
     lora::wear(&mut first, &planned.loras, &Quiet).unwrap();
-    recipe::train(&first, &planned, false, &events, &stop).unwrap();
+    training_loop::train(&first, &planned, false, &events, &stop).unwrap();
     let text = std::fs::read_to_string(planned.run().join("plan.json")).unwrap();
     let stored: TrainPlan = serde_json::from_str(&text).unwrap();
     assert_eq!(stored.loras, planned.loras);
     let mut again = base();
-    let refused = recipe::resume(&again, &planned.run(), &Quiet, &Stop::default()).unwrap_err();
+    let refused =
+        training_loop::resume(&again, &planned.run(), &Quiet, &Stop::default()).unwrap_err();
     assert!(refused.to_string().contains("the base wears no LoRA"), "{refused}");
     lora::wear(&mut again, &stored.loras, &Quiet).unwrap();
-    recipe::resume(&again, &planned.run(), &Quiet, &Stop::default()).unwrap();
+    training_loop::resume(&again, &planned.run(), &Quiet, &Stop::default()).unwrap();
     assert_eq!(last(&planned), worn);
 
     // Another file of the name, and none.

@@ -1,4 +1,4 @@
-//! How pictures come into a run: buckets, mirror images, masks, regularisation, data set files.
+//! How pictures come into a run: buckets, mirror images, masks, regularization, data set files.
 #![allow(clippy::unwrap_used, reason = "a failed test may panic")]
 mod common;
 
@@ -6,9 +6,9 @@ use common::{base, options, plan};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use wayword_interface::{Quiet, Stop};
-use wayword_train::batches::{Batches, Numbered};
-use wayword_train::latents::{self, Source, View};
-use wayword_train::{Event, TrainOptions, TrainPlan, recipe};
+use wayword_train::batches::{BatchPlan, Batches};
+use wayword_train::latents::{self, LatentSource, LatentView};
+use wayword_train::{Event, TrainOptions, TrainPlan, training_loop};
 
 /// A picture whose left half is bright, so that a mirrored one differs.
 fn picture(path: &Path, width: u32, height: u32) {
@@ -38,12 +38,12 @@ fn short(dir: &Path, change: impl Fn(&mut TrainOptions)) -> TrainPlan {
     plan(&options)
 }
 
-fn sources(plan: &TrainPlan) -> Vec<Source> {
+fn sources(plan: &TrainPlan) -> Vec<LatentSource> {
     let stop = Stop::default();
     latents::encode(base(), plan, &plan.run(), &Quiet, &stop).unwrap().unwrap()
 }
 
-fn bits(view: &View) -> (Vec<u32>, Option<Vec<u32>>) {
+fn bits(view: &LatentView) -> (Vec<u32>, Option<Vec<u32>>) {
     let bits = |values: &Vec<f32>| values.iter().map(|v| v.to_bits()).collect::<Vec<u32>>();
     (bits(&view.latent.mean), view.mask.as_ref().map(bits))
 }
@@ -66,7 +66,7 @@ fn buckets_bring_pictures_of_one_size_together() {
             assert_eq!(made.noisy.len(), batch.pictures.len() * 4 * made.grid.tokens());
         }
     }
-    let outcome = recipe::train(base(), &plan, false, &Quiet, &Stop::default()).unwrap();
+    let outcome = training_loop::train(base(), &plan, false, &Quiet, &Stop::default()).unwrap();
     assert!(outcome.is_finished());
     let exact = short(dir.path(), |o| (o.enable_bucket, o.bucket_no_upscale) = (true, true));
     assert_eq!(exact.pictures[2].bucket, (64, 64));
@@ -78,7 +78,7 @@ fn mirror_images_have_latents_of_their_own() {
     let plan = short(dir.path(), |o| o.flip_aug = true);
     let sources = sources(&plan);
     for source in &sources {
-        let Source::Cached { plain, mirrored: Some(mirrored) } = source else { panic!() };
+        let LatentSource::Cached { plain, mirrored: Some(mirrored) } = source else { panic!() };
         assert_ne!(plain.latent, mirrored.latent);
         assert!(!plain.mirrored && mirrored.mirrored);
     }
@@ -96,13 +96,13 @@ fn changing_pictures_are_the_same_for_the_same_number() {
         o.seed = Some(3);
     });
     let sources = sources(&plan);
-    assert!(sources.iter().all(|s| matches!(s, Source::Changing(_))));
+    assert!(sources.iter().all(|s| matches!(s, LatentSource::AugmentedSource(_))));
     let batches = Batches::new(base(), &plan, &sources).unwrap();
-    let of = |number| batches.make(&Numbered { number, pictures: vec![0] }).unwrap();
+    let of = |number| batches.make(&BatchPlan { number, pictures: vec![0] }).unwrap();
     assert_eq!(of(4), of(4));
     let all: Vec<_> = (0..6).map(|number| of(number).noisy).collect();
     assert!(all.windows(2).all(|two| two[0] != two[1]));
-    let whole = recipe::train(base(), &plan, false, &Quiet, &Stop::default()).unwrap();
+    let whole = training_loop::train(base(), &plan, false, &Quiet, &Stop::default()).unwrap();
     let bytes = std::fs::read(whole.path.unwrap()).unwrap();
     // Stopped and continued, the same file.
     let stop = Stop::default();
@@ -111,8 +111,8 @@ fn changing_pictures_are_the_same_for_the_same_number() {
             stop.request();
         }
     };
-    recipe::train(base(), &plan, true, &events, &stop).unwrap();
-    let rest = recipe::resume(base(), &plan.run(), &Quiet, &Stop::default()).unwrap();
+    training_loop::train(base(), &plan, true, &events, &stop).unwrap();
+    let rest = training_loop::resume(base(), &plan.run(), &Quiet, &Stop::default()).unwrap();
     assert_eq!(std::fs::read(rest.path.unwrap()).unwrap(), bytes);
 }
 
@@ -128,13 +128,13 @@ fn masks_weigh_places() {
     }
     let plan = short(dir.path(), |o| (o.masks, o.flip_aug) = (Some(masks.clone()), true));
     let found = sources(&plan);
-    let Source::Cached { plain, mirrored } = &found[2] else { panic!() };
+    let LatentSource::Cached { plain, mirrored } = &found[2] else { panic!() };
     let mask = plain.mask.as_ref().unwrap();
     assert!(mask[0] == 1.0 && mask[7] == 0.0, "{mask:?}");
     let other = mirrored.as_ref().unwrap().mask.as_ref().unwrap();
     assert!(other[0] == 0.0 && other[7] == 1.0, "{other:?}");
     let batches = Batches::new(base(), &plan, &found).unwrap();
-    let made = batches.make(&Numbered { number: 0, pictures: vec![2] }).unwrap();
+    let made = batches.make(&BatchPlan { number: 0, pictures: vec![2] }).unwrap();
     assert_eq!(made.weights.iter().filter(|w| **w == 0.0).count(), 32);
     // A mask that was changed is as bad as a picture that was.
     std::fs::copy(dir.path().join("2_zarva woman/a.png"), masks.join("a.png")).unwrap();
@@ -150,7 +150,7 @@ fn masks_weigh_places() {
         white.save(file).unwrap();
     }
     let found = sources(&short(dir.path(), |o| o.masks = Some(masks.clone())));
-    let Source::Cached { plain, .. } = &found[2] else { panic!() };
+    let LatentSource::Cached { plain, .. } = &found[2] else { panic!() };
     assert!(plain.mask.as_ref().is_none_or(|mask| mask == &[1.0; 64]));
 
     let alpha = dir.path().join("alpha");
@@ -164,14 +164,14 @@ fn masks_weigh_places() {
     });
     let found = sources(&plan);
     let mask = |i: usize| match &found[i] {
-        Source::Cached { plain, .. } => plain.mask.clone().unwrap(),
-        Source::Changing(_) => panic!(),
+        LatentSource::Cached { plain, .. } => plain.mask.clone().unwrap(),
+        LatentSource::AugmentedSource(_) => panic!(),
     };
     assert!(mask(0)[0] == 0.0 && mask(0)[63] == 1.0 && mask(1) == [1.0; 64]);
 }
 
 #[test]
-fn regularisation_pictures_are_balanced_and_weighed() {
+fn regularization_pictures_are_balanced_and_weighed() {
     let dir = tempfile::tempdir().unwrap();
     let regular = dir.path().join("reg/1_woman");
     picture(&regular.join("r.png"), 64, 64);
@@ -185,12 +185,12 @@ fn regularisation_pictures_are_balanced_and_weighed() {
     assert_eq!(repeats, [2, 2, 2, 3, 3], "six samples of each kind");
     let found = sources(&plan);
     let batches = Batches::new(base(), &plan, &found).unwrap();
-    let batch = |place| Numbered { number: 1, pictures: vec![place] };
+    let batch = |place| BatchPlan { number: 1, pictures: vec![place] };
     assert_eq!(batches.captions(&batch(3)), ["a zarva-ti sits"], "no template");
     assert_eq!(batches.captions(&batch(4)), ["woman"]);
     let weight = |place| batches.make(&batch(place)).unwrap().weights[0];
     assert_eq!(weight(3), weight(0) * 0.25);
-    assert!(batches.fixed().unwrap().len() == 8);
+    assert!(batches.evaluation_set().unwrap().len() == 8);
     // Without the word they are of no use here, which is said.
     std::fs::remove_file(regular.join("r.txt")).unwrap();
     let plan = short(dir.path(), |o| o.reg_data_dir = vec![dir.path().join("reg")]);
@@ -210,8 +210,8 @@ fn latents_on_disk_are_found_again_and_never_stale() {
         let list = std::fs::read_dir(&cache).unwrap().map(|e| e.unwrap().path());
         list.collect::<std::collections::BTreeSet<_>>()
     };
-    let all = |sources: &[Source]| -> Vec<_> {
-        let plain = |s: &Source| bits(&s.plain(base()).map(Cow::into_owned).unwrap());
+    let all = |sources: &[LatentSource]| -> Vec<_> {
+        let plain = |s: &LatentSource| bits(&s.plain(base()).map(Cow::into_owned).unwrap());
         sources.iter().map(plain).collect()
     };
     let first = all(&sources(&plan));
@@ -271,10 +271,12 @@ fn a_dataset_file_gives_sizes_batches_and_options() {
     assert!(captions.contains(&("zarva-ti woman".into(), 12)), "{captions:?}");
     let found = sources(&plan);
     let batches = Batches::new(base(), &plan, &found).unwrap();
-    let drawn = |number| batches.captions(&Numbered { number, pictures: vec![3] })[0].clone();
+    let drawn = |number| batches.captions(&BatchPlan { number, pictures: vec![3] })[0].clone();
     let all: std::collections::BTreeSet<_> = (0..20).map(drawn).collect();
     assert!(all.len() > 3 && all.iter().all(|c| c.starts_with("zarva-ti, ")), "{all:?}");
-    assert!(recipe::train(base(), &plan, false, &Quiet, &Stop::default()).unwrap().is_finished());
+    assert!(
+        training_loop::train(base(), &plan, false, &Quiet, &Stop::default()).unwrap().is_finished()
+    );
     // No other pictures beside it.
     let mut both = options(&dir.path().join("out"));
     both.dataset_config = Some(file);

@@ -22,11 +22,11 @@ fn defaults_are_decided() {
     let plan = check(plain).unwrap();
     assert_eq!((plan.steps, plan.batch, plan.resolution), (1000, 1, (64, 64)));
     assert!((plan.lr - 6e-3).abs() < 3e-4, "{}", plan.lr);
-    assert_eq!(plan.words[0].init, Init::Words("woman".into()));
-    assert_eq!((plan.words[0].token.as_str(), plan.words[0].vectors), ("zarva-ti", 1));
+    assert_eq!(plan.embeddings[0].init, Init::Words("woman".into()));
+    assert_eq!((plan.embeddings[0].token.as_str(), plan.embeddings[0].vectors), ("zarva-ti", 1));
     let summary = plan.summary(None);
     assert_eq!((summary.pictures, summary.samples, summary.captions.len()), (15, 1500, 27));
-    assert!(summary.captions.iter().all(|c| c.has_word && c.text.contains("zarva-ti")));
+    assert!(summary.captions.iter().all(|c| c.has_embedding && c.text.contains("zarva-ti")));
     assert_eq!(summary.files.first().unwrap(), "zarva-ti-step00000200.safetensors");
     assert_eq!(summary.files.last().unwrap(), "zarva-ti.safetensors");
     assert_eq!(summary.files.len(), 6);
@@ -101,7 +101,7 @@ fn captions_of_files_are_used_or_said_to_be_ignored() {
         o.token = Some("velvetine".into());
     })
     .unwrap();
-    assert!(plan.summary(None).captions.iter().all(|c| c.has_word));
+    assert!(plan.summary(None).captions.iter().all(|c| c.has_embedding));
 }
 
 #[test]
@@ -128,8 +128,8 @@ fn init_file_must_fit() {
     let width = base().info.token_width;
     let two = write("two.safetensors", width, 2);
     let plan = check(|o| o.init = Some(two.clone())).unwrap();
-    assert_eq!(plan.words[0].vectors, 2);
-    assert_eq!(plan.words[0].start(base()).unwrap(), vec![0.01; 2 * width]);
+    assert_eq!(plan.embeddings[0].vectors, 2);
+    assert_eq!(plan.embeddings[0].start(base()).unwrap(), vec![0.01; 2 * width]);
     let error = check(|o| (o.init, o.vectors) = (Some(two.clone()), Some(3))).unwrap_err();
     assert!(error.hint().unwrap().contains("--vectors 2"), "{error}");
     let wide = write("wide.pt", width + 1, 1);
@@ -204,7 +204,7 @@ fn subsets_without_repeats_are_left_out() {
 }
 
 #[test]
-fn optimisers_that_average_follow_no_schedule() {
+fn optimizers_that_average_follow_no_schedule() {
     let plan = check(|o| {
         o.optimizer = "AdamWScheduleFree".into();
         (o.scheduler, o.warmup, o.lr) = (Some("cosine".into()), "3".into(), Some("1e-3".into()));

@@ -18,10 +18,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wayword_diffusion::{DrawPlan, DrawSettings, Embeddings, draw};
 use wayword_interface::{Quiet, Quiet as NoEvents, Stop};
-use wayword_train::judge::{Judge as _, OnnxJudge, OnnxOptions, SCENES, likeness, likeness_among};
+use wayword_train::image_encoder::{
+    ImageEncoder as _, OnnxImageEncoder, OnnxOptions, SCENES, similarity, similarity_within,
+};
 use wayword_train::plan::TemplateChoice;
-use wayword_train::run_folder::rows;
-use wayword_train::{TrainOptions, TrainPlan, recipe};
+use wayword_train::run_folder::vectors;
+use wayword_train::{TrainOptions, TrainPlan, training_loop};
 
 const STEPS: usize = 1000;
 /// Steps that are judged: those of the files that a run saves.
@@ -35,7 +37,7 @@ const PICTURES: usize = 16;
 const EACH: usize = 4;
 
 struct Studio {
-    judge: OnnxJudge,
+    encoder: OnnxImageEncoder,
 }
 
 impl Studio {
@@ -52,22 +54,22 @@ impl Studio {
     }
 
     fn vectors(&self, pictures: &[RgbImage]) -> Vec<Vec<f32>> {
-        pictures.iter().map(|picture| self.judge.vector(picture).unwrap()).collect()
+        pictures.iter().map(|picture| self.encoder.vector(picture).unwrap()).collect()
     }
 
-    fn likeness(&self, words: &Arc<Embeddings>, word: &str, to: &[Vec<f32>]) -> f64 {
+    fn similarity(&self, words: &Arc<Embeddings>, word: &str, to: &[Vec<f32>]) -> f64 {
         let drawn = self.draw(words, &vec![format!("a photo of {word}"); PICTURES]);
-        likeness(&self.vectors(&drawn), to).unwrap().mean
+        similarity(&self.vectors(&drawn), to).unwrap().mean
     }
 
-    /// Share of pictures in which the judge sees what the other words ask for.
+    /// Share of pictures in which the encoder sees what the other words ask for.
     fn kept(&self, words: &Arc<Embeddings>, word: &str) -> f64 {
         let tails = SCENES.iter().flat_map(|(tail, ..)| std::iter::repeat_n(tail, EACH));
         let prompts: Vec<String> = tails.map(|tail| format!("a photo of {word}{tail}")).collect();
         let drawn = self.draw(words, &prompts);
         let seen = drawn.iter().zip(0..).filter(|(picture, at)| {
             let (_, output, what) = SCENES[at / EACH];
-            self.judge.word(picture, output).unwrap().as_deref() == Some(what)
+            self.encoder.word(picture, output).unwrap().as_deref() == Some(what)
         });
         seen.count() as f64 / drawn.len() as f64
     }
@@ -88,7 +90,7 @@ fn concepts() -> Vec<(String, String, PathBuf)> {
     all
 }
 
-/// The pictures of a concept at the model's size, as the judge sees them.
+/// The pictures of a concept at the model's size, as the encoder sees them.
 fn shown(studio: &Studio, folder: &Path) -> Vec<Vec<f32>> {
     let mut files: Vec<PathBuf> =
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -128,17 +130,17 @@ fn one(
         ..TrainOptions::default()
     };
     let plan = TrainPlan::check(&options, &base().info).unwrap();
-    let outcome = recipe::train(base(), &plan, false, &Quiet, &Stop::default()).unwrap();
-    let history = rows::read(&plan.run().join("rows.bin")).unwrap();
+    let outcome = training_loop::train(base(), &plan, false, &Quiet, &Stop::default()).unwrap();
+    let history = vectors::read(&plan.run().join("rows.bin")).unwrap();
     let references = shown(studio, folder);
-    let learned = |step: usize| words(&word, &history.steps[step].rows);
+    let learned = |step: usize| words(&word, &history.steps[step].vectors);
     let likenesses: Vec<f64> =
-        AT.iter().map(|step| studio.likeness(&learned(*step), &word, &references)).collect();
+        AT.iter().map(|step| studio.similarity(&learned(*step), &word, &references)).collect();
     let kept = studio.kept(&learned(STEPS), &word);
     json!({
         "concept": format!("{name} {class}"), "recipe": RECIPES[recipe].0, "seed": seed,
         "lr": plan.lr, "likeness": likenesses, "kept": kept,
-        "fixed_loss": [outcome.fixed_before, outcome.fixed_after], "row_norm": outcome.row_norm,
+        "fixed_loss": [outcome.evaluation_before, outcome.evaluation_after], "row_norm": outcome.vector_norm,
         "seconds": outcome.seconds,
     })
 }
@@ -150,8 +152,8 @@ fn init(studio: &Studio, (name, class, folder): &(String, String, PathBuf)) -> V
     let word = format!("a {class}");
     json!({
         "concept": format!("{name} {class}"), "recipe": "init word", "seed": 0,
-        "likeness": [studio.likeness(&none, &word, &references)], "kept": studio.kept(&none, &word),
-        "among": likeness_among(&references).unwrap().mean,
+        "likeness": [studio.similarity(&none, &word, &references)], "kept": studio.kept(&none, &word),
+        "among": similarity_within(&references).unwrap().mean,
     })
 }
 
@@ -161,8 +163,9 @@ fn quality_of_words_over_concepts_and_seeds() {
     let Some(file) = std::env::var_os("WAYWORD_QUALITY").map(PathBuf::from) else {
         return println!("WAYWORD_QUALITY names no file for the numbers");
     };
-    let judge = OnnxJudge::open(&demo().join("judge.onnx"), &OnnxOptions::default()).unwrap();
-    let studio = Studio { judge };
+    let encoder =
+        OnnxImageEncoder::open(&demo().join("judge.onnx"), &OnnxOptions::default()).unwrap();
+    let studio = Studio { encoder };
     let text = std::fs::read_to_string(&file).unwrap_or_default();
     let mut done: Vec<Value> =
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -229,7 +232,7 @@ fn tables(done: &[Value], concepts: &[(String, String, PathBuf)]) {
             }
             let shown: Vec<String> = row.iter().map(|v| format!("{v:.2}")).collect();
             println!("| {concept} | {} |", shown.join(" | "));
-            // The judge knows nothing of styles.
+            // The encoder knows nothing of styles.
             if class != "style" {
                 all.push(row);
             }

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
 use wayword_interface::{Quiet, Stop};
-use wayword_train::run_folder::rows;
-use wayword_train::{Event, TrainPlan, recipe};
+use wayword_train::run_folder::vectors;
+use wayword_train::{Event, TrainPlan, training_loop};
 
 fn file_name(path: &Path) -> &str {
     path.file_name().unwrap().to_str().unwrap()
@@ -37,11 +37,11 @@ fn a_run_leaves_its_files_and_lowers_the_loss() {
     let plan = plan(&options);
     let seen = Mutex::new(Vec::new());
     let events = |event: Event| seen.lock().unwrap().push(event);
-    let outcome = recipe::train(base(), &plan, false, &events, &Stop::default()).unwrap();
+    let outcome = training_loop::train(base(), &plan, false, &events, &Stop::default()).unwrap();
     assert!(outcome.is_finished());
-    let after = outcome.fixed_after.unwrap();
-    println!("fixed loss {} to {after}, {} s", outcome.fixed_before, outcome.seconds);
-    assert!(after < outcome.fixed_before, "{outcome:?}");
+    let after = outcome.evaluation_after.unwrap();
+    println!("fixed loss {} to {after}, {} s", outcome.evaluation_before, outcome.seconds);
+    assert!(after < outcome.evaluation_before, "{outcome:?}");
     let names: Vec<String> = files(dir.path()).into_keys().collect();
     let mut want: Vec<String> = plan.summary(None).files;
     want.push("rows.bin".into());
@@ -50,10 +50,10 @@ fn a_run_leaves_its_files_and_lowers_the_loss() {
     let seen = seen.into_inner().unwrap();
     assert_eq!(seen.iter().filter(|e| matches!(e, Event::Step(_))).count(), 60);
     assert_eq!(seen.iter().filter(|e| matches!(e, Event::Saved { .. })).count(), 2);
-    let history = rows::read(&plan.run().join("rows.bin")).unwrap();
+    let history = vectors::read(&plan.run().join("rows.bin")).unwrap();
     assert_eq!(history.steps.len(), 61);
     let last = wayword_formats::embedding::read(&outcome.path.unwrap()).unwrap();
-    assert_eq!(history.steps[60].rows, last.vectors);
+    assert_eq!(history.steps[60].vectors, last.vectors);
     assert_eq!(last.metadata["modelspec.resolution"], "64x64");
 }
 
@@ -64,7 +64,7 @@ fn resume_goes_on_bit_for_bit_after_stops_at_any_step() {
     (options.batch, options.accumulate, options.vectors) = (2, 2, Some(2));
     (options.steps, options.save_every) = (Some(6), 2);
     (options.optimizer, options.scheduler) = ("AdamW".into(), Some("cosine".into()));
-    recipe::train(base(), &plan(&options), false, &Quiet, &Stop::default()).unwrap();
+    training_loop::train(base(), &plan(&options), false, &Quiet, &Stop::default()).unwrap();
     for stops in [vec![1, 2, 5], vec![4]] {
         let dir = tempfile::tempdir().unwrap();
         options.out = dir.path().into();
@@ -77,9 +77,9 @@ fn resume_goes_on_bit_for_bit_after_stops_at_any_step() {
                 _ => {}
             };
             let outcome = if std::mem::take(&mut first) {
-                recipe::train(base(), &plan, false, &events, &stop).unwrap()
+                training_loop::train(base(), &plan, false, &events, &stop).unwrap()
             } else {
-                recipe::resume(base(), &plan.run(), &events, &stop).unwrap()
+                training_loop::resume(base(), &plan.run(), &events, &stop).unwrap()
             };
             assert_eq!(outcome.is_finished(), end == usize::MAX);
         }
@@ -91,7 +91,7 @@ fn resume_goes_on_bit_for_bit_after_stops_at_any_step() {
 fn resume_repeats_what_a_kill_left_behind() {
     let dir = tempfile::tempdir().unwrap();
     let plan = plan(&options(dir.path()));
-    recipe::train(base(), &plan, false, &Quiet, &Stop::default()).unwrap();
+    training_loop::train(base(), &plan, false, &Quiet, &Stop::default()).unwrap();
     let whole = files(dir.path());
     let (run, state) = (plan.run(), plan.run().join("state.safetensors"));
     let again = tempfile::tempdir().unwrap();
@@ -103,7 +103,7 @@ fn resume_repeats_what_a_kill_left_behind() {
             stop.request();
         }
     };
-    recipe::train(base(), &plan, false, &events, &stop).unwrap();
+    training_loop::train(base(), &plan, false, &events, &stop).unwrap();
     // A later record, torn, and a state that is older than it: as after a kill in step 8.
     let rows = plan.run().join("rows.bin");
     let mut bytes = std::fs::read(&rows).unwrap();
@@ -113,7 +113,7 @@ fn resume_repeats_what_a_kill_left_behind() {
     let half = [plan.run().join("state.safetensors"), again.path().join("zarva-ti.safetensors")]
         .map(|file| file.with_file_name(format!(".wayword-{}-1-0.tmp", file_name(&file))));
     half.iter().for_each(|half| std::fs::write(half, "x").unwrap());
-    recipe::resume(base(), &plan.run(), &Quiet, &Stop::default()).unwrap();
+    training_loop::resume(base(), &plan.run(), &Quiet, &Stop::default()).unwrap();
     assert_eq!(files(again.path()), whole);
     assert!(state.exists() && half.iter().all(|half| !half.exists()));
 }
@@ -124,20 +124,20 @@ fn a_second_start_is_refused_and_overwriting_starts_again() {
     let mut options = options(dir.path());
     options.steps = Some(6);
     let long = plan(&options);
-    recipe::train(base(), &long, false, &Quiet, &Stop::default()).unwrap();
-    let error = recipe::train(base(), &long, false, &Quiet, &Stop::default()).unwrap_err();
+    training_loop::train(base(), &long, false, &Quiet, &Stop::default()).unwrap();
+    let error = training_loop::train(base(), &long, false, &Quiet, &Stop::default()).unwrap_err();
     let hint = error.hint().unwrap();
     assert!(hint.contains("--resume") && hint.contains("--overwrite"), "{error} {hint}");
     options.steps = Some(2);
-    recipe::train(base(), &plan(&options), true, &Quiet, &Stop::default()).unwrap();
+    training_loop::train(base(), &plan(&options), true, &Quiet, &Stop::default()).unwrap();
     let names: Vec<String> = files(dir.path()).into_keys().collect();
     assert_eq!(names, ["rows.bin", "zarva-ti.safetensors"]);
     // A finished run is finished.
-    let outcome = recipe::resume(base(), &long.run(), &Quiet, &Stop::default()).unwrap();
+    let outcome = training_loop::resume(base(), &long.run(), &Quiet, &Stop::default()).unwrap();
     assert_eq!((outcome.step, outcome.is_finished()), (2, true));
     // A file of the same name that no run made stays.
     std::fs::remove_dir_all(long.run()).unwrap();
-    assert!(recipe::train(base(), &long, false, &Quiet, &Stop::default()).is_err());
+    assert!(training_loop::train(base(), &long, false, &Quiet, &Stop::default()).is_err());
 }
 
 #[test]
@@ -146,7 +146,7 @@ fn numbers_that_are_not_finite_stop_the_run() {
     let mut options = options(dir.path());
     options.lr = Some("1e38".into());
     let error =
-        recipe::train(base(), &plan(&options), false, &Quiet, &Stop::default()).unwrap_err();
+        training_loop::train(base(), &plan(&options), false, &Quiet, &Stop::default()).unwrap_err();
     let text = error.to_string();
     assert!(text.starts_with("step ") && error.hint().unwrap().contains("--lr"), "{text}");
 }
@@ -166,7 +166,7 @@ fn a_step_reads_back_only_the_loss_and_the_gradient() {
             reads.lock().unwrap().push(now);
         }
     };
-    recipe::train(&base, &plan, false, &events, &Stop::default()).unwrap();
+    training_loop::train(&base, &plan, false, &events, &Stop::default()).unwrap();
     let gradient = 2 * 77 * base.info.token_width;
     let want = vec![vec![1, gradient, 1, gradient]; 3];
     assert_eq!(reads.into_inner().unwrap(), want);
@@ -179,7 +179,7 @@ fn a_folder_that_cannot_be_written_is_named() {
     std::fs::write(&file, "not a folder").unwrap();
     let mut options = options(dir.path());
     options.out = file.clone();
-    let error = recipe::train(base(), &plan(&options), false, &Quiet, &Stop::default());
+    let error = training_loop::train(base(), &plan(&options), false, &Quiet, &Stop::default());
     let text = error.unwrap_err().to_string();
     assert!(text.contains("a-file"), "{text}");
     assert_eq!(std::fs::read_to_string(file).unwrap(), "not a folder");

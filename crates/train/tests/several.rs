@@ -6,10 +6,10 @@ use common::{base, demo, options, plan};
 use std::collections::BTreeSet;
 use std::path::Path;
 use wayword_interface::{Quiet, Stop};
-use wayword_train::batches::{Batches, Numbered};
+use wayword_train::batches::{BatchPlan, Batches};
 use wayword_train::checkpoint::{SaveFormat, SavePrecision};
 use wayword_train::plan::WordOptions;
-use wayword_train::{Error, Event, TrainOptions, TrainPlan, latents, preflight, recipe};
+use wayword_train::{Error, Event, TrainOptions, TrainPlan, latents, preflight, training_loop};
 
 fn word(name: &str, init: &str, vectors: usize, lr: Option<f64>) -> WordOptions {
     let (init, vectors) = (Some(init.into()), Some(vectors));
@@ -59,13 +59,13 @@ fn a_folder_that_names_a_word_has_sentences_of_that_word() {
     };
     assert!(few("zarva-ti") && few("coat-ti"));
     let captions = plan.captions();
-    let holds = |words: [bool; 2]| captions.iter().filter(|c| c.words == words).count();
+    let holds = |words: [bool; 2]| captions.iter().filter(|c| c.embeddings == words).count();
     assert_eq!((holds([true, false]), holds([false, true]), captions.len()), (27, 27, 54));
     let sources =
         latents::encode(base(), &plan, &plan.run(), &Quiet, &Stop::default()).unwrap().unwrap();
     let batches = Batches::new(base(), &plan, &sources).unwrap();
     for (place, picture) in plan.pictures.iter().enumerate() {
-        let batch = Numbered { number: 3, pictures: vec![place] };
+        let batch = BatchPlan { number: 3, pictures: vec![place] };
         let caption = &batches.captions(&batch)[0];
         let named = picture.caption.split(' ').next().unwrap();
         let other = if named == "coat-ti" { "zarva-ti" } else { "coat-ti" };
@@ -80,9 +80,11 @@ fn each_word_has_its_own_file_and_rate() {
     assert_eq!((plan.name.as_str(), plan.vectors()), ("zarva-ti", 3));
     let captions = plan.captions();
     assert!(
-        captions.iter().all(|c| c.text.contains("zarva-ti coat-ti") && c.words == [true, true])
+        captions
+            .iter()
+            .all(|c| c.text.contains("zarva-ti coat-ti") && c.embeddings == [true, true])
     );
-    let outcome = recipe::train(base(), &plan, false, &Quiet, &Stop::default()).unwrap();
+    let outcome = training_loop::train(base(), &plan, false, &Quiet, &Stop::default()).unwrap();
     let want = ["zarva-ti", "coat-ti"].into_iter().flat_map(|word| {
         ["", "-step00000002", "-step00000004"].map(|end| format!("{word}{end}.safetensors"))
     });
@@ -95,7 +97,7 @@ fn each_word_has_its_own_file_and_rate() {
     assert_eq!((zarva.rows, coat.rows), (2, 1));
     assert_eq!(coat.metadata["modelspec.title"], "coat-ti");
     let moved = |word: usize, now: &[f32]| {
-        let start = plan.words[word].start(base()).unwrap();
+        let start = plan.embeddings[word].start(base()).unwrap();
         start.iter().zip(now).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
     };
     assert!(moved(0, &zarva.vectors) > 1e-3);
@@ -111,8 +113,8 @@ fn each_word_has_its_own_file_and_rate() {
             stop.request();
         }
     };
-    recipe::train(base(), &plan, false, &events, &stop).unwrap();
-    recipe::resume(base(), &plan.run(), &Quiet, &Stop::default()).unwrap();
+    training_loop::train(base(), &plan, false, &events, &stop).unwrap();
+    training_loop::resume(base(), &plan.run(), &Quiet, &Stop::default()).unwrap();
     for name in names(dir.path()) {
         let bytes = |dir: &Path| std::fs::read(dir.join(&name)).unwrap();
         assert_eq!(bytes(dir.path()), bytes(again.path()), "{name}");
@@ -148,7 +150,7 @@ fn captions_are_changed_as_the_options_say() {
         let found = latents::encode(base(), &plan, &run, &Quiet, &Stop::default());
         let found = found.unwrap().unwrap();
         let batches = Batches::new(base(), &plan, &found).unwrap();
-        let one = |number| batches.captions(&Numbered { number, pictures: vec![0] })[0].clone();
+        let one = |number| batches.captions(&BatchPlan { number, pictures: vec![0] })[0].clone();
         (0..40).map(one).collect()
     };
     let plain = captions(&|_| {});
@@ -179,7 +181,7 @@ fn files_are_kept_in_kohyas_way() {
     (options.steps, options.save_every, options.keep_last_steps) = (Some(6), 1, 2);
     (options.save_format, options.save_precision) = (SaveFormat::Pt, SavePrecision::Fp16);
     let plan = plan(&options);
-    recipe::train(base(), &plan, false, &Quiet, &Stop::default()).unwrap();
+    training_loop::train(base(), &plan, false, &Quiet, &Stop::default()).unwrap();
     let listed: BTreeSet<String> = plan.summary(None).files.into_iter().collect();
     assert_eq!(names(dir.path()), listed);
     assert!(listed.contains("zarva-ti.pt") && listed.len() == 4, "{listed:?}");
@@ -194,7 +196,7 @@ fn files_are_kept_in_kohyas_way() {
     options.metadata_author = Some("somebody".into());
     (options.clip_skip, options.max_timestep) = (Some(1), Some(1000));
     let plan = common::plan(&options);
-    let outcome = recipe::train(base(), &plan, false, &Quiet, &Stop::default()).unwrap();
+    let outcome = training_loop::train(base(), &plan, false, &Quiet, &Stop::default()).unwrap();
     let want =
         ["zarva-ti.safetensors", "zarva-ti-000003.safetensors", "zarva-ti-000004.safetensors"];
     assert_eq!(names(dir.path()), want.map(String::from).into());
@@ -230,7 +232,7 @@ fn every_option_of_loss_and_noise_trains() {
         (options.steps, options.save_every) = (Some(2), 0);
         change(&mut options);
         let outcome =
-            recipe::train(base(), &plan(&options), false, &Quiet, &Stop::default()).unwrap();
+            training_loop::train(base(), &plan(&options), false, &Quiet, &Stop::default()).unwrap();
         let rows = wayword_formats::embedding::read(&outcome.path.unwrap()).unwrap().vectors;
         seen.insert(rows.iter().map(|v| v.to_bits()).collect::<Vec<u32>>());
     }

@@ -18,7 +18,7 @@ use wayword_formats::atomic;
 use wayword_interface::{Events as _, Stop};
 use wayword_train::event::{Event, Outcome};
 use wayword_train::plan::{TrainOptions, TrainPlan};
-use wayword_train::{estimate, recipe};
+use wayword_train::{estimate, training_loop};
 
 /// The word that is learned, the word it starts from, and a word of another concept.
 const WORD: &str = "zarva-ti";
@@ -89,10 +89,10 @@ fn train(
         ..TrainOptions::default()
     };
     let mut plan = TrainPlan::check(&wanted, &base.info)?;
-    plan.recognise(base)?;
+    plan.recognize(base)?;
     let estimate = estimate::estimate(base, &plan)?;
     progress.event(Event::Planned(Box::new(plan.summary(Some(estimate)))));
-    let outcome = recipe::train(base, &plan, true, progress, stop)?;
+    let outcome = training_loop::train(base, &plan, true, progress, stop)?;
     if outcome.is_finished() { Ok(outcome) } else { Err(stopped()) }
 }
 

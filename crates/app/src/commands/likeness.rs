@@ -5,7 +5,7 @@ use crate::options::Likeness as Options;
 use crate::show::{self, Facts};
 use serde_json::json;
 use std::path::{Path, PathBuf};
-use wayword_train::judge::{self, Judge, Normalise, OnnxJudge, OnnxOptions};
+use wayword_train::image_encoder::{self, ImageEncoder, Normalize, OnnxImageEncoder, OnnxOptions};
 
 /// The judge of the demo's small world.
 const BUNDLED: &[u8] = include_bytes!("../../../../demo/judge.onnx");
@@ -18,7 +18,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let judge = open(options)?;
     let files = pictures::list(&options.pictures)?;
     let references = pictures::list(&options.to)?;
-    let likeness = judge::likeness(&vectors(&judge, &files)?, &vectors(&judge, &references)?)?;
+    let likeness =
+        image_encoder::similarity(&vectors(&judge, &files)?, &vectors(&judge, &references)?)?;
     if options.json {
         let each: Vec<_> = files
             .iter()
@@ -52,11 +53,15 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
 ///
 /// # Errors
 /// If it cannot be run, which a test would have noticed.
-pub(crate) fn bundled() -> Result<OnnxJudge, Failure> {
-    Ok(OnnxJudge::from_bytes(Path::new("judge.onnx"), BUNDLED.to_vec(), &OnnxOptions::default())?)
+pub(crate) fn bundled() -> Result<OnnxImageEncoder, Failure> {
+    Ok(OnnxImageEncoder::from_bytes(
+        Path::new("judge.onnx"),
+        BUNDLED.to_vec(),
+        &OnnxOptions::default(),
+    )?)
 }
 
-fn open(options: &Options) -> Result<OnnxJudge, Failure> {
+fn open(options: &Options) -> Result<OnnxImageEncoder, Failure> {
     let Some(path) = &options.judge else {
         if options.size.is_some() || options.normalise.is_some() || options.mean.is_some() {
             return Err(Failure::user("the bundled judge knows its own size and colours")
@@ -64,16 +69,16 @@ fn open(options: &Options) -> Result<OnnxJudge, Failure> {
         }
         return bundled();
     };
-    let named = options.normalise.as_deref().and_then(Normalise::named);
-    let given = options.mean.zip(options.std).map(|(mean, std)| Normalise { mean, std });
+    let named = options.normalise.as_deref().and_then(Normalize::named);
+    let given = options.mean.zip(options.std).map(|(mean, std)| Normalize { mean, std });
     let options = OnnxOptions {
         size: options.size.map(|s| (s.width, s.height)),
-        normalise: given.or(named),
+        normalize: given.or(named),
         output: options.output.clone(),
     };
-    Ok(OnnxJudge::open(path, &options)?)
+    Ok(OnnxImageEncoder::open(path, &options)?)
 }
 
-fn vectors(judge: &OnnxJudge, files: &[PathBuf]) -> Result<Vec<Vec<f32>>, Failure> {
+fn vectors(judge: &OnnxImageEncoder, files: &[PathBuf]) -> Result<Vec<Vec<f32>>, Failure> {
     files.iter().map(|file| Ok(judge.vector(&pictures::open(file)?)?)).collect()
 }

@@ -13,7 +13,7 @@ use wayword_interface::Warning;
 use wayword_train::event::Event;
 use wayword_train::rerun::Recorded;
 use wayword_train::run_folder::RunFolder;
-use wayword_train::{estimate, lora, recipe};
+use wayword_train::{estimate, lora, training_loop};
 
 /// Runs the command.
 ///
@@ -51,7 +51,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     base.memory = memory;
     let name = plan.base.name.clone();
     plan.base.path = std::path::absolute(&path)?;
-    plan.recognise(&base)?;
+    plan.recognize(&base)?;
     lora::wear(&mut base, &plan.loras, &progress)?;
     (plan.base.name, plan.warnings) = (name, by);
     plan.warnings.extend(warning);
@@ -62,7 +62,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     }
     let estimate = estimate::estimate(&base, &plan)?;
     progress.event(Event::Planned(Box::new(plan.summary(Some(estimate)))));
-    let outcome = recipe::train(&base, &plan, options.overwrite, &progress, &stop)?;
+    let outcome = training_loop::train(&base, &plan, options.overwrite, &progress, &stop)?;
     train::end(&outcome, Some(&path), &progress)
 }
 

@@ -14,7 +14,7 @@ use wayword_train::event::{Event, Outcome};
 use wayword_train::lora::{self, PlannedLora};
 use wayword_train::plan::{TrainOptions, TrainPlan};
 use wayword_train::run_folder::RunFolder;
-use wayword_train::{estimate, recipe};
+use wayword_train::{estimate, training_loop};
 
 /// Runs the command.
 ///
@@ -41,14 +41,14 @@ fn learn(options: &Options, train: &TrainOptions, progress: &Progress) -> Result
             let mut base = load_for(options, run, progress)?;
             lora::wear(&mut base, &loras_of(run), progress)?;
             progress.note(&format!("going on with {}", run.display()));
-            recipe::resume(&base, run, progress, &stop)?
+            training_loop::resume(&base, run, progress, &stop)?
         }
         None => {
             refuse_begun(options, train)?;
             let (base, plan) = ready::ready(options, train, progress)?;
             let estimate = estimate::estimate(&base, &plan)?;
             progress.event(Event::Planned(Box::new(plan.summary(Some(estimate)))));
-            recipe::train(&base, &plan, options.overwrite, progress, &stop)?
+            training_loop::train(&base, &plan, options.overwrite, progress, &stop)?
         }
     };
     end(&outcome, options.base.base.as_deref(), progress)
@@ -118,12 +118,12 @@ pub(super) fn end(
         return Err(Failure::stopped(message)
             .hint(format!("go on with `wayword train --resume \"{run}\"`")));
     };
-    let after = outcome.fixed_after.map_or(String::new(), |l| format!(" -> {l:.4}"));
+    let after = outcome.evaluation_after.map_or(String::new(), |l| format!(" -> {l:.4}"));
     progress.note(&format!(
         "{} steps in {}; loss at fixed noise {:.4}{after}",
         outcome.of,
         show::duration(outcome.seconds),
-        outcome.fixed_before
+        outcome.evaluation_before
     ));
     if progress.is_json() {
         return Ok(());

@@ -26,7 +26,7 @@ pub(crate) fn lines(plan: &PlanSummary, most: usize) -> Vec<String> {
     facts.line("captions", captions(plan, most));
     facts.line("steps", steps(plan));
     facts.line(
-        "optimiser",
+        "optimizer",
         format!("{}, learning rate {:.3e}, {}", plan.optimizer, plan.lr, plan.scheduler),
     );
     facts.line("seed", plan.seed.to_string());
@@ -57,7 +57,7 @@ fn take(estimate: &Estimate) -> String {
     let parts = [
         (estimate.latents, "latents"),
         (estimate.seconds, "steps"),
-        (estimate.measures, "losses at fixed noise"),
+        (estimate.evaluations, "losses at fixed noise"),
         (estimate.previews, "previews"),
     ];
     let parts: Vec<String> = parts
@@ -100,7 +100,7 @@ fn captions(plan: &PlanSummary, most: usize) -> String {
         false => format!("{total} of the pictures' own"),
     }];
     for caption in plan.captions.iter().take(most) {
-        let without = if caption.has_word { "" } else { "   (without the word)" };
+        let without = if caption.has_embedding { "" } else { "   (without the word)" };
         lines.push(format!("  {}{without}", caption.text));
     }
     if total > most {

@@ -122,7 +122,7 @@ fn first_pass(fields: &mut BTreeMap<String, Field>) {
     }
 }
 
-/// Behaviour that later versions of A1111 changed, by the version that wrote the text.
+/// Behavior that later versions of A1111 changed, by the version that wrote the text.
 fn old_versions(fields: &mut BTreeMap<String, Field>) {
     let Some(version) = text(fields, "Version").and_then(version) else { return };
     let mut flags = Vec::new();

@@ -7,7 +7,7 @@ use crate::array::{Array, Bytes};
 use crate::error::Fault;
 use std::collections::BTreeSet;
 
-/// Nodes that a tree may have: a checkpoint with optimiser states has some ten thousand.
+/// Nodes that a tree may have: a checkpoint with optimizer states has some ten thousand.
 const NODE_LIMIT: usize = 2_000_000;
 /// How deep lists and dicts may nest: real files stay below ten.
 const DEPTH_LIMIT: usize = 64;

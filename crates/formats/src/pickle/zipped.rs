@@ -11,7 +11,7 @@ use std::io::{Cursor, Read};
 use std::sync::Arc;
 use zip::{CompressionMethod, ZipArchive};
 
-/// The largest `data.pkl`: that of a full checkpoint with optimiser state has about 1 MB.
+/// The largest `data.pkl`: that of a full checkpoint with optimizer state has about 1 MB.
 const PICKLE_LIMIT: u64 = 64 << 20;
 /// What all deflated members together may unfold to: this many times the file's length, and 16 MiB.
 /// Weights hardly shrink; bombs do, a thousandfold.

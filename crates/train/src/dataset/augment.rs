@@ -1,4 +1,4 @@
-//! Changes a picture by chance before it is trained: mirrored, in colour, cut elsewhere.
+//! Changes a picture by chance before it is trained: mirrored, in color, cut elsewhere.
 //!
 //! Every choice is drawn from the sample's own source, so a sample looks the same whatever came
 //! before it.
@@ -61,21 +61,21 @@ pub struct Drawn {
     pub flip: bool,
     /// The crop's left and top.
     pub place: (usize, usize),
-    /// The change of colour.
+    /// The change of color.
     pub color: Option<Color>,
 }
 
-/// A change of colour.
+/// A change of color.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Color {
     /// The hue turned by this many units of OpenCV, of which 180 are a circle.
     Hue(f64),
-    /// Levels raised to this power.
+    /// RoundedSchedule raised to this power.
     Gamma(f64),
 }
 
 impl AugmentOptions {
-    /// Draws the changes for one use of a picture resized to `size`, to be cut to `window`.
+    /// NoiseSource the changes for one use of a picture resized to `size`, to be cut to `window`.
     #[must_use]
     pub fn draw(
         &self,
@@ -83,18 +83,18 @@ impl AugmentOptions {
         size: (usize, usize),
         window: (usize, usize),
     ) -> Drawn {
-        let flip = self.flip && source.unit() < 0.5;
+        let flip = self.flip && source.next_f64() < 0.5;
         let place = if self.random_crop {
-            let chance = (source.unit(), source.unit());
-            drawn(size, window, chance)
+            let rng = (source.next_f64(), source.next_f64());
+            drawn(size, window, rng)
         } else {
             middle(size, window)
         };
-        let color = (self.color && source.unit() <= 0.33).then(|| {
-            if source.unit() > 0.5 {
-                Color::Hue(source.unit() * 16.0 - 8.0)
+        let color = (self.color && source.next_f64() <= 0.33).then(|| {
+            if source.next_f64() > 0.5 {
+                Color::Hue(source.next_f64() * 16.0 - 8.0)
             } else {
-                Color::Gamma(0.95 + source.unit() * 0.1)
+                Color::Gamma(0.95 + source.next_f64() * 0.1)
             }
         });
         Drawn { flip, place, color }
@@ -117,7 +117,7 @@ impl Drawn {
         if self.flip { mirrored(&out) } else { out }
     }
 
-    /// Cuts and mirrors a mask, which has no colours.
+    /// Cuts and mirrors a mask, which has no colors.
     #[must_use]
     pub fn apply_to_mask(&self, mask: &Pixels, window: (usize, usize)) -> Pixels {
         Self { color: None, ..*self }.apply(mask, window)
@@ -169,7 +169,7 @@ fn hue(pixels: &mut Pixels, turn: f64) {
     }
 }
 
-/// The face of a picture whose name ends in `_cx_cy_w_h`: its centre and size in pixels.
+/// The face of a picture whose name ends in `_cx_cy_w_h`: its center and size in pixels.
 #[must_use]
 pub fn face(stem: &str) -> Option<(f64, f64, f64, f64)> {
     let mut pieces = stem.rsplit('_').map(|p| p.parse::<u32>().ok().map(f64::from));
@@ -193,11 +193,11 @@ pub fn face_crop(
     let least = (window.0 as f64 / size.0 as f64).max(window.1 as f64 / size.1 as f64);
     let smallest = (target * low / face).max(least);
     let largest = (target * high / face).max(smallest);
-    let scale = smallest + (largest - smallest) * source.unit();
+    let scale = smallest + (largest - smallest) * source.next_f64();
     let side = |v: usize, window: usize| ((v as f64 * scale + 0.5) as usize).max(window);
     let resized = (side(size.0, window.0), side(size.1, window.1));
-    let place = |centre: f64, window: usize, size: usize| {
-        let at = centre * scale - window as f64 / 2.0;
+    let place = |center: f64, window: usize, size: usize| {
+        let at = center * scale - window as f64 / 2.0;
         (at.max(0.0) as usize).min(size - window)
     };
     (resized, (place(cx, window.0, resized.0), place(cy, window.1, resized.1)))
@@ -210,7 +210,7 @@ mod tests {
     struct List(Vec<f64>);
 
     impl RandomSource for List {
-        fn unit(&mut self) -> f64 {
+        fn next_f64(&mut self) -> f64 {
             self.0.remove(0)
         }
     }

@@ -23,14 +23,14 @@ enum Kind {
 
 /// How one picture becomes training pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fit {
+pub struct BucketAssignment {
     /// The size of the pixels that are trained.
     pub bucket: Size,
     /// The size that the picture is resized to, before it is cropped to `bucket`.
     pub resized: Size,
 }
 
-impl Fit {
+impl BucketAssignment {
     /// The part of the resized picture that the crop cuts off, from 0 to 1.
     #[must_use]
     pub fn cut_off(&self) -> f64 {
@@ -110,7 +110,7 @@ impl Buckets {
     ///
     /// # Errors
     /// If the picture is smaller than a step, so that no bucket holds it.
-    pub fn choose(&self, name: &str, size: Size) -> Result<Fit> {
+    pub fn choose(&self, name: &str, size: Size) -> Result<BucketAssignment> {
         match self.fit(size) {
             Some(fit) if fit.bucket.0 > 0 => Ok(fit),
             _ => {
@@ -129,7 +129,7 @@ impl Buckets {
 
     /// kohya's arithmetic as it is: the width may come out as 0; `None` where it divides by 0.
     #[must_use]
-    pub fn fit(&self, (width, height): Size) -> Option<Fit> {
+    pub fn fit(&self, (width, height): Size) -> Option<BucketAssignment> {
         if width == 0 || height == 0 {
             return None;
         }
@@ -150,7 +150,7 @@ impl Buckets {
                     bucket.0 as f64 / width as f64
                 };
                 let side = |v: usize| (v as f64 * scale + 0.5) as usize;
-                Some(Fit { bucket, resized: (side(width), side(height)) })
+                Some(BucketAssignment { bucket, resized: (side(width), side(height)) })
             }
             Kind::NoUpscale { area, step } => {
                 let floor = |v: usize| v - v % step;
@@ -173,7 +173,7 @@ impl Buckets {
                     };
                 }
                 let bucket = (floor(resized.0), floor(resized.1));
-                (bucket.1 > 0).then_some(Fit { bucket, resized })
+                (bucket.1 > 0).then_some(BucketAssignment { bucket, resized })
             }
         }
     }
@@ -196,14 +196,14 @@ mod tests {
         let buckets = Buckets::listed((512, 512), 256, 1024, 64).unwrap();
         assert_eq!(buckets.list().len(), 17);
         let fit = buckets.choose("a.png", (640, 480)).unwrap();
-        assert_eq!(fit, Fit { bucket: (576, 448), resized: (597, 448) });
+        assert_eq!(fit, BucketAssignment { bucket: (576, 448), resized: (597, 448) });
         assert!(Buckets::listed((512, 512), 576, 1024, 64).is_err());
     }
 
     #[test]
     fn one_size_covers_and_crops() {
         let fit = Buckets::single(64, 64).choose("a.png", (150, 100)).unwrap();
-        assert_eq!(fit, Fit { bucket: (64, 64), resized: (96, 64) });
+        assert_eq!(fit, BucketAssignment { bucket: (64, 64), resized: (96, 64) });
         assert!((fit.cut_off() - 1.0 / 3.0).abs() < 1e-9);
     }
 

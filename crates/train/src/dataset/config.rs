@@ -112,7 +112,7 @@ pub struct Subset {
     pub metadata_file: Option<PathBuf>,
     /// The folder of mask pictures.
     pub conditioning_data_dir: Option<PathBuf>,
-    /// Regularisation images.
+    /// Regularization images.
     pub is_reg: bool,
     /// The alpha channel is the loss mask.
     pub alpha_mask: bool,

@@ -2,7 +2,7 @@
 //!
 //! Other decoders round the transform differently and enlarge chroma differently at borders: up to 7
 //! levels at single pixels, and more after sharpening filters. Sequential and progressive files with
-//! Huffman codes and 8 bits, grey or of three colours, are read here; the caller has another decoder
+//! Huffman codes and 8 bits, gray or of three colors, are read here; the caller has another decoder
 //! for the rest.
 mod entropy;
 mod samples;
@@ -21,7 +21,7 @@ pub(super) enum Refused {
     Damaged(&'static str),
 }
 
-/// Pixels of a decoded file: 1 channel (grey) or 3 (RGB).
+/// Pixels of a decoded file: 1 channel (gray) or 3 (RGB).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Picture {
     pub(super) width: usize,
@@ -30,7 +30,7 @@ pub(super) struct Picture {
     pub(super) data: Vec<u8>,
 }
 
-/// One colour component: its sampling, its size, and its coefficients.
+/// One color component: its sampling, its size, and its coefficients.
 struct Component {
     id: u8,
     /// Sampling factors.

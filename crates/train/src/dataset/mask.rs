@@ -1,5 +1,5 @@
 //! Loss masks: a picture's own alpha channel, or a mask picture beside it.
-use super::bucket::Fit;
+use super::bucket::BucketAssignment;
 use super::image;
 use super::pixels::Pixels;
 use super::resize::resize;
@@ -56,12 +56,12 @@ pub fn read(
     masks: Masks,
     picture: &PictureFile,
     decoded: &image::Decoded,
-    fit: &Fit,
+    fit: &BucketAssignment,
     orient: bool,
 ) -> Result<Option<Pixels>> {
     let mask = match (masks, &picture.mask) {
         (Masks::Alpha, _) => decoded.alpha.clone(),
-        // The red channel, as in kohya; masks are grey, so any would do.
+        // The red channel, as in kohya; masks are gray, so any would do.
         (Masks::Pictures, Some(path)) => Some(image::read(path, orient)?.rgb.channel(0)),
         _ => None,
     };

@@ -13,7 +13,7 @@ pub enum Filter {
     Lanczos,
     /// Pillow's box.
     Box,
-    /// OpenCV's nearest pixel by centres.
+    /// OpenCV's nearest pixel by centers.
     Nearest,
     /// OpenCV's linear, without antialiasing.
     Bilinear,
@@ -113,8 +113,8 @@ fn area_up(from: usize, to: usize) -> Taps {
 fn linear(from: usize, to: usize) -> Taps {
     let scale = from as f64 / to as f64;
     let tap = |i: usize| {
-        let centre = (i as f64 + 0.5) * scale - 0.5;
-        two(from, centre.floor(), (centre - centre.floor()) as f32)
+        let center = (i as f64 + 0.5) * scale - 0.5;
+        two(from, center.floor(), (center - center.floor()) as f32)
     };
     (0..to).map(tap).collect()
 }
@@ -134,11 +134,11 @@ fn cubic(from: usize, to: usize) -> Taps {
     let near = |x: f64| ((A + 2.0) * x - (A + 3.0)) * x * x + 1.0;
     let far = |x: f64| ((A * x - 5.0 * A) * x + 8.0 * A) * x - 4.0 * A;
     let tap = |i: usize| {
-        let centre = (i as f64 + 0.5) * scale - 0.5;
-        let x = centre - centre.floor();
+        let center = (i as f64 + 0.5) * scale - 0.5;
+        let x = center - center.floor();
         let weights = [far(x + 1.0), near(x), near(1.0 - x)];
         let weights = [weights[0], weights[1], weights[2], 1.0 - weights.iter().sum::<f64>()];
-        let place = |j: usize| centre.floor() + j as f64 - 1.0;
+        let place = |j: usize| center.floor() + j as f64 - 1.0;
         let inside = |p: f64| p.clamp(0.0, (from - 1) as f64) as usize;
         weights.iter().enumerate().map(|(j, w)| (inside(place(j)), *w as f32)).collect()
     };

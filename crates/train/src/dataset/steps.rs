@@ -1,4 +1,4 @@
-//! How many batches an epoch has, how many updates a run, and how regularisation images are balanced.
+//! How many batches an epoch has, how many updates a run, and how regularization images are balanced.
 
 /// How long a run is to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub fn epochs_between_saves(epochs: u64, ratio: u64) -> u64 {
     epochs.checked_div(ratio).unwrap_or(0).max(1)
 }
 
-/// The repeats of each regularisation image, so that together they are seen as often as the
+/// The repeats of each regularization image, so that together they are seen as often as the
 /// `wanted` training samples: own repeats in order until that is reached, then one more each in
 /// turn. 0: the image is not used.
 #[must_use]
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn regularisation_images_are_as_many_as_training_samples() {
+    fn regularization_images_are_as_many_as_training_samples() {
         assert_eq!(balance(17, &[1, 1]), [9, 8]);
         assert_eq!(balance(7, &[2, 2, 2, 1, 1]), [2, 2, 2, 1, 0]);
         assert_eq!(balance(3, &[]), [0; 0]);

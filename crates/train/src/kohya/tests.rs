@@ -71,7 +71,7 @@ fn what_the_gui_loses_and_adds() {
     assert!(!format!("{found:?}").contains("secret"));
 }
 
-/// ceil(3 * 2 pictures / batch 4 * 3 epochs * 2 with regularisation), whatever the sizes.
+/// ceil(3 * 2 pictures / batch 4 * 3 epochs * 2 with regularization), whatever the sizes.
 #[test]
 fn the_gui_counts_steps_from_the_folder() {
     let dir = tempfile::tempdir().unwrap();

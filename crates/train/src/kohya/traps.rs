@@ -34,7 +34,7 @@ fn captions(given: &Given, out: &mut Translation) {
         }
     }
     if template && given.on("reg_data_dir") {
-        let text = "with a template, kohya gives the word's sentences to the regularisation pictures too: the word learns them";
+        let text = "with a template, kohya gives the word's sentences to the regularization pictures too: the word learns them";
         out.warn(text, Some("leave reg_data_dir out"));
     }
     let name = given.text("output_name").unwrap_or_else(|| token.clone());
@@ -60,7 +60,7 @@ fn length(given: &Given, out: &mut Translation) {
     }
 }
 
-/// How far an optimiser of Adam's kind can move a number: at most the rate at each step.
+/// How far an optimizer of Adam's kind can move a number: at most the rate at each step.
 fn rate(given: &Given, out: &mut Translation) {
     let optimizer = given.text("optimizer_type").unwrap_or_default().to_lowercase();
     let steady = ["", "adam", "lion", "paged", "radam", "nadam"];

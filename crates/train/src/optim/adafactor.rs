@@ -5,7 +5,7 @@
 //! With `relative_step`, `rate = max(eps1, rms(p)) * min(1e-2 or 1e-6 t, 1 / sqrt(t))`.
 use super::args::Args;
 use super::error::OptimError;
-use super::rule::{Rule, View, grow};
+use super::rule::{LatentView, Rule, grow};
 use super::state::Field;
 
 /// Adafactor.
@@ -56,7 +56,10 @@ impl Adafactor {
 }
 
 impl Rule for Adafactor {
-    fn step(&mut self, View { p, g, dim, rate, rest_rows, rest_squares, .. }: View<'_>) {
+    fn step(
+        &mut self,
+        LatentView { p, g, dim, rate, rest_rows, rest_squares, .. }: LatentView<'_>,
+    ) {
         self.t += 1;
         let t = self.t as f64;
         let rows = p.len() / dim;

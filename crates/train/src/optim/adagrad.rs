@@ -2,7 +2,7 @@
 use super::adam::SPEED;
 use super::args::Args;
 use super::error::OptimError;
-use super::rule::{Rule, View, add_decay, grow, maximize};
+use super::rule::{LatentView, Rule, add_decay, grow, maximize};
 use super::state::Field;
 
 /// Adagrad.
@@ -32,7 +32,7 @@ impl Adagrad {
 }
 
 impl Rule for Adagrad {
-    fn step(&mut self, View { p, g, rate, .. }: View<'_>) {
+    fn step(&mut self, LatentView { p, g, rate, .. }: LatentView<'_>) {
         grow(&mut self.sum, p.len(), self.start as f32);
         maximize(g, self.maximize);
         add_decay(g, p, self.decay);

@@ -5,10 +5,10 @@
 //! AdamW shrinks `p` by `1 - rate * decay` before; Adam adds `decay * p` to the gradient.
 use super::args::Args;
 use super::error::OptimError;
-use super::rule::{Rule, View, add_decay, grow, lerp, maximize, shrink};
+use super::rule::{LatentView, Rule, add_decay, grow, lerp, maximize, shrink};
 use super::state::Field;
 
-/// Arguments of PyTorch's optimisers that change speed only.
+/// Arguments of PyTorch's optimizers that change speed only.
 pub(super) const SPEED: [&str; 4] = ["foreach", "fused", "capturable", "differentiable"];
 
 /// Adam or AdamW.
@@ -44,7 +44,7 @@ impl Adam {
 }
 
 impl Rule for Adam {
-    fn step(&mut self, View { p, g, rate, .. }: View<'_>) {
+    fn step(&mut self, LatentView { p, g, rate, .. }: LatentView<'_>) {
         self.t += 1;
         for array in [&mut self.m, &mut self.v] {
             grow(array, p.len(), 0.0);

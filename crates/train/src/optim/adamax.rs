@@ -4,7 +4,7 @@
 use super::adam::SPEED;
 use super::args::Args;
 use super::error::OptimError;
-use super::rule::{Rule, View, add_decay, grow, lerp, maximize};
+use super::rule::{LatentView, Rule, add_decay, grow, lerp, maximize};
 use super::state::Field;
 
 /// Adamax.
@@ -34,7 +34,7 @@ impl Adamax {
 }
 
 impl Rule for Adamax {
-    fn step(&mut self, View { p, g, rate, .. }: View<'_>) {
+    fn step(&mut self, LatentView { p, g, rate, .. }: LatentView<'_>) {
         self.t += 1;
         for array in [&mut self.m, &mut self.u] {
             grow(array, p.len(), 0.0);

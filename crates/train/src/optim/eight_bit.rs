@@ -1,11 +1,11 @@
-//! Optimisers whose state is kept in 8 bits, as in bitsandbytes: AdamW, Lion and SGD with momentum.
+//! Optimizers whose state is kept in 8 bits, as in bitsandbytes: AdamW, Lion and SGD with momentum.
 //!
 //! A state of 256 numbers is one block: its largest absolute value, and a code of 8 bits each that
 //! names one of 256 levels in [-1, 1] or [0, 1]. Each step decodes, updates in f32, and encodes anew.
 use super::args::{Args, Literal};
 use super::error::OptimError;
 use super::lion::sign;
-use super::rule::{Rule, View, add_decay, shrink};
+use super::rule::{LatentView, Rule, add_decay, shrink};
 use super::state::Field;
 
 /// Numbers that share one largest value (bitsandbytes since 0.44).
@@ -61,13 +61,13 @@ fn linspace(a: f32, b: f32, n: usize, i: usize) -> f32 {
 }
 
 /// One state in 8 bits.
-struct Quantised {
+struct Quantized {
     book: CodeBook,
     codes: Vec<u8>,
     largest: Vec<f32>,
 }
 
-impl Quantised {
+impl Quantized {
     fn new(signed: bool) -> Self {
         Self { book: CodeBook::new(signed), codes: Vec::new(), largest: Vec::new() }
     }
@@ -104,15 +104,15 @@ pub(super) enum Kind {
     Sgd,
 }
 
-/// An optimiser with 8-bit states.
+/// An optimizer with 8-bit states.
 pub(super) struct EightBit {
     kind: Kind,
     betas: [f64; 2],
     eps: f64,
     decay: f64,
     t: u64,
-    m: Quantised,
-    v: Quantised,
+    m: Quantized,
+    v: Quantized,
 }
 
 impl EightBit {
@@ -143,14 +143,14 @@ impl EightBit {
             eps: if kind == Kind::AdamW { args.number("eps", 1e-8)? } else { 0.0 },
             decay: args.number("weight_decay", if kind == Kind::AdamW { 0.01 } else { 0.0 })?,
             t: 0,
-            m: Quantised::new(true),
-            v: Quantised::new(false),
+            m: Quantized::new(true),
+            v: Quantized::new(false),
         })
     }
 }
 
 impl Rule for EightBit {
-    fn step(&mut self, View { p, g, rate, .. }: View<'_>) {
+    fn step(&mut self, LatentView { p, g, rate, .. }: LatentView<'_>) {
         self.t += 1;
         let [b1, b2] = self.betas;
         let (w1, w2) = ((1.0 - b1) as f32, (1.0 - b2) as f32);

@@ -1,6 +1,6 @@
-//! What can be wrong with an optimiser's or a schedule's options.
+//! What can be wrong with an optimizer's or a schedule's options.
 
-/// A refused optimiser, argument or state.
+/// A refused optimizer, argument or state.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum OptimError {
     /// An argument is not `key=value` with a literal value.
@@ -14,7 +14,7 @@ pub enum OptimError {
     /// A value is of the wrong kind or out of range.
     #[error("{optimizer}: `{key}` is {found}, expected {expected}")]
     Value {
-        /// The optimiser or schedule.
+        /// The optimizer or schedule.
         optimizer: String,
         /// The argument.
         key: String,
@@ -23,10 +23,10 @@ pub enum OptimError {
         /// What it should be.
         expected: &'static str,
     },
-    /// The optimiser has no such argument.
+    /// The optimizer has no such argument.
     #[error("{optimizer} has no argument `{key}`{}\nhint: it takes {known}", did_you_mean(.nearest))]
     UnknownArgument {
-        /// The optimiser or schedule.
+        /// The optimizer or schedule.
         optimizer: String,
         /// The argument.
         key: String,
@@ -35,7 +35,7 @@ pub enum OptimError {
         /// All names it takes.
         known: String,
     },
-    /// No optimiser of this name is built in.
+    /// No optimizer of this name is built in.
     #[error("optimizer `{name}` is not supported{}\nhint: known are {known}", did_you_mean(.nearest))]
     UnknownOptimizer {
         /// The name.
@@ -45,10 +45,10 @@ pub enum OptimError {
         /// All known names.
         known: String,
     },
-    /// A saved state does not belong to this optimiser.
+    /// A saved state does not belong to this optimizer.
     #[error("saved state of {optimizer}: {what}")]
     State {
-        /// The optimiser.
+        /// The optimizer.
         optimizer: String,
         /// What does not fit.
         what: String,

@@ -3,7 +3,7 @@
 //! `p *= 1 - rate * decay`, `p -= rate * sign(b1 m + (1-b1) g)`, `m = b2 m + (1-b2) g`.
 use super::args::Args;
 use super::error::OptimError;
-use super::rule::{Rule, View, grow, shrink};
+use super::rule::{LatentView, Rule, grow, shrink};
 use super::state::Field;
 
 /// Lion.
@@ -38,7 +38,7 @@ pub(super) fn sign(v: f32) -> f32 {
 }
 
 impl Rule for Lion {
-    fn step(&mut self, View { p, g, rate, .. }: View<'_>) {
+    fn step(&mut self, LatentView { p, g, rate, .. }: LatentView<'_>) {
         grow(&mut self.m, p.len(), 0.0);
         shrink(p, rate, self.decay);
         let [b1, b2] = self.betas;

@@ -4,7 +4,7 @@
 use super::adam::SPEED;
 use super::args::Args;
 use super::error::OptimError;
-use super::rule::{Rule, View, add_decay, grow, lerp, maximize, shrink};
+use super::rule::{LatentView, Rule, add_decay, grow, lerp, maximize, shrink};
 use super::state::Field;
 
 /// NAdam.
@@ -41,7 +41,7 @@ impl NAdam {
 }
 
 impl Rule for NAdam {
-    fn step(&mut self, View { p, g, rate, .. }: View<'_>) {
+    fn step(&mut self, LatentView { p, g, rate, .. }: LatentView<'_>) {
         self.t += 1;
         for array in [&mut self.m, &mut self.v] {
             grow(array, p.len(), 0.0);

@@ -1,4 +1,4 @@
-//! Which name is which optimiser, and what is said about the rest.
+//! Which name is which optimizer, and what is said about the rest.
 use super::adafactor::Adafactor;
 use super::adagrad::Adagrad;
 use super::adam::Adam;
@@ -47,7 +47,7 @@ pub const OPTIMIZERS: &[&str] = &[
     "RMSprop",
 ];
 
-/// Names of the same optimisers in other clothes.
+/// Names of the same optimizers in other clothes.
 const ALIASES: &[(&str, &str, &str)] = &[
     ("", "AdamW", ""),
     ("pagedadamw", "AdamW", "PagedAdamW is AdamW here: rows are too few to need paging"),
@@ -81,7 +81,7 @@ pub(super) struct Made {
     pub(super) note: Option<String>,
 }
 
-/// Makes the optimiser `name` with `key=value` arguments.
+/// Makes the optimizer `name` with `key=value` arguments.
 pub(super) fn make(name: &str, texts: &[String], learning_rate: f64) -> Result<Made, OptimError> {
     let plain = ["torch.optim.", "bitsandbytes.optim.", "lion_pytorch.", "prodigyopt."]
         .iter()

@@ -5,7 +5,7 @@
 //! denominator only. With `slice_p` the sums and `s` take every so many-th number of the table.
 use super::args::Args;
 use super::error::OptimError;
-use super::rule::{Rule, View, add_decay, grow, l1, remember, shrink};
+use super::rule::{LatentView, Rule, add_decay, grow, l1, remember, shrink};
 use super::state::Field;
 
 /// Prodigy.
@@ -67,7 +67,7 @@ pub(super) fn bias_correction(on: bool, [b1, b2]: [f64; 2], k: u64) -> f64 {
 }
 
 impl Rule for Prodigy {
-    fn step(&mut self, View { p, g, dim, numbers, rate, .. }: View<'_>) {
+    fn step(&mut self, LatentView { p, g, dim, numbers, rate, .. }: LatentView<'_>) {
         for array in [&mut self.s, &mut self.m, &mut self.v] {
             grow(array, p.len(), 0.0);
         }

@@ -2,7 +2,7 @@
 use super::adam::SPEED;
 use super::args::Args;
 use super::error::OptimError;
-use super::rule::{Rule, View, add_decay, grow, lerp, maximize, shrink};
+use super::rule::{LatentView, Rule, add_decay, grow, lerp, maximize, shrink};
 use super::state::Field;
 
 /// RAdam.
@@ -43,7 +43,7 @@ pub(super) fn rectification(b2: f64, t: f64) -> (f64, f64) {
 }
 
 impl Rule for RAdam {
-    fn step(&mut self, View { p, g, rate, .. }: View<'_>) {
+    fn step(&mut self, LatentView { p, g, rate, .. }: LatentView<'_>) {
         self.t += 1;
         for array in [&mut self.m, &mut self.v] {
             grow(array, p.len(), 0.0);

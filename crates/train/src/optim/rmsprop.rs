@@ -1,10 +1,10 @@
-//! RMSprop (Hinton 2012), as in PyTorch, with its centred form and momentum.
+//! RMSprop (Hinton 2012), as in PyTorch, with its centerd form and momentum.
 //!
-//! `s = alpha s + (1-alpha) g²`, `p -= rate * g / (sqrt(s) + eps)`; centred: `sqrt(s - mean(g)²)`.
+//! `s = alpha s + (1-alpha) g²`, `p -= rate * g / (sqrt(s) + eps)`; centerd: `sqrt(s - mean(g)²)`.
 use super::adam::SPEED;
 use super::args::Args;
 use super::error::OptimError;
-use super::rule::{Rule, View, add_decay, grow, lerp, maximize};
+use super::rule::{LatentView, Rule, add_decay, grow, lerp, maximize};
 use super::state::Field;
 
 /// RMSprop.
@@ -38,7 +38,7 @@ impl RmsProp {
 }
 
 impl Rule for RmsProp {
-    fn step(&mut self, View { p, g, rate, .. }: View<'_>) {
+    fn step(&mut self, LatentView { p, g, rate, .. }: LatentView<'_>) {
         for array in [&mut self.square, &mut self.mean, &mut self.buffer] {
             grow(array, p.len(), 0.0);
         }

@@ -1,8 +1,8 @@
-//! What every optimiser is made of: one step over a dense table, and its state by name.
+//! What every optimizer is made of: one step over a dense table, and its state by name.
 use super::state::Field;
 
 /// The table of one step. Its first rows are the new ones; frozen rows may follow.
-pub(super) struct View<'a> {
+pub(super) struct LatentView<'a> {
     /// Parameters, `[rows, dim]`.
     pub(super) p: &'a mut [f32],
     /// Their gradient; a rule may change it.
@@ -19,11 +19,11 @@ pub(super) struct View<'a> {
     pub(super) rest_squares: f64,
 }
 
-/// An optimiser's formula and state. State of rows that appear later starts as if their gradient
+/// An optimizer's formula and state. State of rows that appear later starts as if their gradient
 /// had been 0 all along.
 pub(super) trait Rule: Send + Sync {
     /// One update of `view.p`.
-    fn step(&mut self, view: View<'_>);
+    fn step(&mut self, view: LatentView<'_>);
 
     /// Every number that the next step depends on.
     fn fields(&mut self) -> Vec<Field<'_>>;
@@ -113,7 +113,7 @@ pub(super) fn l1(a: &[f32]) -> f64 {
     a.iter().map(|a| f64::from(a.abs())).sum()
 }
 
-/// Flips the gradient's sign where the objective is to be maximised.
+/// Flips the gradient's sign where the objective is to be maximized.
 pub(super) fn maximize(g: &mut [f32], on: bool) {
     if on {
         g.iter_mut().for_each(|g| *g = -*g);

@@ -5,21 +5,21 @@
 use super::args::Args;
 use super::error::OptimError;
 use super::radam::rectification;
-use super::rule::{Rule, View, add_decay, grow, lerp, remember};
+use super::rule::{LatentView, Rule, add_decay, grow, lerp, remember};
 use super::state::Field;
 
 /// What the base step is.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Base {
-    /// Normalised by the second moment.
+    /// Normalized by the second moment.
     AdamW,
     /// The gradient.
     Sgd,
-    /// Normalised once the second moment can be trusted.
+    /// Normalized once the second moment can be trusted.
     RAdam,
 }
 
-/// A schedule-free optimiser.
+/// A schedule-free optimizer.
 pub(super) struct ScheduleFree {
     base: Base,
     b1: f64,
@@ -72,18 +72,18 @@ impl ScheduleFree {
 }
 
 impl Rule for ScheduleFree {
-    fn step(&mut self, View { p: y, g, rate, .. }: View<'_>) {
+    fn step(&mut self, LatentView { p: y, g, rate, .. }: LatentView<'_>) {
         remember(&mut self.z, y);
         grow(&mut self.v, y.len(), 0.0);
         let t = self.k as f64 + 1.0;
-        let (mut rate, mut normalise) = (rate, self.base != Base::Sgd);
+        let (mut rate, mut normalize) = (rate, self.base != Base::Sgd);
         if t <= self.warmup {
             rate *= t / self.warmup;
         }
         if self.base == Base::RAdam {
             let (length, rectified) = rectification(self.b2, t);
-            normalise = length > 4.0;
-            rate *= if normalise { rectified } else { f64::from(u8::from(!self.silent)) };
+            normalize = length > 4.0;
+            rate *= if normalize { rectified } else { f64::from(u8::from(!self.silent)) };
         }
         self.highest = self.highest.max(rate);
         let weight = t.powf(self.r) * self.highest.powf(self.power);
@@ -95,7 +95,7 @@ impl Rule for ScheduleFree {
             let (b2, w2, eps) = (self.b2 as f32, (1.0 - self.b2) as f32, self.eps as f32);
             for (v, g) in self.v.iter_mut().zip(g.iter_mut()) {
                 *v = *v * b2 + w2 * *g * *g;
-                if normalise {
+                if normalize {
                     *g /= (*v / correction).sqrt() + eps;
                 }
             }

@@ -4,7 +4,7 @@
 use super::adam::SPEED;
 use super::args::Args;
 use super::error::OptimError;
-use super::rule::{Rule, View, add_decay, grow, maximize};
+use super::rule::{LatentView, Rule, add_decay, grow, maximize};
 use super::state::Field;
 
 /// SGD.
@@ -43,7 +43,7 @@ impl Sgd {
 }
 
 impl Rule for Sgd {
-    fn step(&mut self, View { p, g, rate, .. }: View<'_>) {
+    fn step(&mut self, LatentView { p, g, rate, .. }: LatentView<'_>) {
         maximize(g, self.maximize);
         add_decay(g, p, self.decay);
         let (mu, rate) = (self.momentum as f32, rate as f32);

@@ -1,4 +1,4 @@
-//! An optimiser's state as named arrays, exact to the bit.
+//! An optimizer's state as named arrays, exact to the bit.
 
 /// The numbers of a [`StateArray`].
 #[derive(Debug, Clone, PartialEq)]
@@ -16,13 +16,13 @@ pub enum StateData {
 /// One array of a state.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StateArray {
-    /// Unique within the optimiser.
+    /// Unique within the optimizer.
     pub name: String,
     /// Its numbers.
     pub data: StateData,
 }
 
-/// A place in an optimiser that is saved and restored.
+/// A place in an optimizer that is saved and restored.
 pub(super) enum Field<'a> {
     /// A vector of numbers that grows with the rows.
     Array(&'static str, &'a mut Vec<f32>),

@@ -1,4 +1,4 @@
-//! Properties that hold for every optimiser.
+//! Properties that hold for every optimizer.
 use super::*;
 
 const SIZES: (usize, usize) = (3, 8);

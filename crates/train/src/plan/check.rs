@@ -1,17 +1,17 @@
 //! From options to a plan: every default decided, every mistake refused before anything is done.
 use super::find::{self, Found};
-use super::idle;
+use super::ineffective;
 use super::{
     FileTexts, PictureSet, PlannedBase, ScheduleOptions, TemplateChoice, TrainOptions, TrainPlan,
     WordOptions,
 };
 use crate::checkpoint::SaveRules;
 use crate::dataset::steps::{Duration, epochs_between_saves};
+use crate::embedding::{Init, PlannedEmbedding, check_name};
 use crate::lora;
 use crate::lr::{Length, RateList};
 use crate::optim::Statistics;
 use crate::previews::Previews;
-use crate::words::{Init, Word, check_name};
 use crate::{Error, Result};
 use std::hash::{BuildHasher, Hasher};
 use std::path::Path;
@@ -34,10 +34,10 @@ impl TrainPlan {
     /// Checks options against a base and decides what they leave open.
     ///
     /// # Errors
-    /// If an option cannot be used, there are no pictures, or no caption holds the word.
+    /// If an option cannot be used, there are no pictures, or no caption holds the embedding.
     pub fn check(options: &TrainOptions, base: &BaseInfo) -> Result<Self> {
         let mut warnings = Vec::new();
-        let asked = asked_words(options)?;
+        let asked = requested_embeddings(options)?;
         let name = options.name.as_deref().unwrap_or(&asked[0].name).trim();
         check_name("--name", name)?;
         positive("--batch", options.batch)?;
@@ -53,14 +53,14 @@ impl TrainPlan {
             find::find(options, options.resolution.unwrap_or(base.resolution), &mut warnings)?;
         let sentences = options.template.sentences()?;
         remarks(&found, options, sentences.as_deref(), &mut warnings)?;
-        warnings.extend(idle::find(options, sentences.as_deref()));
-        let mut words = Vec::with_capacity(asked.len());
+        warnings.extend(ineffective::find(options, sentences.as_deref()));
+        let mut embeddings = Vec::with_capacity(asked.len());
         for asked in &asked {
-            words.push(word(asked, &found, base, &mut warnings)?);
+            embeddings.push(embedding(asked, &found, base, &mut warnings)?);
         }
-        different(&words)?;
+        different(&embeddings)?;
         let seed = options.seed.unwrap_or_else(random_seed);
-        let token = words.first().map_or(name, |word| word.token.as_str());
+        let token = embeddings.first().map_or(name, |embedding| embedding.token.as_str());
         let previews = Previews::decide(options, base, (token, seed), &mut warnings)?;
         let mut plan = Self {
             version: env!("CARGO_PKG_VERSION").into(),
@@ -74,7 +74,7 @@ impl TrainPlan {
                 token_width: base.token_width,
                 token_rms: base.token_rms,
             },
-            words,
+            embeddings,
             loras: lora::planned(&options.lora, &options.loras)?,
             name: name.into(),
             out: absolute(&options.out),
@@ -170,7 +170,7 @@ impl TrainPlan {
         Ok(())
     }
 
-    /// Learning rate, scheduler, optimiser.
+    /// Learning rate, scheduler, optimizer.
     fn decide_rate(&mut self, options: &TrainOptions, base: &BaseInfo) -> Result<()> {
         let optimizer = self.optimizer_new(Statistics::NewRows, 0)?;
         self.optimizer = optimizer.name().into();
@@ -223,24 +223,27 @@ impl TrainPlan {
 
     /// What averages follows no schedule; kohya's trainer puts none upon it either.
     fn without_schedule(&mut self, options: &TrainOptions) {
-        let mut idle = Vec::new();
+        let mut ineffective = Vec::new();
         let class = self.schedule_options.torch_class.take();
         let name = class.or_else(|| options.scheduler.clone());
-        idle.extend(name.filter(|name| !name.eq_ignore_ascii_case("constant")));
+        ineffective.extend(name.filter(|name| !name.eq_ignore_ascii_case("constant")));
         if self.warmup > 0 {
-            idle.push(format!("the warm-up of {} steps", self.warmup));
+            ineffective.push(format!("the warm-up of {} steps", self.warmup));
         }
         (self.scheduler, self.warmup) = ("constant".into(), 0);
         self.schedule_options.args.clear();
-        if !idle.is_empty() {
-            let text =
-                format!("{} follows no schedule: without {}", self.optimizer, idle.join(" and "));
+        if !ineffective.is_empty() {
+            let text = format!(
+                "{} follows no schedule: without {}",
+                self.optimizer,
+                ineffective.join(" and ")
+            );
             let hint = "its own warm-up is --optimizer-args warmup_steps=N";
             self.warnings.push(warn(&text, Some(hint)));
         }
     }
 
-    /// A caption set without a word would teach nothing.
+    /// A caption set without an embedding would teach nothing.
     fn check_captions(&mut self) -> Result<()> {
         let empty = |set: &PictureSet| {
             let own = set.captions();
@@ -253,8 +256,8 @@ impl TrainPlan {
         }
         let captions = self.captions();
         let all: u64 = captions.iter().map(|c| c.count).sum();
-        for (word, Word { token, .. }) in self.words.iter().enumerate() {
-            let without = captions.iter().filter(|c| !c.words[word]);
+        for (embedding, PlannedEmbedding { token, .. }) in self.embeddings.iter().enumerate() {
+            let without = captions.iter().filter(|c| !c.embeddings[embedding]);
             let missing: u64 = without.map(|c| c.count).sum();
             if missing == all {
                 let first = captions.first().map(|c| c.text.clone()).unwrap_or_default();
@@ -263,23 +266,25 @@ impl TrainPlan {
                 return Err(Error::data(what).with_hint(hint));
             }
         }
-        // One caption need not hold all of several words.
-        let missing: u64 = captions.iter().filter(|c| !c.has_word).map(|c| c.count).sum();
+        // One caption need not hold all of several embeddings.
+        let missing: u64 = captions.iter().filter(|c| !c.has_embedding).map(|c| c.count).sum();
         if missing > 0 {
-            let (what, whose) = match self.words.as_slice() {
-                [Word { token, .. }] => (format!("do not hold the word `{token}`"), token.as_str()),
+            let (what, whose) = match self.embeddings.as_slice() {
+                [PlannedEmbedding { token, .. }] => {
+                    (format!("do not hold the word `{token}`"), token.as_str())
+                }
                 _ => ("hold none of the words".into(), "one"),
             };
             let text = format!("{missing} of {all} captions {what}");
             let hint = format!("write {whose} into them: they teach nothing");
             self.warnings.push(warn(&text, Some(&hint)));
         }
-        let lexicon = crate::words::Lexicon::new(&self.words, 0, self.kohya_numbers);
+        let lexicon = crate::embedding::Lexicon::new(&self.embeddings, 0, self.kohya_numbers);
         let regular = (0..self.pictures.len()).filter(|i| self.is_regular(*i));
         let regular: Vec<_> = regular.map(|i| &self.pictures[i].caption).collect();
         if !regular.is_empty() && !regular.iter().any(|caption| lexicon.holds_any(caption)) {
             let text =
-                "regularisation pictures whose captions do not hold the word teach it nothing";
+                "regularization pictures whose captions do not hold the word teach it nothing";
             let hint = "leave them out: nothing but the word's vectors changes in this training";
             self.warnings.push(warn(text, Some(hint)));
         }
@@ -326,8 +331,8 @@ fn windows(tokens: usize) -> Result<usize> {
     }
 }
 
-/// The words that are asked for: those of the tables, or the one of the options.
-fn asked_words(options: &TrainOptions) -> Result<Vec<WordOptions>> {
+/// The embeddings that are asked for: those of the tables, or the one of the options.
+fn requested_embeddings(options: &TrainOptions) -> Result<Vec<WordOptions>> {
     if options.words.is_empty() {
         let name = required(options.name.as_deref(), "--name", "evagreen-ti")?;
         return Ok(vec![WordOptions {
@@ -347,15 +352,15 @@ fn asked_words(options: &TrainOptions) -> Result<Vec<WordOptions>> {
         return Err(Error::option(*option, "it in the tables [[word]]", "it beside them"));
     }
     let several = options.words.len() > 1;
-    for word in &options.words {
-        required(Some(&word.name), "name in [[word]]", "evagreen-ti")?;
-        check_name("name in [[word]]", word.name.trim())?;
-        if several && word.init.is_none() {
-            let what = format!("nothing for `{}`", word.name);
+    for embedding in &options.words {
+        required(Some(&embedding.name), "name in [[word]]", "evagreen-ti")?;
+        check_name("name in [[word]]", embedding.name.trim())?;
+        if several && embedding.init.is_none() {
+            let what = format!("nothing for `{}`", embedding.name);
             return Err(Error::option("init in [[word]]", "a word to start from", what));
         }
-        if word.lr.is_some_and(|lr| !(lr > 0.0 && lr.is_finite())) {
-            let found = word.lr.map(|lr| lr.to_string()).unwrap_or_default();
+        if embedding.lr.is_some_and(|lr| !(lr > 0.0 && lr.is_finite())) {
+            let found = embedding.lr.map(|lr| lr.to_string()).unwrap_or_default();
             return Err(Error::option("lr in [[word]]", "a number above 0", found));
         }
     }
@@ -363,14 +368,14 @@ fn asked_words(options: &TrainOptions) -> Result<Vec<WordOptions>> {
 }
 
 /// Words that share a name or a token could not be told apart.
-fn different(words: &[Word]) -> Result<()> {
-    for (i, word) in words.iter().enumerate() {
-        let same = |other: &&Word| {
-            other.name.eq_ignore_ascii_case(&word.name)
-                || other.token.eq_ignore_ascii_case(&word.token)
+fn different(embeddings: &[PlannedEmbedding]) -> Result<()> {
+    for (i, embedding) in embeddings.iter().enumerate() {
+        let same = |other: &&PlannedEmbedding| {
+            other.name.eq_ignore_ascii_case(&embedding.name)
+                || other.token.eq_ignore_ascii_case(&embedding.token)
         };
-        if let Some(other) = words[..i].iter().find(same) {
-            let found = format!("`{}` and `{}`", other.name, word.name);
+        if let Some(other) = embeddings[..i].iter().find(same) {
+            let found = format!("`{}` and `{}`", other.name, embedding.name);
             return Err(Error::option("[[word]]", "words of different names and tokens", found));
         }
     }
@@ -419,12 +424,12 @@ fn remarks(
     Ok(())
 }
 
-fn word(
+fn embedding(
     options: &WordOptions,
     found: &Found,
     base: &BaseInfo,
     warnings: &mut Vec<Warning>,
-) -> Result<Word> {
+) -> Result<PlannedEmbedding> {
     let name = options.name.trim();
     let token = options.token.as_deref().unwrap_or(name).trim();
     if token.is_empty() {
@@ -448,7 +453,12 @@ fn word(
             let count = options.vectors.unwrap_or(file.rows);
             let shape = (file.rows, file.width);
             let named = path.display().to_string();
-            crate::rows::from_embedding(&named, &file.vectors, shape, (count, base.token_width))?;
+            crate::vectors::from_embedding(
+                &named,
+                &file.vectors,
+                shape,
+                (count, base.token_width),
+            )?;
             count
         }
         Init::Words(words) => {
@@ -487,12 +497,19 @@ fn word(
     };
     let init = match init {
         Init::File(path) => Init::File(absolute(&path)),
-        words => words,
+        embeddings => embeddings,
     };
-    Ok(Word { token: token.into(), name: name.into(), vectors, init, init_sha256, lr: options.lr })
+    Ok(PlannedEmbedding {
+        token: token.into(),
+        name: name.into(),
+        vectors,
+        init,
+        init_sha256,
+        lr: options.lr,
+    })
 }
 
-/// The class word of kohya's `N_token class`: the last word of the folders' names.
+/// The class word of kohya's `N_token class`: the last embedding of the folders' names.
 fn class_word(found: &Found) -> Result<String> {
     let class = found.class.as_deref().and_then(|c| c.split_whitespace().next_back());
     class.map(str::to_owned).ok_or_else(|| {
@@ -521,8 +538,8 @@ fn end_of_rates(options: &TrainOptions) -> Option<usize> {
 }
 
 /// The scheduler where none is named. A rate that falls to nought ends near the mean of what a
-/// constant one wanders through, and the row grows less (docs/quality.md). A list of rates, and
-/// optimisers that average or make their own rates, want a constant one.
+/// constant one wanders through, and the vectors grow less (docs/quality.md). A list of rates, and
+/// optimizers that average or make their own rates, want a constant one.
 fn usual_scheduler(options: &TrainOptions) -> String {
     let list = options.lr.as_ref().is_some_and(|lr| lr.contains(':'));
     let optimizer = options.optimizer.to_lowercase();

@@ -84,7 +84,7 @@ pub(super) fn find(
             .with_hint("repeats say how often a picture is seen in an epoch"));
     }
     if found.learned == 0 {
-        return Err(Error::data("there are only regularisation pictures")
+        return Err(Error::data("there are only regularization pictures")
             .with_hint("give pictures of what is to be learned too"));
     }
     warnings.extend(notes.into_iter().map(Warning::new));
@@ -184,7 +184,7 @@ fn own_parts(
 }
 
 impl Found {
-    /// One data set: fits its pictures to sizes and balances its regularisation pictures.
+    /// One data set: fits its pictures to sizes and balances its regularization pictures.
     fn add(
         &mut self,
         dataset: &Dataset,
@@ -207,7 +207,7 @@ impl Found {
         let unused = balanced.iter().filter(|n| **n == 0).count();
         if unused > 0 {
             notes.push(format!(
-                "{unused} regularisation pictures are not used: there are more than samples"
+                "{unused} regularization pictures are not used: there are more than samples"
             ));
         }
         let mut balanced = balanced.into_iter();

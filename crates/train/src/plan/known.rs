@@ -14,7 +14,7 @@ impl TrainPlan {
     ///
     /// # Errors
     /// If a file of the base can no longer be read.
-    pub fn recognise(&mut self, base: &Base) -> Result<()> {
+    pub fn recognize(&mut self, base: &Base) -> Result<()> {
         let told = |e: wayword_diffusion::Error| Error::data(e.to_string());
         self.base.sha256 = base.fingerprint().map_err(told)?;
         let original = self.base.sha256.as_deref().and_then(known::original);

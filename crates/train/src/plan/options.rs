@@ -213,7 +213,7 @@ pub struct WordOptions {
     pub lr: Option<f64>,
 }
 
-/// The precision of kohya's run, to whose noise levels its own are rounded.
+/// The precision of kohya's run, to whose timesteps its own are rounded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum MixedPrecision {
@@ -227,7 +227,7 @@ pub enum MixedPrecision {
 }
 
 impl MixedPrecision {
-    /// What noise levels are rounded to.
+    /// What timesteps are rounded to.
     #[must_use]
     pub const fn rounding(self) -> Rounding {
         match self {
@@ -438,7 +438,7 @@ impl TrainOptions {
         noise.check().map(|()| noise)
     }
 
-    /// The noise levels that are drawn, checked.
+    /// The timesteps that are drawn, checked.
     ///
     /// # Errors
     /// If the range is empty or leaves 0 to 1000.

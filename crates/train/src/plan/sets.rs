@@ -22,7 +22,7 @@ pub struct PlannedDataset {
 pub struct PictureSet {
     /// Place in the plan's list of data sets.
     pub dataset: usize,
-    /// Regularisation pictures: their loss counts `prior-loss-weight`, no template is put upon them.
+    /// Regularization pictures: their loss counts `prior-loss-weight`, no template is put upon them.
     pub regular: bool,
     /// The alpha channel says how much each place counts.
     pub alpha_mask: bool,

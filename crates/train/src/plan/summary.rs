@@ -1,8 +1,8 @@
 //! A plan as it is shown before the first step.
 use super::TrainPlan;
 use crate::checkpoint;
-use crate::streams::Chance;
-use crate::words::Lexicon;
+use crate::embedding::Lexicon;
+use crate::rng::Rng;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use wayword_diffusion::tokenizer::{Tokenizer, VOCABULARY};
@@ -18,10 +18,12 @@ pub struct EffectiveCaption {
     pub text: String,
     /// How many sentences or samples of an epoch have it.
     pub count: u64,
-    /// Whether the word is in it, after it was cut to its windows.
-    pub has_word: bool,
-    /// The same for each of the words.
-    pub words: Vec<bool>,
+    /// Whether the embedding is in it, after it was cut to its windows.
+    #[serde(rename = "has_word")]
+    pub has_embedding: bool,
+    /// The same for each of the embeddings.
+    #[serde(rename = "words")]
+    pub embeddings: Vec<bool>,
 }
 
 /// What a run will take.
@@ -34,9 +36,10 @@ pub struct Estimate {
     /// Seconds until all pictures are encoded; those whose latents are kept already take none.
     #[serde(default)]
     pub latents: f64,
-    /// Seconds of all losses at fixed noise.
+    /// Seconds of all evaluation losses.
     #[serde(default)]
-    pub measures: f64,
+    #[serde(rename = "measures")]
+    pub evaluations: f64,
     /// Seconds of all previews.
     #[serde(default)]
     pub previews: f64,
@@ -74,7 +77,7 @@ pub struct PlanSummary {
     pub accumulate: usize,
     /// Whether captions are sentences of a template, one drawn for each sample.
     pub template: bool,
-    /// All different captions, those without the word first, then the most frequent.
+    /// All different captions, those without the embedding first, then the most frequent.
     pub captions: Vec<EffectiveCaption>,
     pub lr: f64,
     pub scheduler: String,
@@ -91,15 +94,15 @@ impl TrainPlan {
     #[must_use]
     pub fn summary(&self, estimate: Option<Estimate>) -> PlanSummary {
         let counts = self.counts();
-        let texts = |of: &dyn Fn(&crate::words::Word) -> String| {
-            self.words.iter().map(of).collect::<Vec<_>>().join(", ")
+        let texts = |of: &dyn Fn(&crate::embedding::PlannedEmbedding) -> String| {
+            self.embeddings.iter().map(of).collect::<Vec<_>>().join(", ")
         };
         PlanSummary {
             name: self.name.clone(),
-            token: texts(&|word| word.token.clone()),
+            token: texts(&|embedding| embedding.token.clone()),
             vectors: self.vectors(),
             loras: self.loras.iter().map(ToString::to_string).collect(),
-            init: texts(&|word| word.init.to_string()),
+            init: texts(&|embedding| embedding.init.to_string()),
             base: self.base.name.clone(),
             base_sha256: self.base.sha256.clone(),
             base_known: self.base.known.clone(),
@@ -155,20 +158,20 @@ impl TrainPlan {
         }
         let tokenizer = Tokenizer::new();
         let first = VOCABULARY as u32;
-        let lexicon = Lexicon::new(&self.words, first, self.kohya_numbers);
+        let lexicon = Lexicon::new(&self.embeddings, first, self.kohya_numbers);
         let effective = |(text, count): (String, u64)| {
             let ids = lexicon.windows(&tokenizer, &text, self.windows);
             let mut next = first;
-            let mut words = Vec::with_capacity(self.words.len());
-            for word in &self.words {
-                let rows = next..next + word.vectors as u32;
+            let mut embeddings = Vec::with_capacity(self.embeddings.len());
+            for embedding in &self.embeddings {
+                let rows = next..next + embedding.vectors as u32;
                 next = rows.end;
-                words.push(ids.iter().any(|id| rows.contains(id)));
+                embeddings.push(ids.iter().any(|id| rows.contains(id)));
             }
-            EffectiveCaption { has_word: words.contains(&true), words, text, count }
+            EffectiveCaption { has_embedding: embeddings.contains(&true), embeddings, text, count }
         };
         let mut list: Vec<EffectiveCaption> = counts.into_iter().map(effective).collect();
-        list.sort_by_key(|c| (c.has_word, std::cmp::Reverse(c.count)));
+        list.sort_by_key(|c| (c.has_embedding, std::cmp::Reverse(c.count)));
         list
     }
 
@@ -192,9 +195,9 @@ impl TrainPlan {
             ..CaptionOptions::default()
         };
         let moment = Moment { step: 0, epoch: 1, steps: 1 };
-        let mut chance = Chance(TorchGenerator::new(0));
+        let mut rng = Rng(TorchGenerator::new(0));
         let mut of =
-            |line: &str| (caption::caption(line, &calm, moment, &[], &mut chance), picture.repeats);
+            |line: &str| (caption::caption(line, &calm, moment, &[], &mut rng), picture.repeats);
         match calm.wildcards {
             true => text.split('\n').map(&mut of).collect(),
             false => vec![of(&text)],
@@ -204,8 +207,8 @@ impl TrainPlan {
     /// The files that are there at the end, oldest first.
     fn files(&self, epochs: usize, updates: usize) -> Vec<String> {
         let mut files: Vec<String> = Vec::new();
-        for word in &self.words {
-            let name = &word.name;
+        for embedding in &self.embeddings {
+            let name = &embedding.name;
             let mut own: Vec<String> = Vec::new();
             let mut apply = |actions: checkpoint::SaveActions| {
                 own.extend(actions.write);

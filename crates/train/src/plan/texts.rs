@@ -1,4 +1,4 @@
-//! What the user has to say about a word, for the headers of its files.
+//! What the user has to say about an embedding, for the headers of its files.
 use super::TrainOptions;
 use crate::error::AtFile as _;
 use crate::{Error, Result};
@@ -11,16 +11,16 @@ use std::path::Path;
 /// A thumbnail with more bytes than this would make files of a few kilobytes large.
 const MOST_BYTES: u64 = 1 << 20;
 
-/// What a word's file says about itself.
+/// What an embedding's file says about itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct FileTexts {
     /// By the keys of [`wayword_formats::ModelSpec::texts`], and the `title`; title and
-    /// `trigger_phrase` are the word's name where they are not given.
+    /// `trigger_phrase` are the embedding's name where they are not given.
     pub texts: BTreeMap<String, String>,
     /// A comment on the training.
     pub comment: Option<String>,
-    /// The range of noise levels, as far as it was given.
+    /// The range of timesteps, as far as it was given.
     pub timesteps: (Option<u32>, Option<u32>),
     /// The clip skip, where one was given.
     pub clip_skip: Option<u32>,

@@ -1,14 +1,14 @@
 //! Captions that are longer than what the text encoder reads.
 use super::finding;
+use crate::embedding::Lexicon;
 use crate::plan::TrainPlan;
-use crate::words::Lexicon;
 use wayword_diffusion::tokenizer::{CHUNK, Tokenizer, VOCABULARY};
 use wayword_interface::Warning;
 
 /// Captions that are cut.
 pub(super) fn long(plan: &TrainPlan) -> Option<Warning> {
     let tokenizer = Tokenizer::new();
-    let lexicon = Lexicon::new(&plan.words, VOCABULARY as u32, plan.kohya_numbers);
+    let lexicon = Lexicon::new(&plan.embeddings, VOCABULARY as u32, plan.kohya_numbers);
     let room = plan.windows * CHUNK;
     let captions = plan.captions();
     let longest = |text: &str| lexicon.encode(&tokenizer, text).len();

@@ -1,5 +1,5 @@
 //! Pictures that are there twice: the same file, or nearly the same picture.
-use super::look::Look;
+use super::inspection::Inspection;
 use super::{finding, list};
 use crate::plan::PlannedPicture;
 use std::collections::BTreeMap;
@@ -25,13 +25,13 @@ pub(super) fn exact(pictures: &[&PlannedPicture]) -> Option<Warning> {
 }
 
 /// Pictures that look alike but for size, compression or a mirror.
-pub(super) fn near(pictures: &[&PlannedPicture], looks: &[Look]) -> Option<Warning> {
+pub(super) fn near(pictures: &[&PlannedPicture], inspections: &[Inspection]) -> Option<Warning> {
     if pictures.len() > MOST {
         return None;
     }
     let mut pairs = Vec::new();
-    for (i, one) in looks.iter().enumerate() {
-        for (j, other) in looks.iter().enumerate().skip(i + 1) {
+    for (i, one) in inspections.iter().enumerate() {
+        for (j, other) in inspections.iter().enumerate().skip(i + 1) {
             if pictures[i].sha256 != pictures[j].sha256 && one.is_near(other) {
                 pairs.push(format!("{} and {}", pictures[i].name, pictures[j].name));
             }

@@ -11,23 +11,23 @@ const ENOUGH: &[(&str, usize, &str, &str)] = &[
     ("style", 15, "a style", "15 to 50 of different things are usual"),
 ];
 
-/// Findings where a word has fewer pictures than guides for `preset` ask for; without a preset than
+/// Findings where an embedding has fewer pictures than guides for `preset` ask for; without a preset than
 /// anything needs.
 #[must_use]
 pub fn few(plan: &TrainPlan, preset: Option<&str>) -> Vec<Warning> {
-    let taught = plan.words_of_pictures();
-    let pictures_of = |word: usize| {
+    let taught = plan.embeddings_of_pictures();
+    let pictures_of = |embedding: usize| {
         let learned =
-            (0..taught.len()).filter(|i| !plan.is_regular(*i) && taught[*i].contains(&word));
+            (0..taught.len()).filter(|i| !plan.is_regular(*i) && taught[*i].contains(&embedding));
         // One that is there twice is one.
         learned.map(|i| plan.pictures[i].sha256.as_str()).collect::<BTreeSet<_>>()
     };
     // Words that share their pictures share the finding.
     let mut groups: BTreeMap<_, Vec<String>> = BTreeMap::new();
-    for (place, word) in plan.words.iter().enumerate() {
-        groups.entry(pictures_of(place)).or_default().push(format!("`{}`", word.name));
+    for (place, embedding) in plan.embeddings.iter().enumerate() {
+        groups.entry(pictures_of(place)).or_default().push(format!("`{}`", embedding.name));
     }
-    let whose = |names: Vec<String>| match names.len() == plan.words.len() {
+    let whose = |names: Vec<String>| match names.len() == plan.embeddings.len() {
         true => String::new(),
         false => format!("{}: ", names.join(", ")),
     };

@@ -1,4 +1,4 @@
-//! Pictures with transparent parts, whose hidden colours would be learned.
+//! Pictures with transparent parts, whose hidden colors would be learned.
 use super::{finding, list};
 use crate::dataset::Pixels;
 use crate::plan::PlannedPicture;
@@ -21,7 +21,7 @@ pub(super) fn told(pictures: &[&PlannedPicture], holes: &[bool]) -> Option<Warni
     }
     let have = if names.len() == 1 { "picture has" } else { "pictures have" };
     let text = format!(
-        "{} {have} transparent parts, and the colours that they hide are learned: {}",
+        "{} {have} transparent parts, and the colors that they hide are learned: {}",
         names.len(),
         list(&names)
     );

@@ -1,6 +1,6 @@
 //! Pictures that are far too small, and crops that cut much off.
 use super::{finding, list, pictures_are};
-use crate::dataset::bucket::Fit;
+use crate::dataset::bucket::BucketAssignment;
 use crate::plan::PlannedPicture;
 use wayword_interface::Warning;
 
@@ -29,7 +29,7 @@ pub(super) fn tiny(pictures: &[&PlannedPicture]) -> Option<Warning> {
 /// With `buckets` their sizes are near to the pictures' already.
 pub(super) fn cut(pictures: &[&PlannedPicture], buckets: bool) -> Option<Warning> {
     let one = |p: &&PlannedPicture| {
-        let fit = Fit { bucket: p.bucket, resized: p.resized };
+        let fit = BucketAssignment { bucket: p.bucket, resized: p.resized };
         let cut = fit.cut_off();
         let sides = match p.resized.0 > p.bucket.0 {
             true => "left and right",

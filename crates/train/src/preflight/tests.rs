@@ -37,12 +37,12 @@ fn blurred(pixels: &Pixels, reach: usize) -> Pixels {
     out
 }
 
-fn look(pixels: &Pixels) -> Look {
-    let fit = Fit { bucket: (128, 128), resized: (128, 128) };
-    Look::of(pixels, &fit, None)
+fn inspection(pixels: &Pixels) -> Inspection {
+    let fit = BucketAssignment { bucket: (128, 128), resized: (128, 128) };
+    Inspection::of(pixels, &fit, None)
 }
 
-fn picture(name: &str, size: (usize, usize), fit: Fit) -> PlannedPicture {
+fn picture(name: &str, size: (usize, usize), fit: BucketAssignment) -> PlannedPicture {
     PlannedPicture {
         path: name.into(),
         name: name.into(),
@@ -70,44 +70,44 @@ fn the_same_picture_is_known_again() {
     }
     let smaller = resize::resize(&one, (97, 97), None);
     for again in [&smaller, &mirrored, &blurred(&one, 1)] {
-        assert!(look(&one).is_near(&look(again)));
+        assert!(inspection(&one).is_near(&inspection(again)));
     }
     for turn in 1..5 {
-        assert!(!look(&one).is_near(&look(&drawing(128, turn))), "{turn}");
+        assert!(!inspection(&one).is_near(&inspection(&drawing(128, turn))), "{turn}");
     }
     let (a, b) = (
-        picture("a", (128, 128), Fit { bucket: (128, 128), resized: (128, 128) }),
-        picture("b", (97, 97), Fit { bucket: (128, 128), resized: (128, 128) }),
+        picture("a", (128, 128), BucketAssignment { bucket: (128, 128), resized: (128, 128) }),
+        picture("b", (97, 97), BucketAssignment { bucket: (128, 128), resized: (128, 128) }),
     );
-    let looks = [look(&one), look(&smaller)];
-    let found = doubles::near(&[&a, &b], &looks).unwrap();
+    let inspections = [inspection(&one), inspection(&smaller)];
+    let found = doubles::near(&[&a, &b], &inspections).unwrap();
     assert_eq!(found.message(), "pictures are nearly the same: a and b");
     assert!(found.hint().is_some());
     let same = PlannedPicture { sha256: "a".into(), ..b.clone() };
-    assert!(doubles::near(&[&a, &same], &looks).is_none(), "said once");
+    assert!(doubles::near(&[&a, &same], &inspections).is_none(), "said once");
     assert_eq!(doubles::exact(&[&a, &same]).unwrap().message(), "pictures are there twice: a = b");
     assert!(doubles::exact(&[&a, &b]).is_none());
 }
 
 #[test]
 fn blur_is_seen() {
-    let fit = Fit { bucket: (128, 128), resized: (128, 128) };
+    let fit = BucketAssignment { bucket: (128, 128), resized: (128, 128) };
     let pictures = [picture("sharp", (128, 128), fit), picture("soft", (128, 128), fit)];
-    let looks = [look(&drawing(128, 0)), look(&blurred(&drawing(128, 0), 3))];
-    let found = look::blurred(&pictures.iter().collect::<Vec<_>>(), &looks).unwrap();
+    let inspections = [inspection(&drawing(128, 0)), inspection(&blurred(&drawing(128, 0), 3))];
+    let found = inspection::blurred(&pictures.iter().collect::<Vec<_>>(), &inspections).unwrap();
     assert_eq!(found.message(), "1 picture is blurred: soft");
     let plain = Pixels::filled(128, 128, 3, 90);
-    assert!(look::blurred(&[&pictures[0]], &[look(&plain)]).is_none(), "of one colour");
+    assert!(inspection::blurred(&[&pictures[0]], &[inspection(&plain)]).is_none(), "of one color");
 }
 
 #[test]
 fn sizes_and_crops_are_told() {
     let square = (512, 512);
     let fits = [
-        picture("good.jpg", (1024, 768), Fit { bucket: square, resized: (683, 512) }),
-        picture("wide.jpg", (2000, 500), Fit { bucket: square, resized: (2048, 512) }),
-        picture("tall.jpg", (500, 1000), Fit { bucket: square, resized: (512, 1024) }),
-        picture("tiny.png", (200, 200), Fit { bucket: square, resized: square }),
+        picture("good.jpg", (1024, 768), BucketAssignment { bucket: square, resized: (683, 512) }),
+        picture("wide.jpg", (2000, 500), BucketAssignment { bucket: square, resized: (2048, 512) }),
+        picture("tall.jpg", (500, 1000), BucketAssignment { bucket: square, resized: (512, 1024) }),
+        picture("tiny.png", (200, 200), BucketAssignment { bucket: square, resized: square }),
     ];
     let all: Vec<&PlannedPicture> = fits.iter().collect();
     let cut = sizes::cut(&all, false).unwrap().to_string();
@@ -122,22 +122,25 @@ fn sizes_and_crops_are_told() {
 }
 
 #[test]
-fn pictures_of_one_colour_or_with_holes_are_told() {
-    let fit = Fit { bucket: (128, 128), resized: (128, 128) };
+fn pictures_of_one_color_or_with_holes_are_told() {
+    let fit = BucketAssignment { bucket: (128, 128), resized: (128, 128) };
     let pictures = [picture("white", (128, 128), fit), picture("drawn", (128, 128), fit)];
     let all: Vec<&PlannedPicture> = pictures.iter().collect();
-    let looks = [look(&Pixels::filled(128, 128, 3, 255)), look(&drawing(128, 0))];
-    assert_eq!(look::empty(&all, &looks).unwrap().message(), "1 picture is of one colour: white");
-    assert!(look::empty(&all[1..], &looks[1..]).is_none());
+    let looks = [inspection(&Pixels::filled(128, 128, 3, 255)), inspection(&drawing(128, 0))];
+    assert_eq!(
+        inspection::empty(&all, &looks).unwrap().message(),
+        "1 picture is of one color: white"
+    );
+    assert!(inspection::empty(&all[1..], &looks[1..]).is_none());
     let mut film = drawing(128, 0);
     film.data[..128 * 8 * 3].fill(2);
-    let one_side = look(&film);
+    let one_side = inspection(&film);
     film.data[128 * 120 * 3..].fill(3);
-    let looks = [look(&film), one_side];
-    let told = look::barred(&all, &looks).unwrap().to_string();
+    let looks = [inspection(&film), one_side];
+    let told = inspection::barred(&all, &looks).unwrap().to_string();
     assert_eq!(told, "1 picture is between black bars: white");
     let black = Pixels::filled(128, 128, 3, 0);
-    assert!(look::barred(&all[..1], &[look(&black)]).is_none(), "all of one colour");
+    assert!(inspection::barred(&all[..1], &[inspection(&black)]).is_none(), "all of one color");
     let mut alpha = Pixels::filled(100, 100, 1, 255);
     assert!(!holes::has_any(&alpha));
     alpha.data[..200].fill(0);

@@ -135,7 +135,7 @@ fn ticks((low, high): Range, log: bool) -> Vec<f64> {
     (first..).map(|i| i as f64 * step).take_while(|t| *t <= high + step * 1e-9).take(8).collect()
 }
 
-/// Means of as many neighbours as leave few enough points.
+/// Means of as many neighbors as leave few enough points.
 fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let finite: Vec<(f64, f64)> = points.iter().copied().filter(|(_, y)| y.is_finite()).collect();
     let size = finite.len().div_ceil(POINTS).max(1);

@@ -3,8 +3,8 @@ use super::chart::{self, Line, short};
 use super::pictures;
 use crate::plan::{PlanSummary, TrainPlan};
 use crate::previews::Previews;
-use crate::resume::Place;
 use crate::run_folder::curves::Curves;
+use crate::state::Counters;
 use std::path::Path;
 use wayword_interface::PlainNames;
 
@@ -22,22 +22,26 @@ const CAPTIONS: usize = 8;
 const STYLE: &str = include_str!("page.css");
 
 /// All of it.
-pub(super) fn html(run: &Path, plan: &TrainPlan, place: &Place, curves: &Curves) -> String {
+pub(super) fn html(run: &Path, plan: &TrainPlan, counters: &Counters, curves: &Curves) -> String {
     let summary = plan.summary(None);
-    let names = match plan.words.as_slice() {
+    let names = match plan.embeddings.as_slice() {
         [_] => plan.name.clone(),
-        words => words.iter().map(|word| word.name.as_str()).collect::<Vec<_>>().join(", "),
+        embeddings => embeddings
+            .iter()
+            .map(|embedding| embedding.name.as_str())
+            .collect::<Vec<_>>()
+            .join(", "),
     };
     let title = escape(&names);
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n\
          <style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n<h1>{title}</h1>\n{}</header>\n<main>\n",
-        facts(plan, &summary, place)
+        facts(plan, &summary, counters)
     );
     page.push_str(&warnings(plan));
     if let Some(previews) = &plan.previews {
-        page.push_str(&sheet(run, plan, place.step, previews));
+        page.push_str(&sheet(run, plan, counters.step, previews));
     }
     page.push_str(&charts(plan, curves));
     page.push_str(&shown(plan));
@@ -67,27 +71,27 @@ pub(super) fn escape(text: &str) -> String {
 }
 
 /// The line below the headline, and four large numbers.
-fn facts(plan: &TrainPlan, summary: &PlanSummary, place: &Place) -> String {
+fn facts(plan: &TrainPlan, summary: &PlanSummary, counters: &Counters) -> String {
     let vectors =
         if plan.vectors() == 1 { "1 vector".into() } else { format!("{} vectors", plan.vectors()) };
     let from = escape(&summary.init);
     let mut out = format!(
         "<p>{vectors}, from “{from}”, learned from {} pictures in {} steps</p>\n<dl>\n",
         plan.pictures.iter().enumerate().filter(|(i, _)| !plan.is_regular(*i)).count(),
-        place.step
+        counters.step
     );
     let mut fact = |name: &str, value: String| {
         out.push_str(&format!("<div><dt>{name}</dt><dd>{value}</dd></div>\n"));
     };
-    let fixed = match place.fixed_after {
+    let fixed = match counters.evaluation_after {
         Some(after) => {
-            format!("{} <small>from {}</small>", short(after), short(place.fixed_before))
+            format!("{} <small>from {}</small>", short(after), short(counters.evaluation_before))
         }
-        None => short(place.fixed_before),
+        None => short(counters.evaluation_before),
     };
     fact("loss at fixed noise", fixed);
-    fact("time", duration(place.seconds));
-    fact("a step", duration(place.seconds / place.step.max(1) as f64));
+    fact("time", duration(counters.seconds));
+    fact("a step", duration(counters.seconds / counters.step.max(1) as f64));
     fact("seed", plan.seed.to_string());
     out.push_str("</dl>\n");
     out
@@ -125,7 +129,7 @@ fn sheet(run: &Path, plan: &TrainPlan, steps: usize, previews: &Previews) -> Str
         out.push_str(&format!("<th>step {step}</th>"));
     }
     out.push_str("</tr></thead>\n<tbody>\n");
-    for (place, prompt) in previews.prompts.iter().enumerate() {
+    for (counters, prompt) in previews.prompts.iter().enumerate() {
         let text = escape(&prompt.prompt);
         out.push_str(&format!(
             "<tr><th colspan=\"{}\">{text} <small>seed {}</small></th></tr>\n<tr>",
@@ -134,7 +138,7 @@ fn sheet(run: &Path, plan: &TrainPlan, steps: usize, previews: &Previews) -> Str
         ));
         for step in &times {
             let alt = format!("{text}, step {step}");
-            match pictures::of_file(&path(*step, place), PREVIEW) {
+            match pictures::of_file(&path(*step, counters), PREVIEW) {
                 Some(p) => out.push_str(&format!(
                     "<td><img src=\"{}\" width=\"{}\" height=\"{}\" alt=\"{alt}\"></td>",
                     p.src, p.width, p.height
@@ -162,9 +166,9 @@ fn charts(plan: &TrainPlan, curves: &Curves) -> String {
     };
     let loss = of(&|r| r.loss);
     let fixed: Vec<(f64, f64)> = curves.fixed.iter().map(|(s, l)| (*s as f64, *l)).collect();
-    let rows = of(&|r| r.row_norm);
+    let norms = of(&|r| r.vector_norm);
     let vocabulary = f64::from(plan.base.token_rms) * (plan.base.token_width as f64).sqrt();
-    let ends = [rows.first(), rows.last()].into_iter().flatten();
+    let ends = [norms.first(), norms.last()].into_iter().flatten();
     let flat: Vec<(f64, f64)> = ends.map(|(x, _)| (*x, vocabulary)).collect();
     let gradient = of(&|r| r.gradient_norm);
     let figures = [
@@ -187,7 +191,7 @@ fn charts(plan: &TrainPlan, curves: &Curves) -> String {
         chart::figure(
             "Length of the word's vectors",
             "Far above the vocabulary's, a word drowns the others of a prompt.",
-            &[Line::new("second", "vocabulary", flat), Line::new("main", "the word", rows)],
+            &[Line::new("second", "vocabulary", flat), Line::new("main", "the word", norms)],
             false,
         ),
         chart::figure(
@@ -210,8 +214,8 @@ fn charts(plan: &TrainPlan, curves: &Curves) -> String {
 fn shown(plan: &TrainPlan) -> String {
     let learned: Vec<_> = (0..plan.pictures.len()).filter(|i| !plan.is_regular(*i)).collect();
     let mut out = "<section>\n<h2>Pictures</h2>\n<div class=\"pictures\">\n".to_owned();
-    for place in learned.iter().take(MOST_SHOWN) {
-        let picture = &plan.pictures[*place];
+    for counters in learned.iter().take(MOST_SHOWN) {
+        let picture = &plan.pictures[*counters];
         let name = picture.path.file_name().unwrap_or_default().to_string_lossy();
         let name = escape(&name);
         if let Some(p) =
@@ -237,7 +241,7 @@ fn captions(summary: &PlanSummary) -> String {
     let total = summary.captions.len();
     let mut out = format!("<section>\n<h2>Captions</h2>\n<p>{total} {kind}</p>\n<ul>\n");
     for caption in summary.captions.iter().take(CAPTIONS) {
-        let without = if caption.has_word { "" } else { " <small>without the word</small>" };
+        let without = if caption.has_embedding { "" } else { " <small>without the word</small>" };
         out.push_str(&format!("<li>{}{without}</li>\n", escape(&caption.text)));
     }
     if total > CAPTIONS {
@@ -268,7 +272,7 @@ fn table(plan: &TrainPlan, summary: &PlanSummary) -> String {
                 plan.warmup
             ),
         ),
-        ("optimiser", [&[summary.optimizer.clone()][..], &plan.optimizer_args].concat().join(" ")),
+        ("optimizer", [&[summary.optimizer.clone()][..], &plan.optimizer_args].concat().join(" ")),
         ("longest gradient", if clip == "0" { "no limit".into() } else { clip }),
         ("noise levels", format!("{} to {}", plan.timesteps.0, plan.timesteps.1)),
         ("kohya's numbers", if plan.kohya_numbers { "yes" } else { "no" }.into()),

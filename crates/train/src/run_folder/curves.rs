@@ -10,7 +10,7 @@ use std::path::Path;
 pub struct Curves {
     /// Every step, in order.
     pub steps: Vec<StepReport>,
-    /// Steps done and the loss at fixed noise.
+    /// Steps done and the evaluation loss.
     pub fixed: Vec<(usize, f64)>,
 }
 
@@ -42,12 +42,12 @@ pub fn tags(report: &StepReport) -> [(&'static str, f64); 6] {
         ("loss_epoch_mean", report.mean_loss),
         ("lr", report.rate),
         ("gradient_norm", report.gradient_norm),
-        ("row_norm", report.row_norm),
-        ("row_norm_to_vocabulary", report.row_norm_to_vocabulary),
+        ("row_norm", report.vector_norm),
+        ("row_norm_to_vocabulary", report.vector_norm_to_vocabulary),
     ]
 }
 
-/// The tag of the loss at fixed noise.
+/// The tag of the evaluation loss.
 pub const FIXED: &str = "loss_fixed_noise";
 
 #[cfg(test)]

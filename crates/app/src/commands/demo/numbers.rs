@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use wayword_diffusion::Embeddings;
 use wayword_train::event::Outcome;
-use wayword_train::judge::SCENES;
+use wayword_train::image_encoder::SCENES;
 
 /// Pictures for a likeness, and for each scene.
 const PICTURES: u64 = 16;
@@ -30,7 +30,7 @@ pub(super) struct Numbers {
     /// Mean loss at fixed noise.
     pub(super) loss_at_fixed_noise: Change,
     /// Mean norm of the word's vectors.
-    pub(super) row_norm: f64,
+    pub(super) vector_norm: f64,
     /// Likeness to the pictures that were learned from, -1 to 1.
     pub(super) likeness: Likeness,
     /// Share of pictures in which the judge sees what the other words of the prompt ask for.
@@ -113,12 +113,12 @@ impl Numbers {
             other_word: OTHER,
             steps: outcome.step,
             loss_at_fixed_noise: Change {
-                before: outcome.fixed_before,
-                after: outcome.fixed_after.unwrap_or(f64::NAN),
+                before: outcome.evaluation_before,
+                after: outcome.evaluation_after.unwrap_or(f64::NAN),
             },
-            row_norm: outcome.row_norm,
+            vector_norm: outcome.vector_norm,
             likeness: Likeness {
-                pictures_among_themselves: studio.likeness_among()?,
+                pictures_among_themselves: studio.similarity_within()?,
                 learned_word: likeness(&learned, WORD)?,
                 learned_word_with_other_words: studio.likeness(&pictures)?,
                 init_word: likeness(&init, &a_woman)?,

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use wayword_diffusion::{Base, DrawPlan, DrawSettings, Embeddings, Event, draw};
 use wayword_interface::{Events, Stop};
-use wayword_train::judge::{Judge as _, OnnxJudge};
+use wayword_train::image_encoder::{ImageEncoder as _, OnnxImageEncoder};
 
 /// How strongly prompts guide: what the bundled model wants.
 pub(super) const CFG: f64 = 4.0;
@@ -19,7 +19,7 @@ const BATCH: usize = 16;
 /// A base to draw with and a judge to look at the pictures.
 pub(super) struct Studio<'a> {
     base: &'a Base,
-    judge: OnnxJudge,
+    judge: OnnxImageEncoder,
     progress: &'a Progress,
     stop: &'a Stop,
     /// The judge's vectors of the pictures that were learned from.
@@ -116,12 +116,12 @@ impl<'a> Studio<'a> {
     /// How alike pictures are to those that were learned from: mean dot product.
     pub(super) fn likeness(&self, pictures: &[RgbImage]) -> Result<f64, Failure> {
         let vectors = vectors(&self.judge, pictures)?;
-        Ok(wayword_train::judge::likeness(&vectors, &self.references)?.mean)
+        Ok(wayword_train::image_encoder::similarity(&vectors, &self.references)?.mean)
     }
 
     /// How alike the learned pictures are among themselves.
-    pub(super) fn likeness_among(&self) -> Result<f64, Failure> {
-        Ok(wayword_train::judge::likeness_among(&self.references)?.mean)
+    pub(super) fn similarity_within(&self) -> Result<f64, Failure> {
+        Ok(wayword_train::image_encoder::similarity_within(&self.references)?.mean)
     }
 
     /// The share of pictures in which the judge sees the word for this output, such as `beach` for
@@ -142,6 +142,6 @@ impl<'a> Studio<'a> {
     }
 }
 
-fn vectors(judge: &OnnxJudge, pictures: &[RgbImage]) -> Result<Vec<Vec<f32>>, Failure> {
+fn vectors(judge: &OnnxImageEncoder, pictures: &[RgbImage]) -> Result<Vec<Vec<f32>>, Failure> {
     pictures.iter().map(|picture| Ok(judge.vector(picture)?)).collect()
 }

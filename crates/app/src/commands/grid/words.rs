@@ -7,7 +7,7 @@ use std::sync::Arc;
 use wayword_diffusion::{Base, Embeddings};
 use wayword_formats::embedding;
 use wayword_prompt::edit;
-use wayword_train::run_folder::rows::{self, RowsFile};
+use wayword_train::run_folder::vectors::{self, VectorsFile};
 
 /// Where other rows for a word come from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,7 +22,7 @@ pub(super) enum Source {
 pub(super) struct Run {
     /// Each word's name and its rows among the run's.
     words: Vec<(String, std::ops::Range<usize>)>,
-    rows: RowsFile,
+    rows: VectorsFile,
     path: PathBuf,
 }
 
@@ -46,7 +46,7 @@ impl Run {
             words.push((name.to_owned(), first..first + vectors));
             first += vectors;
         }
-        let rows = rows::read(&path.join("rows.bin"))?;
+        let rows = vectors::read(&path.join("rows.bin"))?;
         if words.is_empty() || first != rows.count {
             let what = format!(
                 "{}: its plan has {first} vectors, its rows {}",
@@ -77,7 +77,7 @@ impl Run {
             .hint(format!("it has steps 1 to {last}")));
         };
         let width = self.rows.width;
-        Ok(record.rows[range.start * width..range.end * width].to_vec())
+        Ok(record.vectors[range.start * width..range.end * width].to_vec())
     }
 }
 

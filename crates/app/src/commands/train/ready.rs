@@ -6,7 +6,7 @@ use crate::show::{self, Progress};
 use sysinfo::{MemoryRefreshKind, System};
 use wayword_diffusion::{Base, BaseOptions, Memory};
 use wayword_interface::{Quiet, Warning};
-use wayword_train::estimate::{Choice, Forecast};
+use wayword_train::estimate::{Forecast, MemoryChoice};
 use wayword_train::lora;
 use wayword_train::plan::{TrainOptions, TrainPlan};
 use wayword_train::preflight;
@@ -31,7 +31,7 @@ pub(crate) fn ready(
     strict(options, &plan)?;
     let mut base = Base::load(&loading, progress)?;
     base.memory = memory;
-    plan.recognise(&base)?;
+    plan.recognize(&base)?;
     lora::wear(&mut base, &plan.loras, progress)?;
     strict(options, &plan)?;
     plan.warnings.extend(warning);
@@ -68,15 +68,15 @@ pub(crate) fn memory(
     let told = |bytes: usize| show::bytes(bytes as u64);
     let warn = |text: String, hint: &str| Some(Warning::new(text).with_hint(hint));
     Ok(match (forecast.choose(free, low_memory), free) {
-        (Choice::Asked, _) => (Memory::Recompute, None),
-        (Choice::Keep, Some(_)) => (Memory::Keep, None),
-        (Choice::Keep, None) => {
+        (MemoryChoice::Asked, _) => (Memory::Recompute, None),
+        (MemoryChoice::Keep, Some(_)) => (Memory::Keep, None),
+        (MemoryChoice::Keep, None) => {
             let need = told(forecast.keep);
             let text =
                 format!("the run will take {need}; how much is free, this system does not tell");
             (Memory::Keep, warn(text, "where that is too much, use --low-memory"))
         }
-        (Choice::Needed, free) => {
+        (MemoryChoice::Needed, free) => {
             let text = format!(
                 "the run would take {}, and {} are free: blocks are computed twice (--low-memory)",
                 told(forecast.keep),
@@ -85,7 +85,7 @@ pub(crate) fn memory(
             let hint = "a step takes about a third longer; the word is the same";
             (Memory::Recompute, warn(text, hint))
         }
-        (Choice::TooLarge, free) => {
+        (MemoryChoice::TooLarge, free) => {
             let text = format!(
                 "the run would take {}, {} with --low-memory, and {} are free",
                 told(forecast.keep),

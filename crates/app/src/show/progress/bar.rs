@@ -89,7 +89,7 @@ impl Bar {
                 }
             }
             Event::Encoded { done, of } => self.advance("pictures", *done, *of, String::new()),
-            Event::Measured { step, loss } => {
+            Event::Evaluated { step, loss } => {
                 self.note(&format!("loss at fixed noise after {step} steps: {loss:.4}"));
             }
             Event::Step(report) => self.advance("training", report.step, report.of, step(report)),

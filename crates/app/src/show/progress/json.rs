@@ -62,7 +62,7 @@ pub(super) fn train_event(event: &Event) {
         Event::Encoded { done, of } => {
             put(&json!({ "event": "encoded", "done": done, "of": of }));
         }
-        Event::Measured { step, loss } => {
+        Event::Evaluated { step, loss } => {
             put(&json!({ "event": "measured", "step": step, "fixed_noise_loss": loss }));
         }
         Event::Step(report) => put_named("step", report),

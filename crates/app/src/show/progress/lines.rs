@@ -56,7 +56,7 @@ impl Lines {
                 }
             }
             Event::Encoded { done, of } if done == of => note(&format!("{of} pictures encoded")),
-            Event::Measured { step, loss } => {
+            Event::Evaluated { step, loss } => {
                 note(&format!("loss at fixed noise after {step} steps: {loss:.4}"));
             }
             Event::Step(report) if self.due(report.step, report.of) => note(&step(report)),
@@ -104,8 +104,8 @@ mod tests {
             mean_loss: 0.2,
             rate: 1e-3,
             gradient_norm: 0.5,
-            row_norm: 0.4,
-            row_norm_to_vocabulary: 2.0,
+            vector_norm: 0.4,
+            vector_norm_to_vocabulary: 2.0,
             seconds: 0.051,
             remaining: 41.0,
         };

@@ -1,4 +1,4 @@
-//! From coefficients to pixels: libjpeg's accurate integer transform, its chroma filter, its colours.
+//! From coefficients to pixels: libjpeg's accurate integer transform, its chroma filter, its colors.
 use super::{Component, Headers, Picture, Refused};
 
 /// The picture of all coefficients.
@@ -14,7 +14,7 @@ pub(super) fn picture(headers: &Headers) -> Result<Picture, Refused> {
             .push(enlarge(&plane(c, &table), c, most, (width, height)).ok_or(Refused::OtherKind)?);
     }
     let data = match &planes[..] {
-        [grey] => grey.clone(),
+        [gray] => gray.clone(),
         [a, b, c] => {
             let three = a.iter().zip(b).zip(c);
             if is_rgb(headers) {
@@ -134,7 +134,7 @@ fn enlarge(
     let mut out = Vec::with_capacity(width * height);
     for y in 0..height {
         let near = row(y / down);
-        // the other row that a pixel's centre lies towards
+        // the other row that a pixel's center lies towards
         let far = if y % down == 0 { row((y / down).saturating_sub(1)) } else { row(y / down + 1) };
         let line: Vec<u8> = match (across, down) {
             (1, 1) => near.to_vec(),

@@ -1,7 +1,7 @@
 //! Damaged files end in errors, never in a panic; sound ones match another decoder closely.
 use super::*;
 
-/// A small colour JPEG by the `image` crate's encoder (no chroma subsampling).
+/// A small color JPEG by the `image` crate's encoder (no chroma subsampling).
 fn sound() -> Vec<u8> {
     let picture = ::image::RgbImage::from_fn(21, 13, |x, y| {
         ::image::Rgb([(x * 12) as u8, (y * 19) as u8, ((x * y) % 256) as u8])

@@ -2,7 +2,7 @@
 //! and `G += (d rate)² sum(g²/a')`; `p` goes towards `p0 - s/a'`.
 use super::super::args::Args;
 use super::super::error::OptimError;
-use super::super::rule::{Rule, View, add_decay, grow, l1, remember};
+use super::super::rule::{LatentView, Rule, add_decay, grow, l1, remember};
 use super::super::state::Field;
 use super::Distance;
 
@@ -34,7 +34,7 @@ impl DAdaptAdaGrad {
 }
 
 impl Rule for DAdaptAdaGrad {
-    fn step(&mut self, View { p, g, rate, .. }: View<'_>) {
+    fn step(&mut self, LatentView { p, g, rate, .. }: LatentView<'_>) {
         grow(&mut self.s, p.len(), 0.0);
         grow(&mut self.a, p.len(), 1e-6);
         remember(&mut self.p0, p);

@@ -2,7 +2,7 @@
 use super::super::args::Args;
 use super::super::error::OptimError;
 use super::super::prodigy::bias_correction;
-use super::super::rule::{Rule, View, add_decay, grow, l1, shrink};
+use super::super::rule::{LatentView, Rule, add_decay, grow, l1, shrink};
 use super::super::state::Field;
 use super::Distance;
 
@@ -40,7 +40,7 @@ impl DAdaptAdam {
 }
 
 impl Rule for DAdaptAdam {
-    fn step(&mut self, View { p, g, rate, .. }: View<'_>) {
+    fn step(&mut self, LatentView { p, g, rate, .. }: LatentView<'_>) {
         for array in [&mut self.s, &mut self.m, &mut self.v] {
             grow(array, p.len(), 0.0);
         }

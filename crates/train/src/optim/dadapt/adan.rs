@@ -4,7 +4,7 @@
 //! `p -= (m + b2 n) / (sqrt(v)+eps)`, then `p /= 1 + d rate decay`.
 use super::super::args::Args;
 use super::super::error::OptimError;
-use super::super::rule::{Rule, View, grow, l1, shrink};
+use super::super::rule::{LatentView, Rule, grow, l1, shrink};
 use super::super::state::Field;
 use super::Distance;
 
@@ -47,7 +47,7 @@ impl DAdaptAdan {
 }
 
 impl Rule for DAdaptAdan {
-    fn step(&mut self, View { p, g, rate, .. }: View<'_>) {
+    fn step(&mut self, LatentView { p, g, rate, .. }: LatentView<'_>) {
         for array in [&mut self.s, &mut self.m, &mut self.n, &mut self.v, &mut self.before] {
             grow(array, p.len(), 0.0);
         }

@@ -2,7 +2,7 @@
 use super::super::args::Args;
 use super::super::error::OptimError;
 use super::super::lion::sign;
-use super::super::rule::{Rule, View, grow, l1, shrink};
+use super::super::rule::{LatentView, Rule, grow, l1, shrink};
 use super::super::state::Field;
 
 /// D-Adapted Lion. Its `d` may grow without bound in one step.
@@ -30,7 +30,7 @@ impl DAdaptLion {
 }
 
 impl Rule for DAdaptLion {
-    fn step(&mut self, View { p, g, rate, .. }: View<'_>) {
+    fn step(&mut self, LatentView { p, g, rate, .. }: LatentView<'_>) {
         for array in [&mut self.s, &mut self.m] {
             grow(array, p.len(), 0.0);
         }

@@ -2,7 +2,7 @@
 //! and `G = b2 G + (1-b2) (d rate)² sum(g²/v')`.
 use super::super::args::Args;
 use super::super::error::OptimError;
-use super::super::rule::{Rule, View, add_decay, grow, l1, shrink};
+use super::super::rule::{LatentView, Rule, add_decay, grow, l1, shrink};
 use super::super::state::Field;
 use super::Distance;
 
@@ -36,7 +36,7 @@ impl DAdaptAdamPreprint {
 }
 
 impl Rule for DAdaptAdamPreprint {
-    fn step(&mut self, View { p, g, rate, .. }: View<'_>) {
+    fn step(&mut self, LatentView { p, g, rate, .. }: LatentView<'_>) {
         for array in [&mut self.s, &mut self.m, &mut self.v] {
             grow(array, p.len(), 0.0);
         }

@@ -1,7 +1,7 @@
 //! DAdaptSGD: `w = d rate / |g_0|`, `s += w g`, `d^ = 2 sum(w <g, s>) / |s|_2`, `p` goes towards `p0 - s`.
 use super::super::args::Args;
 use super::super::error::OptimError;
-use super::super::rule::{Rule, View, add_decay, dot, grow, remember};
+use super::super::rule::{LatentView, Rule, add_decay, dot, grow, remember};
 use super::super::state::Field;
 use super::Distance;
 
@@ -33,7 +33,7 @@ impl DAdaptSgd {
 }
 
 impl Rule for DAdaptSgd {
-    fn step(&mut self, View { p, g, rate, .. }: View<'_>) {
+    fn step(&mut self, LatentView { p, g, rate, .. }: LatentView<'_>) {
         grow(&mut self.s, p.len(), 0.0);
         remember(&mut self.p0, p);
         if rate <= 0.0 {

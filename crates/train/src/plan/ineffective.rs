@@ -37,8 +37,8 @@ pub(super) fn find(options: &TrainOptions, sentences: Option<&[String]>) -> Vec<
         ("--keep-last-steps", o.keep_last_steps > 1, o.save_every > 0, "--save-every"),
         ("--keep-last-epochs", o.keep_last_epochs > 0, epochs, "--save-every-epochs"),
     ];
-    let idle = alone.into_iter().filter(|(_, given, wanted, _)| *given && !wanted);
-    let mut found: Vec<Warning> = idle
+    let ineffective = alone.into_iter().filter(|(_, given, wanted, _)| *given && !wanted);
+    let mut found: Vec<Warning> = ineffective
         .map(|(option, _, _, other)| {
             warn(
                 &format!("{option} changes nothing without {other}"),
@@ -62,10 +62,12 @@ pub(super) fn find(options: &TrainOptions, sentences: Option<&[String]>) -> Vec<
             ("--caption-tag-dropout-rate", o.caption_tag_dropout_rate > 0.0),
             ("--token-warmup-step", o.token_warmup_step > 0.0),
         ];
-        let idle: Vec<&str> = of_captions.iter().filter(|o| o.1).map(|o| o.0).collect();
-        if !idle.is_empty() {
-            let text =
-                format!("without effect: {}; the template's sentences are used", idle.join(", "));
+        let ineffective: Vec<&str> = of_captions.iter().filter(|o| o.1).map(|o| o.0).collect();
+        if !ineffective.is_empty() {
+            let text = format!(
+                "without effect: {}; the template's sentences are used",
+                ineffective.join(", ")
+            );
             found.push(warn(&text, Some("captions are used by --template none")));
         }
     }

@@ -1,16 +1,16 @@
 //! What changes in a run, and the files that remember it.
-use super::micro::MicroBatch;
+use super::micro_batch::MicroBatch;
 use crate::checkpoint::{SaveActions, Saver};
 use crate::event::{Event, StepReport};
 use crate::optim::{FrozenRows, Optimizer, StateArray, Statistics};
 use crate::plan::TrainPlan;
-use crate::resume::{Place, State};
-use crate::rows::RowGradients;
 use crate::run_folder::RunFolder;
 use crate::run_folder::curves::{Curves, FIXED, tags};
 use crate::run_folder::log::LogWriter;
-use crate::run_folder::rows::RowsWriter;
 use crate::run_folder::tensorboard::{self, EventFile};
+use crate::run_folder::vectors::VectorsWriter;
+use crate::state::{Counters, SavedState};
+use crate::vectors::VectorGradients;
 use crate::{Error, Result};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,13 +19,13 @@ use wayword_diffusion::Base;
 use wayword_interface::{Events, Stop, Warning};
 
 /// What changes in a run, and the files that remember it.
-pub(super) struct Progress {
-    pub(super) place: Place,
-    pub(super) rows: Vec<f32>,
-    /// One for each word.
+pub(super) struct TrainState {
+    pub(super) counters: Counters,
+    pub(super) vectors: Vec<f32>,
+    /// One for each embedding.
     optimizers: Vec<Optimizer>,
     pub(super) log: LogWriter,
-    history: RowsWriter,
+    history: VectorsWriter,
     charts: EventFile,
     /// The run's start, in seconds since 1970.
     started: f64,
@@ -33,13 +33,13 @@ pub(super) struct Progress {
     pub(super) saved: Instant,
 }
 
-impl Progress {
+impl TrainState {
     /// The saved state of the run, or its first.
     pub(super) fn begin(
         base: &Base,
         plan: &TrainPlan,
         run: &RunFolder,
-        fixed: &[MicroBatch],
+        evaluation_set: &[MicroBatch],
         events: &dyn Events<Event>,
     ) -> Result<Self> {
         let statistics = match plan.kohya_numbers {
@@ -48,102 +48,111 @@ impl Progress {
             }
             false => Statistics::NewRows,
         };
-        let new = |word| plan.optimizer_new(statistics.clone(), word);
-        let mut optimizers = (0..plan.words.len()).map(new).collect::<Result<Vec<_>>>()?;
+        let new = |embedding| plan.optimizer_new(statistics.clone(), embedding);
+        let mut optimizers = (0..plan.embeddings.len()).map(new).collect::<Result<Vec<_>>>()?;
         let (state, history) = (run.file("state.safetensors"), run.file("rows.bin"));
         let log = run.file("log.jsonl");
         let started = plan.started as f64;
         if state.exists() {
-            let saved = State::load(&state)?;
-            for (word, optimizer) in optimizers.iter_mut().enumerate() {
-                let own = of_word(&saved.optimizer, word);
+            let saved = SavedState::load(&state)?;
+            for (embedding, optimizer) in optimizers.iter_mut().enumerate() {
+                let own = of_embedding(&saved.optimizer, embedding);
                 optimizer.restore(&own).map_err(|e| Error::run(&state, e.to_string()))?;
             }
             // Cut to the saved place before it is read again.
-            let writer = LogWriter::open(&log, saved.place.log_length)?;
+            let writer = LogWriter::open(&log, saved.counters.log_length)?;
             return Ok(Self {
-                history: RowsWriter::resume(&history, saved.place.rows_length)?,
+                history: VectorsWriter::resume(&history, saved.counters.vectors_length)?,
                 charts: charts(run, started, Some(&Curves::read(&log)?))?,
                 started,
                 log: writer,
-                place: saved.place,
-                rows: saved.rows,
+                counters: saved.counters,
+                vectors: saved.vectors,
                 optimizers,
                 state,
                 saved: Instant::now(),
             });
         }
-        let mut rows = Vec::new();
-        for word in &plan.words {
-            rows.extend(word.start(base)?);
+        let mut vectors = Vec::new();
+        for embedding in &plan.embeddings {
+            vectors.extend(embedding.start(base)?);
         }
         let mut begun = Self {
-            history: RowsWriter::create(&history, plan.vectors(), base.info.token_width)?,
+            history: VectorsWriter::create(&history, plan.vectors(), base.info.token_width)?,
             charts: charts(run, started, None)?,
             started,
             log: LogWriter::open(&log, 0)?,
-            place: Place { fixed_before: super::measure(base, &rows, fixed)?, ..Place::default() },
-            rows,
+            counters: Counters {
+                evaluation_before: super::evaluate(base, &vectors, evaluation_set)?,
+                ..Counters::default()
+            },
+            vectors,
             optimizers,
             state,
             saved: Instant::now(),
         };
-        let loss = begun.place.fixed_before;
-        begun.history.push(0, loss as f32, &begun.rows)?;
-        begun.measured(loss, events)?;
+        let loss = begun.counters.evaluation_before;
+        begun.history.push(0, loss as f32, &begun.vectors)?;
+        begun.evaluated(loss, events)?;
         begun.save_state()?;
         Ok(begun)
     }
 
-    /// Moves the rows; `rate` is the schedule's, of which words with a rate of their own have a share.
+    /// Moves the vectors; `rate` is the schedule's, of which embeddings with a rate of their own have a share.
     pub(super) fn update(
         &mut self,
         plan: &TrainPlan,
-        gradients: &RowGradients,
+        gradients: &VectorGradients,
         rate: f64,
         momentum: Option<f64>,
     ) {
         let width = plan.base.token_width;
-        let (mut rows, mut new) = (&mut self.rows[..], &gradients.new[..]);
-        for (word, optimizer) in plan.words.iter().zip(&mut self.optimizers) {
-            let own_rows = rows.split_off_mut(..word.vectors * width).expect("rows of all words");
-            let own_new = new.split_off(..word.vectors * width).expect("a gradient of all rows");
+        let (mut vectors, mut new) = (&mut self.vectors[..], &gradients.new[..]);
+        for (embedding, optimizer) in plan.embeddings.iter().zip(&mut self.optimizers) {
+            let own_vectors = vectors
+                .split_off_mut(..embedding.vectors * width)
+                .expect("vectors of all embeddings");
+            let own_new =
+                new.split_off(..embedding.vectors * width).expect("a gradient of all vectors");
             if let Some(momentum) = momentum {
                 optimizer.set_momentum(momentum);
             }
-            let share = word.lr.filter(|_| plan.lr > 0.0).map_or(1.0, |lr| lr / plan.lr);
-            optimizer.step(own_rows, own_new, &gradients.others, rate * share);
+            let share = embedding.lr.filter(|_| plan.lr > 0.0).map_or(1.0, |lr| lr / plan.lr);
+            optimizer.step(own_vectors, own_new, &gradients.others, rate * share);
         }
     }
 
-    /// The rate that the first word's optimiser made for itself.
+    /// The rate that the first embedding's optimizer made for itself.
     pub(super) fn own_rate(&self) -> Option<f64> {
         self.optimizers.first().and_then(Optimizer::own_rate)
     }
 
-    /// What is saved and drawn with: the average where the optimiser keeps one.
+    /// What is saved and drawn with: the average where the optimizer keeps one.
     pub(super) fn learned(&self, plan: &TrainPlan) -> Vec<f32> {
-        let mut learned = Vec::with_capacity(self.rows.len());
-        for (own, optimizer) in self.by_word(plan, &self.rows).zip(&self.optimizers) {
+        let mut learned = Vec::with_capacity(self.vectors.len());
+        for (own, optimizer) in self.by_embedding(plan, &self.vectors).zip(&self.optimizers) {
             let averaged = (!plan.kohya_numbers).then(|| optimizer.averaged(own)).flatten();
             learned.extend(averaged.unwrap_or_else(|| own.to_vec()));
         }
         learned
     }
 
-    /// Rows of each word.
-    fn by_word<'r>(
+    /// Vectors of each embedding.
+    fn by_embedding<'r>(
         &self,
         plan: &TrainPlan,
-        rows: &'r [f32],
+        vectors: &'r [f32],
     ) -> impl Iterator<Item = &'r [f32]> + use<'r> {
-        let mut rest = rows;
-        let sizes: Vec<usize> =
-            plan.words.iter().map(|word| word.vectors * plan.base.token_width).collect();
+        let mut rest = vectors;
+        let sizes: Vec<usize> = plan
+            .embeddings
+            .iter()
+            .map(|embedding| embedding.vectors * plan.base.token_width)
+            .collect();
         sizes.into_iter().map_while(move |size| rest.split_off(..size))
     }
 
-    /// Writes every word's last file.
+    /// Writes every embedding's last file.
     pub(super) fn save_last(
         &self,
         saver: &Saver,
@@ -152,9 +161,9 @@ impl Progress {
     ) -> Result<Option<PathBuf>> {
         let learned = self.learned(plan);
         let mut first = None;
-        for (word, own) in plan.words.iter().zip(self.by_word(plan, &learned)) {
-            let saver = super::saver::saver_of(saver, plan, word);
-            let path = saver.write(&word.name, own, plan.base.token_width)?;
+        for (embedding, own) in plan.embeddings.iter().zip(self.by_embedding(plan, &learned)) {
+            let saver = super::saver::saver_of(saver, plan, embedding);
+            let path = saver.write(&embedding.name, own, plan.base.token_width)?;
             events.event(Event::Saved { path: path.clone(), step: plan.steps });
             first.get_or_insert(path);
         }
@@ -162,21 +171,21 @@ impl Progress {
     }
 
     pub(super) fn record(&mut self, report: &StepReport) -> Result<()> {
-        self.history.push(report.step as u32, report.loss as f32, &self.rows)?;
-        self.charts.points(self.started + self.place.seconds, report.step, &tags(report))?;
+        self.history.push(report.step as u32, report.loss as f32, &self.vectors)?;
+        self.charts.points(self.started + self.counters.seconds, report.step, &tags(report))?;
         self.log.push(report)
     }
 
-    /// Keeps and tells a loss at fixed noise.
-    pub(super) fn measured(&mut self, loss: f64, events: &dyn Events<Event>) -> Result<()> {
-        let step = self.place.step;
+    /// Records and reports an evaluation loss.
+    pub(super) fn evaluated(&mut self, loss: f64, events: &dyn Events<Event>) -> Result<()> {
+        let step = self.counters.step;
         self.log.push(&serde_json::json!({ "fixed_loss": loss, "step": step }))?;
-        self.charts.points(self.started + self.place.seconds, step, &[(FIXED, loss)])?;
-        events.event(Event::Measured { step, loss });
+        self.charts.points(self.started + self.counters.seconds, step, &[(FIXED, loss)])?;
+        events.event(Event::Evaluated { step, loss });
         Ok(())
     }
 
-    /// Draws the previews that are due here; `epoch` is one that has just ended.
+    /// NoiseSource the previews that are due here; `epoch` is one that has just ended.
     pub(super) fn preview(
         &self,
         (base, plan, run): (&Base, &TrainPlan, &RunFolder),
@@ -184,7 +193,7 @@ impl Progress {
         events: &dyn Events<Event>,
         stop: &Stop,
     ) -> Result<()> {
-        let step = self.place.step;
+        let step = self.counters.step;
         match plan.previews.as_ref().filter(|previews| previews.is_due(step, epoch)) {
             Some(previews) => {
                 let learned = self.learned(plan);
@@ -194,7 +203,7 @@ impl Progress {
         }
     }
 
-    /// Writes and removes the files that are due; `due` says which by a word's name. Whether there
+    /// Writes and removes the files that are due; `due` says which by an embedding's name. Whether there
     /// were any.
     pub(super) fn save(
         &mut self,
@@ -203,16 +212,17 @@ impl Progress {
         due: impl Fn(&str) -> SaveActions,
         events: &dyn Events<Event>,
     ) -> Result<bool> {
-        let actions: Vec<SaveActions> = plan.words.iter().map(|word| due(&word.name)).collect();
+        let actions: Vec<SaveActions> =
+            plan.embeddings.iter().map(|embedding| due(&embedding.name)).collect();
         let any = actions.iter().any(|a| a.write.is_some());
         if any {
             let learned = self.learned(plan);
-            let parts = plan.words.iter().zip(self.by_word(plan, &learned));
-            for ((word, own), action) in parts.zip(&actions) {
+            let parts = plan.embeddings.iter().zip(self.by_embedding(plan, &learned));
+            for ((embedding, own), action) in parts.zip(&actions) {
                 let Some(name) = &action.write else { continue };
-                let saver = super::saver::saver_of(saver, plan, word);
+                let saver = super::saver::saver_of(saver, plan, embedding);
                 let path = saver.write(name, own, plan.base.token_width)?;
-                events.event(Event::Saved { path, step: self.place.step });
+                events.event(Event::Saved { path, step: self.counters.step });
             }
         }
         for name in actions.iter().filter_map(|action| action.remove.as_ref()) {
@@ -228,12 +238,12 @@ impl Progress {
     pub(super) fn save_state(&mut self) -> Result<()> {
         self.history.sync()?;
         self.log.sync()?;
-        self.place.rows_length = self.history.length();
-        self.place.log_length = self.log.length();
-        let rows = self.rows.clone();
+        self.counters.vectors_length = self.history.length();
+        self.counters.log_length = self.log.length();
+        let vectors = self.vectors.clone();
         let states = self.optimizers.iter_mut().enumerate();
-        let optimizer = states.flat_map(|(word, o)| named(o.state(), word)).collect();
-        State { place: self.place, rows, optimizer }.save(&self.state)?;
+        let optimizer = states.flat_map(|(embedding, o)| named(o.state(), embedding)).collect();
+        SavedState { counters: self.counters, vectors, optimizer }.save(&self.state)?;
         self.saved = Instant::now();
         Ok(())
     }
@@ -260,14 +270,14 @@ fn charts(run: &RunFolder, started: f64, curves: Option<&Curves>) -> Result<Even
     Ok(file)
 }
 
-/// The state of a word's optimiser under names of its own.
-fn named(state: Vec<StateArray>, word: usize) -> impl Iterator<Item = StateArray> {
-    state.into_iter().map(move |a| StateArray { name: format!("{word}.{}", a.name), ..a })
+/// The state of an embedding's optimizer under names of its own.
+fn named(state: Vec<StateArray>, index: usize) -> impl Iterator<Item = StateArray> {
+    state.into_iter().map(move |a| StateArray { name: format!("{index}.{}", a.name), ..a })
 }
 
-/// The state of a word's optimiser out of that of all.
-fn of_word(all: &[StateArray], word: usize) -> Vec<StateArray> {
-    let prefix = format!("{word}.");
+/// The state of an embedding's optimizer out of that of all.
+fn of_embedding(all: &[StateArray], index: usize) -> Vec<StateArray> {
+    let prefix = format!("{index}.");
     let own = |a: &StateArray| {
         let name = a.name.strip_prefix(&prefix)?.to_owned();
         Some(StateArray { name, data: a.data.clone() })
@@ -275,7 +285,7 @@ fn of_word(all: &[StateArray], word: usize) -> Vec<StateArray> {
     all.iter().filter_map(own).collect()
 }
 
-/// The vocabulary's rows, for optimisers that look at the whole table.
+/// The vocabulary's vectors, for optimizers that look at the whole table.
 struct Table(Vec<f32>, usize);
 
 impl FrozenRows for Table {

@@ -1,5 +1,5 @@
 //! Any ONNX network from a picture to a vector, run by the `rten` crate.
-use super::{Judge, RgbImage, pixels};
+use super::{ImageEncoder, RgbImage, pixels};
 use crate::error::AtFile;
 use crate::{Error, Result};
 use rten::{Dimension, Model, NodeId};
@@ -10,15 +10,15 @@ use std::path::{Path, PathBuf};
 
 /// What is done to a channel's value in 0..1: (value - mean) / std.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Normalise {
+pub struct Normalize {
     /// One per channel, red first.
     pub mean: [f32; 3],
     /// One per channel, red first.
     pub std: [f32; 3],
 }
 
-impl Normalise {
-    /// The names that [`Normalise::named`] knows.
+impl Normalize {
+    /// The names that [`Normalize::named`] knows.
     pub const NAMES: [&str; 4] = ["0..1", "-1..1", "imagenet", "clip"];
 
     /// A usual one by its name: `0..1`, `-1..1`, `imagenet` (DINO, most classifiers) or `clip`.
@@ -42,26 +42,26 @@ impl Normalise {
 pub struct OnnxOptions {
     /// Width and height of the input; else the network's own, else 224 x 224.
     pub size: Option<(u32, u32)>,
-    /// How pixels are normalised; else as the file's metadata say.
-    pub normalise: Option<Normalise>,
+    /// How pixels are normalized; else as the file's metadata say.
+    pub normalize: Option<Normalize>,
     /// The output that is the vector; else one called `identity`, `image_embeds`, `embedding` or
     /// `pooler_output`, else the first.
     pub output: Option<String>,
 }
 
 /// A loaded network.
-pub struct OnnxJudge {
+pub struct OnnxImageEncoder {
     path: PathBuf,
     model: Model,
     input: NodeId,
     outputs: Vec<(String, NodeId)>,
     vector: usize,
     size: (u32, u32),
-    normalise: Normalise,
+    normalize: Normalize,
     words: BTreeMap<String, Vec<String>>,
 }
 
-impl std::fmt::Debug for OnnxJudge {
+impl std::fmt::Debug for OnnxImageEncoder {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "OnnxJudge({}, {:?})", self.path.display(), self.size)
     }
@@ -70,7 +70,7 @@ impl std::fmt::Debug for OnnxJudge {
 /// Outputs that are taken for the vector, in this order.
 const VECTORS: [&str; 4] = ["identity", "image_embeds", "embedding", "pooler_output"];
 
-impl OnnxJudge {
+impl OnnxImageEncoder {
     /// Reads a network.
     ///
     /// # Errors
@@ -83,9 +83,9 @@ impl OnnxJudge {
     /// A network from the bytes of its file; `path` is what errors call it.
     ///
     /// # Errors
-    /// As [`OnnxJudge::open`].
+    /// As [`OnnxImageEncoder::open`].
     pub fn from_bytes(path: &Path, bytes: Vec<u8>, options: &OnnxOptions) -> Result<Self> {
-        let fault = |what: String| Error::Judge { path: path.into(), what, hint: None };
+        let fault = |what: String| Error::ImageEncoder { path: path.into(), what, hint: None };
         let model = Model::load(bytes).map_err(|e| {
             fault(format!("not an ONNX network that can be run: {e}"))
                 .with_hint("export the network to ONNX with opset 17 or lower")
@@ -100,11 +100,11 @@ impl OnnxJudge {
         })?;
         let stated = model.metadata().get("input").unwrap_or_default();
         let known = || ["-1..1", "0..1"].into_iter().find(|name| stated.contains(name));
-        let normalise = options.normalise.or_else(|| known().and_then(Normalise::named));
-        let normalise = normalise.ok_or_else(|| {
-            fault("the file does not say how pixels are normalised".into()).with_hint(format!(
+        let normalize = options.normalize.or_else(|| known().and_then(Normalize::named));
+        let normalize = normalize.ok_or_else(|| {
+            fault("the file does not say how pixels are normalized".into()).with_hint(format!(
                 "say it: {}; DINO takes `imagenet`, CLIP `clip`",
-                Normalise::NAMES.join(", ")
+                Normalize::NAMES.join(", ")
             ))
         })?;
         let name = |id: &NodeId| {
@@ -118,7 +118,7 @@ impl OnnxJudge {
         let listed = |name: &String| serde_json::from_str(model.metadata().get(name)?).ok();
         let words = outputs.iter().filter_map(|(n, _)| Some((n.clone(), listed(n)?))).collect();
         let input = *input;
-        Ok(Self { path: path.into(), input, outputs, vector, size, normalise, words, model })
+        Ok(Self { path: path.into(), input, outputs, vector, size, normalize, words, model })
     }
 
     /// Width and height of the network's input.
@@ -128,12 +128,13 @@ impl OnnxJudge {
     }
 
     fn run(&self, picture: &RgbImage, wanted: &[NodeId]) -> Result<Vec<Tensor<f32>>> {
-        let fault = |what: String| Error::Judge { path: self.path.clone(), what, hint: None };
+        let fault =
+            |what: String| Error::ImageEncoder { path: self.path.clone(), what, hint: None };
         if picture.width() == 0 || picture.height() == 0 {
             return Err(fault("a picture without pixels cannot be judged".into()));
         }
         let (width, height) = (self.size.0 as usize, self.size.1 as usize);
-        let values = pixels::planes(picture, self.size, &self.normalise);
+        let values = pixels::planes(picture, self.size, &self.normalize);
         let input = NdTensor::from_data([1, 3, height, width], values);
         let results = self.model.run(vec![(self.input, input.into())], wanted, None);
         let results = results.map_err(|e| fault(format!("the network failed: {e}")))?;
@@ -144,7 +145,7 @@ impl OnnxJudge {
     }
 }
 
-impl Judge for OnnxJudge {
+impl ImageEncoder for OnnxImageEncoder {
     fn vector(&self, picture: &RgbImage) -> Result<Vec<f32>> {
         let results = self.run(picture, &[self.outputs[self.vector].1])?;
         let result = &results[0];
@@ -154,7 +155,7 @@ impl Judge for OnnxJudge {
         let vector = values[..width.min(values.len())].to_vec();
         if vector.is_empty() || vector.iter().any(|v| !v.is_finite()) {
             let what = "the network gave no finite vector".into();
-            return Err(Error::Judge { path: self.path.clone(), what, hint: None });
+            return Err(Error::ImageEncoder { path: self.path.clone(), what, hint: None });
         }
         Ok(vector)
     }

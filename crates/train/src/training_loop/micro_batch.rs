@@ -1,4 +1,4 @@
-//! One micro-step: a batch to its loss and to the gradient of every token position.
+//! One micro-batch: a batch to its loss and to the gradient of every token position.
 //!
 //! Nothing here is random and nothing is remembered: the loop and the tests give the same kind of
 //! batch. B samples, c text windows each, latents of h x w with 4 channels, text width d.
@@ -7,7 +7,7 @@ use wayword_diffusion::Base;
 use wayword_diffusion::tokenizer::POSITIONS;
 use wayword_tensor::{Device, Grid, LossKind, Memory, Shape, Tape, Tensor, ops};
 
-/// Everything that a micro-step depends on, but for the word's rows.
+/// Everything that a micro-batch depends on, but for the embedding's vectors.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MicroBatch {
     /// Size of the latents.
@@ -16,9 +16,9 @@ pub struct MicroBatch {
     pub noisy: Vec<f32>,
     /// What it should predict, `[B, 4, h, w]`.
     pub target: Vec<f32>,
-    /// Noise levels, one per sample.
+    /// Timesteps, one per sample.
     pub timesteps: Vec<f32>,
-    /// Token ids, `[B, c, 77]`; from the vocabulary's end on they are the word's rows.
+    /// Token ids, `[B, c, 77]`; from the vocabulary's end on they are the embedding's vectors.
     pub ids: Vec<u32>,
     /// Text windows of a sample: c.
     pub windows: usize,
@@ -30,7 +30,7 @@ pub struct MicroBatch {
     pub clip_skip: usize,
 }
 
-/// What a micro-step gives.
+/// What a micro-batch gives.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MicroResult {
     /// The mean loss of the batch.
@@ -39,21 +39,21 @@ pub struct MicroResult {
     pub gradient: Vec<f32>,
 }
 
-/// Forward and backward. `rows` is `[n, d]`; `share` is what this batch's loss counts in its
-/// update: one over the number of micro-steps.
+/// Forward and backward. `vectors` is `[n, d]`; `share` is what this batch's loss counts in its
+/// update: one over the number of micro-batchs.
 ///
 /// # Errors
 /// If the device fails.
 pub fn micro_step(
     base: &Base,
-    rows: &[f32],
+    vectors: &[f32],
     batch: &MicroBatch,
     share: f32,
     memory: Memory,
 ) -> Result<MicroResult> {
     let device = base.device();
     let tape = Tape::new(memory);
-    let embedded = tape.watch(&embed(base, rows, batch)?);
+    let embedded = tape.watch(&embed(base, vectors, batch)?);
     let loss = loss(base, &embedded, batch)?;
     let seed = Tensor::from_host(device, Shape::SCALAR, &[share])?;
     let gradients = tape.backward(&loss, &seed);
@@ -68,19 +68,19 @@ pub fn micro_step(
 ///
 /// # Errors
 /// If the device fails.
-pub fn measure(base: &Base, rows: &[f32], batch: &MicroBatch) -> Result<f32> {
-    scalar(&loss(base, &embed(base, rows, batch)?, batch)?)
+pub fn evaluate(base: &Base, vectors: &[f32], batch: &MicroBatch) -> Result<f32> {
+    scalar(&loss(base, &embed(base, vectors, batch)?, batch)?)
 }
 
 fn scalar(loss: &Tensor) -> Result<f32> {
     Ok(loss.to_host()?.first().copied().unwrap_or(f32::NAN))
 }
 
-/// The token rows of all positions: the leaf that is watched.
-fn embed(base: &Base, rows: &[f32], batch: &MicroBatch) -> Result<Tensor> {
+/// The token vectors of all positions: the leaf that is watched.
+fn embed(base: &Base, vectors: &[f32], batch: &MicroBatch) -> Result<Tensor> {
     let width = base.info.token_width;
-    let extra = Shape::new(1, rows.len() / width, width);
-    let extra = Tensor::from_host(base.device(), extra, rows)?;
+    let extra = Shape::new(1, vectors.len() / width, width);
+    let extra = Tensor::from_host(base.device(), extra, vectors)?;
     Ok(base.text.embed(&batch.ids, batch.ids.len() / POSITIONS, Some(&extra)))
 }
 
@@ -103,17 +103,17 @@ fn join_windows(states: &Tensor, samples: usize, windows: usize) -> Tensor {
     if windows == 1 {
         return states.clone();
     }
-    let mut rows = Vec::with_capacity(samples * (windows * (POSITIONS - 2) + 2));
+    let mut positions = Vec::with_capacity(samples * (windows * (POSITIONS - 2) + 2));
     for sample in 0..samples {
         let first = sample * windows * POSITIONS;
-        rows.push(first as u32);
+        positions.push(first as u32);
         for window in 0..windows {
             let start = first + window * POSITIONS;
-            rows.extend((start + 1..start + POSITIONS - 1).map(|row| row as u32));
+            positions.extend((start + 1..start + POSITIONS - 1).map(|at| at as u32));
         }
-        rows.push((first + windows * POSITIONS - 1) as u32);
+        positions.push((first + windows * POSITIONS - 1) as u32);
     }
-    ops::gather(states, &rows, samples)
+    ops::gather(states, &positions, samples)
 }
 
 /// `[B, channels, h, w]` of the host to `[B, h w, channels]` of the device.

@@ -1,25 +1,25 @@
-//! The words to learn, and captions as token ids with a word's rows in the word's places.
+//! The embeddings to learn, and captions as token ids with an embedding's ids at its positions.
 //!
-//! A learned word takes no place in the vocabulary: its ids lie behind it, and the caption is cut
-//! where the word stands. So any name will do, a real word too. It is found as drawing finds it, in
+//! A learned embedding takes no place in the vocabulary: its ids lie behind it, and the caption is cut
+//! where the embedding stands. So any name will do, a real word too. It is found as drawing finds it, in
 //! any case and as a whole word; kohya's trainer finds it in its exact case, also inside others.
-use crate::{Error, Result, rows};
+use crate::{Error, Result, vectors};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use wayword_diffusion::Base;
 use wayword_diffusion::tokenizer::{BOS, CHUNK, EOS, POSITIONS, Tokenizer};
 use wayword_formats::embedding;
 
-/// A word to learn.
+/// An embedding to learn.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Word {
+pub struct PlannedEmbedding {
     /// What stands for it in captions.
     pub token: String,
     /// What it is called: the name of its file, and so what calls it in a prompt.
     pub name: String,
-    /// How many rows it has; each takes one of the 75 places of a prompt.
+    /// How many vectors it has; each takes one of the 75 positions of a prompt.
     pub vectors: usize,
-    /// Where its rows start.
+    /// Where its vectors start.
     pub init: Init,
     /// SHA-256 of the embedding file that it starts from.
     #[serde(default)]
@@ -29,15 +29,15 @@ pub struct Word {
     pub lr: Option<f64>,
 }
 
-/// Where a word's rows start.
+/// Where an embedding's vectors start.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Init {
-    /// At these words' rows, repeated or cut to the number of vectors; `*` is a word.
+    /// At these words' vectors, repeated or cut to the number of vectors; `*` is a word.
     Words(String),
-    /// At the rows of an embedding file.
+    /// At the vectors of an embedding file.
     File(PathBuf),
-    /// At the mean of all rows.
+    /// At the mean of the vocabulary's vectors.
     Mean,
 }
 
@@ -66,18 +66,18 @@ impl std::fmt::Display for Init {
     }
 }
 
-impl Word {
-    /// The rows that it starts with, `[vectors, width]`.
+impl PlannedEmbedding {
+    /// The vectors that it starts with, `[vectors, width]`.
     ///
     /// # Errors
-    /// If the init text holds no word, or its file cannot be read or has rows of another number or
+    /// If the init text holds no word, or its file cannot be read or has vectors of another number or
     /// width.
     pub fn start(&self, base: &Base) -> Result<Vec<f32>> {
         let width = base.info.token_width;
         match &self.init {
             Init::Words(words) => {
                 let ids = base.tokenizer.encode(words);
-                rows::from_ids(&ids, self.vectors, width, |id| {
+                vectors::from_ids(&ids, self.vectors, width, |id| {
                     base.text.token_row(id).unwrap_or_default()
                 })
             }
@@ -85,9 +85,9 @@ impl Word {
                 let found = embedding::read(path)?;
                 let name = path.display().to_string();
                 let wanted = (self.vectors, width);
-                rows::from_embedding(&name, &found.vectors, (found.rows, found.width), wanted)
+                vectors::from_embedding(&name, &found.vectors, (found.rows, found.width), wanted)
             }
-            Init::Mean => Ok(rows::from_mean(&base.text.table(), self.vectors, width)),
+            Init::Mean => Ok(vectors::from_mean(&base.text.table(), self.vectors, width)),
         }
     }
 }
@@ -96,24 +96,24 @@ impl Word {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lexicon {
     /// Token and first id, longest token first.
-    words: Vec<(String, Vec<u32>)>,
+    embeddings: Vec<(String, Vec<u32>)>,
     exact: bool,
 }
 
 impl Lexicon {
-    /// For words whose rows get the ids from `first` on, in order. `exact` finds them as kohya's
+    /// For embeddings whose vectors get the ids from `first` on, in order. `exact` finds them as kohya's
     /// trainer does: in their exact case, also inside other words.
     #[must_use]
-    pub fn new(words: &[Word], first: u32, exact: bool) -> Self {
+    pub fn new(embeddings: &[PlannedEmbedding], first: u32, exact: bool) -> Self {
         let mut next = first;
         let mut list = Vec::new();
-        for word in words {
-            let end = next + word.vectors as u32;
-            list.push((word.token.clone(), (next..end).collect::<Vec<u32>>()));
+        for embedding in embeddings {
+            let end = next + embedding.vectors as u32;
+            list.push((embedding.token.clone(), (next..end).collect::<Vec<u32>>()));
             next = end;
         }
         list.sort_by_key(|(token, _)| std::cmp::Reverse(token.len()));
-        Self { words: list, exact }
+        Self { embeddings: list, exact }
     }
 
     /// The ids of a caption of any length, without start and end mark.
@@ -121,10 +121,10 @@ impl Lexicon {
     pub fn encode(&self, tokenizer: &Tokenizer, caption: &str) -> Vec<u32> {
         let (mut ids, mut start, mut at) = (Vec::new(), 0, 0);
         while at < caption.len() {
-            match self.words.iter().find(|(token, _)| self.stands_at(caption, at, token)) {
-                Some((token, rows)) => {
+            match self.embeddings.iter().find(|(token, _)| self.stands_at(caption, at, token)) {
+                Some((token, own)) => {
                     ids.extend(tokenizer.encode(&caption[start..at]));
-                    ids.extend(rows);
+                    ids.extend(own);
                     at += token.len();
                     start = at;
                 }
@@ -135,11 +135,13 @@ impl Lexicon {
         ids
     }
 
-    /// Whether a word is in a caption, however long.
+    /// Whether an embedding is in a caption, however long.
     #[must_use]
     pub fn holds_any(&self, caption: &str) -> bool {
         let places = caption.char_indices().map(|(at, _)| at);
-        places.into_iter().any(|at| self.words.iter().any(|(t, _)| self.stands_at(caption, at, t)))
+        places
+            .into_iter()
+            .any(|at| self.embeddings.iter().any(|(t, _)| self.stands_at(caption, at, t)))
     }
 
     /// The ids of a caption in `windows` windows of 77: start mark, 75 ids, end mark. What is too
@@ -170,7 +172,7 @@ impl Lexicon {
     }
 }
 
-/// Whether a name can be a word's: it becomes a file and a prompt's word.
+/// Whether a name can be an embedding's: it becomes a file and a prompt's embedding.
 ///
 /// # Errors
 /// If it cannot be a file's name on every system, or a prompt would read it as something else.
@@ -196,8 +198,8 @@ pub fn check_name(option: &str, name: &str) -> Result<()> {
 mod tests {
     use super::*;
 
-    fn word(token: &str, vectors: usize) -> Word {
-        Word {
+    fn embedding(token: &str, vectors: usize) -> PlannedEmbedding {
+        PlannedEmbedding {
             token: token.into(),
             name: token.into(),
             vectors,
@@ -210,7 +212,7 @@ mod tests {
     #[test]
     fn a_word_is_found_as_drawing_finds_it() {
         let tokenizer = Tokenizer::new();
-        let lexicon = Lexicon::new(&[word("hoge", 2), word("hoge-b", 1)], 49408, false);
+        let lexicon = Lexicon::new(&[embedding("hoge", 2), embedding("hoge-b", 1)], 49408, false);
         let plain = |text: &str| tokenizer.encode(text);
         let mut want = plain("a photo of");
         want.extend([49408, 49409]);
@@ -220,7 +222,7 @@ mod tests {
         assert_eq!(lexicon.encode(&tokenizer, "a photo of hoge, a dog"), want);
         assert_eq!(lexicon.encode(&tokenizer, "hoge-b"), [49410]);
         assert_eq!(lexicon.encode(&tokenizer, "xhogey"), plain("xhogey"));
-        let kohya = Lexicon::new(&[word("hoge", 1)], 49408, true);
+        let kohya = Lexicon::new(&[embedding("hoge", 1)], 49408, true);
         let mut inside = plain("x");
         inside.push(49408);
         inside.extend(plain("y"));
@@ -231,7 +233,7 @@ mod tests {
     #[test]
     fn windows_are_cut_and_filled() {
         let tokenizer = Tokenizer::new();
-        let lexicon = Lexicon::new(&[word("hoge", 1)], 49408, false);
+        let lexicon = Lexicon::new(&[embedding("hoge", 1)], 49408, false);
         let ids = lexicon.windows(&tokenizer, "hoge", 2);
         assert_eq!(ids.len(), 154);
         assert_eq!((ids[0], ids[1], ids[2], ids[76], ids[77]), (BOS, 49408, EOS, EOS, BOS));

@@ -1,5 +1,5 @@
-//! A picture as a network wants it: cover-resized, centre-cropped, `[3, h, w]`, normalised.
-use super::{Normalise, RgbImage};
+//! A picture as a network wants it: cover-resized, center-cropped, `[3, h, w]`, normalized.
+use super::{Normalize, RgbImage};
 
 /// Values of one source axis that make one value of the target axis: first index and weights.
 struct Tap {
@@ -23,9 +23,9 @@ fn taps(source: usize, offset: f64, span: f64, target: usize) -> Vec<Tap> {
                 weights.push((to.min((p + 1) as f64) - from.max(p as f64)).max(0.0) as f32);
             }
         } else {
-            let centre = ((from + to) / 2.0 - 0.5).clamp(0.0, last as f64);
-            start = (centre.floor() as usize).min(last);
-            let share = (centre - start as f64) as f32;
+            let center = ((from + to) / 2.0 - 0.5).clamp(0.0, last as f64);
+            start = (center.floor() as usize).min(last);
+            let share = (center - start as f64) as f32;
             weights.push(1.0 - share);
             if start < last {
                 weights.push(share);
@@ -39,7 +39,7 @@ fn taps(source: usize, offset: f64, span: f64, target: usize) -> Vec<Tap> {
 }
 
 /// `[3, height, width]` values for a network of the input size `(width, height)`.
-pub(super) fn planes(picture: &RgbImage, size: (u32, u32), normalise: &Normalise) -> Vec<f32> {
+pub(super) fn planes(picture: &RgbImage, size: (u32, u32), normalize: &Normalize) -> Vec<f32> {
     let (width, height) = (size.0 as usize, size.1 as usize);
     let (from_w, from_h) = (picture.width() as usize, picture.height() as usize);
     let scale = (from_w as f64 / width as f64).min(from_h as f64 / height as f64);
@@ -65,7 +65,7 @@ pub(super) fn planes(picture: &RgbImage, size: (u32, u32), normalise: &Normalise
                 let column = tap.weights.iter().enumerate();
                 let value: f32 =
                     column.map(|(k, w)| w * rows[((tap.start + k) * width + x) * 3 + c]).sum();
-                let value = (value / 255.0 - normalise.mean[c]) / normalise.std[c];
+                let value = (value / 255.0 - normalize.mean[c]) / normalize.std[c];
                 out[(c * height + y) * width + x] = value;
             }
         }
@@ -77,7 +77,7 @@ pub(super) fn planes(picture: &RgbImage, size: (u32, u32), normalise: &Normalise
 mod tests {
     use super::*;
 
-    const PLAIN: Normalise = Normalise { mean: [0.0; 3], std: [1.0; 3] };
+    const PLAIN: Normalize = Normalize { mean: [0.0; 3], std: [1.0; 3] };
 
     #[test]
     fn halving_averages_and_a_constant_stays() {

@@ -1,11 +1,11 @@
-//! The noise level of every training step, in kohya's arithmetic, and what weights losses by it.
+//! The timestep of every training step, in kohya's arithmetic, and what weights losses by it.
 pub use wayword_diffusion::noise::{Rounding, STEPS};
 
 use wayword_diffusion::noise::NoiseSchedule;
 
-/// Noise levels by step, and the type in which they are rounded.
+/// Timesteps by step, and the type in which they are rounded.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Levels {
+pub struct RoundedSchedule {
     /// What makes noisy latents.
     pub schedule: NoiseSchedule,
     /// `a / (1 - a)` of the schedule before any rescaling; these weight losses.
@@ -13,7 +13,7 @@ pub struct Levels {
     rounding: Rounding,
 }
 
-impl Levels {
+impl RoundedSchedule {
     /// The levels of Stable Diffusion 1.x. `zero_terminal`: rescaled so that the last step is all
     /// noise.
     #[must_use]

@@ -1,8 +1,8 @@
-//! The trainable rows: how they start, their gradient as a sum over positions, and its norm.
+//! The trainable vectors: how they start, their gradient as a sum over positions, and its norm.
 use crate::error::{Error, Result};
 use std::collections::BTreeMap;
 
-/// `count` new rows of width `dim`, started from the rows of `ids`: row `i` is that of `ids[i mod len]`.
+/// `count` new vectors of width `dim`, started from the rows of `ids`: vector `i` is row `ids[i mod len]`.
 ///
 /// `row` gives the base's row of an id; the result is `[count, dim]`.
 ///
@@ -33,7 +33,7 @@ pub fn from_ids(
     Ok(rows)
 }
 
-/// `count` new rows that all start at the mean of the base's rows, as where no init word is given.
+/// `count` new vectors that all start at the mean of the base's rows, as where no init word is given.
 ///
 /// `table` is `[rows, dim]`. (kohya adds noise of a billionth of the table's spread, to no effect.)
 #[must_use]
@@ -48,7 +48,7 @@ pub fn from_mean(table: &[f32], count: usize, dim: usize) -> Vec<f32> {
     mean.repeat(count)
 }
 
-/// New rows that start from an embedding, whose rows and width must be the wanted ones.
+/// New vectors that start from an embedding, whose rows and width must be the wanted ones.
 ///
 /// `values` is `[rows, width]`; `name` is shown in errors.
 ///
@@ -91,8 +91,8 @@ fn square(values: &[f32]) -> f64 {
 
 /// The gradient of the token table, summed by id over positions, samples and micro-batches.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RowGradients {
-    /// Gradient of the new rows, `[rows, dim]`.
+pub struct VectorGradients {
+    /// Gradient of the new vectors, `[rows, dim]`.
     pub new: Vec<f32>,
     /// Gradient of every other id that occurred; empty unless the whole table counts.
     pub others: BTreeMap<u32, Vec<f32>>,
@@ -101,8 +101,8 @@ pub struct RowGradients {
     whole_table: bool,
 }
 
-impl RowGradients {
-    /// Zeros for `count` new rows of width `dim`, whose ids start at `first`. With `whole_table`
+impl VectorGradients {
+    /// Zeros for `count` new vectors of width `dim`, whose ids start at `first`. With `whole_table`
     /// the other ids are kept too, as kohya's clipping and statistics need.
     #[must_use]
     pub fn new(first: u32, count: usize, dim: usize, whole_table: bool) -> Self {
@@ -179,14 +179,14 @@ mod tests {
     fn gradients_sum_by_id_and_clip_as_the_whole_table_or_the_new_rows() {
         let ids = [1, 10, 11, 10, 12];
         let positions = [4.0, 0.0, 1.0, 1.0, 2.0, 0.0, 1.0, 0.0, 9.0, 9.0];
-        let mut new = RowGradients::new(10, 2, 2, false);
+        let mut new = VectorGradients::new(10, 2, 2, false);
         new.add(&ids, &positions);
         assert_eq!(new.new, [2.0, 1.0, 2.0, 0.0]);
         assert_eq!(new.clip(0.0), 3.0);
         assert_eq!(new.new[0], 2.0);
         new.clip(1.5);
         assert!((new.norm() - 1.5).abs() < 1e-5);
-        let mut all = RowGradients::new(10, 2, 2, true);
+        let mut all = VectorGradients::new(10, 2, 2, true);
         all.add(&ids, &positions);
         assert_eq!(all.others.keys().copied().collect::<Vec<_>>(), [1, 12]);
         assert!((all.norm() - (9.0 + 16.0 + 162.0f64).sqrt()).abs() < 1e-9);

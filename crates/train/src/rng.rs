@@ -1,6 +1,6 @@
-//! The run's chances: what is random depends on the seed and on a number, not on what came before.
+//! RNG streams: what is random depends on the seed and on a number, not on what came before.
 //!
-//! Every micro-step, epoch and purpose has a generator of its own, seeded from the run's seed. So
+//! Every micro-batch, epoch and purpose has a generator of its own, seeded from the run's seed. So
 //! the place in a run is its step number and nothing else, and a resumed run draws what an
 //! undisturbed one would have drawn.
 use wayword_prompt::RandomSource;
@@ -11,34 +11,34 @@ use wayword_tensor::random::TorchGenerator;
 pub enum Purpose {
     /// The order of batches in an epoch.
     Order,
-    /// Captions and templates of a micro-step.
+    /// Captions and templates of a micro-batch.
     Captions,
-    /// Noise levels of a micro-step.
+    /// Timesteps of a micro-batch.
     Timesteps,
-    /// Noise, and the draws of noise options, of a micro-step.
+    /// Noise, and the draws of noise options, of a micro-batch.
     Noise,
     /// Latents drawn from the VAE's distribution.
     Latents,
-    /// The fixed set by which a run is measured.
-    Measure,
-    /// Mirror images, crops and colours of a micro-step.
+    /// The evaluation set.
+    Evaluation,
+    /// Mirror images, crops and colors of a micro-batch.
     Changes,
 }
 
 /// The generators of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Streams {
+pub struct RngStreams {
     seed: u64,
 }
 
-impl Streams {
+impl RngStreams {
     /// The streams of a seed; all 64 bits count.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
         Self { seed }
     }
 
-    /// The generator of `purpose` for epoch or micro-step `number`.
+    /// The generator of `purpose` for epoch or micro-batch `number`.
     #[must_use]
     pub fn generator(self, purpose: Purpose, number: u64) -> TorchGenerator {
         let mixed = mix(mix(self.seed ^ mix(purpose as u64 + 1)) ^ number);
@@ -56,10 +56,10 @@ const fn mix(value: u64) -> u64 {
 
 /// A generator as the source of choices in captions.
 #[derive(Debug)]
-pub struct Chance(pub TorchGenerator);
+pub struct Rng(pub TorchGenerator);
 
-impl RandomSource for Chance {
-    fn unit(&mut self) -> f64 {
+impl RandomSource for Rng {
+    fn next_f64(&mut self) -> f64 {
         // 53 bits, as Python's `random` has them.
         (self.0.next_u64() >> 11) as f64 * 2f64.powi(-53)
     }
@@ -71,7 +71,7 @@ mod tests {
 
     #[test]
     fn streams_differ_and_repeat() {
-        let first = |seed, purpose, n| Streams::new(seed).generator(purpose, n).next_u64();
+        let first = |seed, purpose, n| RngStreams::new(seed).generator(purpose, n).next_u64();
         assert_eq!(first(1, Purpose::Noise, 3), first(1, Purpose::Noise, 3));
         let all = [
             first(1, Purpose::Noise, 3),
@@ -83,7 +83,7 @@ mod tests {
         for (i, a) in all.iter().enumerate() {
             assert!(all[..i].iter().all(|b| a != b), "{all:?}");
         }
-        let mut chance = Chance(TorchGenerator::new(5));
-        assert!((0..1000).map(|_| chance.unit()).all(|u| (0.0..1.0).contains(&u)));
+        let mut rng = Rng(TorchGenerator::new(5));
+        assert!((0..1000).map(|_| rng.next_f64()).all(|u| (0.0..1.0).contains(&u)));
     }
 }

@@ -1,7 +1,7 @@
 //! How a run's files are written, and what their metadata say.
 use crate::checkpoint::{self, Saver};
+use crate::embedding::PlannedEmbedding;
 use crate::plan::TrainPlan;
-use crate::words::Word;
 use std::collections::BTreeMap;
 use wayword_formats::modelspec::ModelSpec;
 
@@ -15,12 +15,12 @@ pub(super) fn saver(plan: &TrainPlan) -> Saver {
     }
 }
 
-/// The same with a word's metadata: kohya's.
-pub(super) fn saver_of(saver: &Saver, plan: &TrainPlan, word: &Word) -> Saver {
+/// The same with an embedding's metadata: kohya's.
+pub(super) fn saver_of(saver: &Saver, plan: &TrainPlan, embedding: &PlannedEmbedding) -> Saver {
     let said = plan.texts.clone();
     let mut texts = said.texts;
-    let title = texts.remove("title").unwrap_or_else(|| word.name.clone());
-    texts.entry("trigger_phrase".into()).or_insert_with(|| word.name.clone());
+    let title = texts.remove("title").unwrap_or_else(|| embedding.name.clone());
+    texts.entry("trigger_phrase".into()).or_insert_with(|| embedding.name.clone());
     let spec = ModelSpec {
         title,
         resolution: plan.resolution,
@@ -32,8 +32,8 @@ pub(super) fn saver_of(saver: &Saver, plan: &TrainPlan, word: &Word) -> Saver {
         clip_skip: said.clip_skip,
     };
     let mut metadata = spec.metadata();
-    metadata.extend(crate::card::metadata(plan));
-    // Where kohya's trainer of LoRAs has it; its trainer of words has no place for one.
+    metadata.extend(crate::manifest::metadata(plan));
+    // Where kohya's trainer of LoRAs has it; its trainer of embeddings has no place for one.
     metadata.extend(said.comment.map(|comment| ("ss_training_comment".to_owned(), comment)));
     Saver { metadata, ..saver.clone() }
 }

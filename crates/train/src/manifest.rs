@@ -1,25 +1,25 @@
-//! The run card: what a word's file says about the run that made it, enough to repeat the run.
+//! The run manifest: what an embedding's file says about the run that made it, enough to repeat the run.
 //!
 //! It is the plan without what differs between two equal runs (date, program version) and without
 //! the names of the user's folders: files are known by name and hash. The run's folder holds the
 //! same with all paths, as `plan.json`.
+use crate::embedding::Init;
 use crate::plan::{PlannedFile, TrainPlan};
-use crate::words::Init;
 use crate::{Error, Result};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use wayword_formats::hash;
 
-/// The metadata key of the card.
+/// The metadata key of the manifest.
 pub const KEY: &str = "wayword.run";
 
-/// Fields of a plan that are no part of a card: of this machine or this moment, or made of others.
+/// Fields of a plan that are no part of a manifest: of this machine or this moment, or made of others.
 const LEFT_OUT: &[&str] = &["version", "started", "out", "images", "latent_cache", "warnings"];
 
-/// A plan's card.
+/// A plan's manifest.
 #[must_use]
-pub fn card(plan: &TrainPlan) -> Value {
+pub fn manifest(plan: &TrainPlan) -> Value {
     let mut bare = plan.clone();
     bare.base.path = PathBuf::from(&bare.base.name);
     bare.base.vae.as_mut().map(named);
@@ -28,16 +28,16 @@ pub fn card(plan: &TrainPlan) -> Value {
         picture.mask.as_mut().map(named);
         picture.latents.as_mut().map(named);
     }
-    for word in &mut bare.words {
-        if let Init::File(path) = &mut word.init {
+    for embedding in &mut bare.embeddings {
+        if let Init::File(path) = &mut embedding.init {
             *path = PathBuf::from(crate::plan::file_name(path));
         }
     }
-    let mut card = serde_json::to_value(bare).unwrap_or_default();
-    if let Some(fields) = card.as_object_mut() {
+    let mut manifest = serde_json::to_value(bare).unwrap_or_default();
+    if let Some(fields) = manifest.as_object_mut() {
         fields.retain(|key, _| !LEFT_OUT.contains(&key.as_str()));
     }
-    card
+    manifest
 }
 
 /// A file under its name alone.
@@ -45,13 +45,13 @@ fn named(file: &mut PlannedFile) {
     file.path = PathBuf::from(crate::plan::file_name(&file.path));
 }
 
-/// The plan of a card. Its files have names in the place of paths.
+/// The plan of a manifest. Its files have names in the place of paths.
 ///
 /// # Errors
-/// If the card is not one of this program's.
-pub fn plan(card: &Value) -> Result<TrainPlan> {
-    let Value::Object(fields) = card else {
-        return Err(Error::data("the run card is no JSON object"));
+/// If the manifest is not one of this program's.
+pub fn plan(manifest: &Value) -> Result<TrainPlan> {
+    let Value::Object(fields) = manifest else {
+        return Err(Error::data("the run manifest is no JSON object"));
     };
     let mut fields: Map<String, Value> = fields.clone();
     for (key, value) in [
@@ -65,14 +65,14 @@ pub fn plan(card: &Value) -> Result<TrainPlan> {
         fields.insert(key.into(), value);
     }
     serde_json::from_value(Value::Object(fields))
-        .map_err(|e| Error::data(format!("the run card cannot be read: {e}")))
+        .map_err(|e| Error::data(format!("the run manifest cannot be read: {e}")))
 }
 
-/// What a file's header says about its run: the card, and the hashes by keys of their own.
+/// What a file's header says about its run: the manifest, and the hashes by keys of their own.
 #[must_use]
 pub fn metadata(plan: &TrainPlan) -> BTreeMap<String, String> {
     let mut all = BTreeMap::from([
-        (KEY.to_owned(), card(plan).to_string()),
+        (KEY.to_owned(), manifest(plan).to_string()),
         ("wayword.base".into(), plan.base.name.clone()),
         ("wayword.data_sha256".into(), data_sha256(plan)),
         ("wayword.seed".into(), plan.seed.to_string()),

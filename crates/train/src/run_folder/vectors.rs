@@ -1,7 +1,7 @@
-//! `rows.bin`: the word's rows after every step, in one file that only grows.
+//! `vectors.bin`: the embedding's vectors after every step, in one file that only grows.
 //!
-//! Little-endian: the eight bytes `wayrows1`, the number of rows and their width as u32; then one
-//! record a step: step u32, loss f32, the rows as f32, and the 64-bit FNV-1a hash of the record so
+//! Little-endian: the eight bytes `wayrows1`, the number of vectors and their width as u32; then one
+//! record a step: step u32, loss f32, the vectors as f32, and the 64-bit FNV-1a hash of the record so
 //! far. A record that was not written to its end does not match its hash: reading stops there.
 use super::append_at;
 use crate::error::AtFile;
@@ -15,32 +15,32 @@ const HEAD: usize = 16;
 
 /// One step's record.
 #[derive(Debug, Clone, PartialEq)]
-pub struct StepRows {
+pub struct StepVectors {
     /// Steps done.
     pub step: u32,
     /// Loss of the step.
     pub loss: f32,
-    /// `[rows, width]`.
-    pub rows: Vec<f32>,
+    /// `[vectors, width]`.
+    pub vectors: Vec<f32>,
 }
 
 /// Appends records.
 #[derive(Debug)]
-pub struct RowsWriter {
+pub struct VectorsWriter {
     file: File,
     path: PathBuf,
     length: u64,
 }
 
-impl RowsWriter {
-    /// A new file for `rows` rows of `width` values.
+impl VectorsWriter {
+    /// A new file for `vectors` vectors of `width` values.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn create(path: &Path, rows: usize, width: usize) -> Result<Self> {
+    pub fn create(path: &Path, vectors: usize, width: usize) -> Result<Self> {
         let mut writer = Self { file: append_at(path, 0)?, path: path.into(), length: 0 };
         let mut head = MAGIC.to_vec();
-        head.extend((rows as u32).to_le_bytes());
+        head.extend((vectors as u32).to_le_bytes());
         head.extend((width as u32).to_le_bytes());
         writer.append(&head)?;
         Ok(writer)
@@ -58,11 +58,11 @@ impl RowsWriter {
     ///
     /// # Errors
     /// If it cannot be written; the file's sound part stays readable.
-    pub fn push(&mut self, step: u32, loss: f32, rows: &[f32]) -> Result<()> {
-        let mut record = Vec::with_capacity(16 + rows.len() * 4);
+    pub fn push(&mut self, step: u32, loss: f32, vectors: &[f32]) -> Result<()> {
+        let mut record = Vec::with_capacity(16 + vectors.len() * 4);
         record.extend(step.to_le_bytes());
         record.extend(loss.to_le_bytes());
-        record.extend(rows.iter().flat_map(|v| v.to_le_bytes()));
+        record.extend(vectors.iter().flat_map(|v| v.to_le_bytes()));
         record.extend(fnv1a(&record).to_le_bytes());
         self.append(&record)
     }
@@ -88,28 +88,29 @@ impl RowsWriter {
     }
 }
 
-/// All sound records of a file, in order, with the number of rows and their width.
+/// All sound records of a file, in order, with the number of vectors and their width.
 #[derive(Debug, Clone, PartialEq)]
-pub struct RowsFile {
-    /// How many rows a record has.
+pub struct VectorsFile {
+    /// How many vectors a record has.
     pub count: usize,
-    /// Values of a row.
+    /// Values of a vector.
     pub width: usize,
     /// The records.
-    pub steps: Vec<StepRows>,
+    pub steps: Vec<StepVectors>,
 }
 
 /// Reads a file up to its end or the first record that is not sound.
 ///
 /// # Errors
 /// If it cannot be read or is no such file.
-pub fn read(path: &Path) -> Result<RowsFile> {
+pub fn read(path: &Path) -> Result<VectorsFile> {
     let bytes = std::fs::read(path).at(path)?;
-    let word = |at: usize| {
+    let embedding = |at: usize| {
         let four = bytes.get(at..at + 4).and_then(|b| <[u8; 4]>::try_from(b).ok());
         four.map(u32::from_le_bytes)
     };
-    let (Some(count), Some(width), true) = (word(8), word(12), bytes.starts_with(MAGIC)) else {
+    let (Some(count), Some(width), true) = (embedding(8), embedding(12), bytes.starts_with(MAGIC))
+    else {
         return Err(Error::run(path, "is no file of a run's rows"));
     };
     let (count, width) = (count as usize, width as usize);
@@ -123,12 +124,16 @@ pub fn read(path: &Path) -> Result<RowsFile> {
         if fnv1a(body).to_le_bytes() != hash {
             break;
         }
-        let mut words = body.as_chunks::<4>().0.iter();
-        let step = words.next().map_or(0, |b| u32::from_le_bytes(*b));
-        let loss = words.next().map_or(0.0, |b| f32::from_le_bytes(*b));
-        steps.push(StepRows { step, loss, rows: words.map(|b| f32::from_le_bytes(*b)).collect() });
+        let mut embeddings = body.as_chunks::<4>().0.iter();
+        let step = embeddings.next().map_or(0, |b| u32::from_le_bytes(*b));
+        let loss = embeddings.next().map_or(0.0, |b| f32::from_le_bytes(*b));
+        steps.push(StepVectors {
+            step,
+            loss,
+            vectors: embeddings.map(|b| f32::from_le_bytes(*b)).collect(),
+        });
     }
-    Ok(RowsFile { count, width, steps })
+    Ok(VectorsFile { count, width, steps })
 }
 
 /// FNV-1a, 64 bits: enough to notice a record that was cut short.
@@ -145,10 +150,10 @@ mod tests {
     fn a_torn_tail_is_left_out_and_cut_off() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("rows.bin");
-        let mut writer = RowsWriter::create(&path, 2, 3).unwrap();
-        let record = |step: u32| StepRows { step, loss: 0.5, rows: vec![step as f32; 6] };
+        let mut writer = VectorsWriter::create(&path, 2, 3).unwrap();
+        let record = |step: u32| StepVectors { step, loss: 0.5, vectors: vec![step as f32; 6] };
         for step in 1..=3 {
-            writer.push(step, 0.5, &record(step).rows).unwrap();
+            writer.push(step, 0.5, &record(step).vectors).unwrap();
         }
         let two = HEAD as u64 + 2 * (8 + 24 + 8);
         drop(writer);
@@ -159,12 +164,12 @@ mod tests {
             assert_eq!((got.count, got.width), (2, 3));
             assert_eq!(got.steps, [record(1), record(2)], "{cut}");
         }
-        let mut writer = RowsWriter::resume(&path, two).unwrap();
-        writer.push(3, 0.5, &record(3).rows).unwrap();
+        let mut writer = VectorsWriter::resume(&path, two).unwrap();
+        writer.push(3, 0.5, &record(3).vectors).unwrap();
         writer.sync().unwrap();
         assert_eq!(writer.length(), whole.len() as u64);
         assert_eq!(std::fs::read(&path).unwrap(), whole);
-        assert!(RowsWriter::resume(&path, 1 << 20).is_err());
+        assert!(VectorsWriter::resume(&path, 1 << 20).is_err());
         std::fs::write(&path, b"something else entirely").unwrap();
         assert!(read(&path).is_err());
     }

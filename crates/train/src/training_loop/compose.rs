@@ -1,8 +1,8 @@
-//! From latents, noise and noise levels to a batch: what the UNet sees, should predict, and how much
+//! From latents, noise and timesteps to a batch: what the UNet sees, should predict, and how much
 //! each place counts.
-use super::micro::MicroBatch;
+use super::micro_batch::MicroBatch;
 use crate::loss::{LossOptions, LossTable};
-use crate::noise_options::{Levels, Rounding};
+use crate::noise_options::{RoundedSchedule, Rounding};
 use wayword_tensor::Grid;
 
 /// The parts of a batch of B samples.
@@ -16,7 +16,7 @@ pub struct Parts<'a> {
     pub noise: Vec<f32>,
     /// The noise that latents get, where it is another.
     pub perturbed: Option<Vec<f32>>,
-    /// Noise level of each sample, 0 to 999.
+    /// Timestep of each sample, 0 to 999.
     pub timesteps: Vec<usize>,
     /// Token ids, `[B, windows, 77]`.
     pub ids: Vec<u32>,
@@ -31,7 +31,7 @@ pub struct Parts<'a> {
 /// What is the same for all batches of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Composer {
-    levels: Levels,
+    levels: RoundedSchedule,
     loss: LossTable,
     v_prediction: bool,
     /// Whether noise is f32 where latents are narrower.
@@ -40,7 +40,7 @@ pub struct Composer {
 }
 
 impl Composer {
-    /// For a loss, noise levels with or without an end in pure noise, and a layer of the encoder.
+    /// For a loss, timesteps with or without an end in pure noise, and a layer of the encoder.
     #[must_use]
     pub fn new(
         loss: &LossOptions,
@@ -49,7 +49,7 @@ impl Composer {
         wide: bool,
         clip_skip: usize,
     ) -> Self {
-        let levels = Levels::new(zero_terminal, rounding);
+        let levels = RoundedSchedule::new(zero_terminal, rounding);
         let table = LossTable::new(loss, &levels);
         Self { levels, loss: table, v_prediction: loss.v_prediction, wide, clip_skip }
     }

@@ -1,12 +1,12 @@
-//! The recipe: how a word is learned, from top to bottom.
+//! The training loop: how an embedding is learned, from top to bottom.
 //!
-//! All weights are frozen. The only numbers that change are the word's rows, which stand behind the
+//! All weights are frozen. The only numbers that change are the embedding's vectors, which stand behind the
 //! vocabulary; a step asks how each place of the text should change so that the UNet predicts the
-//! noise better, sums that over the places of each row, and moves the rows a little.
+//! noise better, sums that over the places of each vector, and moves the vectors a little.
 pub mod compose;
-pub mod micro;
-mod progress;
+pub mod micro_batch;
 mod saver;
+mod train_state;
 
 use crate::batches::Batches;
 use crate::checkpoint::Saver;
@@ -15,14 +15,14 @@ use crate::latents;
 use crate::lora;
 use crate::plan::TrainPlan;
 use crate::report;
-use crate::resume::Place;
-use crate::rows::{self, RowGradients};
 use crate::run_folder::RunFolder;
+use crate::state::Counters;
+use crate::vectors::{self, VectorGradients};
 use crate::{Error, Result};
-use micro::MicroBatch;
-use progress::Progress;
+use micro_batch::MicroBatch;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use train_state::TrainState;
 use wayword_diffusion::Base;
 use wayword_diffusion::tokenizer::VOCABULARY;
 use wayword_interface::{Events, Stop, Warning};
@@ -30,7 +30,7 @@ use wayword_interface::{Events, Stop, Warning};
 /// A state is saved when the last one is older than this; a killed run repeats at most as much.
 const STATE_AGE: Duration = Duration::from_secs(5);
 
-/// Learns the words of a new run. `overwrite` throws away a run of the same name.
+/// Learns the embeddings of a new run. `overwrite` throws away a run of the same name.
 ///
 /// # Errors
 /// If there is a run already, a file cannot be read or written, or numbers stop being finite.
@@ -42,8 +42,8 @@ pub fn train(
     stop: &Stop,
 ) -> Result<Outcome> {
     let mut old = Vec::new();
-    for word in &plan.words {
-        old.extend(Saver::existing(&plan.out, &word.name)?);
+    for embedding in &plan.embeddings {
+        old.extend(Saver::existing(&plan.out, &embedding.name)?);
     }
     if let Some(file) = old.first().filter(|_| !overwrite && !plan.run().exists()) {
         let what = "there is a file of this name already";
@@ -94,46 +94,47 @@ fn go_on(
     events: &dyn Events<Event>,
     stop: &Stop,
 ) -> Result<Outcome> {
-    let words: Vec<&str> = plan.words.iter().map(|word| word.name.as_str()).collect();
-    run.sweep_beside(&plan.out, &words)?;
+    let embeddings: Vec<&str> =
+        plan.embeddings.iter().map(|embedding| embedding.name.as_str()).collect();
+    run.sweep_beside(&plan.out, &embeddings)?;
     lora::check(base, &plan.loras, run.path())?;
-    let stopped = |place: &Place, rows: &[f32]| {
+    let stopped = |place: &Counters, vectors: &[f32]| {
         let (step, of, run) = (place.step, plan.steps, run.path().to_owned());
         events.event(Event::Stopped { step, of, run });
-        outcome(plan, place, rows, None)
+        outcome(plan, place, vectors, None)
     };
     let Some(sources) = latents::encode(base, plan, run.path(), events, stop)? else {
-        return Ok(stopped(&Place::default(), &[]));
+        return Ok(stopped(&Counters::default(), &[]));
     };
     if let Some(previews) = &plan.previews {
         previews.check(base, plan)?;
     }
     let mut batches = Batches::new(base, plan, &sources)?;
-    let fixed = batches.fixed()?;
+    let evaluation_set = batches.evaluation_set()?;
     let schedule = plan.schedule()?;
     let saver = saver::saver(plan);
     let width = base.info.token_width;
     let mut gradients =
-        RowGradients::new(VOCABULARY as u32, plan.vectors(), width, plan.kohya_numbers);
-    let mut here = Progress::begin(base, plan, run, &fixed, events)?;
+        VectorGradients::new(VOCABULARY as u32, plan.vectors(), width, plan.kohya_numbers);
+    let mut state = TrainState::begin(base, plan, run, &evaluation_set, events)?;
     let epochs = plan.counts().epochs as usize;
-    let (began, first) = (Instant::now(), here.place.step);
+    let (began, first) = (Instant::now(), state.counters.step);
     // Those that a stop left out are drawn now.
     let ended = first.checked_sub(1).filter(|step| batches.ends_epoch(*step));
     let ended = ended.map(|step| batches.epoch_of(step) + 1);
-    here.preview((base, plan, run), ended, events, stop)?;
+    state.preview((base, plan, run), ended, events, stop)?;
 
-    while here.place.step < plan.steps {
+    while state.counters.step < plan.steps {
         let started = Instant::now();
-        let step = here.place.step;
-        let micros = batches.of_step(step);
+        let step = state.counters.step;
+        let micro_batches = batches.of_step(step);
         gradients.clear();
         let mut losses = 0.0;
-        for numbered in &micros {
+        for numbered in &micro_batches {
             let batch = batches.make(numbered)?;
             // kohya divides by the planned number of batches also where fewer are left over.
             let share = 1.0 / plan.accumulate as f32;
-            let result = micro::micro_step(base, &here.rows, &batch, share, base.memory)?;
+            let result = micro_batch::micro_step(base, &state.vectors, &batch, share, base.memory)?;
             finite(step, "the loss", [result.loss])?;
             gradients.add(&batch.ids, &result.gradient);
             losses += f64::from(result.loss);
@@ -141,85 +142,85 @@ fn go_on(
         let gradient_norm = gradients.clip(plan.max_grad_norm);
         finite(step, "the gradient", [gradient_norm as f32])?;
         let rate = schedule.rate(step as u64);
-        here.update(plan, &gradients, rate, schedule.momentum(step as u64));
-        finite(step, "a row of the word", here.rows.iter().copied())?;
+        state.update(plan, &gradients, rate, schedule.momentum(step as u64));
+        finite(step, "a vector of the embedding", state.vectors.iter().copied())?;
 
         if step == 0 || batches.ends_epoch(step - 1) {
-            here.place.losses = (0.0, 0);
+            state.counters.losses = (0.0, 0);
         }
-        here.place.step += 1;
-        here.place.micro += micros.len();
-        here.place.losses.0 += losses;
-        here.place.losses.1 += micros.len();
+        state.counters.step += 1;
+        state.counters.micro_batches += micro_batches.len();
+        state.counters.losses.0 += losses;
+        state.counters.losses.1 += micro_batches.len();
         let seconds = started.elapsed().as_secs_f64();
-        here.place.seconds += seconds;
-        let done = (here.place.step - first) as f64;
+        state.counters.seconds += seconds;
+        let done = (state.counters.step - first) as f64;
         let report = StepReport {
-            step: here.place.step,
+            step: state.counters.step,
             of: plan.steps,
             epoch: batches.epoch_of(step) + 1,
             epochs,
-            loss: losses / micros.len() as f64,
-            mean_loss: here.place.losses.0 / here.place.losses.1 as f64,
-            rate: here.own_rate().unwrap_or(rate),
+            loss: losses / micro_batches.len() as f64,
+            mean_loss: state.counters.losses.0 / state.counters.losses.1 as f64,
+            rate: state.own_rate().unwrap_or(rate),
             gradient_norm,
-            row_norm: mean_norm(&here.rows, width),
-            row_norm_to_vocabulary: mean_norm(&here.rows, width) / vocabulary_norm(plan),
+            vector_norm: mean_norm(&state.vectors, width),
+            vector_norm_to_vocabulary: mean_norm(&state.vectors, width) / vocabulary_norm(plan),
             seconds,
             remaining: began.elapsed().as_secs_f64() / done * (plan.steps - step - 1) as f64,
         };
-        here.record(&report)?;
+        state.record(&report)?;
         events.event(Event::Step(report));
 
         // All that is due after this step is on disk before the state says that it is done.
         let epoch = batches.epoch_of(step) + 1;
         let of_step = |name: &str| plan.save.after_step(name, step + 1);
-        let mut written = here.save(&saver, plan, of_step, events)?;
+        let mut written = state.save(&saver, plan, of_step, events)?;
         let ended = batches.ends_epoch(step).then_some(epoch);
         if let Some(epoch) = ended {
             let of_epoch = |name: &str| plan.save.after_epoch(name, epoch, epochs);
-            written |= here.save(&saver, plan, of_epoch, events)?;
+            written |= state.save(&saver, plan, of_epoch, events)?;
         }
-        if is_measured_after(plan, step + 1) {
-            let loss = measure(base, &here.learned(plan), &fixed)?;
-            here.measured(loss, events)?;
+        if is_evaluated_after(plan, step + 1) {
+            let loss = evaluate(base, &state.learned(plan), &evaluation_set)?;
+            state.evaluated(loss, events)?;
         }
         if written {
-            here.save_state()?;
+            state.save_state()?;
         }
-        here.preview((base, plan, run), ended, events, stop)?;
-        if stop.is_requested() && here.place.step < plan.steps {
-            here.save_state()?;
-            return Ok(stopped(&here.place, &here.rows));
+        state.preview((base, plan, run), ended, events, stop)?;
+        if stop.is_requested() && state.counters.step < plan.steps {
+            state.save_state()?;
+            return Ok(stopped(&state.counters, &state.vectors));
         }
-        if here.saved.elapsed() > STATE_AGE {
-            here.save_state()?;
+        if state.saved.elapsed() > STATE_AGE {
+            state.save_state()?;
         }
     }
 
-    if here.place.fixed_after.is_none() {
-        let loss = measure(base, &here.learned(plan), &fixed)?;
-        here.place.fixed_after = Some(loss);
-        here.measured(loss, events)?;
-        here.save_state()?;
+    if state.counters.evaluation_after.is_none() {
+        let loss = evaluate(base, &state.learned(plan), &evaluation_set)?;
+        state.counters.evaluation_after = Some(loss);
+        state.evaluated(loss, events)?;
+        state.save_state()?;
     }
-    let path = here.save_last(&saver, plan, events)?;
-    match report::write(run.path(), plan, &here.place) {
+    let path = state.save_last(&saver, plan, events)?;
+    match report::write(run.path(), plan, &state.counters) {
         Ok(path) => events.event(Event::Reported { path }),
-        // The word is there; a page about it is no reason to fail.
+        // The embedding is there; a page about it is no reason to fail.
         Err(error) => {
             let text = format!("the run's page was not written: {error}");
             events.event(Event::Warned(Warning::new(text).with_hint_if(error.hint())));
         }
     }
-    let outcome = outcome(plan, &here.place, &here.rows, path);
+    let outcome = outcome(plan, &state.counters, &state.vectors, path);
     events.event(Event::Finished(outcome.clone()));
     Ok(outcome)
 }
 
-/// Whether the loss at fixed noise is measured on the way: where files are written, but at most
+/// Whether the evaluation loss is measured on the way: where files are written, but at most
 /// every hundred steps, as it takes as long as some three of them.
-pub(crate) fn is_measured_after(plan: &TrainPlan, step: usize) -> bool {
+pub(crate) fn is_evaluated_after(plan: &TrainPlan, step: usize) -> bool {
     let every = match plan.save.every_steps {
         0 => 200,
         every => every * 100usize.div_ceil(every),
@@ -227,14 +228,14 @@ pub(crate) fn is_measured_after(plan: &TrainPlan, step: usize) -> bool {
     step < plan.steps && step.is_multiple_of(every)
 }
 
-/// The mean loss of the fixed set.
-fn measure(base: &Base, rows: &[f32], fixed: &[MicroBatch]) -> Result<f64> {
+/// The mean loss of the evaluation set.
+fn evaluate(base: &Base, vectors: &[f32], evaluation_set: &[MicroBatch]) -> Result<f64> {
     let mut sum = 0.0;
-    for batch in fixed {
-        sum += f64::from(micro::measure(base, rows, batch)?);
+    for batch in evaluation_set {
+        sum += f64::from(micro_batch::evaluate(base, vectors, batch)?);
     }
-    let mean = sum / fixed.len() as f64;
-    finite(0, "the loss at fixed noise", [mean as f32]).map(|()| mean)
+    let mean = sum / evaluation_set.len() as f64;
+    finite(0, "the evaluation loss", [mean as f32]).map(|()| mean)
 }
 
 /// Refuses numbers that nothing can be learned from.
@@ -245,25 +246,25 @@ fn finite(step: usize, what: &str, values: impl IntoIterator<Item = f32>) -> Res
     }
 }
 
-fn mean_norm(rows: &[f32], width: usize) -> f64 {
-    let norms = rows::norms(rows, width);
+fn mean_norm(vectors: &[f32], width: usize) -> f64 {
+    let norms = vectors::norms(vectors, width);
     norms.iter().sum::<f64>() / norms.len().max(1) as f64
 }
 
-/// The norm of a row of the vocabulary, as the root of the mean square.
+/// The norm of a vector of the vocabulary, as the root of the mean square.
 fn vocabulary_norm(plan: &TrainPlan) -> f64 {
     f64::from(plan.base.token_rms) * (plan.base.token_width as f64).sqrt()
 }
 
-fn outcome(plan: &TrainPlan, place: &Place, rows: &[f32], path: Option<PathBuf>) -> Outcome {
+fn outcome(plan: &TrainPlan, place: &Counters, vectors: &[f32], path: Option<PathBuf>) -> Outcome {
     Outcome {
         step: place.step,
         of: plan.steps,
         path,
         run: plan.run(),
-        fixed_before: place.fixed_before,
-        fixed_after: place.fixed_after,
-        row_norm: mean_norm(rows, plan.base.token_width),
+        evaluation_before: place.evaluation_before,
+        evaluation_after: place.evaluation_after,
+        vector_norm: mean_norm(vectors, plan.base.token_width),
         seconds: place.seconds,
     }
 }

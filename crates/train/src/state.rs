@@ -1,7 +1,7 @@
-//! What a run can go on from: rows, optimiser and place, in one file that is replaced whole.
+//! What a run can go on from: vectors, optimizer and place, in one file that is replaced whole.
 //!
 //! Random numbers need no place here: they depend on the seed and the step alone
-//! ([`crate::streams`]). Steps done after the last saved state are done again, with the same
+//! ([`crate::rng`]). Steps done after the last saved state are done again, with the same
 //! result, so a run that was killed at any instant ends with the bytes of an undisturbed one.
 use crate::optim::{StateArray, StateData};
 use crate::{Error, Result};
@@ -11,37 +11,41 @@ use wayword_formats::{Array, Dtype, SafeTensors, safetensors};
 
 /// A saved place in a run.
 #[derive(Debug, Clone, PartialEq)]
-pub struct State {
+pub struct SavedState {
     /// Where the run is.
-    pub place: Place,
-    /// The word's rows, `[rows, width]`.
-    pub rows: Vec<f32>,
-    /// The optimiser's arrays.
+    pub counters: Counters,
+    /// The embedding's vectors, `[vectors, width]`.
+    pub vectors: Vec<f32>,
+    /// The optimizer's arrays.
     pub optimizer: Vec<StateArray>,
 }
 
-/// The numbers of a [`State`].
+/// How far a run is: the numbers of a [`SavedState`].
 #[derive(Debug, Clone, Copy, PartialEq, Default, serde::Serialize, serde::Deserialize)]
-pub struct Place {
+pub struct Counters {
     /// Updates done.
     pub step: usize,
-    /// Micro-steps done.
-    pub micro: usize,
+    /// Micro-batches done.
+    #[serde(rename = "micro")]
+    pub micro_batches: usize,
     /// Running sum of the losses of this epoch, and how many there are.
     pub losses: (f64, usize),
-    /// The loss at fixed noise before the first step.
-    pub fixed_before: f64,
-    /// The loss at fixed noise after the last step, once it is measured.
-    pub fixed_after: Option<f64>,
+    /// The evaluation loss before the first step.
+    #[serde(rename = "fixed_before")]
+    pub evaluation_before: f64,
+    /// The evaluation loss after the last step, once it is computed.
+    #[serde(rename = "fixed_after")]
+    pub evaluation_after: Option<f64>,
     /// Seconds of training so far.
     pub seconds: f64,
     /// Sound bytes of `rows.bin`.
-    pub rows_length: u64,
+    #[serde(rename = "rows_length")]
+    pub vectors_length: u64,
     /// Sound bytes of `log.jsonl`.
     pub log_length: u64,
 }
 
-impl State {
+impl SavedState {
     /// Replaces the file at `path`.
     ///
     /// # Errors
@@ -50,16 +54,16 @@ impl State {
         let bad = |e| wayword_formats::Fault::at(e, path);
         let mut arrays = vec![(
             "rows".to_owned(),
-            Array::from_f32(vec![self.rows.len()], &self.rows).map_err(bad)?,
+            Array::from_f32(vec![self.vectors.len()], &self.vectors).map_err(bad)?,
         )];
         for array in &self.optimizer {
             let (dtype, count, bytes) = to_bytes(&array.data);
             let stored = Array::new(dtype, vec![count], bytes).map_err(bad)?;
             arrays.push((format!("optimizer.{}", array.name), stored));
         }
-        let place = serde_json::to_string(&self.place)
+        let counters = serde_json::to_string(&self.counters)
             .map_err(|e| Error::run(path, format!("cannot be written: {e}")))?;
-        let metadata = BTreeMap::from([("place".to_owned(), place)]);
+        let metadata = BTreeMap::from([("place".to_owned(), counters)]);
         Ok(safetensors::write(path, &arrays, &metadata)?)
     }
 
@@ -70,10 +74,11 @@ impl State {
     pub fn load(path: &Path) -> Result<Self> {
         let file = SafeTensors::open(path)?;
         let bad = |what: String| Error::run(path, what).with_hint("start again with --overwrite");
-        let place = file.metadata().get("place").ok_or_else(|| bad("is no saved state".into()))?;
-        let place =
-            serde_json::from_str(place).map_err(|e| bad(format!("has a bad place: {e}")))?;
-        let mut state = Self { place, rows: Vec::new(), optimizer: Vec::new() };
+        let counters =
+            file.metadata().get("place").ok_or_else(|| bad("is not a saved state".into()))?;
+        let counters =
+            serde_json::from_str(counters).map_err(|e| bad(format!("has bad counters: {e}")))?;
+        let mut state = Self { counters, vectors: Vec::new(), optimizer: Vec::new() };
         for name in file.names() {
             let Some(array) = file.get(name) else { continue };
             let data = from_bytes(array.dtype(), array.bytes());
@@ -82,7 +87,7 @@ impl State {
                 (Some(name), data) => {
                     state.optimizer.push(StateArray { name: name.into(), data });
                 }
-                (None, StateData::F32(rows)) if name == "rows" => state.rows = rows,
+                (None, StateData::F32(vectors)) if name == "rows" => state.vectors = vectors,
                 _ => return Err(bad(format!("`{name}` is not of a state"))),
             }
         }
@@ -107,10 +112,10 @@ fn to_bytes(data: &StateData) -> (Dtype, usize, Vec<u8>) {
 }
 
 fn from_bytes(dtype: Dtype, bytes: &[u8]) -> Option<StateData> {
-    let words = || bytes.as_chunks::<4>().0.iter();
+    let embeddings = || bytes.as_chunks::<4>().0.iter();
     Some(match dtype {
-        Dtype::F32 => StateData::F32(words().map(|b| f32::from_le_bytes(*b)).collect()),
-        Dtype::I32 => StateData::U32(words().map(|b| u32::from_le_bytes(*b)).collect()),
+        Dtype::F32 => StateData::F32(embeddings().map(|b| f32::from_le_bytes(*b)).collect()),
+        Dtype::I32 => StateData::U32(embeddings().map(|b| u32::from_le_bytes(*b)).collect()),
         Dtype::F64 => {
             let doubles = bytes.as_chunks::<8>().0.iter();
             StateData::F64(doubles.map(|b| f64::from_le_bytes(*b)).collect())
@@ -128,8 +133,8 @@ mod tests {
     fn resume_state_is_exact() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("state.safetensors");
-        let place =
-            Place { step: 3, losses: (0.1 + 0.2, 2), seconds: 1.0 / 3.0, ..Place::default() };
+        let counters =
+            Counters { step: 3, losses: (0.1 + 0.2, 2), seconds: 1.0 / 3.0, ..Counters::default() };
         let array = |name: &str, data| StateArray { name: name.into(), data };
         let optimizer = vec![
             array("count", StateData::F64(vec![0.1])),
@@ -138,15 +143,15 @@ mod tests {
             array("touched", StateData::U32(vec![49407])),
             array("codes", StateData::U8(vec![0, 255])),
         ];
-        let state = State { place, rows: vec![0.1, -2.5], optimizer };
+        let state = SavedState { counters, vectors: vec![0.1, -2.5], optimizer };
         state.save(&path).unwrap();
-        let mut got = State::load(&path).unwrap();
+        let mut got = SavedState::load(&path).unwrap();
         let by_name = |a: &StateArray, b: &StateArray| a.name.cmp(&b.name);
         got.optimizer.sort_by(by_name);
         let mut want = state;
         want.optimizer.sort_by(by_name);
         assert_eq!(got, want);
         std::fs::write(&path, b"{}").unwrap();
-        assert!(State::load(&path).is_err());
+        assert!(SavedState::load(&path).is_err());
     }
 }

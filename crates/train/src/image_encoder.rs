@@ -1,4 +1,5 @@
-//! Judges: networks that turn a picture into a vector, and how alike two sets of pictures are.
+//! Image encoders: networks from a picture to a feature vector, and the similarity of two sets of
+//! pictures.
 pub mod onnx;
 mod pixels;
 
@@ -6,9 +7,9 @@ use crate::{Error, Result};
 use std::collections::BTreeMap;
 
 pub use image::RgbImage;
-pub use onnx::{Normalise, OnnxJudge, OnnxOptions};
+pub use onnx::{Normalize, OnnxImageEncoder, OnnxOptions};
 
-/// Other words of a prompt, the output of the bundled judge that sees them, and what it says then.
+/// Other words of a prompt, the output of the bundled encoder that shows them, and its value then.
 pub const SCENES: [(&str, &str, &str); 8] = [
     (" at the beach", "place", "beach"),
     (" in the snow", "place", "snow"),
@@ -21,7 +22,7 @@ pub const SCENES: [(&str, &str, &str); 8] = [
 ];
 
 /// Something that looks at pictures.
-pub trait Judge {
+pub trait ImageEncoder {
     /// A vector that says what a picture shows. Compare by dot products of unit vectors.
     ///
     /// # Errors
@@ -34,11 +35,11 @@ pub trait Judge {
     /// If the network fails.
     fn outputs(&self, picture: &RgbImage) -> Result<BTreeMap<String, Vec<f32>>>;
 
-    /// The words that the places of an output stand for, where the judge knows them.
+    /// The names of an output's values, where the network's file has them.
     fn words(&self, output: &str) -> Option<&[String]>;
 
-    /// The word of the largest value of an output such as `place`; `None` where the judge has no
-    /// words for it.
+    /// The word of the largest value of an output such as `place`; `None` where it has no
+    /// names.
     ///
     /// # Errors
     /// If the network fails.
@@ -53,7 +54,7 @@ pub trait Judge {
 
 /// How alike two sets of pictures are.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct Likeness {
+pub struct Similarity {
     /// Mean dot product of unit vectors over all pairs, -1 to 1.
     pub mean: f64,
     /// Standard deviation of the pictures' values.
@@ -66,7 +67,7 @@ pub struct Likeness {
 ///
 /// # Errors
 /// If a set is empty, or a vector is zero or of another width.
-pub fn likeness(pictures: &[Vec<f32>], references: &[Vec<f32>]) -> Result<Likeness> {
+pub fn similarity(pictures: &[Vec<f32>], references: &[Vec<f32>]) -> Result<Similarity> {
     compare(pictures, references, |_, _| true)
 }
 
@@ -74,7 +75,7 @@ pub fn likeness(pictures: &[Vec<f32>], references: &[Vec<f32>]) -> Result<Likene
 ///
 /// # Errors
 /// If there are fewer than two pictures, or a vector is zero or of another width.
-pub fn likeness_among(pictures: &[Vec<f32>]) -> Result<Likeness> {
+pub fn similarity_within(pictures: &[Vec<f32>]) -> Result<Similarity> {
     if pictures.len() < 2 {
         return Err(Error::data("fewer than two pictures cannot be compared with each other"));
     }
@@ -85,7 +86,7 @@ fn compare(
     pictures: &[Vec<f32>],
     references: &[Vec<f32>],
     pair: impl Fn(usize, usize) -> bool,
-) -> Result<Likeness> {
+) -> Result<Similarity> {
     if pictures.is_empty() || references.is_empty() {
         return Err(Error::data("no pictures to compare"));
     }
@@ -103,7 +104,7 @@ fn compare(
     }
     let mean = values.iter().sum::<f64>() / values.len() as f64;
     let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / values.len() as f64;
-    Ok(Likeness { mean, spread: variance.sqrt(), pictures: values })
+    Ok(Similarity { mean, spread: variance.sqrt(), pictures: values })
 }
 
 fn units(vectors: &[Vec<f32>]) -> Result<Vec<Vec<f64>>> {
@@ -124,13 +125,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn likeness_is_a_mean_of_dot_products() {
+    fn similarity_is_a_mean_of_dot_products() {
         let a = [vec![2.0, 0.0], vec![0.0, 3.0]];
-        let got = likeness(&a, &[vec![1.0, 0.0]]).unwrap();
+        let got = similarity(&a, &[vec![1.0, 0.0]]).unwrap();
         assert_eq!((got.mean, got.spread, got.pictures), (0.5, 0.5, vec![1.0, 0.0]));
-        assert_eq!(likeness_among(&a).unwrap().mean, 0.0);
-        assert!(likeness(&a, &[vec![0.0, 0.0]]).is_err());
-        assert!(likeness(&a, &[vec![1.0]]).is_err());
-        assert!(likeness(&a, &[]).is_err());
+        assert_eq!(similarity_within(&a).unwrap().mean, 0.0);
+        assert!(similarity(&a, &[vec![0.0, 0.0]]).is_err());
+        assert!(similarity(&a, &[vec![1.0]]).is_err());
+        assert!(similarity(&a, &[]).is_err());
     }
 }

@@ -1,6 +1,6 @@
 //! A picture's look: a small hash and a thumbnail by which it is known again, and how blurred it is.
 use super::{finding, list, pictures_are};
-use crate::dataset::bucket::Fit;
+use crate::dataset::bucket::BucketAssignment;
 use crate::dataset::{Filter, Pixels, crop, resize};
 use crate::plan::PlannedPicture;
 use wayword_interface::Warning;
@@ -20,11 +20,11 @@ const BLURRED: f64 = 0.62;
 
 /// What is remembered of a picture.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Look {
+pub(super) struct Inspection {
     /// Whether brightness grows from each of 9 x 8 places to the next ("difference hash"), as it is
     /// and mirrored.
     hash: [u64; 2],
-    /// The grey thumbnail, mean 0 and length 1; zeros where it is of one colour.
+    /// The gray thumbnail, mean 0 and length 1; zeros where it is of one color.
     small: Vec<f32>,
     /// From 0, sharp, to 1.
     blur: f64,
@@ -32,16 +32,16 @@ pub(super) struct Look {
     bars: bool,
 }
 
-impl Look {
+impl Inspection {
     /// The look of a decoded picture that is trained as `fit` says.
-    pub(super) fn of(rgb: &Pixels, fit: &Fit, filter: Option<Filter>) -> Self {
-        let whole = Grey::of(rgb);
+    pub(super) fn of(rgb: &Pixels, fit: &BucketAssignment, filter: Option<Filter>) -> Self {
+        let whole = Gray::of(rgb);
         let small = whole.shrunk(SMALL, SMALL);
         let resized = resize::resize(rgb, fit.resized, filter);
         let place = crop::middle(fit.resized, fit.bucket);
         let inside = fit.resized.0 >= fit.bucket.0 && fit.resized.1 >= fit.bucket.1;
         let trained = if inside { crop::crop(&resized, place, fit.bucket) } else { resized };
-        let trained = Grey::of(&trained);
+        let trained = Gray::of(&trained);
         let tiny = whole.shrunk(9, 8);
         Self {
             hash: [tiny.hash(), tiny.mirrored().hash()],
@@ -65,10 +65,12 @@ impl Look {
 }
 
 /// Pictures that are blurred at the size they are trained at.
-pub(super) fn blurred(pictures: &[&PlannedPicture], looks: &[Look]) -> Option<Warning> {
-    let all = pictures.iter().zip(looks);
-    let blurred: Vec<String> =
-        all.filter(|(_, look)| look.blur > BLURRED).map(|(p, _)| p.name.clone()).collect();
+pub(super) fn blurred(pictures: &[&PlannedPicture], inspections: &[Inspection]) -> Option<Warning> {
+    let all = pictures.iter().zip(inspections);
+    let blurred: Vec<String> = all
+        .filter(|(_, inspection)| inspection.blur > BLURRED)
+        .map(|(p, _)| p.name.clone())
+        .collect();
     if blurred.is_empty() {
         return None;
     }
@@ -76,25 +78,25 @@ pub(super) fn blurred(pictures: &[&PlannedPicture], looks: &[Look]) -> Option<Wa
     Some(finding(text, "leave them out, or use the originals: the word learns the blur too"))
 }
 
-/// Pictures of one colour.
-pub(super) fn empty(pictures: &[&PlannedPicture], looks: &[Look]) -> Option<Warning> {
-    let all = pictures.iter().zip(looks);
+/// Pictures of one color.
+pub(super) fn empty(pictures: &[&PlannedPicture], inspections: &[Inspection]) -> Option<Warning> {
+    let all = pictures.iter().zip(inspections);
     let empty: Vec<String> = all
-        .filter(|(_, look)| look.small.iter().all(|v| *v == 0.0))
+        .filter(|(_, inspection)| inspection.small.iter().all(|v| *v == 0.0))
         .map(|(p, _)| p.name.clone())
         .collect();
     if empty.is_empty() {
         return None;
     }
-    let text = format!("{} of one colour: {}", pictures_are(empty.len()), list(&empty));
+    let text = format!("{} of one color: {}", pictures_are(empty.len()), list(&empty));
     Some(finding(text, "leave them out: there is nothing to be learned from them"))
 }
 
 /// Pictures between black bars.
-pub(super) fn barred(pictures: &[&PlannedPicture], looks: &[Look]) -> Option<Warning> {
-    let all = pictures.iter().zip(looks);
+pub(super) fn barred(pictures: &[&PlannedPicture], inspections: &[Inspection]) -> Option<Warning> {
+    let all = pictures.iter().zip(inspections);
     let barred: Vec<String> =
-        all.filter(|(_, look)| look.bars).map(|(p, _)| p.name.clone()).collect();
+        all.filter(|(_, inspection)| inspection.bars).map(|(p, _)| p.name.clone()).collect();
     if barred.is_empty() {
         return None;
     }
@@ -103,13 +105,13 @@ pub(super) fn barred(pictures: &[&PlannedPicture], looks: &[Look]) -> Option<War
 }
 
 /// Brightness, row by row.
-struct Grey {
+struct Gray {
     width: usize,
     height: usize,
     values: Vec<f32>,
 }
 
-impl Grey {
+impl Gray {
     fn of(rgb: &Pixels) -> Self {
         let light =
             |p: &[u8]| 0.299 * f32::from(p[0]) + 0.587 * f32::from(p[1]) + 0.114 * f32::from(p[2]);
@@ -151,9 +153,9 @@ impl Grey {
 
     fn unit(&self) -> Vec<f32> {
         let mean = self.values.iter().sum::<f32>() / self.values.len() as f32;
-        let centred: Vec<f32> = self.values.iter().map(|v| v - mean).collect();
-        let length = centred.iter().map(|v| v * v).sum::<f32>().sqrt();
-        centred.iter().map(|v| if length > 1.0 { v / length } else { 0.0 }).collect()
+        let centerd: Vec<f32> = self.values.iter().map(|v| v - mean).collect();
+        let length = centerd.iter().map(|v| v * v).sum::<f32>().sqrt();
+        centerd.iter().map(|v| if length > 1.0 { v / length } else { 0.0 }).collect()
     }
 
     /// Whether black bars, as of films and screens, stand on opposite sides.
@@ -164,7 +166,7 @@ impl Grey {
             || both_ends(self.width, &|x| column(x).copied().fold(0.0, f32::max))
     }
 
-    /// How little blurring changes: the share of the differences between neighbours that is still
+    /// How little blurring changes: the share of the differences between neighbors that is still
     /// there after a mean over nine pixels, in the worse direction (Crete, Dolmiere, Ladret, Nicolas
     /// 2007, "The blur effect").
     fn blur(&self) -> f64 {
@@ -188,7 +190,7 @@ fn both_ends(count: usize, brightest: &dyn Fn(usize) -> f32) -> bool {
     first.min(last) * 100 >= 3 * count && 2 * first.max(last) < count
 }
 
-/// Differences between neighbours, and what of them a blur takes away.
+/// Differences between neighbors, and what of them a blur takes away.
 #[derive(Default)]
 struct Kept {
     line: Vec<f32>,
@@ -215,7 +217,7 @@ impl Kept {
         }
     }
 
-    /// Of one colour is as sharp as it can be.
+    /// Of one color is as sharp as it can be.
     fn share(&self) -> f64 {
         if self.all > 0.0 { (self.all - self.lost) / self.all } else { 0.0 }
     }
