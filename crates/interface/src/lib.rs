@@ -5,6 +5,7 @@
 mod diagnostic;
 mod events;
 mod fields;
+pub mod options;
 mod stop;
 mod warning;
 
