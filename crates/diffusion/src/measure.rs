@@ -66,7 +66,7 @@ pub struct Load {
 enum Part {
     Unet(Box<Unet>),
     Vae(Box<Vae>),
-    Text(TextEncoder),
+    Text(Box<TextEncoder>),
 }
 
 /// Makes the part of a model of these dimensions that `work` needs, and runs it.
@@ -89,7 +89,7 @@ fn part(device: &Device, dimensions: &Dimensions, work: Work) -> Result<Part> {
     Ok(match work {
         Work::Step | Work::Draw => Part::Unet(Box::new(synthetic::unet(device, dimensions)?)),
         Work::Decode | Work::Encode => Part::Vae(Box::new(synthetic::vae(device, dimensions)?)),
-        Work::Text => Part::Text(synthetic::text(device, dimensions)?),
+        Work::Text => Part::Text(Box::new(synthetic::text(device, dimensions)?)),
     })
 }
 
@@ -157,12 +157,12 @@ fn once(
             let context = noise(device, "context", Shape::new(batch, 77, dimensions.text))?;
             let levels = vec![500.0; batch];
             if work == Work::Draw {
-                let _ = unet.forward(&x, small, &levels, &context).to_host()?;
+                let _ = unet.forward(&x, small, &levels, &context)?.to_host()?;
                 return Ok(());
             }
             let tape = Tape::new(load.memory);
             let context = tape.watch(&context);
-            let y = unet.forward(&x, small, &levels, &context);
+            let y = unet.forward(&x, small, &levels, &context)?;
             let dy = noise(device, "dy", y.shape())?;
             let gradients = tape.backward(&y, &dy);
             if let Some(gradient) = gradients.of(&context) {
@@ -180,7 +180,7 @@ fn once(
         }
         Part::Text(text) => {
             let ids: Vec<u32> = (0..154).map(|i| i * 300).collect();
-            let _ = text.encode(&text.embed(&ids, 2, None), 1).to_host()?;
+            let _ = text.encode(&text.embed(&ids, 2, None)?, 1)?.to_host()?;
         }
     }
     Ok(())

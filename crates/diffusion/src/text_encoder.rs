@@ -3,11 +3,13 @@
 //! Rows of the token table plus rows of the position table, then layers of causal self-attention
 //! and a feed-forward with quick GELU, then the final norm on every token. There is no padding
 //! mask. The token rows are a step of their own ([`TextEncoder::embed`]): they are what learns.
+use crate::tokenizer::POSITIONS;
 use crate::weights::Cursor;
 use crate::{Error, Result};
+use std::sync::Arc;
 use wayword_formats::Array;
 use wayword_tensor::ops::{self, Heads};
-use wayword_tensor::{Device, Shape, Tensor, Weight, block};
+use wayword_tensor::{Constants, Device, Indices, Shape, Tensor, Weight, block};
 
 /// Added to the variance of layer norms.
 const EPS: f32 = 1e-5;
@@ -26,6 +28,10 @@ pub struct TextEncoder {
     /// The token table on the host, a view of the file where it is mapped.
     table: Array,
     device: Device,
+    /// Position ids by batch and tokens.
+    position_ids: Arc<Constants<[usize; 2], Indices>>,
+    /// Rows of joined windows by batch and windows.
+    joined_rows: Arc<Constants<[usize; 2], Indices>>,
 }
 
 /// One layer.
@@ -75,6 +81,8 @@ impl TextEncoder {
             final_layer_norm: at.at("final_layer_norm").layer_norm(width),
             table,
             device: device.clone(),
+            position_ids: Arc::default(),
+            joined_rows: Arc::default(),
         }
     }
 
@@ -98,32 +106,59 @@ impl TextEncoder {
 
     /// Rows of the token table by id, `[batch, ids / batch, width]`; an id from the vocabulary's
     /// end on means a row of `extra` `[1, n, width]`. Watch the result to learn rows.
-    #[must_use]
-    pub fn embed(&self, ids: &[u32], batch: usize, extra: Option<&Tensor>) -> Tensor {
-        ops::lookup(&self.device, &self.token_embedding, extra, ids, batch)
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn embed(&self, ids: &[u32], batch: usize, extra: Option<&Tensor>) -> Result<Tensor> {
+        let ids = Indices::from_host(&self.device, ids)?;
+        Ok(ops::lookup(&self.token_embedding, extra, &ids, batch))
     }
 
     /// Embedded tokens `[batch, n, width]` to states of the same shape. `clip_skip` 1 uses all
     /// layers, 2 all but the last, as the web UI and kohya count; the final norm always follows.
-    #[must_use]
-    pub fn encode(&self, embedded: &Tensor, clip_skip: usize) -> Tensor {
-        let mut h = self.with_positions(embedded);
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn encode(&self, embedded: &Tensor, clip_skip: usize) -> Result<Tensor> {
+        let mut h = self.with_positions(embedded)?;
         let used = self.layers.len().saturating_sub(clip_skip.max(1) - 1);
         for layer in &self.layers[..used] {
             let layer = layer.clone();
             h = block(&[&h], move |v| layer.forward(&v[0]));
         }
-        ops::layer_norm(&h, EPS, &self.final_layer_norm)
+        Ok(ops::layer_norm(&h, EPS, &self.final_layer_norm))
     }
 
     /// Adds the position rows 0, 1, 2, … to embedded tokens.
-    #[must_use]
-    pub fn with_positions(&self, embedded: &Tensor) -> Tensor {
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn with_positions(&self, embedded: &Tensor) -> Result<Tensor> {
         let Shape { batch, tokens, .. } = embedded.shape();
-        let last = u32::try_from(tokens).expect("a text has fewer tokens than u32 counts");
-        let ids: Vec<u32> = (0..batch).flat_map(|_| 0..last).collect();
-        let positions = ops::lookup(&self.device, &self.position_embedding, None, &ids, batch);
-        ops::add(embedded, &positions)
+        let ids = self.position_ids.get([batch, tokens], |_| {
+            let last = u32::try_from(tokens).expect("a text has fewer tokens than u32 counts");
+            let ids: Vec<u32> = (0..batch).flat_map(|_| 0..last).collect();
+            Indices::from_host(&self.device, &ids)
+        })?;
+        let positions = ops::lookup(&self.position_embedding, None, &ids, batch);
+        Ok(ops::add(embedded, &positions))
+    }
+
+    /// States `[batch * windows, 77, width]` as one text each, `[batch, 75 * windows + 2, width]`:
+    /// the first state of the first window, the 75 inner ones of each, the last state of the last,
+    /// as kohya joins them.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn join_windows(&self, states: &Tensor, batch: usize, windows: usize) -> Result<Tensor> {
+        if windows == 1 {
+            return Ok(states.clone());
+        }
+        let rows = self.joined_rows.get([batch, windows], |_| {
+            let rows: Vec<u32> = (0..batch).flat_map(|sample| joined(sample, windows)).collect();
+            Indices::from_host(&self.device, &rows)
+        })?;
+        Ok(ops::gather(states, &rows, batch))
     }
 
     /// One row of the token table.
@@ -174,6 +209,14 @@ impl TextEncoder {
         self.table.storage().release();
         values
     }
+}
+
+/// The rows of a sample's windows that [`TextEncoder::join_windows`] takes.
+fn joined(sample: usize, windows: usize) -> impl Iterator<Item = u32> {
+    let first = sample * windows * POSITIONS;
+    let inner = move |window| (1..POSITIONS - 1).map(move |row| first + window * POSITIONS + row);
+    let rows = std::iter::once(first).chain((0..windows).flat_map(inner));
+    rows.chain([first + windows * POSITIONS - 1]).map(|row| row as u32)
 }
 
 impl TextLayer {

@@ -17,6 +17,7 @@ pub use time::{TimeEmbedding, sinusoids};
 pub use transformer::{Attention, FeedForward, Transformer, TransformerBlock};
 pub use up::{UpBlock, Upsample};
 
+use crate::Result;
 use crate::resnet::Resnet;
 use crate::weights::{Cursor, GROUPS};
 use wayword_tensor::{Device, Grid, Stride, Tensor, Weight, block, ops};
@@ -149,15 +150,25 @@ impl Unet {
         self.context
     }
 
-    /// The prediction for latents x `[batch, h w, 4]` of the size `grid`, one noise level per
+    /// The prediction for latents x `[batch, h w, 4]` of the size `grid`, one timestep per
     /// sample (0 to 999, fractions allowed) and text states `[batch, tokens, context width]`.
-    #[must_use]
-    pub fn forward(&self, x: &Tensor, grid: Grid, timesteps: &[f32], context: &Tensor) -> Tensor {
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn forward(
+        &self,
+        x: &Tensor,
+        grid: Grid,
+        timesteps: &[f32],
+        context: &Tensor,
+    ) -> Result<Tensor> {
         self.forward_odd(x, grid, timesteps, context, OddSizes::default())
     }
 
     /// [`Unet::forward`] with a choice for odd sizes.
-    #[must_use]
+    ///
+    /// # Errors
+    /// If the device fails.
     pub fn forward_odd(
         &self,
         x: &Tensor,
@@ -165,9 +176,9 @@ impl Unet {
         timesteps: &[f32],
         context: &Tensor,
         odd: OddSizes,
-    ) -> Tensor {
-        assert_eq!(timesteps.len(), x.shape().batch, "one noise level per sample");
-        let time = ops::silu(&self.time_embedding.forward(timesteps));
+    ) -> Result<Tensor> {
+        assert_eq!(timesteps.len(), x.shape().batch, "one timestep per sample");
+        let time = ops::silu(&self.time_embedding.forward(timesteps)?);
         let guides = Guides { odd, time: &time, context };
         let mut h = (ops::conv3x3(x, grid, Stride::One, &self.conv_in, None), grid);
         let mut skips = vec![h.clone()];
@@ -180,7 +191,7 @@ impl Unet {
         }
         let (h, grid) = h;
         let h = ops::group_norm(&h, GROUPS, EPS, &self.conv_norm_out, true);
-        ops::conv3x3(&h, grid, Stride::One, &self.conv_out, None)
+        Ok(ops::conv3x3(&h, grid, Stride::One, &self.conv_out, None))
     }
 }
 

@@ -98,11 +98,8 @@ impl Vae {
     pub fn encode(&self, pixels: &Tensor, grid: Grid) -> (Tensor, Tensor) {
         let (h, _) = self.encoder.forward(&pixels.detach(), grid);
         let both = ops::linear(&h, &self.quant_conv);
-        let (shape, device) = (both.shape(), both.device());
-        let half = shape.channels / 2;
-        let (mean, logvar) = device.split(both.data(), shape.rows(), (half, half));
-        let shape = shape.with_channels(half);
-        (Tensor::new(device, shape, mean), Tensor::new(device, shape, logvar))
+        let half = both.shape().channels / 2;
+        ops::split(&both, [half; 2])
     }
 
     /// Latents `[batch, h w, 4]` to pixels `[batch, 64 h w, 3]`, about -1..1.

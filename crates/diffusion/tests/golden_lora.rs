@@ -245,7 +245,7 @@ fn predicted(base: &Base, x: &HostTensor, t: f32, states: &[f32]) -> Vec<f32> {
     let width = base.info.token_width;
     let shape = Shape::new(1, states.len() / width, width);
     let context = Tensor::from_host(base.device(), shape, states).unwrap();
-    common::channels_first(&base.unet.forward(&x, grid, &[t], &context))
+    common::channels_first(&base.unet.forward(&x, grid, &[t], &context).unwrap())
 }
 
 /// The largest difference in units of the largest expected value.

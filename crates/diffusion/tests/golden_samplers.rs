@@ -93,7 +93,7 @@ fn tiny_eps(base: &Base, x: &[f32], grid: Grid, t: f32, states: &[f32]) -> Vec<f
     let context = Tensor::from_host(device, shape, &all).unwrap();
     let x = pixels::to_device(device, x, pictures, 4, grid).unwrap();
     let odd = OddSizes::ConvThenResize;
-    let out = base.unet.forward_odd(&x, grid, &vec![t; pictures], &context, odd);
+    let out = base.unet.forward_odd(&x, grid, &vec![t; pictures], &context, odd).unwrap();
     pixels::to_planes(&out).unwrap()
 }
 

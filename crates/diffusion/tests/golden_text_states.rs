@@ -3,7 +3,7 @@
 mod common;
 
 use wayword_diffusion::{Base, TextEncoder};
-use wayword_tensor::{Memory, Tape, ops};
+use wayword_tensor::{Memory, Tape};
 use wayword_testing::{Report, max_abs, relative_l2, topic};
 
 fn ids(value: &serde_json::Value) -> Vec<u32> {
@@ -37,13 +37,17 @@ fn golden_text_states() {
             let name = &full[prefix.len()..];
             let want = tensors.at(full).f32();
             if let Some(skip) = clip_skip(name) {
-                let got = text.encode(&text.embed(&ids, 1, None), skip).to_host().unwrap();
+                let got = text
+                    .encode(&text.embed(&ids, 1, None).unwrap(), skip)
+                    .unwrap()
+                    .to_host()
+                    .unwrap();
                 report.within(full, "states", max_abs(&got, &want), 2e-5);
             } else if let Some(skip) = name.strip_suffix(".grad").and_then(clip_skip) {
                 for memory in [Memory::Keep, Memory::Recompute] {
                     let tape = Tape::new(memory);
-                    let embedded = tape.watch(&text.embed(&ids, 1, None));
-                    let states = text.encode(&embedded, skip);
+                    let embedded = tape.watch(&text.embed(&ids, 1, None).unwrap());
+                    let states = text.encode(&embedded, skip).unwrap();
                     let grads = tape.backward(&states, &w);
                     let got = grads.of(&embedded).unwrap().to_host().unwrap();
                     report.within(full, "gradient", relative_l2(&got, &want), 1e-5);
@@ -64,7 +68,7 @@ fn golden_text_states() {
 
 /// The state after `layer` layers, before the final norm.
 fn hidden(text: &TextEncoder, ids: &[u32], layer: usize) -> Vec<f32> {
-    let mut h = text.with_positions(&text.embed(ids, 1, None));
+    let mut h = text.with_positions(&text.embed(ids, 1, None).unwrap()).unwrap();
     for layer in &text.layers[..layer] {
         h = layer.forward(&h);
     }
@@ -83,17 +87,11 @@ fn long(
         return;
     };
     let rows: Vec<Vec<u32>> = chunks.iter().map(ids).collect();
-    let length = rows[0].len();
     let all = rows.concat();
     for (name, skip) in [("long150.last", 1), ("long150.skip2", 2)] {
         let Some(want) = tensors.get(name) else { continue };
-        let states = text.encode(&text.embed(&all, rows.len(), None), skip);
-        let mut keep = vec![0];
-        for chunk in 0..rows.len() {
-            keep.extend((1..length - 1).map(|i| u32::try_from(chunk * length + i).unwrap()));
-        }
-        keep.push(u32::try_from(all.len() - 1).unwrap());
-        let got = ops::gather(&states, &keep, 1).to_host().unwrap();
+        let states = text.encode(&text.embed(&all, rows.len(), None).unwrap(), skip).unwrap();
+        let got = text.join_windows(&states, 1, rows.len()).unwrap().to_host().unwrap();
         report.within(name, "states", max_abs(&got, &want.f32()), 2e-5);
         report.ran();
     }
@@ -107,8 +105,8 @@ fn extra_rows_stand_behind_the_table() {
     let shape = wayword_tensor::Shape::new(1, 1, text.width());
     let extra = wayword_tensor::Tensor::from_host(&device, shape, &row).unwrap();
     let beyond = u32::try_from(text.vocabulary()).unwrap();
-    let a = text.embed(&[49406, 320], 1, None).to_host().unwrap();
-    let b = text.embed(&[49406, beyond], 1, Some(&extra)).to_host().unwrap();
+    let a = text.embed(&[49406, 320], 1, None).unwrap().to_host().unwrap();
+    let b = text.embed(&[49406, beyond], 1, Some(&extra)).unwrap().to_host().unwrap();
     assert_eq!(a, b);
     assert_eq!(text.table()[320 * text.width()..321 * text.width()], row);
     assert!(text.token_row(beyond).is_err());

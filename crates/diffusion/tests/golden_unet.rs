@@ -26,12 +26,12 @@ fn golden_unet_forward_backward() {
             let (upstream, _) = common::picture(&device, at("upstream"));
             let context = common::states(&device, at("context"));
             let t = at("t").f32();
-            let plain = common::channels_first(&unet.forward(&x, grid, &t, &context));
+            let plain = common::channels_first(&unet.forward(&x, grid, &t, &context).unwrap());
             report.within(&case, "out", max_abs(&plain, &at("out").f32()), 2e-5);
             for memory in [Memory::Keep, Memory::Recompute] {
                 let tape = Tape::new(memory);
                 let (x, context) = (tape.watch(&x), tape.watch(&context));
-                let out = unet.forward(&x, grid, &t, &context);
+                let out = unet.forward(&x, grid, &t, &context).unwrap();
                 assert_eq!(common::channels_first(&out), plain, "the tape changes nothing");
                 let grads = tape.backward(&out, &upstream);
                 let dx = common::channels_first(grads.of(&x).unwrap());
@@ -43,7 +43,7 @@ fn golden_unet_forward_backward() {
             // Only the text learns in training: its gradient is the same without x's.
             let tape = Tape::new(Memory::Keep);
             let watched = tape.watch(&context);
-            let out = unet.forward(&x, grid, &t, &watched);
+            let out = unet.forward(&x, grid, &t, &watched).unwrap();
             let dc = tape.backward(&out, &upstream).of(&watched).unwrap().to_host().unwrap();
             let want = at("grad_context").f32();
             report.within(&case, "grad_context alone", relative_l2(&dc, &want), 5e-5);
@@ -120,7 +120,7 @@ fn walk(unet: &Unet, x: &Tensor, grid: Grid, timesteps: &[f32], context: &Tensor
     let channels = unet.time_embedding.linear_1.inputs();
     let waves = timesteps.iter().flat_map(|t| sinusoids(*t, channels)).collect();
     seen.0.insert("time_proj".into(), waves);
-    let raw = unet.time_embedding.forward(timesteps);
+    let raw = unet.time_embedding.forward(timesteps).unwrap();
     seen.tokens("time_embedding", &raw);
     let time = &ops::silu(&raw);
     let guides = Guides { odd: OddSizes::default(), time, context };
@@ -197,7 +197,7 @@ fn golden_unet_intermediate() {
     let t: Vec<f32> =
         json["t"].as_array().unwrap().iter().map(|t| t.as_f64().unwrap() as f32).collect();
     let seen = walk(&unet, &x, grid, &t, &context);
-    let whole = common::channels_first(&unet.forward(&x, grid, &t, &context));
+    let whole = common::channels_first(&unet.forward(&x, grid, &t, &context).unwrap());
     assert_eq!(whole, seen.0["conv_out"], "the walk is what the forward does");
     for name in tensors.names().filter(|n| !["x", "context"].contains(n)) {
         let want = tensors.at(name).f32();
@@ -237,7 +237,7 @@ fn golden_samplers_unet_calls() {
             let context = common::states(&device, &both);
             let out =
                 unet.forward_odd(&x, grid, &at("t").f32(), &context, OddSizes::ConvThenResize);
-            let got = common::channels_first(&out);
+            let got = common::channels_first(&out.unwrap());
             report.within(&case, "eps", max_abs(&got, &at("eps").f32()), 1e-4);
             report.ran();
         }

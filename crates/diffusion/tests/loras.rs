@@ -32,11 +32,11 @@ fn networks(weights: &[(&str, f32)]) -> Vec<Network> {
 /// States of a text and the UNet's word on a fixed latent, as bits of what the weights do.
 fn outputs(base: &Base) -> Vec<f32> {
     let ids: Vec<u32> = base.tokenizer.chunks("photo of a woman", 1).concat();
-    let states = base.text.encode(&base.text.embed(&ids, 1, None), 1);
+    let states = base.text.encode(&base.text.embed(&ids, 1, None).unwrap(), 1).unwrap();
     let grid = Grid::new(8, 8);
     let x: Vec<f32> = (0..256).map(|i| ((i * 37 % 101) as f32 - 50.0) / 30.0).collect();
     let x = Tensor::from_host(base.device(), Shape::new(1, 64, 4), &x).unwrap();
-    let mut out = base.unet.forward(&x, grid, &[500.0], &states).to_host().unwrap();
+    let mut out = base.unet.forward(&x, grid, &[500.0], &states).unwrap().to_host().unwrap();
     out.extend(states.to_host().unwrap());
     out
 }
@@ -363,12 +363,13 @@ fn three_loras_on_the_full_size() {
     let with = base.device().memory().held;
     let after = KINDS.map(megabytes);
     let ids: Vec<u32> = base.tokenizer.chunks("photo of a woman", 1).concat();
-    let states = base.text.encode(&base.text.embed(&ids, 1, None), 1).to_host().unwrap();
+    let states =
+        base.text.encode(&base.text.embed(&ids, 1, None).unwrap(), 1).unwrap().to_host().unwrap();
     let grid = Grid::new(64, 64);
     let x = Tensor::from_host(base.device(), Shape::new(2, 4096, 4), &vec![0.3; 32768]).unwrap();
     let context =
         Tensor::from_host(base.device(), Shape::new(2, 77, 768), &states.repeat(2)).unwrap();
-    let _ = base.unet.forward(&x, grid, &[500.0, 500.0], &context).to_host().unwrap();
+    let _ = base.unet.forward(&x, grid, &[500.0, 500.0], &context).unwrap().to_host().unwrap();
     println!("a step was drawn: {:?} MB", KINDS.map(megabytes));
     drop(using);
     let (start, spent) = (Instant::now(), processor());

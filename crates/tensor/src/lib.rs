@@ -6,10 +6,13 @@
 #![forbid(unsafe_code)]
 
 mod backend;
+mod constants;
 mod cpu;
 mod error;
 pub mod host;
+mod indices;
 mod memory_estimating;
+mod op;
 pub mod ops;
 mod profiling;
 pub mod random;
@@ -18,9 +21,14 @@ mod tape;
 mod tensor;
 mod weight;
 
-pub use backend::{AttentionShape, Backend, LossKind, MemoryUse, Storage};
+pub use backend::{Backend, DeviceMemory, MemoryUse, Storage};
+pub use constants::Constants;
 pub use cpu::{CpuOptions, Precision, cpu};
 pub use error::{Error, Result};
+pub use indices::Indices;
+pub use memory_estimating::{MemoryModel, memory_estimating};
+pub use op::{Description, MAX_OPERANDS, MAX_RESULTS, Operation, Outputs, ResultKind, ResultSpec};
+pub use ops::LossKind;
 pub use profiling::{OpTotal, Profile, profiling};
 pub use shape::{Grid, Shape, Stride};
 pub use tape::{Gradients, Memory, Needs, Tape, block};

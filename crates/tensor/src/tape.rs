@@ -96,6 +96,8 @@ impl Tape {
     #[must_use]
     pub fn backward(&self, output: &Tensor, seed: &Tensor) -> Gradients {
         assert_eq!(output.shape(), seed.shape(), "seed of a gradient has its tensor's shape");
+        // The forward pass is complete: a device that collects calls may start it.
+        output.device().flush();
         let mut nodes = std::mem::take(&mut *self.lock());
         let mut grads: Vec<Option<Tensor>> = vec![None; nodes.len()];
         if let Some(track) = output.track() {
@@ -169,28 +171,26 @@ pub fn block(inputs: &[&Tensor], forward: impl Fn(&[Tensor]) -> Tensor + Send + 
     };
     if memory == Memory::Keep {
         let needs = Needs(inputs.iter().map(|t| t.track().is_some()).collect());
-        let run = Run::new(&kept, &needs, &forward);
+        let run = BlockRun::new(&kept, &needs, &forward);
         let output = run.output.detach();
         return record(inputs, output, move |grad, _| run.backward(grad));
     }
     let output = forward(&kept);
-    record(inputs, output, move |grad, needs| Run::new(&kept, needs, &forward).backward(grad))
+    record(inputs, output, move |grad, needs| BlockRun::new(&kept, needs, &forward).backward(grad))
 }
 
 /// A block that was run on its own tape.
-struct Run {
+struct BlockRun {
     tape: Tape,
     inputs: Vec<Tensor>,
     output: Tensor,
 }
 
-impl Run {
+impl BlockRun {
     fn new(inputs: &[Tensor], needs: &Needs, forward: impl Fn(&[Tensor]) -> Tensor) -> Self {
         let tape = Tape::new(Memory::Keep);
-        let watch = |(i, t): (usize, &Tensor)| match needs.input(i) {
-            true => tape.watch(t),
-            false => t.clone(),
-        };
+        let watch =
+            |(i, t): (usize, &Tensor)| if needs.input(i) { tape.watch(t) } else { t.clone() };
         let inputs: Vec<Tensor> = inputs.iter().enumerate().map(watch).collect();
         let output = forward(&inputs);
         Self { tape, inputs, output }

@@ -22,13 +22,13 @@ impl Tensor {
     /// Moves host values to a device: one of the two ways in and out.
     ///
     /// # Errors
-    /// If the number of values is not the shape's, or the shape is empty.
+    /// If the number of values is not the shape's, the shape is empty, or the device fails.
     pub fn from_host(device: &Device, shape: Shape, values: &[f32]) -> Result<Self> {
         if shape.elements() == 0 || shape.elements() != values.len() {
             let what = format!("tensor {shape}");
             return Err(Error::Size { what, expected: shape.elements(), found: values.len() });
         }
-        Ok(Self::new(device, shape, device.from_host(values)))
+        Ok(Self::new(device, shape, device.upload(values)?))
     }
 
     /// Copies the values to the host and waits for them: the other way.
@@ -36,7 +36,17 @@ impl Tensor {
     /// # Errors
     /// If the device failed, now or in an operation before.
     pub fn to_host(&self) -> Result<Vec<f32>> {
-        self.device.to_host(&self.data)
+        Ok(Self::to_host_many(&[self])?.swap_remove(0))
+    }
+
+    /// Copies the values of tensors of one device to the host, with one wait for all of them.
+    ///
+    /// # Errors
+    /// If the device failed, now or in an operation before.
+    pub fn to_host_many(tensors: &[&Self]) -> Result<Vec<Vec<f32>>> {
+        let Some(first) = tensors.first() else { return Ok(Vec::new()) };
+        let data: Vec<&Data> = tensors.iter().map(|tensor| &tensor.data).collect();
+        first.device.download(&data)
     }
 
     /// A tensor that nothing tracks, from a backend's data.
@@ -61,11 +71,6 @@ impl Tensor {
     #[must_use]
     pub const fn device(&self) -> &Device {
         &self.device
-    }
-
-    /// The same data under another shape of as many values, untracked.
-    pub(crate) fn with_data(&self, shape: Shape, data: Data) -> Self {
-        Self::new(&self.device, shape, data)
     }
 
     /// The same values without a place on a tape.

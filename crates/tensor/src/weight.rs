@@ -158,9 +158,11 @@ fn check(weight: &HostWeight<'_>, layout: Layout) -> Result<()> {
     if !layout.fits(shape) || shape.contains(&0) {
         return Err(Error::Layout { layout: layout.name(), found: shape.to_vec() });
     }
-    let size = |what: &str, expected, found| match expected == found {
-        true => Ok(()),
-        false => Err(Error::Size { what: what.into(), expected, found }),
+    let size = |what: &str, expected, found| {
+        if expected == found {
+            return Ok(());
+        }
+        Err(Error::Size { what: what.into(), expected, found })
     };
     size("weight", shape.iter().product(), weight.values.len())?;
     weight.bias.as_ref().map_or(Ok(()), |bias| size("bias", shape[0], bias.len()))

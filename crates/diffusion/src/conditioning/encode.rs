@@ -53,8 +53,8 @@ pub fn encode<'a>(
             0 => None,
             n => Some(Tensor::from_host(device, Shape::new(1, n, width), &extra)?),
         };
-        let embedded = text.embed(&ids, texts.len(), learned.as_ref());
-        let mut states = text.encode(&embedded, clip_skip).to_host()?;
+        let embedded = text.embed(&ids, texts.len(), learned.as_ref())?;
+        let mut states = text.encode(&embedded, clip_skip)?.to_host()?;
         emphasize(&mut states, &multipliers, width, emphasis);
         let each = states.chunks_exact(POSITIONS * width);
         encoded.states.iter_mut().zip(each).for_each(|(all, own)| all.extend_from_slice(own));

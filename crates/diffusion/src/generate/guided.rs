@@ -118,7 +118,7 @@ impl<'a> Guided<'a> {
         let context = Tensor::from_host(device, shape, &states.concat())?;
         let steps = vec![t; rows.len()];
         let odd = OddSizes::ConvThenResize;
-        let out = self.base.unet.forward_odd(&x, self.grid, &steps, &context, odd);
+        let out = self.base.unet.forward_odd(&x, self.grid, &steps, &context, odd)?;
         let planes = pixels::to_planes(&out)?;
         Ok(planes.chunks_exact(self.values()).map(<[f32]>::to_vec).collect())
     }

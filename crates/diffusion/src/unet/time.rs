@@ -1,6 +1,8 @@
-//! The noise level as a vector: cosines and sines of t at falling frequencies, then two layers.
+//! The timestep as a vector: cosines and sines of t at falling frequencies, then two layers.
+use crate::Result;
 use crate::weights::Cursor;
-use wayword_tensor::{Device, Shape, Tensor, Weight, ops};
+use std::sync::Arc;
+use wayword_tensor::{Constants, Device, Shape, Tensor, Weight, ops};
 
 /// The time embedding; fields named as in diffusers.
 #[derive(Debug, Clone)]
@@ -9,6 +11,8 @@ pub struct TimeEmbedding {
     pub linear_1: Weight,
     pub linear_2: Weight,
     device: Device,
+    /// Sinusoids by the bits of their timesteps.
+    sinusoids: Arc<Constants<Vec<u32>, Tensor>>,
 }
 
 impl TimeEmbedding {
@@ -18,6 +22,7 @@ impl TimeEmbedding {
             linear_1: at.at("linear_1").linear(channels, width),
             linear_2: at.at("linear_2").linear(width, width),
             device: device.clone(),
+            sinusoids: Arc::default(),
         }
     }
 
@@ -27,15 +32,18 @@ impl TimeEmbedding {
         self.linear_2.outputs()
     }
 
-    /// One noise level per sample to `[batch, 1, width]`, not yet activated.
-    #[must_use]
-    pub fn forward(&self, timesteps: &[f32]) -> Tensor {
+    /// One timestep per sample to `[batch, 1, width]`, not yet activated.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn forward(&self, timesteps: &[f32]) -> Result<Tensor> {
         let channels = self.linear_1.inputs();
-        let values: Vec<f32> = timesteps.iter().flat_map(|t| sinusoids(*t, channels)).collect();
-        let shape = Shape::new(timesteps.len(), 1, channels);
-        let waves = Tensor::from_host(&self.device, shape, &values)
-            .expect("the values were made for the shape");
-        ops::linear(&ops::silu(&ops::linear(&waves, &self.linear_1)), &self.linear_2)
+        let key = timesteps.iter().map(|t| t.to_bits()).collect();
+        let waves = self.sinusoids.get(key, |_| {
+            let values: Vec<f32> = timesteps.iter().flat_map(|t| sinusoids(*t, channels)).collect();
+            Tensor::from_host(&self.device, Shape::new(timesteps.len(), 1, channels), &values)
+        })?;
+        Ok(ops::linear(&ops::silu(&ops::linear(&waves, &self.linear_1)), &self.linear_2))
     }
 }
 

@@ -1,13 +1,13 @@
 //! Frozen weights in the forms that the kernels want.
 use super::storage::Counted;
-use crate::{HostWeight, Layout, Storage, Values};
+use crate::{Data, HostWeight, Layout, Storage, Values};
 use half::{bf16, f16};
 use std::any::Any;
 use wayword_kernels::{Cpu, Products, WeightSizes, conv3x3, linear};
 
 /// Rows of a table in the type of the file: a vocabulary is large and few of its rows are read.
 #[derive(Debug)]
-pub(super) enum Table {
+pub(super) enum TableValues {
     F32(Vec<f32>),
     F16(Vec<f16>),
     Bf16(Vec<bf16>),
@@ -15,17 +15,17 @@ pub(super) enum Table {
 
 /// A weight by its use.
 #[derive(Debug)]
-pub(super) enum Form {
+pub(super) enum WeightForm {
     Linear(linear::Weight),
     Conv3x3(conv3x3::Weight),
     Norm { scale: Vec<f32>, shift: Vec<f32> },
-    Table(Table),
+    Table(TableValues),
 }
 
 /// A weight and its share of the device's memory.
 #[derive(Debug)]
 pub(super) struct CpuWeight {
-    pub(super) form: Form,
+    pub(super) form: WeightForm,
     pub(super) bytes: usize,
     pub(super) _counted: Counted,
 }
@@ -40,6 +40,12 @@ impl Storage for CpuWeight {
     }
 }
 
+/// The form of a weight of this device.
+pub(super) fn form(handle: &Data) -> &WeightForm {
+    let weight: Option<&CpuWeight> = handle.as_any().downcast_ref();
+    &weight.expect("a weight of another device").form
+}
+
 fn host(values: Values<'_>) -> wayword_kernels::Values<'_> {
     match values {
         Values::F32(v) => wayword_kernels::Values::F32(v),
@@ -48,7 +54,7 @@ fn host(values: Values<'_>) -> wayword_kernels::Values<'_> {
     }
 }
 
-impl Form {
+impl WeightForm {
     pub(super) fn new(
         cpu: &Cpu,
         weight: &HostWeight<'_>,
@@ -73,20 +79,11 @@ impl Form {
                 Self::Norm { scale, shift }
             }
             Layout::Table => Self::Table(match weight.values {
-                Values::F32(v) => Table::F32(v.to_vec()),
-                Values::F16(v) => Table::F16(v.to_vec()),
-                Values::Bf16(v) => Table::Bf16(v.to_vec()),
+                Values::F32(v) => TableValues::F32(v.to_vec()),
+                Values::F16(v) => TableValues::F16(v.to_vec()),
+                Values::Bf16(v) => TableValues::Bf16(v.to_vec()),
             }),
         }
-    }
-
-    /// About the bytes that a weight will take.
-    pub(super) const fn expected(weight: &HostWeight<'_>, products: Products) -> usize {
-        let each = match (products, weight.values) {
-            (Products::F32, Values::F32(_)) => 4,
-            _ => 2,
-        };
-        each * weight.values.len()
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -94,9 +91,9 @@ impl Form {
             Self::Linear(w) => w.bytes(),
             Self::Conv3x3(w) => w.bytes(),
             Self::Norm { scale, shift } => 4 * (scale.len() + shift.len()),
-            Self::Table(Table::F32(v)) => 4 * v.len(),
-            Self::Table(Table::F16(v)) => 2 * v.len(),
-            Self::Table(Table::Bf16(v)) => 2 * v.len(),
+            Self::Table(TableValues::F32(v)) => 4 * v.len(),
+            Self::Table(TableValues::F16(v)) => 2 * v.len(),
+            Self::Table(TableValues::Bf16(v)) => 2 * v.len(),
         }
     }
 }

@@ -3,18 +3,46 @@
 //! Shapes: x `[batch, tokens, 2 c]`, y `[batch, tokens, c]` (Shazeer 2020, arXiv 2002.05202).
 //! Backward: da = dy gelu(b), db = dy a (Phi(b) + b phi(b)).
 use crate::Tensor;
+use crate::op::{Description, Operation, run};
 use crate::tape::record;
+
+/// a gelu(b).
+#[derive(Debug, Clone, Copy)]
+pub struct Geglu<'a> {
+    /// `[batch, tokens, 2 c]`
+    pub x: &'a Tensor,
+}
+
+impl<'a> Operation<'a> for Geglu<'a> {
+    const NAME: &'static str = "geglu";
+
+    fn describe(&self) -> Description<'a> {
+        let shape = self.x.shape();
+        Description::reads(&[self.x]).narrow(shape.with_channels(shape.channels / 2))
+    }
+}
+
+/// Gradient of the input.
+#[derive(Debug, Clone, Copy)]
+pub struct GegluBackward<'a> {
+    /// `[batch, tokens, 2 c]`
+    pub x: &'a Tensor,
+    /// `[batch, tokens, c]`
+    pub dy: &'a Tensor,
+}
+
+impl<'a> Operation<'a> for GegluBackward<'a> {
+    const NAME: &'static str = "geglu backward";
+
+    fn describe(&self) -> Description<'a> {
+        Description::reads(&[self.x, self.dy]).narrow(self.x.shape())
+    }
+}
 
 /// a gelu(b).
 #[must_use]
 pub fn geglu(x: &Tensor) -> Tensor {
-    let from = x.shape();
-    assert_eq!(from.channels % 2, 0, "geglu: {from} has no two halves");
-    let (rows, channels) = (from.rows(), from.channels / 2);
-    let y = x.with_data(from.with_channels(channels), x.device().geglu(x.data(), rows, channels));
+    assert_eq!(x.shape().channels % 2, 0, "geglu: {} has no two halves", x.shape());
     let kept = x.detach();
-    record(&[x], y, move |dy, _| {
-        let dx = dy.device().geglu_backward(kept.data(), dy.data(), rows, channels);
-        vec![Some(dy.with_data(from, dx))]
-    })
+    record(&[x], run(Geglu { x }), move |dy, _| vec![Some(run(GegluBackward { x: &kept, dy }))])
 }

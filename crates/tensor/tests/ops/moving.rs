@@ -1,7 +1,7 @@
 //! Sums, concatenation, resize, rows, losses.
 use super::check::{check, devices, numbers, weight};
 use wayword_kernels::reference;
-use wayword_tensor::{Grid, Layout, LossKind, Shape, Tensor, ops};
+use wayword_tensor::{Grid, Indices, Layout, LossKind, Shape, Tensor, ops};
 
 #[test]
 fn sums() {
@@ -87,7 +87,7 @@ fn gather() {
     check(
         "gather",
         &[Shape::new(2, 3, 7)],
-        |_, x| ops::gather(&x[0], &rows, 3),
+        |device, x| ops::gather(&x[0], &Indices::from_host(device, &rows).unwrap(), 3),
         |x| rows.iter().flat_map(|r| x[0][*r as usize * 7..][..7].iter().copied()).collect(),
     );
 }
@@ -98,7 +98,8 @@ fn lookup_reads_the_table_and_the_rows_behind_it() {
     for (device, _) in devices() {
         let w = weight(&device, &[5, 3], &table, None, Layout::Table);
         let more = Tensor::from_host(&device, Shape::new(1, 2, 3), &extra).unwrap();
-        let y = ops::lookup(&device, &w, Some(&more), &[0, 6, 4, 5], 2);
+        let ids = Indices::from_host(&device, &[0, 6, 4, 5]).unwrap();
+        let y = ops::lookup(&w, Some(&more), &ids, 2);
         assert_eq!(y.shape(), Shape::new(2, 2, 3));
         let right = [&table[..3], &extra[3..], &table[12..], &extra[..3]].concat();
         assert_eq!(y.to_host().unwrap(), right);

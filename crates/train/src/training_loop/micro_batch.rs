@@ -61,7 +61,10 @@ pub fn micro_step(
         Error::data("the loss does not depend on the text")
             .with_hint("the text encoder's states do not reach the UNet: the base is damaged")
     })?;
-    Ok(MicroResult { loss: scalar(&loss)?, gradient: gradient.to_host()? })
+    // One wait for both.
+    let mut values = Tensor::to_host_many(&[&loss, gradient])?;
+    let gradient = values.pop().unwrap_or_default();
+    Ok(MicroResult { loss: values.pop().map_or(f32::NAN, |loss| loss[0]), gradient })
 }
 
 /// Forward only: the mean loss of the batch.
@@ -69,11 +72,7 @@ pub fn micro_step(
 /// # Errors
 /// If the device fails.
 pub fn evaluate(base: &Base, vectors: &[f32], batch: &MicroBatch) -> Result<f32> {
-    scalar(&loss(base, &embed(base, vectors, batch)?, batch)?)
-}
-
-fn scalar(loss: &Tensor) -> Result<f32> {
-    Ok(loss.to_host()?.first().copied().unwrap_or(f32::NAN))
+    Ok(loss(base, &embed(base, vectors, batch)?, batch)?.to_host()?[0])
 }
 
 /// The token vectors of all positions: the leaf that is watched.
@@ -81,39 +80,20 @@ fn embed(base: &Base, vectors: &[f32], batch: &MicroBatch) -> Result<Tensor> {
     let width = base.info.token_width;
     let extra = Shape::new(1, vectors.len() / width, width);
     let extra = Tensor::from_host(base.device(), extra, vectors)?;
-    Ok(base.text.embed(&batch.ids, batch.ids.len() / POSITIONS, Some(&extra)))
+    Ok(base.text.embed(&batch.ids, batch.ids.len() / POSITIONS, Some(&extra))?)
 }
 
 fn loss(base: &Base, embedded: &Tensor, batch: &MicroBatch) -> Result<Tensor> {
     let device = base.device();
     let samples = batch.timesteps.len();
-    let states = base.text.encode(embedded, batch.clip_skip);
-    let context = join_windows(&states, samples, batch.windows);
+    let states = base.text.encode(embedded, batch.clip_skip)?;
+    let context = base.text.join_windows(&states, samples, batch.windows)?;
     let noisy = pixels(device, &batch.noisy, samples, batch.grid)?;
     let target = pixels(device, &batch.target, samples, batch.grid)?;
     let weights = Shape::new(samples, batch.grid.tokens(), 1);
     let weights = Tensor::from_host(device, weights, &batch.weights)?;
-    let predicted = base.unet.forward(&noisy, batch.grid, &batch.timesteps, &context);
+    let predicted = base.unet.forward(&noisy, batch.grid, &batch.timesteps, &context)?;
     Ok(ops::loss(&predicted, &target, &weights, &batch.kind))
-}
-
-/// `[B c, 77, d]` to `[B, 75 c + 2, d]`: the start state of the first window, 75 states of each,
-/// the last state of the last, as kohya joins them.
-fn join_windows(states: &Tensor, samples: usize, windows: usize) -> Tensor {
-    if windows == 1 {
-        return states.clone();
-    }
-    let mut positions = Vec::with_capacity(samples * (windows * (POSITIONS - 2) + 2));
-    for sample in 0..samples {
-        let first = sample * windows * POSITIONS;
-        positions.push(first as u32);
-        for window in 0..windows {
-            let start = first + window * POSITIONS;
-            positions.extend((start + 1..start + POSITIONS - 1).map(|at| at as u32));
-        }
-        positions.push((first + windows * POSITIONS - 1) as u32);
-    }
-    ops::gather(states, &positions, samples)
 }
 
 /// `[B, channels, h, w]` of the host to `[B, h w, channels]` of the device.
