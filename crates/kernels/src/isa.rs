@@ -74,6 +74,17 @@ impl Isa {
     }
 }
 
+impl Level {
+    /// All of them, the weakest first.
+    pub const ALL: &[Self] = &[Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Bf16];
+
+    /// Whether this processor has it.
+    #[must_use]
+    pub fn is_available(self) -> bool {
+        self <= Isa::detect().level()
+    }
+}
+
 /// Defines a function whose plain loops are compiled once per instruction set; the first argument
 /// of a call is the [`Isa`] that chooses. `[X, Y]` are type parameters, all [`crate::Element`].
 /// With `unsafe fn` the contract is the one that its `# Safety` section states.

@@ -23,13 +23,30 @@ pub(crate) fn device(level: Level, precision: Precision, threads: usize) -> Devi
 
 /// Each way this processor can work, with the relative error that its products may have.
 pub(crate) fn devices() -> Vec<(Device, f64)> {
-    let levels = [Level::Portable, Level::Avx2, Level::Avx512, Level::Avx512Bf16];
-    let mut all: Vec<(Device, f64)> =
-        levels.iter().map(|l| (device(*l, Precision::F32, 2), 2e-5)).collect();
-    if Precision::best() == Precision::Bf16 {
-        all.push((device(Level::Avx512Bf16, Precision::Bf16, 2), 2e-2));
+    let levels = Level::ALL.iter().filter(|level| level.is_available());
+    let each = |level: &Level| {
+        [(Precision::F32, 2e-5), (Precision::Bf16, 2e-2)]
+            .map(|(precision, error)| (device(*level, precision, 2), precision, error))
+    };
+    // A level without products of bf16 takes them in f32: that is the device before it.
+    let real = levels.flat_map(each).filter(|(device, asked, _)| device.precision() == *asked);
+    real.map(|(device, _, error)| (device, error)).collect()
+}
+
+#[test]
+fn instruction_sets_that_these_tests_run_on() {
+    for level in Level::ALL {
+        let verdict = if level.is_available() { "ran" } else { "skipped: not in this processor" };
+        println!("instruction set {level:?}: {verdict}");
     }
-    all
+    let devices: Vec<String> = devices().iter().map(|(device, _)| device.name()).collect();
+    println!("devices: {}", devices.join("; "));
+    let names: std::collections::BTreeSet<&String> = devices.iter().collect();
+    assert_eq!(names.len(), devices.len(), "two of the devices are the same: {devices:?}");
+    let available = Level::ALL.iter().filter(|level| level.is_available()).count();
+    assert!(devices.len() >= available);
+    let best = cpu(CpuOptions { threads: Some(2), ..CpuOptions::default() });
+    assert!(names.contains(&best.name()), "the best, {}, is not tested", best.name());
 }
 
 pub(crate) fn weight(
