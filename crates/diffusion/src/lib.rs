@@ -46,4 +46,5 @@ pub use vae::Vae;
 pub use wayword_tensor::Level;
 /// Where a base is loaded to, for callers that know no tensors.
 pub use wayword_tensor::random::NoiseKind;
-pub use wayword_tensor::{CpuOptions, Device, Memory, Precision, cpu, profiling};
+pub use wayword_tensor::{CpuOptions, Device, DeviceInfo, DeviceOptions, Memory, Precision};
+pub use wayword_tensor::{cpu, devices, find_device, profiling};

@@ -12,6 +12,7 @@ use crate::op::{Outputs, ResultKind, ResultSpec};
 use crate::ops::Op;
 use crate::{Backend, Data, Device, DeviceMemory, HostWeight, Layout, MemoryUse, Result};
 use memory::CpuMemory;
+pub(crate) use memory::system as system_memory;
 use std::sync::Arc;
 use storage::{Arena, Buffer, ValueType, buffer};
 use wayword_kernels::{Cpu, Isa, Level, Products, View};
@@ -70,6 +71,11 @@ pub fn cpu(options: CpuOptions) -> Device {
     })
 }
 
+/// Name of the processor for people.
+pub(crate) fn name() -> String {
+    format!("CPU, {}", Isa::detect().name())
+}
+
 #[derive(Debug)]
 struct Processor {
     cpu: Cpu,
@@ -111,7 +117,7 @@ impl Backend for Processor {
     }
 
     fn device_memory(&self) -> Option<DeviceMemory> {
-        memory::system()
+        system_memory()
     }
 
     fn memory_estimator(&self) -> Device {

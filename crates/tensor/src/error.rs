@@ -23,12 +23,20 @@ pub enum Error {
         /// The shape found.
         found: Vec<usize>,
     },
+    /// There is no device of this name.
+    #[error("unknown device `{id}`, expected {}", known.join(" or "))]
+    UnknownDevice {
+        /// The name that was asked for.
+        id: String,
+        /// The names that there are.
+        known: Vec<String>,
+    },
     /// The device refused or failed.
     #[error("{device}: {reason}")]
     Device {
         /// Name of the device.
         device: String,
-        /// Its own words.
+        /// Its own description of the failure.
         reason: String,
     },
 }

@@ -8,6 +8,7 @@
 mod backend;
 mod constants;
 mod cpu;
+mod device;
 mod error;
 pub mod host;
 mod indices;
@@ -24,6 +25,7 @@ mod weight;
 pub use backend::{Backend, DeviceMemory, MemoryUse, Storage};
 pub use constants::Constants;
 pub use cpu::{CpuOptions, Precision, cpu};
+pub use device::{DeviceInfo, DeviceOptions, devices, find_device};
 pub use error::{Error, Result};
 pub use indices::Indices;
 pub use memory_estimating::{MemoryModel, memory_estimating};

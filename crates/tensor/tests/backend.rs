@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use wayword_tensor::ops::{self, Heads, Op};
 use wayword_tensor::{
-    Backend, CpuOptions, Data, Device, DeviceMemory, Error, Grid, HostWeight, Indices, Layout,
-    LossKind, Memory, MemoryUse, OpTotal, Outputs, Precision, Result, Shape, Stride, Tape, Tensor,
-    Values, Weight, cpu, profiling,
+    Backend, CpuOptions, Data, Device, DeviceInfo, DeviceMemory, DeviceOptions, Error, Grid,
+    HostWeight, Indices, Layout, LossKind, Memory, MemoryUse, OpTotal, Outputs, Precision, Result,
+    Shape, Stride, Tape, Tensor, Values, Weight, cpu, devices, find_device, profiling,
 };
 
 fn weight(device: &Device, shape: &[usize], layout: Layout) -> Weight {
@@ -138,6 +138,31 @@ fn several_tensors_are_read_with_one_wait() {
     assert_eq!(profile.take_reads(), [vec![1, 6]]);
     assert_eq!(b.to_host().unwrap(), values[1]);
     assert_eq!(Tensor::to_host_many(&[]).unwrap(), Vec::<Vec<f32>>::new());
+}
+
+#[test]
+fn devices_are_found_and_opened_by_name() {
+    let all = devices();
+    let found = find_device(&all, "CPU").unwrap();
+    assert_eq!(found.id, "cpu");
+    assert_eq!(found.precisions.last(), Some(&Precision::best()));
+    for precision in found.precisions.iter().copied().map(Some).chain([None]) {
+        let device = found.open(DeviceOptions { precision, threads: Some(1) }).unwrap();
+        assert_eq!(device.precision(), precision.unwrap_or(Precision::best()));
+        assert!(device.name().starts_with(&found.name) && device.name().ends_with("1 threads"));
+    }
+}
+
+#[test]
+fn an_unknown_device_is_refused_with_the_names_that_there_are() {
+    let open = |_: DeviceOptions| Ok(cpu(CpuOptions::default()));
+    let mut all = devices();
+    let error = find_device(&all, "gpu").unwrap_err().to_string();
+    assert_eq!(error, "unknown device `gpu`, expected cpu");
+    all.push(DeviceInfo::new("gpu0", "a card", None, &[Precision::F32], open));
+    assert_eq!(find_device(&all, "gpu0").unwrap().name, "a card");
+    let error = find_device(&all, "gpu").unwrap_err().to_string();
+    assert_eq!(error, "unknown device `gpu`, expected cpu or gpu0");
 }
 
 #[test]

@@ -58,7 +58,7 @@ impl MemoryModel for CpuMemory {
 }
 
 /// What the system has, or this process's group; `None` where nobody tells.
-pub(super) fn system() -> Option<DeviceMemory> {
+pub(crate) fn system() -> Option<DeviceMemory> {
     let mut system = System::new().ok()?;
     system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
     let all = DeviceMemory { total: system.total_memory(), free: system.available_memory() };

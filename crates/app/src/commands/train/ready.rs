@@ -3,7 +3,6 @@ use crate::commands::base;
 use crate::failure::Failure;
 use crate::options::Train as Options;
 use crate::show::{self, Progress};
-use sysinfo::{MemoryRefreshKind, System};
 use wayword_diffusion::{Base, BaseOptions, Memory};
 use wayword_interface::{Quiet, Warning};
 use wayword_train::estimate::{Forecast, MemoryChoice};
@@ -64,7 +63,7 @@ pub(crate) fn memory(
     low_memory: bool,
 ) -> Result<(Memory, Option<Warning>), Failure> {
     let forecast = Forecast::of(loading, plan)?;
-    let free = free();
+    let free = loading.device.device_memory().map(|memory| memory.free);
     let told = |bytes: usize| show::bytes(bytes as u64);
     let warn = |text: String, hint: &str| Some(Warning::new(text).with_hint(hint));
     Ok(match (forecast.choose(free, low_memory), free) {
@@ -101,15 +100,4 @@ pub(crate) fn memory(
             return Err(Failure::user(text).hint(hint));
         }
     })
-}
-
-/// Bytes that the system, or this process's group, has left; `None` where nobody tells.
-pub(crate) fn free() -> Option<u64> {
-    let mut system = System::new().ok()?;
-    system.refresh_memory_specifics(MemoryRefreshKind::nothing().with_ram());
-    let free = Some(system.available_memory()).filter(|bytes| *bytes > 0)?;
-    // What a group holds of files can be taken back at any time, so it counts as free.
-    let group = system.cgroup_limits();
-    let group = group.map(|limits| limits.total_memory.saturating_sub(limits.rss));
-    Some(group.filter(|bytes| *bytes > 0).map_or(free, |group| group.min(free)))
 }
