@@ -18,6 +18,8 @@ mod train;
 
 use crate::failure::Failure;
 use crate::options::{Command, Options};
+use wayword_session::Environment;
+pub(crate) use wayword_session::random_seed;
 
 /// Runs what was asked for.
 ///
@@ -39,21 +41,12 @@ pub(crate) fn run(options: Options) -> Result<(), Failure> {
     }
 }
 
-/// Where hashes of files are remembered between runs: the user's cache folder. `None` where the
-/// system names none; then hashes are computed each time.
-pub(crate) fn hash_cache() -> Option<std::path::PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty());
-    let folder = variable("XDG_CACHE_HOME")
-        .or_else(|| variable("LOCALAPPDATA"))
-        .map(std::path::PathBuf::from)
-        .or_else(|| variable("HOME").map(|h| std::path::PathBuf::from(h).join(".cache")))?;
-    let folder = folder.join("wayword");
-    std::fs::create_dir_all(&folder).ok()?;
-    Some(folder.join("hashes.json"))
+/// The environment that this process was started in.
+pub(crate) fn environment() -> Environment {
+    Environment::from_pairs(std::env::vars_os())
 }
 
-/// A seed that nobody chose. A1111's seeds have 32 bits, and such a seed can be typed.
-pub(crate) fn random_seed() -> u64 {
-    use std::hash::{BuildHasher as _, Hasher as _};
-    std::collections::hash_map::RandomState::new().build_hasher().finish() & 0xffff_ffff
+/// Where hashes of files are remembered between runs.
+pub(crate) fn hash_cache() -> Option<std::path::PathBuf> {
+    environment().hash_cache()
 }

@@ -1,5 +1,4 @@
 //! The program `wayword`: reads options, runs one command, says how it ended.
-mod base_search;
 mod commands;
 mod failure;
 mod options;

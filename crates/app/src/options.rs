@@ -1,34 +1,7 @@
 //! What was typed: one struct per command, read by clap, turned into a checked plan elsewhere.
-mod bench;
-mod check;
-mod common;
-mod convert;
-mod demo;
-mod draw;
-mod explain;
-mod grid;
-mod inspect;
-mod likeness;
-mod rerun;
-mod settings;
-mod train;
-
-pub(crate) use bench::{Bench, Instructions, Work as BenchWork};
-pub(crate) use check::Check;
-pub(crate) use common::{Base, Machine, Precision, Prediction, Size};
-pub(crate) use convert::{Convert, FileType as ConvertType, Layout as ConvertLayout};
-pub(crate) use demo::Demo;
-pub(crate) use draw::{Content, Draw, Format, Hires, Shape};
-pub(crate) use explain::Explain;
-pub(crate) use grid::Grid;
-pub(crate) use inspect::Inspect;
-pub(crate) use likeness::Likeness;
-pub(crate) use rerun::Rerun;
-pub(crate) use settings::{Emphasis, Noise, Places, Settings};
-pub(crate) use train::Train;
-
 use crate::failure::Failure;
 use clap::{Parser, Subcommand};
+pub(crate) use wayword_session::request::*;
 
 /// Teach Stable Diffusion a new word from a few pictures, and draw with it.
 ///

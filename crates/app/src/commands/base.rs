@@ -1,5 +1,4 @@
 //! The base of a command: found, named, loaded onto the processor.
-use crate::base_search;
 use crate::failure::Failure;
 use crate::options;
 use crate::show::Progress;
@@ -7,6 +6,7 @@ use std::path::{Path, PathBuf};
 use wayword_diffusion::{Base, BaseOptions, CpuOptions, Device, Event, Precision, Prediction, cpu};
 use wayword_formats::hash::HashCache;
 use wayword_interface::Events;
+use wayword_session::base_search;
 
 /// The processor with the threads and precision that were asked for.
 pub(crate) fn device(threads: Option<usize>, precision: Option<options::Precision>) -> Device {
@@ -93,7 +93,7 @@ pub(crate) fn place(
 fn search(progress: &Progress) -> Result<PathBuf, Failure> {
     progress.note("no --base given: looking for the original Stable Diffusion 1.5 or 1.4");
     let cache = super::hash_cache();
-    let (path, name) = base_search::find(|path| match &cache {
+    let (path, name) = base_search::find(&super::environment(), |path| match &cache {
         Some(cache) => HashCache::open(cache).sha256(path).ok(),
         None => wayword_formats::hash::sha256(path).ok(),
     })?;

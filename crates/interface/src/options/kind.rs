@@ -122,7 +122,8 @@ impl Kind {
                     return size(*w, *h).map_err(|expected| Unfit { expected, ..unfit(None) });
                 }
                 Some([side]) => {
-                    return size(*side, *side).map_err(|expected| Unfit { expected, ..unfit(None) });
+                    return size(*side, *side)
+                        .map_err(|expected| Unfit { expected, ..unfit(None) });
                 }
                 _ => None,
             },

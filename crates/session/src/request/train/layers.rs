@@ -5,31 +5,31 @@ use std::path::PathBuf;
 
 /// Files of options.
 #[derive(Debug, Clone, Default, Args)]
-pub(crate) struct Layers {
+pub struct Layers {
     /// Options from a file, `wayword.toml`, under the names of the flags; flags win over it
     #[arg(long, value_name = "FILE", conflicts_with = "resume", help_heading = "Recipes")]
-    pub(crate) config: Option<PathBuf>,
+    pub config: Option<PathBuf>,
 
     /// Write all options to a file for --config, and end
     #[arg(long, value_name = "FILE", conflicts_with = "resume", help_heading = "Recipes")]
-    pub(crate) save_config: Option<PathBuf>,
+    pub save_config: Option<PathBuf>,
 
     /// Recipe that the rest is built on: person, object or style [default: person]
     #[arg(long, value_name = "NAME", conflicts_with = "resume", help_heading = "Recipes")]
-    pub(crate) preset: Option<String>,
+    pub preset: Option<String>,
 
     /// Options of kohya's trainer: a .json of its GUI, a .toml of a run, or a command line in a file
     #[arg(long, value_name = "FILE", conflicts_with = "resume", help_heading = "Recipes")]
-    pub(crate) kohya: Option<PathBuf>,
+    pub kohya: Option<PathBuf>,
 }
 
 /// Flags that were typed; the others only have their defaults.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Typed(Vec<String>);
+pub struct Typed(Vec<String>);
 
 impl Typed {
     /// Whether the flag of this name was typed.
-    pub(crate) fn has(&self, flag: &str) -> bool {
+    pub fn has(&self, flag: &str) -> bool {
         self.0.iter().any(|typed| typed == flag)
     }
 }

@@ -8,35 +8,35 @@ use std::path::PathBuf;
 ///
 /// Nothing is drawn and no model is loaded. Mistakes are shown at their place in the prompt.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct Explain {
+pub struct Explain {
     /// The prompt
     #[arg(value_name = "PROMPT")]
-    pub(crate) prompt: String,
+    pub prompt: String,
 
     /// A negative prompt to explain, too
     #[arg(long, value_name = "PROMPT")]
-    pub(crate) negative: Option<String>,
+    pub negative: Option<String>,
 
     /// Checkpoint that embeddings must fit; of it only the width of its words is read
     #[arg(long, value_name = "CKPT")]
-    pub(crate) base: Option<PathBuf>,
+    pub base: Option<PathBuf>,
 
     #[command(flatten)]
-    pub(crate) places: Places,
+    pub places: Places,
 
     /// Seed by which wildcards and variants are chosen
     #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) seed: u64,
+    pub seed: u64,
 
     /// Denoising steps that schedules are laid over
     #[arg(long, value_name = "N", value_parser = at_least_one, default_value_t = 20)]
-    pub(crate) steps: usize,
+    pub steps: usize,
 
     /// Read the prompt with the accidents of A1111
     #[arg(long)]
-    pub(crate) a1111_quirks: bool,
+    pub a1111_quirks: bool,
 
     /// Write one JSON object to standard output
     #[arg(long)]
-    pub(crate) json: bool,
+    pub json: bool,
 }

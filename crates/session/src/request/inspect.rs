@@ -4,21 +4,21 @@ use std::path::PathBuf;
 
 /// Say what is in a checkpoint, an embedding or LoRA file, or how a picture was drawn.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct Inspect {
+pub struct Inspect {
     /// A checkpoint, a diffusers folder, an embedding or LoRA file, or a picture, whose settings are
     /// told
     #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
+    pub file: PathBuf,
 
     /// Checkpoint whose vocabulary the vectors of an embedding are compared with
     #[arg(long, value_name = "CKPT")]
-    pub(crate) base: Option<PathBuf>,
+    pub base: Option<PathBuf>,
 
     /// Skip the hashes: they read the whole file
     #[arg(long)]
-    pub(crate) no_hash: bool,
+    pub no_hash: bool,
 
     /// Write one JSON object to standard output
     #[arg(long)]
-    pub(crate) json: bool,
+    pub json: bool,
 }

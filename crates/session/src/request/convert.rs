@@ -7,39 +7,39 @@ use std::path::PathBuf;
 /// The ending of OUT chooses: .safetensors is kohya's and read everywhere, .pt is A1111's, .bin is
 /// diffusers'. The values stay what they are.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct Convert {
+pub struct Convert {
     /// An embedding: .safetensors, .pt, .bin, or a picture that holds one
     #[arg(value_name = "IN")]
-    pub(crate) input: PathBuf,
+    pub input: PathBuf,
 
     /// The file to write: .safetensors, .pt or .bin
     #[arg(value_name = "OUT")]
-    pub(crate) output: PathBuf,
+    pub output: PathBuf,
 
     /// Whose layout [default: by the ending of OUT]
     #[arg(long, value_enum, value_name = "KIND")]
-    pub(crate) layout: Option<Layout>,
+    pub layout: Option<Layout>,
 
     /// The word inside diffusers' and A1111's layouts [default: the one in IN, else OUT's name]
     #[arg(long, value_name = "WORD")]
-    pub(crate) token: Option<String>,
+    pub token: Option<String>,
 
     /// Type of the values [default: that of IN]
     #[arg(long, value_enum, value_name = "KIND")]
-    pub(crate) dtype: Option<FileType>,
+    pub dtype: Option<FileType>,
 
     /// Write over a file that is there
     #[arg(long)]
-    pub(crate) overwrite: bool,
+    pub overwrite: bool,
 
     /// Write one JSON object to standard output
     #[arg(long)]
-    pub(crate) json: bool,
+    pub json: bool,
 }
 
 /// Whose layout a file has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Layout {
+pub enum Layout {
     /// One tensor `emb_params`, with metadata in a .safetensors
     Kohya,
     /// The structure with `string_to_param`, a .pt or .bin
@@ -50,7 +50,7 @@ pub(crate) enum Layout {
 
 /// The type of values in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum FileType {
+pub enum FileType {
     /// 32-bit floats
     F32,
     /// 16-bit floats

@@ -10,9 +10,9 @@ use clap::Args;
 /// error.
 #[derive(Debug, Clone, Args)]
 #[command(override_usage = "wayword check IMAGES --base CKPT --name NAME --init WORD [OPTIONS]", mut_args = brief)]
-pub(crate) struct Check {
+pub struct Check {
     #[command(flatten)]
-    pub(crate) train: Train,
+    pub train: Train,
 }
 
 /// The help shows the flags that matter here; the others are those of `wayword train`.

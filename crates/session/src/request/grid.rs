@@ -12,48 +12,48 @@ use std::path::PathBuf;
 /// word), lora weight, replace (the first value in the prompt by each), order (of these texts). With
 /// several words or LoRAs the name says which: `weight zarva-ti: 0.4, 0.8`.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct Grid {
+pub struct Grid {
     /// What to draw
     #[arg(value_name = "PROMPT")]
-    pub(crate) prompt: String,
+    pub prompt: String,
 
     /// What changes from left to right
     #[arg(long, value_name = "AXIS", help_heading = "Axes")]
-    pub(crate) x: Option<String>,
+    pub x: Option<String>,
 
     /// What changes from top to bottom
     #[arg(long, value_name = "AXIS", help_heading = "Axes")]
-    pub(crate) y: Option<String>,
+    pub y: Option<String>,
 
     /// What changes from one sheet to the next
     #[arg(long, value_name = "AXIS", help_heading = "Axes")]
-    pub(crate) z: Option<String>,
+    pub z: Option<String>,
 
     /// Draw on each of these checkpoints: the same as `--x 'base: …'`
     #[arg(long, value_name = "CKPT", num_args = 1.., conflicts_with = "x", help_heading = "Axes")]
-    pub(crate) travel: Vec<PathBuf>,
+    pub travel: Vec<PathBuf>,
 
     /// The folder NAME.run of a training, for an axis `step`
     #[arg(long, value_name = "RUN", help_heading = "Axes")]
-    pub(crate) run: Option<PathBuf>,
+    pub run: Option<PathBuf>,
 
     #[command(flatten)]
-    pub(crate) base: Base,
+    pub base: Base,
 
     #[command(flatten)]
-    pub(crate) places: Places,
+    pub places: Places,
 
     #[command(flatten)]
-    pub(crate) settings: Settings,
+    pub settings: Settings,
 
     /// Folder for the sheet (grid.png), the page (index.html) and the cells
     #[arg(long, value_name = "DIR", default_value = "grid", help_heading = "Output")]
-    pub(crate) out: PathBuf,
+    pub out: PathBuf,
 
     /// Draw into a folder that holds a grid already
     #[arg(long, help_heading = "Output")]
-    pub(crate) overwrite: bool,
+    pub overwrite: bool,
 
     #[command(flatten)]
-    pub(crate) machine: Machine,
+    pub machine: Machine,
 }

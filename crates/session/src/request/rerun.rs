@@ -9,36 +9,36 @@ use std::path::PathBuf;
 /// run's options, seed and the hashes of its base and pictures, but no paths: where its run's
 /// folder does not lie beside it, say where the pictures and the base are.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct Rerun {
+pub struct Rerun {
     /// The word's file, or the run's folder
     #[arg(value_name = "FILE")]
-    pub(crate) file: PathBuf,
+    pub file: PathBuf,
 
     /// Folders that hold the run's pictures, under any names [default: where the run had them]
     #[arg(value_name = "IMAGES")]
-    pub(crate) images: Vec<PathBuf>,
+    pub images: Vec<PathBuf>,
 
     /// The run's checkpoint [default: where the run had it]
     #[arg(long, value_name = "CKPT", help_heading = "Model")]
-    pub(crate) base: Option<PathBuf>,
+    pub base: Option<PathBuf>,
 
     /// Folder for the word's files
     #[arg(long, value_name = "DIR", default_value = ".", help_heading = "Output")]
-    pub(crate) out: PathBuf,
+    pub out: PathBuf,
 
     /// Throw away a run of this name in that folder
     #[arg(long, help_heading = "Output")]
-    pub(crate) overwrite: bool,
+    pub overwrite: bool,
 
     /// Threads to use; the results do not depend on it [default: one per core]
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Machine")]
-    pub(crate) threads: Option<usize>,
+    pub threads: Option<usize>,
 
     /// Compute the UNet's blocks a second time in backward; the results do not depend on it
     #[arg(long, help_heading = "Machine")]
-    pub(crate) low_memory: bool,
+    pub low_memory: bool,
 
     /// Write events as JSON, one object a line, to standard output
     #[arg(long, help_heading = "Output")]
-    pub(crate) json: bool,
+    pub json: bool,
 }

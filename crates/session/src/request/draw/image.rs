@@ -5,14 +5,14 @@ use std::str::FromStr;
 
 /// A picture to begin with.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct Image {
+pub struct Image {
     /// Draw from a picture instead of noise alone
     #[arg(long, value_name = "FILE", help_heading = "From a picture")]
-    pub(crate) image: Option<PathBuf>,
+    pub image: Option<PathBuf>,
 
     /// How much of the picture is changed, 0 to 1 [default: 0.75]
     #[arg(long, value_name = "X", requires = "image", help_heading = "From a picture")]
-    pub(crate) denoise: Option<f64>,
+    pub denoise: Option<f64>,
 
     /// What happens where the picture has another shape than --size [default: stretch]
     #[arg(
@@ -22,27 +22,27 @@ pub(crate) struct Image {
         requires = "image",
         help_heading = "From a picture"
     )]
-    pub(crate) fit: Option<Shape>,
+    pub fit: Option<Shape>,
 
     /// Draw only what is white in this picture of the same size, or opaque if it has transparency
     #[arg(long, value_name = "FILE", requires = "image", help_heading = "From a picture")]
-    pub(crate) mask: Option<PathBuf>,
+    pub mask: Option<PathBuf>,
 
     /// Draw what the mask leaves out instead
     #[arg(long, requires = "mask", help_heading = "From a picture")]
-    pub(crate) invert_mask: bool,
+    pub invert_mask: bool,
 
     /// Blur of the mask's edge in pixels [default: 4]
     #[arg(long, value_name = "X", requires = "mask", help_heading = "From a picture")]
-    pub(crate) mask_blur: Option<f64>,
+    pub mask_blur: Option<f64>,
 
     /// Draw the masked part alone at the full size, and paste it back
     #[arg(long, requires = "mask", help_heading = "From a picture")]
-    pub(crate) only_masked: bool,
+    pub only_masked: bool,
 
     /// Pixels around the masked part that are drawn with it [default: 32]
     #[arg(long, value_name = "N", requires = "mask", help_heading = "From a picture")]
-    pub(crate) padding: Option<u32>,
+    pub padding: Option<u32>,
 
     /// What the masked part begins with [default: original]
     #[arg(
@@ -52,57 +52,57 @@ pub(crate) struct Image {
         requires = "mask",
         help_heading = "From a picture"
     )]
-    pub(crate) fill: Option<Content>,
+    pub fill: Option<Content>,
 }
 
 /// A second pass at a larger size.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct Hires {
+pub struct Hires {
     /// Enlarge the picture this many times and draw over it (A1111's hires fix)
     #[arg(long, value_name = "X", help_heading = "Second pass")]
-    pub(crate) hires_scale: Option<f64>,
+    pub hires_scale: Option<f64>,
 
     /// The second pass's size instead of a multiple; 0 for one side keeps the shape
     #[arg(long, value_name = "W,H", conflicts_with = "hires_scale", help_heading = "Second pass")]
-    pub(crate) hires_size: Option<Sides>,
+    pub hires_size: Option<Sides>,
 
     /// Steps of the second pass [default: as many as --steps]
     #[arg(long, value_name = "N", help_heading = "Second pass")]
-    pub(crate) hires_steps: Option<u32>,
+    pub hires_steps: Option<u32>,
 
     /// How much the second pass changes, 0 to 1 [default: 0.7]
     #[arg(long, value_name = "X", help_heading = "Second pass")]
-    pub(crate) hires_denoise: Option<f64>,
+    pub hires_denoise: Option<f64>,
 
     /// How the picture is enlarged: Latent, "Latent (bicubic)", "Latent (nearest-exact)", Lanczos …
     /// [default: Latent]
     #[arg(long, value_name = "NAME", help_heading = "Second pass")]
-    pub(crate) hires_upscaler: Option<String>,
+    pub hires_upscaler: Option<String>,
 
     /// Another sampler for the second pass [default: --sampler]
     #[arg(long, value_name = "NAME", help_heading = "Second pass")]
-    pub(crate) hires_sampler: Option<String>,
+    pub hires_sampler: Option<String>,
 
     /// Another schedule for the second pass [default: --schedule, or --hires-sampler's own]
     #[arg(long, value_name = "NAME", help_heading = "Second pass")]
-    pub(crate) hires_schedule: Option<String>,
+    pub hires_schedule: Option<String>,
 
     /// Another prompt for the second pass [default: the first's]
     #[arg(long, value_name = "PROMPT", help_heading = "Second pass")]
-    pub(crate) hires_prompt: Option<String>,
+    pub hires_prompt: Option<String>,
 
     /// Another negative prompt for the second pass [default: --negative]
     #[arg(long, value_name = "PROMPT", help_heading = "Second pass")]
-    pub(crate) hires_negative: Option<String>,
+    pub hires_negative: Option<String>,
 }
 
 /// A width and a height, one of which may be 0 and follow from the shape; written `W,H` or `WxH`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Sides {
+pub struct Sides {
     /// Pixels across.
-    pub(crate) width: u32,
+    pub width: u32,
     /// Pixels down.
-    pub(crate) height: u32,
+    pub height: u32,
 }
 
 impl FromStr for Sides {
@@ -120,7 +120,7 @@ impl FromStr for Sides {
 
 /// What happens where a picture has another shape.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Shape {
+pub enum Shape {
     /// It is stretched
     Stretch,
     /// What sticks out is cut off
@@ -131,7 +131,7 @@ pub(crate) enum Shape {
 
 /// What a masked part begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Content {
+pub enum Content {
     /// The colours around it
     Fill,
     /// What is there

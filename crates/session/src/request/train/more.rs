@@ -7,219 +7,219 @@ use wayword_train::plan::{MixedPrecision, TrainOptions};
 
 /// What is left out stays as it is in the options below.
 #[derive(Debug, Clone, Default, Args)]
-pub(crate) struct More {
+pub struct More {
     /// Captions and tags of all pictures in one file, kohya's metadata `.json` or `.jsonl`; IMAGES
     /// is the folder that its keys count from
     #[arg(long, value_name = "FILE", hide_short_help = true, help_heading = "Pictures")]
-    pub(crate) in_json: Option<PathBuf>,
+    pub in_json: Option<PathBuf>,
 
     /// A dataset file of kohya's scripts, TOML or JSON, instead of IMAGES
     #[arg(long, value_name = "FILE", hide_short_help = true, help_heading = "Pictures")]
-    pub(crate) dataset_config: Option<PathBuf>,
+    pub dataset_config: Option<PathBuf>,
 
     /// How often pictures of folders without a number in their names are seen in an epoch [default:
     /// 1]
     #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Pictures")]
-    pub(crate) dataset_repeats: Option<u64>,
+    pub dataset_repeats: Option<u64>,
 
     /// Regularisation pictures: a folder, or a folder of folders `N_class words`
     #[arg(long, value_name = "DIR", hide_short_help = true, help_heading = "Pictures")]
-    pub(crate) reg_data_dir: Vec<PathBuf>,
+    pub reg_data_dir: Vec<PathBuf>,
 
     /// What the loss of regularisation pictures counts [default: 1]
     #[arg(long, value_name = "X", hide_short_help = true, help_heading = "Pictures")]
-    pub(crate) prior_loss_weight: Option<f64>,
+    pub prior_loss_weight: Option<f64>,
 
     /// Sizes of about the area of --resolution that fit each picture, instead of one size
     #[arg(long, hide_short_help = true, help_heading = "Pictures")]
-    pub(crate) enable_bucket: bool,
+    pub enable_bucket: bool,
 
     /// Buckets of the pictures' own sizes, which never enlarge
     #[arg(long, hide_short_help = true, help_heading = "Pictures")]
-    pub(crate) bucket_no_upscale: bool,
+    pub bucket_no_upscale: bool,
 
     /// Smallest side of a bucket [default: 256, or half of a smaller side of --resolution]
     #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Pictures")]
-    pub(crate) min_bucket_reso: Option<usize>,
+    pub min_bucket_reso: Option<usize>,
 
     /// Largest side of a bucket [default: 1024]
     #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Pictures")]
-    pub(crate) max_bucket_reso: Option<usize>,
+    pub max_bucket_reso: Option<usize>,
 
     /// Step of buckets' sides [default: 64; less on bases of small pictures]
     #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Pictures")]
-    pub(crate) bucket_reso_steps: Option<usize>,
+    pub bucket_reso_steps: Option<usize>,
 
     /// How pictures are resized: area, lanczos, box, nearest, bilinear, bicubic [default: area to
     /// shrink, lanczos to enlarge]
     #[arg(long, value_name = "NAME", hide_short_help = true, help_heading = "Pictures")]
-    pub(crate) resize_interpolation: Option<String>,
+    pub resize_interpolation: Option<String>,
 
     /// Mirror a picture every other time; not for faces that are not symmetric
     #[arg(long, hide_short_help = true, help_heading = "Pictures")]
-    pub(crate) flip_aug: bool,
+    pub flip_aug: bool,
 
     /// Change hue or brightness a little every third time
     #[arg(long, hide_short_help = true, help_heading = "Pictures")]
-    pub(crate) color_aug: bool,
+    pub color_aug: bool,
 
     /// Crop at another place each time instead of the middle
     #[arg(long, hide_short_help = true, help_heading = "Pictures")]
-    pub(crate) random_crop: bool,
+    pub random_crop: bool,
 
     /// Crop around the face of pictures called `..._cx_cy_w_h`, so that it fills between LOW and
     /// HIGH of the crop
     #[arg(long, value_name = "LOW,HIGH", value_parser = pair, hide_short_help = true, help_heading = "Pictures")]
-    pub(crate) face_crop_aug_range: Option<(f64, f64)>,
+    pub face_crop_aug_range: Option<(f64, f64)>,
 
     /// The alpha channel says how much each place counts
     #[arg(long, hide_short_help = true, help_heading = "Pictures")]
-    pub(crate) alpha_mask: bool,
+    pub alpha_mask: bool,
 
     /// Pictures of the same names that say how much each place counts: white in full, black not
     #[arg(long, value_name = "DIR", hide_short_help = true, help_heading = "Pictures")]
-    pub(crate) masks: Option<PathBuf>,
+    pub masks: Option<PathBuf>,
 
     /// Folder that keeps latents for other runs [default: the run's own folder]
     #[arg(long, value_name = "DIR", hide_short_help = true, help_heading = "Pictures")]
-    pub(crate) latent_cache: Option<PathBuf>,
+    pub latent_cache: Option<PathBuf>,
 
     /// Use latents that kohya's trainer left beside the pictures (.npz) where their sizes fit
     #[arg(long, hide_short_help = true, help_heading = "Pictures")]
-    pub(crate) kohya_latents: bool,
+    pub kohya_latents: bool,
 
     /// Put before every caption of a file
     #[arg(long, value_name = "TEXT", hide_short_help = true, help_heading = "Captions")]
-    pub(crate) caption_prefix: Option<String>,
+    pub caption_prefix: Option<String>,
 
     /// Put behind every caption of a file
     #[arg(long, value_name = "TEXT", hide_short_help = true, help_heading = "Captions")]
-    pub(crate) caption_suffix: Option<String>,
+    pub caption_suffix: Option<String>,
 
     /// Tags in another order each time
     #[arg(long, hide_short_help = true, help_heading = "Captions")]
-    pub(crate) shuffle_caption: bool,
+    pub shuffle_caption: bool,
 
     /// Tags at the front that stay where they are
     #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Captions")]
-    pub(crate) keep_tokens: Option<usize>,
+    pub keep_tokens: Option<usize>,
 
     /// What divides tags that stay from those that are shuffled
     #[arg(long, value_name = "TEXT", hide_short_help = true, help_heading = "Captions")]
-    pub(crate) keep_tokens_separator: Option<String>,
+    pub keep_tokens_separator: Option<String>,
 
     /// What divides tags [default: ,]
     #[arg(long, value_name = "TEXT", hide_short_help = true, help_heading = "Captions")]
-    pub(crate) caption_separator: Option<String>,
+    pub caption_separator: Option<String>,
 
     /// Divides tags that stay together; becomes the separator at last
     #[arg(long, value_name = "TEXT", hide_short_help = true, help_heading = "Captions")]
-    pub(crate) secondary_separator: Option<String>,
+    pub secondary_separator: Option<String>,
 
     /// Draw one line of a caption file, and one of each {a|b|c}
     #[arg(long, hide_short_help = true, help_heading = "Captions")]
-    pub(crate) enable_wildcard: bool,
+    pub enable_wildcard: bool,
 
     /// How often a caption is left empty, 0 to 1
     #[arg(long, value_name = "X", hide_short_help = true, help_heading = "Captions")]
-    pub(crate) caption_dropout_rate: Option<f64>,
+    pub caption_dropout_rate: Option<f64>,
 
     /// Leave captions empty in every Nth epoch
     #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Captions")]
-    pub(crate) caption_dropout_every_n_epochs: Option<u32>,
+    pub caption_dropout_every_n_epochs: Option<u32>,
 
     /// How often a tag is left out, 0 to 1
     #[arg(long, value_name = "X", hide_short_help = true, help_heading = "Captions")]
-    pub(crate) caption_tag_dropout_rate: Option<f64>,
+    pub caption_tag_dropout_rate: Option<f64>,
 
     /// Tags with which a caption begins to grow [default: 1]
     #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Captions")]
-    pub(crate) token_warmup_min: Option<usize>,
+    pub token_warmup_min: Option<usize>,
 
     /// Steps over which captions grow to all their tags; below 1 a share of all
     #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Captions")]
-    pub(crate) token_warmup_step: Option<f64>,
+    pub token_warmup_step: Option<f64>,
 
     /// A class of torch.optim.lr_scheduler instead of --scheduler
     #[arg(long, value_name = "CLASS", hide_short_help = true, help_heading = "Training")]
-    pub(crate) lr_scheduler_type: Option<String>,
+    pub lr_scheduler_type: Option<String>,
 
     /// Arguments of the scheduler
     #[arg(long, value_name = "K=V", num_args = 1.., hide_short_help = true, help_heading = "Training")]
-    pub(crate) lr_scheduler_args: Vec<String>,
+    pub lr_scheduler_args: Vec<String>,
 
     /// Cycles of a cosine scheduler [default: 1]
     #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Training")]
-    pub(crate) lr_scheduler_num_cycles: Option<f64>,
+    pub lr_scheduler_num_cycles: Option<f64>,
 
     /// Exponent of the polynomial scheduler [default: 1]
     #[arg(long, value_name = "X", hide_short_help = true, help_heading = "Training")]
-    pub(crate) lr_scheduler_power: Option<f64>,
+    pub lr_scheduler_power: Option<f64>,
 
     /// The least share of the learning rate
     #[arg(long, value_name = "X", hide_short_help = true, help_heading = "Training")]
-    pub(crate) lr_scheduler_min_lr_ratio: Option<f64>,
+    pub lr_scheduler_min_lr_ratio: Option<f64>,
 
     /// Time scale of inverse_sqrt [default: the warm-up]
     #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Training")]
-    pub(crate) lr_scheduler_timescale: Option<u64>,
+    pub lr_scheduler_timescale: Option<u64>,
 
     /// Steps over which warmup_stable_decay falls
     #[arg(long, value_name = "N|%", hide_short_help = true, help_heading = "Training")]
-    pub(crate) lr_decay_steps: Option<String>,
+    pub lr_decay_steps: Option<String>,
 
     /// Arguments of the optimiser, such as betas=0.9,0.99
     #[arg(long, value_name = "K=V", num_args = 1.., hide_short_help = true, help_heading = "Training")]
-    pub(crate) optimizer_args: Vec<String>,
+    pub optimizer_args: Vec<String>,
 
     /// Tokens of a caption: 75, 150 or 225 [default: 75]
     #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Training")]
-    pub(crate) max_token_length: Option<usize>,
+    pub max_token_length: Option<usize>,
 
     /// no, fp16 or bf16: with --kohya-numbers, what noise levels are rounded to [default: no]
     #[arg(long, value_name = "KIND", value_parser = named::<MixedPrecision>, hide_short_help = true, help_heading = "Training")]
-    pub(crate) mixed_precision: Option<MixedPrecision>,
+    pub mixed_precision: Option<MixedPrecision>,
 
     /// l2, l1, huber or smooth_l1 [default: l2]
     #[arg(long, value_name = "KIND", hide_short_help = true, help_heading = "Loss and noise")]
-    pub(crate) loss: Option<String>,
+    pub loss: Option<String>,
 
     /// How the threshold of huber and smooth_l1 follows the noise level: snr, exponential or
     /// constant [default: snr]
     #[arg(long, value_name = "NAME", hide_short_help = true, help_heading = "Loss and noise")]
-    pub(crate) huber_schedule: Option<String>,
+    pub huber_schedule: Option<String>,
 
     /// That threshold [default: 0.1]
     #[arg(long, value_name = "X", hide_short_help = true, help_heading = "Loss and noise")]
-    pub(crate) huber_c: Option<f64>,
+    pub huber_c: Option<f64>,
 
     /// A factor on it [default: 1]
     #[arg(long, value_name = "X", hide_short_help = true, help_heading = "Loss and noise")]
-    pub(crate) huber_scale: Option<f64>,
+    pub huber_scale: Option<f64>,
 
     /// Noise levels of little noise count less; 5 is usual
     #[arg(long, value_name = "X", hide_short_help = true, help_heading = "Loss and noise")]
-    pub(crate) min_snr_gamma: Option<f64>,
+    pub min_snr_gamma: Option<f64>,
 
     /// Noise levels of much noise count more
     #[arg(long, hide_short_help = true, help_heading = "Loss and noise")]
-    pub(crate) debiased_estimation_loss: bool,
+    pub debiased_estimation_loss: bool,
 
     /// On bases that predict v: weights as of those that predict the noise
     #[arg(long, hide_short_help = true, help_heading = "Loss and noise")]
-    pub(crate) scale_v_pred_loss_like_noise_pred: bool,
+    pub scale_v_pred_loss_like_noise_pred: bool,
 
     /// On bases that predict the noise: add this share of the loss of v
     #[arg(long, value_name = "X", hide_short_help = true, help_heading = "Loss and noise")]
-    pub(crate) v_pred_like_loss: Option<f64>,
+    pub v_pred_like_loss: Option<f64>,
 
     /// Noise that is the same at all places, for darker and brighter pictures; 0.05 is usual
     #[arg(long, value_name = "X", hide_short_help = true, help_heading = "Loss and noise")]
-    pub(crate) noise_offset: Option<f64>,
+    pub noise_offset: Option<f64>,
 
     /// Its strength is drawn between 0 and that
     #[arg(long, hide_short_help = true, help_heading = "Loss and noise")]
-    pub(crate) noise_offset_random_strength: bool,
+    pub noise_offset_random_strength: bool,
 
     /// Added to the noise offset: this times the mean of the latents
     #[arg(
@@ -229,141 +229,141 @@ pub(crate) struct More {
         hide_short_help = true,
         help_heading = "Loss and noise"
     )]
-    pub(crate) adaptive_noise_scale: Option<f64>,
+    pub adaptive_noise_scale: Option<f64>,
 
     /// Coarser and coarser noise that is added, at most N maps; 6 is usual
     #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Loss and noise")]
-    pub(crate) multires_noise_iterations: Option<u32>,
+    pub multires_noise_iterations: Option<u32>,
 
     /// Strength of each map over that of the one before [default: 0.3]
     #[arg(long, value_name = "X", hide_short_help = true, help_heading = "Loss and noise")]
-    pub(crate) multires_noise_discount: Option<f64>,
+    pub multires_noise_discount: Option<f64>,
 
     /// Noise in the input that the model need not predict; 0.1 is usual
     #[arg(long, value_name = "X", hide_short_help = true, help_heading = "Loss and noise")]
-    pub(crate) ip_noise_gamma: Option<f64>,
+    pub ip_noise_gamma: Option<f64>,
 
     /// Its strength is drawn between 0 and that
     #[arg(long, hide_short_help = true, help_heading = "Loss and noise")]
-    pub(crate) ip_noise_gamma_random_strength: bool,
+    pub ip_noise_gamma_random_strength: bool,
 
     /// Lowest noise level that is trained [default: 0]
     #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Loss and noise")]
-    pub(crate) min_timestep: Option<usize>,
+    pub min_timestep: Option<usize>,
 
     /// Noise levels below this are trained [default: 1000]
     #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Loss and noise")]
-    pub(crate) max_timestep: Option<usize>,
+    pub max_timestep: Option<usize>,
 
     /// The last noise level is pure noise; for bases that predict v
     #[arg(long, hide_short_help = true, help_heading = "Loss and noise")]
-    pub(crate) zero_terminal_snr: bool,
+    pub zero_terminal_snr: bool,
 
     /// A file every N epochs, too
     #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Output")]
-    pub(crate) save_every_epochs: Option<usize>,
+    pub save_every_epochs: Option<usize>,
 
     /// About this many files of epochs, instead of one every N
     #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Output")]
-    pub(crate) save_n_epoch_ratio: Option<u64>,
+    pub save_n_epoch_ratio: Option<u64>,
 
     /// Remove step files that are more than N steps old
     #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Output")]
-    pub(crate) keep_last_steps: Option<usize>,
+    pub keep_last_steps: Option<usize>,
 
     /// Keep the files of N epochs
     #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Output")]
-    pub(crate) keep_last_epochs: Option<usize>,
+    pub keep_last_epochs: Option<usize>,
 
     /// safetensors, pt or ckpt [default: safetensors]
     #[arg(long, value_name = "KIND", value_parser = named::<SaveFormat>, hide_short_help = true, help_heading = "Output")]
-    pub(crate) save_format: Option<SaveFormat>,
+    pub save_format: Option<SaveFormat>,
 
     /// float, fp16 or bf16 [default: float]
     #[arg(long, value_name = "KIND", value_parser = named::<SavePrecision>, hide_short_help = true, help_heading = "Output")]
-    pub(crate) save_precision: Option<SavePrecision>,
+    pub save_precision: Option<SavePrecision>,
 
     /// Previews every N steps: pictures with the word as it is, in DIR/NAME.run/samples
     #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Previews")]
-    pub(crate) sample_every: Option<usize>,
+    pub sample_every: Option<usize>,
 
     /// Previews after every Nth epoch
     #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Previews")]
-    pub(crate) sample_every_epochs: Option<usize>,
+    pub sample_every_epochs: Option<usize>,
 
     /// Previews before the first step, too
     #[arg(long, hide_short_help = true, help_heading = "Previews")]
-    pub(crate) sample_at_first: bool,
+    pub sample_at_first: bool,
 
     /// What they show: a file with a prompt a line, as in `photo of NAME --n blurry --w 512 --h 512
     /// --d 1 --l 7 --s 20`, a .toml or .json of kohya's, or a prompt [default: photo of NAME]
     #[arg(long, value_name = "FILE|TEXT", hide_short_help = true, help_heading = "Previews")]
-    pub(crate) sample_prompts: Option<String>,
+    pub sample_prompts: Option<String>,
 
     /// Their sampler [default: DPM++ 2M]
     #[arg(long, value_name = "NAME", hide_short_help = true, help_heading = "Previews")]
-    pub(crate) sample_sampler: Option<String>,
+    pub sample_sampler: Option<String>,
 
     /// Their steps, where a prompt says none [default: 20, with --kohya 30]
     #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Previews")]
-    pub(crate) sample_steps: Option<u32>,
+    pub sample_steps: Option<u32>,
 
     /// How strongly they follow the prompt, where it does not say it [default: 7, with --kohya 7.5]
     #[arg(long, value_name = "X", hide_short_help = true, help_heading = "Previews")]
-    pub(crate) sample_cfg: Option<f64>,
+    pub sample_cfg: Option<f64>,
 
     /// Title in the file [default: the name]
     #[arg(long, value_name = "TEXT", hide_short_help = true, help_heading = "Output")]
-    pub(crate) metadata_title: Option<String>,
+    pub metadata_title: Option<String>,
 
     /// Author in the file
     #[arg(long, value_name = "TEXT", hide_short_help = true, help_heading = "Output")]
-    pub(crate) metadata_author: Option<String>,
+    pub metadata_author: Option<String>,
 
     /// Description in the file
     #[arg(long, value_name = "TEXT", hide_short_help = true, help_heading = "Output")]
-    pub(crate) metadata_description: Option<String>,
+    pub metadata_description: Option<String>,
 
     /// Licence in the file
     #[arg(long, value_name = "TEXT", hide_short_help = true, help_heading = "Output")]
-    pub(crate) metadata_license: Option<String>,
+    pub metadata_license: Option<String>,
 
     /// Tags in the file
     #[arg(long, value_name = "TEXT", hide_short_help = true, help_heading = "Output")]
-    pub(crate) metadata_tags: Option<String>,
+    pub metadata_tags: Option<String>,
 
     /// Hint for users in the file
     #[arg(long, value_name = "TEXT", hide_short_help = true, help_heading = "Output")]
-    pub(crate) metadata_usage_hint: Option<String>,
+    pub metadata_usage_hint: Option<String>,
 
     /// What calls it, in the file [default: the name]
     #[arg(long, value_name = "TEXT", hide_short_help = true, help_heading = "Output")]
-    pub(crate) metadata_trigger_phrase: Option<String>,
+    pub metadata_trigger_phrase: Option<String>,
 
     /// A small picture in the file: an image file, or a `data:` URL
     #[arg(long, value_name = "FILE|URL", hide_short_help = true, help_heading = "Output")]
-    pub(crate) metadata_thumbnail: Option<String>,
+    pub metadata_thumbnail: Option<String>,
 
     /// What it was merged from, in the file
     #[arg(long, value_name = "TEXT", hide_short_help = true, help_heading = "Output")]
-    pub(crate) metadata_merged_from: Option<String>,
+    pub metadata_merged_from: Option<String>,
 
     /// How prompts are prepared for it, in the file
     #[arg(long, value_name = "TEXT", hide_short_help = true, help_heading = "Output")]
-    pub(crate) metadata_preprocessor: Option<String>,
+    pub metadata_preprocessor: Option<String>,
 
     /// Whether it is for negative prompts, in the file: True or False
     #[arg(long, value_name = "TEXT", hide_short_help = true, help_heading = "Output")]
-    pub(crate) metadata_is_negative_embedding: Option<String>,
+    pub metadata_is_negative_embedding: Option<String>,
 
     /// A comment in the file, under the key of kohya's LoRA trainer, ss_training_comment
     #[arg(long, value_name = "TEXT", hide_short_help = true, help_heading = "Output")]
-    pub(crate) training_comment: Option<String>,
+    pub training_comment: Option<String>,
 }
 
 impl More {
     /// Sets what was given.
-    pub(crate) fn apply(&self, to: &mut TrainOptions) {
+    pub fn apply(&self, to: &mut TrainOptions) {
         option(&mut to.in_json, &self.in_json);
         option(&mut to.dataset_config, &self.dataset_config);
         value(&mut to.dataset_repeats, &self.dataset_repeats);

@@ -1,35 +1,36 @@
 //! Where checkpoints usually lie, and which of them are the original ones.
-use crate::failure::Failure;
+use crate::Environment;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use wayword_formats::known;
+use wayword_interface::Diagnostic;
 
 /// The smallest of the known files has 4.27 GB; anything below is not one of them and need not be
 /// read to know that.
 const SMALLEST_KNOWN: u64 = 4_000_000_000;
 
 /// What a search found.
-pub(crate) struct Found {
+pub struct Found {
     /// The one to use, and its name.
-    pub(crate) original: Result<(PathBuf, &'static str), Vec<PathBuf>>,
+    pub original: Result<(PathBuf, &'static str), Vec<PathBuf>>,
 }
 
 /// Looks for the one original checkpoint to use where no `--base` was given.
 ///
 /// # Errors
 /// If none or several were found; the failure lists what there is.
-pub(crate) fn find(
+pub fn find(
+    environment: &Environment,
     hash: impl Fn(&Path) -> Option<String>,
-) -> Result<(PathBuf, &'static str), Failure> {
-    let finds = checkpoints(&places());
+) -> Result<(PathBuf, &'static str), Diagnostic> {
+    let finds = checkpoints(&environment.checkpoint_folders());
     let big = |p: &Path| std::fs::metadata(p).is_ok_and(|m| m.len() >= SMALLEST_KNOWN);
     match choose(&finds, |p| if big(p) { hash(p) } else { None }).original {
         Ok(found) => Ok(found),
-        Err(_) if finds.is_empty() => Err(Failure::user("no checkpoint given, and none found")
-            .hint("give a Stable Diffusion 1.x file with `--base FILE`")
-            .hint(
-                "looked in the Hugging Face cache and in the model folders of A1111 and ComfyUI",
-            )),
+        Err(_) if finds.is_empty() => Err(Diagnostic::new("no checkpoint given, and none found").with_hint(
+            "give a Stable Diffusion 1.x file with `{any.base} FILE`; looked in the Hugging Face \
+             cache and in the model folders of A1111 and ComfyUI",
+        )),
         Err(originals) => {
             let (what, list) = if originals.is_empty() {
                 ("no checkpoint given, and none of those found is the original 1.4 or 1.5", &finds)
@@ -43,7 +44,7 @@ pub(crate) fn find(
             if list.len() > 20 {
                 text.push_str(&format!("\n  and {} more", list.len() - 20));
             }
-            Err(Failure::user(text).hint("name one with `--base FILE`"))
+            Err(Diagnostic::new(text).with_hint("name one with `{any.base} FILE`"))
         }
     }
 }
@@ -63,35 +64,6 @@ fn choose(finds: &[PathBuf], hash: impl Fn(&Path) -> Option<String>) -> Found {
         return Found { original: Ok((path.clone(), name)) };
     }
     Found { original: Err(originals.into_values().collect()) }
-}
-
-/// Folders that hold checkpoints on this machine, if they exist.
-fn places() -> Vec<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    let home = variable("HOME").or_else(|| variable("USERPROFILE"));
-    let mut places = Vec::new();
-    // The order of huggingface_hub: its own variables, the XDG folder, the folder in the home.
-    let hub = variable("HF_HUB_CACHE")
-        .or_else(|| variable("HUGGINGFACE_HUB_CACHE"))
-        .or_else(|| variable("HF_HOME").map(|p| p.join("hub")))
-        .or_else(|| variable("XDG_CACHE_HOME").map(|p| p.join("huggingface/hub")))
-        .or_else(|| home.as_ref().map(|p| p.join(".cache/huggingface/hub")));
-    places.extend(hub);
-    let mut parents = vec![PathBuf::from("."), PathBuf::from("..")];
-    if let Some(home) = &home {
-        parents.push(home.clone());
-        parents.extend(["Desktop", "Documents", "Downloads", "AI", "ai"].map(|d| home.join(d)));
-    }
-    for parent in parents {
-        for program in ["stable-diffusion-webui", "stable-diffusion-webui-forge", "sd.webui/webui"]
-        {
-            places.push(parent.join(program).join("models/Stable-diffusion"));
-        }
-        for program in ["ComfyUI", "ComfyUI_windows_portable/ComfyUI", "comfyui"] {
-            places.push(parent.join(program).join("models/checkpoints"));
-        }
-    }
-    places
 }
 
 /// Checkpoint files below the places, sorted, each real file once. Files inside a diffusers folder

@@ -9,59 +9,59 @@ use std::path::PathBuf;
 /// warms up, the median of the others counts. With --base a whole training step is measured, text
 /// encoder included, or a whole picture.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct Bench {
+pub struct Bench {
     /// What to measure
     #[arg(value_enum, value_name = "WORK")]
-    pub(crate) work: Work,
+    pub work: Work,
 
     /// Checkpoint to measure `step`, `draw` or `load` on
     #[arg(long, value_name = "CKPT")]
-    pub(crate) base: Option<PathBuf>,
+    pub base: Option<PathBuf>,
 
     /// Width and height of the picture in pixels, a multiple of 64 [default: 512, or the base's own]
     #[arg(long, value_name = "PIXELS", value_parser = side)]
-    pub(crate) size: Option<usize>,
+    pub size: Option<usize>,
 
     /// Steps of a picture that is drawn with --base
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = at_least_one)]
-    pub(crate) steps: usize,
+    pub steps: usize,
 
     /// Where `load` writes its checkpoint of 2 GB, and leaves it [default: a temporary file]
     #[arg(long, value_name = "FILE", conflicts_with = "base")]
-    pub(crate) write: Option<PathBuf>,
+    pub write: Option<PathBuf>,
 
     /// Pictures at once
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = at_least_one)]
-    pub(crate) batch: usize,
+    pub batch: usize,
 
     /// Timed runs
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = at_least_one)]
-    pub(crate) repeats: usize,
+    pub repeats: usize,
 
     /// Precision of the products [default: the fastest that this processor has]
     #[arg(long, value_enum, value_name = "KIND", help_heading = "Machine")]
-    pub(crate) precision: Option<Precision>,
+    pub precision: Option<Precision>,
 
     /// Instructions to use at most, to compare [default: the best that there are]
     #[arg(long, value_enum, value_name = "NAME", help_heading = "Machine")]
-    pub(crate) instructions: Option<Instructions>,
+    pub instructions: Option<Instructions>,
 
     /// Threads to use [default: one per core]
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Machine")]
-    pub(crate) threads: Option<usize>,
+    pub threads: Option<usize>,
 
     /// Compute the UNet's blocks a second time in backward instead of keeping what they need
     #[arg(long, help_heading = "Machine")]
-    pub(crate) low_memory: bool,
+    pub low_memory: bool,
 
     /// Write one JSON object to standard output
     #[arg(long, help_heading = "Output")]
-    pub(crate) json: bool,
+    pub json: bool,
 }
 
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Work {
+pub enum Work {
     /// A training step: the UNet forward, and backward to the text
     Step,
     /// A denoising step with guidance: the UNet for two samples
@@ -76,7 +76,7 @@ pub(crate) enum Work {
 
 /// Instruction sets, each with those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Instructions {
+pub enum Instructions {
     /// What every processor of the kind has
     Portable,
     /// AVX2, FMA and F16C

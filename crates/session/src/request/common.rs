@@ -6,41 +6,41 @@ use std::str::FromStr;
 
 /// The checkpoint to work with.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct Base {
+pub struct Base {
     /// Checkpoint: a .safetensors or .ckpt file, or a diffusers folder. Left out, the Hugging Face
     /// cache and the model folders of A1111 and ComfyUI are searched for the original 1.5 or 1.4
     #[arg(long, value_name = "CKPT", help_heading = "Model")]
-    pub(crate) base: Option<PathBuf>,
+    pub base: Option<PathBuf>,
 
     /// Another VAE than the checkpoint's own
     #[arg(long, value_name = "FILE", help_heading = "Model")]
-    pub(crate) vae: Option<PathBuf>,
+    pub vae: Option<PathBuf>,
 
     /// What the checkpoint predicts, where its own metadata does not say
     #[arg(long, value_enum, value_name = "KIND", help_heading = "Model")]
-    pub(crate) prediction: Option<Prediction>,
+    pub prediction: Option<Prediction>,
 }
 
 /// How the machine is used.
 #[derive(Debug, Clone, Args)]
-pub(crate) struct Machine {
+pub struct Machine {
     /// Precision of the products; sums are always f32 [default: bf16 where the processor has such
     /// products, else f32]
     #[arg(long, value_enum, value_name = "KIND", help_heading = "Machine")]
-    pub(crate) precision: Option<Precision>,
+    pub precision: Option<Precision>,
 
     /// Threads to use [default: one per core]
     #[arg(long, value_name = "N", value_parser = at_least_one, help_heading = "Machine")]
-    pub(crate) threads: Option<usize>,
+    pub threads: Option<usize>,
 
     /// Write events as JSON, one object a line, to standard output
     #[arg(long, help_heading = "Output")]
-    pub(crate) json: bool,
+    pub json: bool,
 }
 
 /// What the UNet was trained to predict.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Prediction {
+pub enum Prediction {
     /// The noise (nearly every checkpoint)
     Epsilon,
     /// The velocity
@@ -49,7 +49,7 @@ pub(crate) enum Prediction {
 
 /// The precision of products; sums are always f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Precision {
+pub enum Precision {
     /// 32-bit products
     F32,
     /// 16-bit products where the processor has them, else 32-bit
@@ -58,11 +58,11 @@ pub(crate) enum Precision {
 
 /// A width and a height in pixels, written `W,H`, `WxH` or one number for both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Size {
+pub struct Size {
     /// Pixels across.
-    pub(crate) width: u32,
+    pub width: u32,
     /// Pixels down.
-    pub(crate) height: u32,
+    pub height: u32,
 }
 
 impl fmt::Display for Size {
@@ -99,7 +99,7 @@ impl FromStr for Size {
 /// A seed; -1 is a random one, as in A1111.
 pub(super) fn seed(text: &str) -> Result<u64, String> {
     match text {
-        "-1" => Ok(crate::commands::random_seed()),
+        "-1" => Ok(crate::random_seed()),
         _ => text.parse().map_err(|_| "expected a whole number from 0, or -1".into()),
     }
 }
