@@ -186,7 +186,8 @@ fn main() {
         () if has("avx2") => Level::Avx2,
         () if has("avx512") => Level::Avx512,
         () if has("portable") => Level::Portable,
-        () => Level::Avx512Bf16,
+        () if has("avx512bf16") => Level::Avx512Bf16,
+        () => Level::Amx,
     };
     let isa = Isa::detect().cap(level);
     let products = match isa.bf16_products() && !has("f32") {
@@ -194,7 +195,7 @@ fn main() {
         false => Products::F32,
     };
     let cpu = Cpu::new(isa, 1);
-    let options = ["f32", "avx2", "avx512", "portable"];
+    let options = ["f32", "avx2", "avx512", "avx512bf16", "portable"];
     let filter = words.iter().find(|w| !options.contains(&w.as_str()) && w.parse::<u32>().is_err());
     let repeats = words.iter().find_map(|w| w.parse().ok()).unwrap_or(5);
     let filter = filter.cloned().unwrap_or_default();

@@ -15,11 +15,13 @@ mod kernel;
 mod plain;
 #[cfg(all(test, unix))]
 mod tests;
+mod tiles;
 
 use crate::pool::Parts;
 use crate::tile::Portable;
 use crate::view::PartsMut;
 use crate::{Cpu, Products, View, ViewMut};
+use kernel::ForAttention;
 
 /// Sizes: q and y `[batch, queries, heads * width]`, k and v `[batch, keys, heads * width]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,12 +120,13 @@ pub fn forward(
     assert!(y.len() == s.query_len() && lse.len() == s.lse(), "attention: sizes of the results");
     let (y, lse) = (PartsMut::from(y), Parts::new(lse));
     let to = forward::Results { y: &y, lse: &lse };
+    if products == Products::Bf16 {
+        with_bf16_kernel!(cpu.isa, kernel => {
+            forward::run(cpu, kernel.for_attention(cpu.isa), x, s, to)
+        });
+    }
     #[cfg(target_arch = "x86_64")]
     {
-        if products == Products::Bf16 {
-            let kernel = cpu.isa.bf16().expect("bf16 products need the instruction");
-            return forward::run(cpu, kernel, x, s, to);
-        }
         if let Some(kernel) = cpu.isa.avx512() {
             return forward::run(cpu, kernel, x, s, to);
         }
@@ -155,12 +158,13 @@ pub fn backward(
         assert!(g.as_ref().is_none_or(|g| g.len() == size), "attention: sizes of gradients");
     }
     let gradients = gradients.map(|g| g.map(PartsMut::from));
+    if products == Products::Bf16 {
+        with_bf16_kernel!(cpu.isa, kernel => {
+            backward::run(cpu, kernel.for_attention(cpu.isa), x, out, s, &gradients)
+        });
+    }
     #[cfg(target_arch = "x86_64")]
     {
-        if products == Products::Bf16 {
-            let kernel = cpu.isa.bf16().expect("bf16 products need the instruction");
-            return backward::run(cpu, kernel, x, out, s, &gradients);
-        }
         if let Some(kernel) = cpu.isa.avx512() {
             return backward::run(cpu, kernel, x, out, s, &gradients);
         }

@@ -259,12 +259,13 @@ fn tiled(
     direction: Direction,
     finish: &Finish<'_>,
 ) -> bool {
+    if w.packed.products() == Products::Bf16 {
+        with_bf16_kernel!(cpu.isa, kernel => {
+            tiled_by(cpu, kernel, x, shape, w, direction, finish)
+        });
+    }
     #[cfg(target_arch = "x86_64")]
     {
-        if w.packed.products() == Products::Bf16 {
-            let kernel = cpu.isa.bf16().expect("a weight of bf16 pairs was packed for this isa");
-            return tiled_by(cpu, kernel, x, shape, w, direction, finish);
-        }
         if let Some(kernel) = cpu.isa.avx512() {
             return tiled_by_f32(cpu, kernel, x, shape, w, direction, finish);
         }

@@ -17,15 +17,31 @@ fn guarded<T: Element>(count: usize) -> Guarded<T> {
 pub(crate) fn ways() -> Vec<(Cpu, Products)> {
     let detected = Isa::detect();
     let mut all = Vec::new();
-    for level in [Level::Portable, Level::Avx2, Level::Avx512, Level::Avx512Bf16] {
+    for level in [Level::Portable, Level::Avx2, Level::Avx512] {
         if detected.cap(level).level() == level {
             all.push((Cpu::new(detected.cap(level), 2), Products::F32));
+        } else {
+            say(&format!("skipped: no {level:?}"));
         }
     }
-    if detected.bf16_products() {
-        all.push((Cpu::new(detected, 2), Products::Bf16));
+    for level in [Level::Avx512Bf16, Level::Amx] {
+        if detected.cap(level).level() == level {
+            all.push((Cpu::new(detected.cap(level), 2), Products::Bf16));
+        } else {
+            say(&format!("skipped: no {level:?}"));
+        }
+    }
+    // The driver of the tile unit with its model, beside vectors and beside plain loops.
+    for level in [Level::Portable, Level::Amx] {
+        all.push((Cpu::new(detected.cap(level).modeled(), 2), Products::Bf16));
     }
     all
+}
+
+/// Prints what ran, and what did not.
+#[expect(clippy::print_stdout, reason = "a test's report of what ran")]
+pub(crate) fn say(what: &str) {
+    println!("{what}");
 }
 
 fn finite(values: &[f32]) {

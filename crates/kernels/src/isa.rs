@@ -11,14 +11,29 @@ pub enum Level {
     Avx512,
     /// AVX-512 with products of bf16 pairs.
     Avx512Bf16,
+    /// The same, and tiles with products of bf16: AMX, where the system permits it.
+    Amx,
 }
 
 /// The instruction sets in use. Its existence proves that the processor has them, because
 /// [`Isa::detect`] is the only source and [`Isa::cap`] only takes away.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Isa(Level);
+pub struct Isa {
+    level: Level,
+    /// Whether bf16 products go through the model of the tile unit.
+    #[cfg(test)]
+    model: bool,
+}
 
 impl Isa {
+    const fn of(level: Level) -> Self {
+        Self {
+            level,
+            #[cfg(test)]
+            model: false,
+        }
+    }
+
     /// The best that this processor has.
     #[must_use]
     pub fn detect() -> Self {
@@ -33,56 +48,102 @@ impl Isa {
                 && is_x86_feature_detected!("avx512dq")
                 && is_x86_feature_detected!("avx512vl");
             let bf16 = avx512 && is_x86_feature_detected!("avx512bf16");
-            if bf16 {
-                return Self(Level::Avx512Bf16);
+            if bf16 && crate::amx::permitted() {
+                return Self::of(Level::Amx);
+            } else if bf16 {
+                return Self::of(Level::Avx512Bf16);
             } else if avx512 {
-                return Self(Level::Avx512);
+                return Self::of(Level::Avx512);
             } else if avx2 {
-                return Self(Level::Avx2);
+                return Self::of(Level::Avx2);
             }
         }
-        Self(Level::Portable)
+        Self::of(Level::Portable)
     }
 
     /// At most `level`: for tests of the other paths and for comparisons.
     #[must_use]
-    pub fn cap(self, level: Level) -> Self {
-        Self(self.0.min(level))
+    pub fn cap(mut self, level: Level) -> Self {
+        self.level = self.level.min(level);
+        self
+    }
+
+    /// The same with the model of the tile unit for bf16 products.
+    #[cfg(test)]
+    pub(crate) fn modeled(self) -> Self {
+        Self { model: true, ..self }
+    }
+
+    /// The model of the tile unit, in tests that chose it.
+    #[cfg(test)]
+    pub(crate) fn model(self) -> Option<crate::tile::Model> {
+        self.model.then_some(crate::tile::Model)
     }
 
     /// What is in use.
     #[must_use]
     pub const fn level(self) -> Level {
-        self.0
+        self.level
     }
 
-    /// Whether there is an instruction for products of bf16 pairs.
+    /// Whether there are products of bf16 pairs.
     #[must_use]
     pub fn bf16_products(self) -> bool {
-        self.0 >= Level::Avx512Bf16
+        #[cfg(test)]
+        if self.model {
+            return true;
+        }
+        self.level >= Level::Avx512Bf16
     }
 
     /// Name for people.
     #[must_use]
     pub const fn name(self) -> &'static str {
-        match self.0 {
+        match self.level {
             Level::Portable => "portable",
             Level::Avx2 => "AVX2",
             Level::Avx512 => "AVX-512",
             Level::Avx512Bf16 => "AVX-512 bf16",
+            Level::Amx => "AMX",
         }
     }
 }
 
 impl Level {
     /// All of them, the weakest first.
-    pub const ALL: &[Self] = &[Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Bf16];
+    pub const ALL: &[Self] =
+        &[Self::Portable, Self::Avx2, Self::Avx512, Self::Avx512Bf16, Self::Amx];
 
     /// Whether this processor has it.
     #[must_use]
     pub fn is_available(self) -> bool {
         self <= Isa::detect().level()
     }
+}
+
+/// Calls `$call` with `$kernel` bound to the kernel of this [`Isa`] for bf16 products: the tile
+/// unit, or the vector instruction.
+macro_rules! with_bf16_kernel {
+    ($isa:expr, $kernel:ident => $call:expr) => {{
+        let isa: $crate::Isa = $isa;
+        #[cfg(test)]
+        if let Some(unit) = isa.model() {
+            let $kernel = $crate::tile::Tiled(unit);
+            return $call;
+        }
+        #[cfg(target_arch = "x86_64")]
+        {
+            if let Some(unit) = isa.amx() {
+                let $kernel = $crate::tile::Tiled(unit);
+                return $call;
+            }
+            if let Some($kernel) = isa.bf16() {
+                return $call;
+            }
+        }
+        let _ = isa;
+        panic!("bf16 products need the instruction")
+    }};
 }
 
 /// Defines a function whose plain loops are compiled once per instruction set; the first argument
@@ -118,7 +179,7 @@ macro_rules! vectorized {
             }
             match isa.level() {
                 #[cfg(target_arch = "x86_64")]
-                $crate::Level::Avx512Bf16 | $crate::Level::Avx512 => {
+                $crate::Level::Amx | $crate::Level::Avx512Bf16 | $crate::Level::Avx512 => {
                     // SAFETY: an Isa of this level exists only where the processor has AVX-512;
                     // an unsafe function's own contract is the caller's.
                     unsafe { avx512($($arg),*) }

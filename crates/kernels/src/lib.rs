@@ -8,6 +8,8 @@
 
 #[macro_use]
 mod isa;
+#[cfg(target_arch = "x86_64")]
+mod amx;
 mod buffer;
 #[cfg(all(test, unix))]
 mod edges;

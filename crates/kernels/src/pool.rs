@@ -106,6 +106,7 @@ impl Shared {
                 if catch_unwind(AssertUnwindSafe(|| self.work(f, pieces))).is_err() {
                     self.panicked.store(true, Ordering::Relaxed);
                 }
+                idle();
             }
             self.left.fetch_sub(1, Ordering::SeqCst);
             if self.waiting.load(Ordering::SeqCst) {
@@ -122,6 +123,12 @@ impl Shared {
             self.wake.notify_all();
         }
     }
+}
+
+/// What a thread does that has no more pieces: it gives back the tile unit's state.
+fn idle() {
+    #[cfg(target_arch = "x86_64")]
+    crate::amx::release();
 }
 
 /// A fixed set of threads.
@@ -170,7 +177,8 @@ impl Pool {
             false => None,
         };
         let Some(_guard) = guard else {
-            return (0..pieces).for_each(f);
+            (0..pieces).for_each(f);
+            return idle();
         };
         let shared = &*self.shared;
         let f: &(dyn Fn(usize) + Sync) = &f;
@@ -187,6 +195,7 @@ impl Pool {
         shared.round.fetch_add(1, Ordering::SeqCst);
         shared.tell();
         let mine = catch_unwind(AssertUnwindSafe(|| shared.work(f, pieces)));
+        idle();
         let there = || shared.left.load(Ordering::SeqCst) == 0;
         shared.wait(there, |yes| shared.waiting.store(yes, Ordering::SeqCst), &shared.done);
         let panicked = shared.panicked.swap(false, Ordering::Relaxed);

@@ -268,7 +268,12 @@ fn one<K: Kernel>(
 ) where
     K::Value: PanelValue,
 {
-    if let Some((values, tap)) = K::Value::in_place(w, direction, panel) {
+    let blocks = length.div_ceil(COLUMNS);
+    let tap_size = blocks * COLUMNS * COLUMNS;
+    let in_place = K::Value::in_place(w, direction, panel);
+    if let Some((values, tap)) = in_place
+        && (!K::PARTS || taps.len() * tap_size <= K::PANEL)
+    {
         let mut segments = [Segment { offset: 0, panel: 0 }; 9];
         for (s, t) in segments.iter_mut().zip(taps) {
             *s = Segment { offset: t.offset, panel: t.tap * tap };
@@ -278,60 +283,60 @@ fn one<K: Kernel>(
         let product = Product { a, rows: starts, panel: values, segments, steps, add: false };
         return whole(kernel, product, c, emit);
     }
-    let blocks = length.div_ceil(COLUMNS);
-    let tap_size = blocks * COLUMNS * COLUMNS;
-    scratch::with(K::PANEL, |made: &mut [K::Value]| {
-        if tap_size <= K::PANEL {
-            // As many taps at a time as there is room for.
-            for (i, some) in taps.chunks(K::PANEL / tap_size).enumerate() {
+    // As many taps at a time as there is room for, or a part of one.
+    let (together, each) = match K::PANEL / tap_size {
+        0 => (1, K::PANEL / (COLUMNS * COLUMNS)),
+        together => (together, blocks),
+    };
+    scratch::with(if in_place.is_some() { 0 } else { K::PANEL }, |made: &mut [K::Value]| {
+        for (i, some) in taps.chunks(together).enumerate() {
+            for first in (0..blocks).step_by(each) {
+                let part = first..blocks.min(first + each);
+                let size = part.len() * COLUMNS * COLUMNS;
                 let mut segments = [Segment { offset: 0, panel: 0 }; 9];
-                for (j, t) in some.iter().enumerate() {
-                    let to = &mut made[j * tap_size..(j + 1) * tap_size];
-                    K::Value::make(isa, w, direction, panel, t.tap, 0..blocks, to);
-                    segments[j] = Segment { offset: t.offset, panel: j * tap_size };
+                for (j, (segment, t)) in segments.iter_mut().zip(some).enumerate() {
+                    segment.offset = t.offset + first * COLUMNS;
+                    segment.panel = match in_place {
+                        Some((_, tap)) => t.tap * tap + first * COLUMNS * COLUMNS,
+                        None => j * size,
+                    };
+                    if in_place.is_none() {
+                        let to = &mut made[j * size..(j + 1) * size];
+                        K::Value::make(isa, w, direction, panel, t.tap, part.clone(), to);
+                    }
                 }
-                let (segments, steps) = (&segments[..some.len()], length.div_ceil(K::PAIR));
-                let product = Product { a, rows: starts, panel: made, segments, steps, add: i > 0 };
-                if some.len() == taps.len() {
-                    return whole(kernel, product, c, emit);
-                }
-                multiply(kernel, product, c);
-            }
-        } else {
-            // A part of a tap at a time.
-            let each = K::PANEL / (COLUMNS * COLUMNS);
-            for (i, t) in taps.iter().enumerate() {
-                for first in (0..blocks).step_by(each) {
-                    let part = first..blocks.min(first + each);
-                    let to = &mut made[..part.len() * COLUMNS * COLUMNS];
-                    K::Value::make(isa, w, direction, panel, t.tap, part.clone(), to);
-                    let from = first * COLUMNS;
-                    let steps = (length.min(part.end * COLUMNS) - from).div_ceil(K::PAIR);
-                    let segments = &[Segment { offset: t.offset + from, panel: 0 }];
-                    let add = i + first > 0;
-                    let product = Product { a, rows: starts, panel: made, segments, steps, add };
+                let segments = &segments[..some.len()];
+                let steps = (length.min(part.end * COLUMNS) - first * COLUMNS).div_ceil(K::PAIR);
+                let panel = in_place.map_or(&*made, |(values, _)| values);
+                let add = i + first > 0;
+                let product = Product { a, rows: starts, panel, segments, steps, add };
+                if (i + 1) * together >= taps.len() && part.end == blocks {
+                    whole(kernel, product, c, emit);
+                } else {
                     multiply(kernel, product, c);
                 }
             }
         }
-        emit(c, 0..starts.len());
     });
 }
 
-/// Rows whose sums are finished while they are in the first cache.
+/// Rows whose sums are finished while they are in the first cache, for kernels of up to 12 rows.
 const FINISHED: usize = 24;
 
-/// Rows times a whole panel, some at a time.
+/// Rows times the last part of a panel, some at a time.
 fn whole<K: Kernel>(
     kernel: K,
     product: Product<'_, K::Value>,
     c: &mut [f32],
     emit: &mut dyn FnMut(&[f32], Range<usize>),
 ) {
-    for (i, rows) in product.rows.chunks(FINISHED).enumerate() {
-        let c = &mut c[..rows.len() * COLUMNS];
+    let each = FINISHED.next_multiple_of(K::ROWS);
+    for (i, rows) in product.rows.chunks(each).enumerate() {
+        // Sums that begin here all use the same place.
+        let at = if product.add { i * each * COLUMNS } else { 0 };
+        let c = &mut c[at..at + rows.len() * COLUMNS];
         multiply(kernel, Product { rows, ..product }, c);
-        emit(c, i * FINISHED..i * FINISHED + rows.len());
+        emit(c, i * each..i * each + rows.len());
     }
 }
 
@@ -359,10 +364,12 @@ impl<'a> Rows<'a> {
             Direction::Forward => (256 * 1024 / length).clamp(64, 256),
             Direction::Backward => 512,
         };
+        // Whole tiles of every kernel for these products.
+        let tile = if w.products() == crate::Products::Bf16 { 32 } else { 24 };
         let each = match is_small(rows, w) {
             // Each piece lays its rows out once, and the panels are there.
             true => rows.div_ceil(4).next_multiple_of(8),
-            false => rows.div_ceil(rows.div_ceil(each)).next_multiple_of(24),
+            false => rows.div_ceil(rows.div_ceil(each)).next_multiple_of(tile),
         };
         Self { x, rows, length, each }
     }
@@ -476,12 +483,11 @@ pub(crate) fn dispatch<S>(
 ) where
     S: RowSource<f32> + RowSource<bf16>,
 {
+    if w.products() == crate::Products::Bf16 {
+        with_bf16_kernel!(cpu.isa, kernel => run(cpu, kernel, source, w, direction, finish));
+    }
     #[cfg(target_arch = "x86_64")]
     {
-        if w.products() == crate::Products::Bf16 {
-            let kernel = cpu.isa.bf16().expect("a weight of bf16 pairs was packed for this isa");
-            return run(cpu, kernel, source, w, direction, finish);
-        }
         if let Some(kernel) = cpu.isa.avx512() {
             return run(cpu, kernel, source, w, direction, finish);
         }

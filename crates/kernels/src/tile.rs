@@ -5,7 +5,10 @@
 //! [`Kernel`] exists only where the processor has its instructions, because [`Isa`] makes it.
 #[cfg(target_arch = "x86_64")]
 mod bf16;
+#[cfg(test)]
+mod model;
 mod portable;
+mod unit;
 #[cfg(target_arch = "x86_64")]
 mod vectors;
 
@@ -14,7 +17,10 @@ pub(crate) use self::{
     bf16::Bf16,
     vectors::{Avx2, Avx512},
 };
+#[cfg(test)]
+pub(crate) use model::Model;
 pub(crate) use portable::Portable;
+pub(crate) use unit::{DEPTH, HERE, SIDE, TileProduct, TileUnit, Tiled};
 
 use crate::Element;
 
@@ -23,6 +29,7 @@ pub(crate) const COLUMNS: usize = 32;
 
 /// One part of a sum: `offset` is added to every row's start, `panel` is where its steps begin.
 #[derive(Debug, Clone, Copy)]
+#[repr(C)]
 pub(crate) struct Segment {
     pub(crate) offset: usize,
     pub(crate) panel: usize,
@@ -50,6 +57,8 @@ pub(crate) trait Kernel: Copy + Send + Sync {
     const PAIR: usize;
     /// Values of the part of a panel that is best used for all rows before the next part.
     const PANEL: usize = 64 * 1024;
+    /// Whether that holds for panels in place, too.
+    const PARTS: bool = false;
 
     /// c (`ROWS` x 32) = or += the product.
     ///
@@ -66,6 +75,22 @@ pub(crate) trait Kernel: Copy + Send + Sync {
     unsafe fn half_tile(self, product: Product<'_, Self::Value>, c: &mut [f32]) {
         // SAFETY: the caller's promise.
         unsafe { self.tile(product, c) };
+    }
+
+    /// The same of fewer rows.
+    ///
+    /// # Safety
+    /// As [`Kernel::tile`], but for the number of rows: at least 1, below `ROWS`.
+    unsafe fn rest(self, product: Product<'_, Self::Value>, c: &mut [f32]) {
+        // The missing rows are computed as copies of one that is there, and dropped.
+        let mut padded = [product.rows[0]; 16];
+        padded[..product.rows.len()].copy_from_slice(product.rows);
+        let mut own = [0.0; 16 * COLUMNS];
+        own[..c.len()].copy_from_slice(c);
+        let own = &mut own[..Self::ROWS * COLUMNS];
+        // SAFETY: the caller's contract.
+        unsafe { self.tile(Product { rows: &padded[..Self::ROWS], ..product }, own) };
+        c.copy_from_slice(&own[..c.len()]);
     }
 }
 
@@ -98,22 +123,16 @@ pub(crate) fn multiply_columns<K: Kernel>(
         let product = Product { rows, ..product };
         // SAFETY: the assertions above.
         unsafe {
-            match columns <= COLUMNS / 2 {
-                true => kernel.half_tile(product, c),
-                false => kernel.tile(product, c),
+            if columns <= COLUMNS / 2 {
+                kernel.half_tile(product, c);
+            } else {
+                kernel.tile(product, c);
             }
         };
     }
-    if let Some(first) = rest.first() {
-        // The missing rows are computed as copies of one that is there, and dropped.
-        let mut padded = [*first; 16];
-        padded[..rest.len()].copy_from_slice(rest);
-        let mut own = [0.0; 16 * COLUMNS];
-        own[..c_rest.len()].copy_from_slice(c_rest);
-        let own = &mut own[..K::ROWS * COLUMNS];
+    if !rest.is_empty() {
         // SAFETY: the assertions above.
-        unsafe { kernel.tile(Product { rows: &padded[..K::ROWS], ..product }, own) };
-        c_rest.copy_from_slice(&own[..c_rest.len()]);
+        unsafe { kernel.rest(Product { rows: rest, ..product }, c_rest) };
     }
 }
 

@@ -23,6 +23,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         Instructions::Portable => Level::Portable,
         Instructions::Avx2 => Level::Avx2,
         Instructions::Avx512 => Level::Avx512,
+        Instructions::Avx512Bf16 => Level::Avx512Bf16,
+        Instructions::Amx => Level::Amx,
     });
     let device = cpu(CpuOptions { threads: options.threads, precision, level });
     let precision = device.precision();

@@ -5,7 +5,6 @@
 use super::heads::{Columns, Head, HeadIndex, Run, deltas, next, shared};
 use super::kernel::{Attend, DsTiles, QUERIES, Rows, Scores, multiply};
 use super::{AttentionSizes, Inputs, Outcome};
-use crate::product::RowValue;
 use crate::view::PartsMut;
 use crate::{Cpu, Element, scratch};
 use std::f32::consts::LOG2_E;
@@ -31,7 +30,7 @@ fn one<K: Attend>(
     gradients: &[Option<PartsMut<'_>>; 3],
 ) {
     let (isa, width) = (cpu.isa, s.width);
-    let padded = K::Value::padded(width);
+    let padded = K::padded(width);
     let q = Head::of(x.q, &s, s.queries, head);
     let (k, v) = (Head::of(x.k, &s, s.keys, head), Head::of(x.v, &s, s.keys, head));
     let [y, dy] = [out.y, out.dy].map(|values| Head::of(values, &s, s.queries, head));

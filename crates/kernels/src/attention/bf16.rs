@@ -1,6 +1,9 @@
 //! Attention with products of bf16 pairs, whose probabilities never leave the registers unrounded.
 mod layout;
+mod scored;
 mod tile;
+
+pub(super) use scored::{probabilities, probabilities_and_ds, row_max};
 
 use super::heads::{Columns, Head, Run};
 use super::kernel::{Attend, DsTiles, PARTS, Rows, Scores};

@@ -8,14 +8,13 @@ use super::kernel::{Attend, HIDDEN, PARTS, QUERIES, Scores, multiply};
 use super::{AttentionSizes, Inputs};
 use crate::math::log2;
 use crate::pool::Parts;
-use crate::product::RowValue;
 use crate::view::PartsMut;
 use crate::{Cpu, scratch};
 
 /// A sum from which on the largest score is taken anew.
 const LIMIT: f32 = 1e30;
 /// Rows of every kernel's tile of scores at most.
-const HIGHEST: usize = 16;
+const HIGHEST: usize = 32;
 
 /// What is written.
 #[derive(Clone, Copy)]
@@ -51,7 +50,7 @@ fn one<K: Attend>(
     to: Results<'_>,
 ) {
     let (isa, width) = (cpu.isa, s.width);
-    let padded = K::Value::padded(width);
+    let padded = K::padded(width);
     let q = Head::of(x.q, &s, s.queries, head);
     let (k, v) = (Head::of(x.k, &s, s.keys, head), Head::of(x.v, &s, s.keys, head));
     let own = (head.sample * s.heads + head.head) * s.queries;

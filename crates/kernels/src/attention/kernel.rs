@@ -5,7 +5,7 @@ use crate::product::RowValue;
 use crate::view::PartsMut;
 
 /// Queries of one block at most.
-pub(super) const QUERIES: usize = 96;
+pub(super) const QUERIES: usize = 128;
 /// Least of all scores: what a hidden score becomes.
 pub(super) const HIDDEN: f32 = -1e30;
 /// Parts of a query's sum.
@@ -64,6 +64,27 @@ pub(super) struct DsTiles<V> {
     pub(super) stride: usize,
 }
 
+/// A kernel of products, as attention uses it.
+pub(super) trait ForAttention {
+    type Kernel: Attend;
+    fn for_attention(self, isa: Isa) -> Self::Kernel;
+}
+
+#[cfg(target_arch = "x86_64")]
+impl ForAttention for crate::tile::Bf16 {
+    type Kernel = Self;
+    fn for_attention(self, _: Isa) -> Self {
+        self
+    }
+}
+
+impl<U: crate::tile::TileUnit> ForAttention for crate::tile::Tiled<U> {
+    type Kernel = super::tiles::Tiles<U>;
+    fn for_attention(self, isa: Isa) -> Self::Kernel {
+        super::tiles::Tiles::new(self.0, isa)
+    }
+}
+
 /// A kernel that attention can use.
 pub(super) trait Attend: Copy + Send + Sync {
     /// What is multiplied.
@@ -81,9 +102,16 @@ pub(super) trait Attend: Copy + Send + Sync {
     /// Columns that a product counts as one, and whether it can do with half of the last ones.
     const UNIT: usize;
     const HALVES: bool;
+    /// Steps that a product takes at a time; fewer are made up to so many.
+    const STEPS: usize = 1;
     /// Queries and keys of a block, so that what it works on stays in the first cache.
     const QUERIES: usize;
     const KEYS: usize;
+
+    /// Length of a row of q, k and v with padding.
+    fn padded(width: usize) -> usize {
+        Self::Value::padded(width)
+    }
 
     /// How many of the units that are left one tile computes together.
     fn run(left: usize) -> usize;
@@ -255,6 +283,7 @@ pub(super) fn multiply<K: Attend>(
     }
     let wide = run.units * K::UNIT;
     let high = rows.next_multiple_of(K::HIGH);
+    let steps = steps.next_multiple_of(K::STEPS);
     let last = steps * K::PAIR - 1;
     let far = last / form.length * form.apart + form.length.min(last + 1);
     assert!((high - 1) * form.stride + far <= a.len(), "rows lie in their slice");

@@ -9,8 +9,8 @@ fn value(i: usize) -> f32 {
 }
 
 fn check<K: Kernel>(kernel: K) {
-    for rows in [1, 3, 8, 13] {
-        for steps in [1, 2, 5, 16] {
+    for rows in [1, 3, 8, 13, 16, 31, 32, 50] {
+        for steps in [1, 2, 5, 16, 21, 32, 150] {
             for taps in [1, 3] {
                 for add in [false, true] {
                     one(kernel, rows, steps, taps, add);
@@ -53,6 +53,11 @@ fn portable() {
     check(Portable);
 }
 
+#[test]
+fn the_model_of_a_tile_unit() {
+    check(Tiled(Model));
+}
+
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn vectors() {
@@ -66,12 +71,19 @@ fn vectors() {
     if let Some(kernel) = isa.bf16() {
         check(kernel);
     }
+    if let Some(unit) = isa.amx() {
+        check(Tiled(unit));
+        crate::amx::release();
+    } else {
+        crate::edges::say("skipped: no AMX");
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn a_capped_isa_gives_no_better_kernel() {
     let isa = Isa::detect();
+    assert!(isa.cap(Level::Avx512Bf16).amx().is_none());
     assert!(isa.cap(Level::Avx512).bf16().is_none());
     assert!(isa.cap(Level::Avx2).avx512().is_none());
     assert!(isa.cap(Level::Portable).avx2().is_none());

@@ -1,8 +1,9 @@
 //! The three transforms of F(2x2, 3x3) for f32 products, as plain loops over eight channels at a
 //! time that a compiler turns into vectors.
 use super::{Pixels, Transform, gather};
-use crate::tile::COLUMNS;
+use crate::tile::{COLUMNS, TileUnit, Tiled};
 use crate::{Element, Isa, View};
+use half::bf16;
 
 /// Channels at a time.
 pub(super) const LANES: usize = 8;
@@ -53,9 +54,16 @@ pub(super) fn take<X: Element>(x: &[X], at: usize) -> Lanes {
     out
 }
 
+#[inline(always)]
+fn put<V: Element>(lanes: &Lanes, to: &mut [V]) {
+    for (to, lane) in to.iter_mut().zip(lanes) {
+        *to = V::put(*lane);
+    }
+}
+
 vectorized! {
     /// The 16 places of one tile, from 16 pixels.
-    fn tile[X](from: &[&[X]; 16], to: &mut [&mut [f32]]) {
+    fn tile[X, V](from: &[&[X]; 16], to: &mut [&mut [V]]) {
         let channels = to[0].len();
         for c in (0..channels).step_by(LANES) {
             let mut half = [[0.0; LANES]; 16];
@@ -74,7 +82,7 @@ vectorized! {
             for i in 0..4 {
                 let row = forth(&half[4 * i], &half[4 * i + 1], &half[4 * i + 2], &half[4 * i + 3]);
                 for j in 0..4 {
-                    to[4 * i + j][c..c + LANES].copy_from_slice(&row[j]);
+                    put(&row[j], &mut to[4 * i + j][c..c + LANES]);
                 }
             }
         }
@@ -83,7 +91,7 @@ vectorized! {
 
 vectorized! {
     /// 16 panels from 9 taps.
-    fn weights[](taps: &[&[f32]; 9], to: &mut [f32]) {
+    fn weights[V](taps: &[&[V]; 9], to: &mut [V]) {
         let length = taps[0].len();
         for at in (0..length).step_by(LANES) {
             let mut half = [[0.0; LANES]; 12];
@@ -96,7 +104,7 @@ vectorized! {
             for i in 0..4 {
                 let four = spread(&half[3 * i], &half[3 * i + 1], &half[3 * i + 2]);
                 for j in 0..4 {
-                    to[(4 * i + j) * length + at..][..LANES].copy_from_slice(&four[j]);
+                    put(&four[j], &mut to[(4 * i + j) * length + at..][..LANES]);
                 }
             }
         }
@@ -161,3 +169,46 @@ macro_rules! plain {
 plain!(crate::tile::Portable);
 #[cfg(target_arch = "x86_64")]
 plain!(crate::tile::Avx2, crate::tile::Avx512);
+
+/// With a tile unit: by vectors where the processor has them.
+impl<U: TileUnit> Transform for Tiled<U> {
+    const OUT: usize = 2;
+    const CHUNK: usize = 32;
+    const BAND: usize = 256;
+    const LEAST: usize = 16;
+    const LEAST_KEPT: usize = 4;
+
+    fn pixels(
+        self,
+        isa: Isa,
+        x: View<'_>,
+        from: impl Fn(usize) -> Option<usize>,
+        zeros: &[f32],
+        to: &mut [&mut [bf16]],
+    ) {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(kernel) = isa.bf16() {
+            return super::f2x2_bf16::tile(kernel, x, from, zeros, to);
+        }
+        match gather(x, from, zeros) {
+            Pixels::F32(from) => tile(isa, &from, to),
+            Pixels::Bf16(from) => tile(isa, &from, to),
+        }
+    }
+
+    fn weights(self, isa: Isa, taps: [&[bf16]; 9], to: &mut [bf16]) {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(kernel) = isa.bf16() {
+            return super::f2x2_bf16::weights(kernel, taps, to);
+        }
+        weights(isa, &taps, to);
+    }
+
+    fn back(self, isa: Isa, sums: &[f32], at: usize, apart: usize, out: &mut [f32]) {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(kernel) = isa.bf16() {
+            return super::f2x2_bf16::back(kernel, sums, at, apart, out);
+        }
+        back(isa, sums, at, apart, out);
+    }
+}

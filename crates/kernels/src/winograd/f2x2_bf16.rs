@@ -41,7 +41,7 @@ impl Transform for Bf16 {
     }
 }
 
-fn tile(
+pub(super) fn tile(
     _: Bf16,
     x: View<'_>,
     from: impl Fn(usize) -> Option<usize>,
@@ -190,7 +190,7 @@ unsafe fn narrow(to: *mut bf16, x: __m512) {
     }
 }
 
-fn weights(_: Bf16, taps: [&[bf16]; 9], to: &mut [bf16]) {
+pub(super) fn weights(_: Bf16, taps: [&[bf16]; 9], to: &mut [bf16]) {
     let length = taps[0].len();
     assert!(length.is_multiple_of(32) && taps.iter().all(|t| t.len() == length), "whole vectors");
     assert_eq!(to.len(), 16 * length, "room for 16 panels");
@@ -250,7 +250,7 @@ fn line(a: __m512, b: __m512, c: __m512) -> [__m512; 4] {
     [a, _mm512_fmadd_ps(b, half, outer), _mm512_fnmadd_ps(b, half, outer), c]
 }
 
-fn back(_: Bf16, sums: &[f32], at: usize, apart: usize, out: &mut [f32]) {
+pub(super) fn back(_: Bf16, sums: &[f32], at: usize, apart: usize, out: &mut [f32]) {
     assert!(15 * apart + at + COLUMNS <= sums.len(), "16 sums");
     assert!(out.len() >= 4 * COLUMNS, "room for 4 outputs");
     // SAFETY: a Bf16 exists only where the processor has AVX-512; the lengths were checked.

@@ -83,6 +83,11 @@ pub enum Instructions {
     Avx2,
     /// AVX-512 without bf16 products
     Avx512,
+    /// AVX-512 with bf16 products
+    #[value(name = "avx512bf16")]
+    Avx512Bf16,
+    /// The same and AMX tiles
+    Amx,
 }
 
 fn side(text: &str) -> Result<usize, String> {

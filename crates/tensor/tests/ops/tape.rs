@@ -64,7 +64,7 @@ fn recomputing_blocks_gives_the_same_gradients() {
 fn the_number_of_threads_changes_no_bit() {
     for precision in [Precision::F32, Precision::Bf16] {
         let one = run(&device(BEST, precision, 1), Memory::Keep);
-        for threads in [2, 3] {
+        for threads in [2, 3, 4, 8, 16, 32] {
             let more = run(&device(BEST, precision, threads), Memory::Keep);
             assert!(one == more, "{threads} threads give other bits");
         }

@@ -25,7 +25,7 @@ pub(super) const DS_ROWS: usize = 4;
 /// of degree 3, fitted to 2^r on 0..1 for the least relative error).
 #[inline]
 #[target_feature(enable = "avx512f,avx512dq")]
-fn exp2(x: __m512) -> __m512 {
+pub(super) fn exp2(x: __m512) -> __m512 {
     const FLOOR: i32 = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC;
     let r = _mm512_reduce_ps::<FLOOR>(x);
     let mut p = _mm512_set1_ps(0.078_024_52);
@@ -46,14 +46,14 @@ fn pairs(bits: __m512i) -> __m512bh {
 /// 32 values rounded to bf16.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bf16")]
-fn narrow(low: __m512, high: __m512) -> __m512i {
+pub(super) fn narrow(low: __m512, high: __m512) -> __m512i {
     // SAFETY: both are 512 bits without invalid patterns.
     unsafe { std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low)) }
 }
 
 /// Bits of the first `visible - key` of 16 lanes.
 #[inline(always)]
-fn seen(visible: usize, key: usize) -> u16 {
+pub(super) fn seen(visible: usize, key: usize) -> u16 {
     match visible.saturating_sub(key) {
         n @ 0..16 => (1 << n) - 1,
         _ => !0,
@@ -231,7 +231,7 @@ pub(super) unsafe fn probabilities_and_ds(
 /// Where the pairs of two rows' values come from: the first 16 and the last 16 columns.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn halves() -> (__m512i, __m512i) {
+pub(super) fn halves() -> (__m512i, __m512i) {
     const fn places(first: u16) -> [u16; 32] {
         let mut all = [0; 32];
         let mut i = 0;
