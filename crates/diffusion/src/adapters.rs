@@ -10,16 +10,18 @@ mod delta;
 mod dense;
 mod fit;
 mod folder;
+mod guard;
 mod rotate;
 mod tags;
 
-pub use apply::Using;
 pub use asked::Asked;
 pub use fit::Misfit;
 pub use folder::Loras;
+pub use guard::{AdapterGuard, JobSize};
 
-pub(crate) use apply::{Applied, Kept, Stored};
+pub(crate) use apply::{ComponentModules, ModuleHandle};
 pub(crate) use choose::{Chosen, choose};
+pub(crate) use guard::ActiveAdapters;
 
 use crate::{Base, Error, Result};
 use fit::Sizes;
@@ -105,7 +107,7 @@ impl Network {
         let mut out = Matched::default();
         for adapter in &self.loaded.lora.adapters {
             let name = || adapter.target.kohya();
-            match base.kept(&adapter.target).and_then(|kept| Sizes::of(&kept.shape)) {
+            match base.module(&adapter.target).and_then(|module| Sizes::of(&module.shape)) {
                 None => out.missing.push(name()),
                 Some(sizes) => match fit::check(adapter, &sizes) {
                     Ok(()) => out.fitting += 1,
@@ -209,7 +211,7 @@ impl Matched {
 }
 
 /// The weight that an adapter makes of another, `shape` as torch has it: for tests and tools; a
-/// base is changed by [`Base::using`].
+/// base is changed by [`Base::activate`].
 ///
 /// # Errors
 /// If the adapter does not fit the shape, or a tensor of it cannot be read.

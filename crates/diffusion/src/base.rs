@@ -1,10 +1,12 @@
-//! A loaded base model: text encoder, UNet, VAE and tokenizer. It serves many drawings, previews
-//! and trainings, and none of them changes it.
+//! A loaded base model: text encoder, UNet, VAE and tokenizer.
+//!
+//! It holds nothing of a job. Several threads draw and train on it at once; which adapters are on
+//! its weights is told by the guards that they hold ([`Base::activate`]).
 mod hash;
 
 pub use hash::FileHash;
 
-use crate::adapters::{Applied, Network, Stored};
+use crate::adapters::{ActiveAdapters, ComponentModules};
 use crate::report::PartReport;
 use crate::tokenizer::{POSITIONS, Tokenizer, VOCABULARY};
 use crate::weights::{Source, Weights};
@@ -16,7 +18,7 @@ use wayword_formats::checkpoint::{Checkpoint, Layout, Naming};
 use wayword_formats::hash::HashCache;
 use wayword_formats::{Array, Component, Dtype};
 use wayword_interface::Events;
-use wayword_tensor::{CpuOptions, Device, Memory, Precision, cpu};
+use wayword_tensor::Device;
 
 /// What the UNet predicts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -82,18 +84,16 @@ pub struct BaseInfo {
 /// A loaded base model.
 #[derive(Debug)]
 pub struct Base {
-    /// Token ids to text states.
-    pub text: TextEncoder,
-    /// Latents and text states to noise.
-    pub unet: Unet,
-    /// Pixels to latents and back.
+    /// Token ids to hidden states; reached through an [`crate::AdapterGuard`].
+    pub(crate) text: TextEncoder,
+    /// Latents and hidden states to a prediction; reached through an [`crate::AdapterGuard`].
+    pub(crate) unet: Unet,
+    /// Pixels to latents and back. Adapters do not change it.
     pub vae: Vae,
     /// Text to token ids.
     pub tokenizer: Tokenizer,
     /// Facts.
     pub info: BaseInfo,
-    /// What a training step keeps between forward and backward.
-    pub memory: Memory,
     hash: Option<FileHash>,
     vae_hash: Option<FileHash>,
     /// Where the VAE came from, and the same VAE in f32, once it was needed.
@@ -101,11 +101,9 @@ pub struct Base {
     exact_vae: OnceLock<(Vae, Device)>,
     hashes: Option<PathBuf>,
     pub(crate) device: Device,
-    /// The modules that LoRAs can change.
-    pub(crate) kept: BTreeMap<Component, Stored>,
-    /// The LoRAs that belong to this base.
-    pub(crate) worn: Vec<Network>,
-    pub(crate) applied: Applied,
+    /// The modules that adapters can change.
+    pub(crate) modules: BTreeMap<Component, ComponentModules>,
+    pub(crate) active: ActiveAdapters,
 }
 
 /// Where each component's tensors come from.
@@ -126,7 +124,7 @@ impl Base {
         events.event(Event::Loading { what: "base model", path: options.path.clone() });
         let hashes = |path: &PathBuf| hash(path, options);
         let (hash, vae_hash) = (hashes(&options.path), options.vae.as_ref().and_then(hashes));
-        let mut base = Self::sketch(options, events)?;
+        let mut base = Self::dry_load(options, events)?;
         (base.hash, base.vae_hash) = (hash, vae_hash);
         base.hashes.clone_from(&options.hashes);
         events.event(Event::Loaded(base.info.report.clone()));
@@ -138,7 +136,7 @@ impl Base {
     ///
     /// # Errors
     /// As [`Base::load`].
-    pub fn sketch(options: &BaseOptions, events: &dyn Events<Event>) -> Result<Self> {
+    pub fn dry_load(options: &BaseOptions, events: &dyn Events<Event>) -> Result<Self> {
         let file = Checkpoint::open(&options.path)?;
         let other = options.vae.as_ref().map(|path| {
             events.event(Event::Loading { what: "VAE", path: path.clone() });
@@ -184,15 +182,15 @@ impl Base {
         let text = Weights::prepare(device, Component::Text, &*sources.text)?;
         let table = token_table(&*sources.text)?;
         let encoder = TextEncoder::load(device, &text.root(), sources.heads, table);
-        let store = |source: &Arc<dyn Source>, weights: &Weights| Stored {
+        let store = |source: &Arc<dyn Source>, weights: &Weights| ComponentModules {
             source: Arc::clone(source),
-            modules: weights.kept(),
+            modules: weights.handles(),
         };
-        let mut kept = BTreeMap::from([(Component::Text, store(&sources.text, &text))]);
+        let mut modules = BTreeMap::from([(Component::Text, store(&sources.text, &text))]);
         report.add(text.finish());
         let unet = Weights::prepare(device, Component::Unet, &*sources.unet)?;
         let predictor = Unet::load(device, &unet.root());
-        kept.insert(Component::Unet, store(&sources.unet, &unet));
+        modules.insert(Component::Unet, store(&sources.unet, &unet));
         report.add(unet.finish());
         let vae = Weights::prepare(device, Component::Vae, &*sources.vae)?;
         let coder = Vae::load(&vae.root());
@@ -217,17 +215,29 @@ impl Base {
             vae: coder,
             tokenizer: Tokenizer::new(),
             info,
-            memory: Memory::Keep,
             hash: None,
             vae_hash: None,
             vae_source: Arc::clone(&sources.vae),
             exact_vae: OnceLock::new(),
             hashes: None,
             device: device.clone(),
-            kept,
-            worn: Vec::new(),
-            applied: Applied::default(),
+            modules,
+            active: ActiveAdapters::default(),
         })
+    }
+
+    /// The token table, `[vocabulary, token width]`. Adapters do not change it.
+    #[must_use]
+    pub fn token_table(&self) -> Vec<f32> {
+        self.text.table()
+    }
+
+    /// The vector of a token, `[token width]`.
+    ///
+    /// # Errors
+    /// If there is no such token.
+    pub fn token_vector(&self, id: u32) -> Result<Vec<f32>> {
+        self.text.token_row(id)
     }
 
     /// The device that holds the weights.
@@ -243,7 +253,7 @@ impl Base {
             return Ok(None);
         }
         if self.exact_vae.get().is_none() {
-            let device = cpu(CpuOptions { precision: Precision::F32, ..CpuOptions::default() });
+            let device = self.device.exact();
             let weights = Weights::prepare(&device, Component::Vae, &*self.vae_source)?;
             let vae = Vae::load(&weights.root());
             drop(self.exact_vae.set((vae, device)));

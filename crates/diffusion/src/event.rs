@@ -1,5 +1,6 @@
 //! Events of loading and drawing.
 use crate::LoadReport;
+use crate::generate::SmallPicture;
 use std::path::PathBuf;
 use wayword_interface::Warning;
 
@@ -26,6 +27,17 @@ pub enum Event {
         first: usize,
         /// All pictures.
         pictures: usize,
+    },
+    /// The job waits until others that use the base with other adapters are done.
+    Waiting,
+    /// A drawing in progress, where previews were asked for.
+    Preview {
+        /// The picture's place, from 0.
+        index: usize,
+        /// Steps done of its pass.
+        step: usize,
+        /// The clean latents of the step, small.
+        picture: SmallPicture,
     },
     /// A picture is done.
     Picture {

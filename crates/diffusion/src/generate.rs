@@ -1,23 +1,25 @@
 //! Drawing: from a checked plan to pictures with their infotext.
 //!
-//! One group of pictures at a time: prompts to text states, seeds to noise, noise to latents by
+//! One group of pictures at a time: prompts to hidden states, seeds to noise, noise to latents by
 //! the sampler, latents to pixels by the VAE.
-mod begin;
-mod guided;
+mod access;
+mod cfg_denoiser;
+mod conditioning;
 mod infotext;
+mod init_image;
 mod picture;
-mod run;
-mod texts;
+mod sampling_pass;
 
-pub use picture::{Picture, encode_picture};
-pub use texts::{Conditioning, PartStates, Texts};
+pub use access::ModelAccess;
+pub use conditioning::{Conditioning, GroupConditioning, PartConditioning};
+pub use picture::{Picture, SmallPicture, encode_picture, with_vae};
 
 use crate::hires::Upscaler;
 use crate::pictures::Pixels;
 use crate::plan::DrawPlan;
-use crate::{Base, Event, Result};
-use begin::Begun;
-use run::{Run, Start};
+use crate::{AdapterGuard, Event, Result};
+use init_image::InitImage;
+use sampling_pass::{InitLatents, SamplingPass};
 use std::ops::Range;
 use std::time::Instant;
 use wayword_interface::{Events, Stop};
@@ -28,14 +30,14 @@ use wayword_tensor::Grid;
 ///
 /// # Errors
 /// If the device fails or something is not a number.
-pub fn draw(
-    base: &Base,
+pub fn draw<'a>(
+    model: impl Into<ModelAccess<'a>>,
     plan: &DrawPlan,
     events: &dyn Events<Event>,
     stop: &Stop,
 ) -> Result<Vec<Picture>> {
     let mut pictures = Vec::new();
-    draw_each(base, plan, events, stop, &mut |_, picture| pictures.push(picture))?;
+    draw_each(model, plan, events, stop, &mut |_, picture| pictures.push(picture))?;
     Ok(pictures)
 }
 
@@ -44,8 +46,8 @@ pub fn draw(
 ///
 /// # Errors
 /// If the device fails or something is not a number.
-pub fn draw_each(
-    base: &Base,
+pub fn draw_each<'a>(
+    model: impl Into<ModelAccess<'a>>,
     plan: &DrawPlan,
     events: &dyn Events<Event>,
     stop: &Stop,
@@ -53,32 +55,27 @@ pub fn draw_each(
 ) -> Result<usize> {
     let start = Instant::now();
     plan.remarks().into_iter().for_each(|remark| events.event(Event::Warned(remark)));
-    let done = draw_groups(base, plan, events, stop, each);
-    if !plan.settings().keep_loras {
-        drop(base.using(&[])?);
-    }
-    let pictures = done?;
+    let pictures = draw_groups(model.into(), plan, events, stop, each)?;
     let seconds = start.elapsed().as_secs_f64();
     events.event(Event::Finished { pictures, seconds });
     Ok(pictures)
 }
 
 fn draw_groups(
-    base: &Base,
+    model: ModelAccess<'_>,
     plan: &DrawPlan,
     events: &dyn Events<Event>,
     stop: &Stop,
     each: &mut dyn FnMut(usize, Picture),
 ) -> Result<usize> {
-    let drawing = Drawing::new(base, plan, events)?;
+    let drawing = Drawing::new(model, plan, events)?;
     let mut pictures = 0;
     for group in groups(plan) {
-        let using = base.using(plan.networks(group.start))?;
-        let texts = Texts::encode(base, plan, group.clone())?;
-        drop(using);
-        let Some(sampled) = drawing.sample(&texts, events, stop)? else { break };
+        let Some(guard) = drawing.activate(group.start, events, stop)? else { break };
+        let conditioning = GroupConditioning::encode(&guard, plan, group.clone())?;
+        let Some(sampled) = drawing.sample(guard, &conditioning, events, stop)? else { break };
         for index in group {
-            let picture = drawing.finish(&texts, &sampled, index, events)?;
+            let picture = drawing.finish(&conditioning, &sampled, index, events)?;
             let seed = picture.seed;
             each(index, picture);
             pictures += 1;
@@ -112,10 +109,9 @@ pub fn groups(plan: &DrawPlan) -> Vec<Range<usize>> {
 /// A plan that is being drawn on a base: what all its groups share.
 #[derive(Debug)]
 pub struct Drawing<'a> {
-    base: &'a Base,
+    model: ModelAccess<'a>,
     plan: &'a DrawPlan,
-    /// The picture to begin with.
-    begun: Option<Begun>,
+    init_image: Option<InitImage>,
 }
 
 /// The latents of a group of pictures.
@@ -127,61 +123,82 @@ pub struct Sampled {
     pub grid: Grid,
     /// Those of the first pass, where they were decoded for the second.
     pub first: Option<Vec<Vec<f32>>>,
-    /// The prompts of the second pass.
-    pub later: Option<Texts>,
+    /// The prompts of the hires pass.
+    pub hires: Option<GroupConditioning>,
 }
 
 impl<'a> Drawing<'a> {
-    /// Makes ready what all pictures share: a picture to begin with is encoded.
+    /// Makes ready what all pictures share: the init image is encoded.
     ///
     /// # Errors
     /// If the device fails or a latent is not a number.
-    pub fn new(base: &'a Base, plan: &'a DrawPlan, events: &dyn Events<Event>) -> Result<Self> {
-        Ok(Self { base, plan, begun: Begun::new(base, plan, events)? })
+    pub fn new(
+        model: impl Into<ModelAccess<'a>>,
+        plan: &'a DrawPlan,
+        events: &dyn Events<Event>,
+    ) -> Result<Self> {
+        let model = model.into();
+        Ok(Self { model, plan, init_image: InitImage::new(model.base(), plan, events)? })
     }
 
-    /// Samples the latents of a group; `None` if stopped. Nobody may be wearing LoRAs on the base
-    /// ([`Base::using`]) while this runs.
+    /// Activates the adapters of the group that begins with a picture; `None` if stopped.
+    ///
+    /// # Errors
+    /// If an adapter cannot be applied.
+    pub fn activate(
+        &self,
+        first: usize,
+        events: &dyn Events<Event>,
+        stop: &Stop,
+    ) -> Result<Option<AdapterGuard<'a>>> {
+        self.model.activate(&self.plan.adapters(first), events, stop)
+    }
+
+    /// Samples the latents of a group with its adapters; `None` if stopped.
     ///
     /// # Errors
     /// If the device fails or a latent is not a number.
     pub fn sample(
         &self,
-        texts: &Texts,
+        guard: AdapterGuard<'a>,
+        conditioning: &GroupConditioning,
         events: &dyn Events<Event>,
         stop: &Stop,
     ) -> Result<Option<Sampled>> {
-        let (base, plan) = (self.base, self.plan);
+        let plan = self.plan;
         let s = plan.settings();
         let (height, width) = plan.latent_size();
         let grid = Grid::new(height, width);
-        let using = base.using(plan.networks(texts.pictures.start))?;
-        let start = self.begun.as_ref().map(|begun| begun.start(plan, texts));
-        let passes = if s.hires.is_some() { 2 } else { 1 };
-        let run = Run {
+        let image = self.init_image.as_ref();
+        let start = image.map(|image| image.latents(plan, &conditioning.pictures));
+        let pass = SamplingPass {
             sampler: s.sampler,
             schedule: s.schedule,
             steps: s.steps,
             grid,
-            passes: (1, passes),
+            pass: 1,
+            passes: if s.hires.is_some() { 2 } else { 1 },
         };
-        let Some(first) = run.go(base, plan, texts, start, events, stop)? else { return Ok(None) };
-        drop(using);
+        let Some(first) = pass.run(&guard, plan, conditioning, start, events, stop)? else {
+            return Ok(None);
+        };
+        // The hires pass may have other adapters.
+        drop(guard);
         match s.hires {
-            None => Ok(Some(Sampled { latents: first, grid, first: None, later: None })),
-            Some(_) => self.second(texts, first, events, stop),
+            None => Ok(Some(Sampled { latents: first, grid, first: None, hires: None })),
+            Some(_) => self.hires(conditioning.pictures.clone(), first, events, stop),
         }
     }
 
     /// The pass at the larger size.
-    fn second(
+    fn hires(
         &self,
-        texts: &Texts,
+        pictures: Range<usize>,
         first: Vec<Vec<f32>>,
         events: &dyn Events<Event>,
         stop: &Stop,
     ) -> Result<Option<Sampled>> {
-        let (base, plan) = (self.base, self.plan);
+        let plan = self.plan;
         let s = plan.settings();
         let Some(wanted) = &s.hires else { return Ok(None) };
         let target = wanted.size.target((s.width, s.height));
@@ -192,23 +209,25 @@ impl<'a> Drawing<'a> {
         }
         let (width, height) = target.latents();
         let grid = Grid::new(height, width);
-        let pictures = texts.pictures.clone();
-        let _using = base.using(plan.later_networks(pictures.start))?;
-        let later = Texts::encode_later(base, plan, pictures)?;
-        let steps = wanted.steps.unwrap_or(s.steps);
-        let run = Run {
+        let adapters = plan.hires_adapters(pictures.start);
+        let Some(guard) = self.model.activate(&adapters, events, stop)? else { return Ok(None) };
+        let conditioning = GroupConditioning::encode_hires(&guard, plan, pictures)?;
+        let pass = SamplingPass {
             sampler: wanted.sampler.unwrap_or(s.sampler),
             schedule: wanted.schedule.unwrap_or(s.schedule),
-            steps,
+            steps: wanted.steps.unwrap_or(s.steps),
             grid,
-            passes: (2, 2),
+            pass: 2,
+            passes: 2,
         };
-        let start = Start { latents: large, denoise: wanted.denoise, exact: true, mask: None };
-        let Some(latents) = run.go(base, plan, &later, Some(start), events, stop)? else {
+        let (denoise, exact_steps) = (wanted.denoise, true);
+        let start = InitLatents { latents: large, denoise, exact_steps, mask: None };
+        let Some(latents) = pass.run(&guard, plan, &conditioning, Some(start), events, stop)?
+        else {
             return Ok(None);
         };
         let first = wanted.upscaler.on_pixels().then_some(first);
-        Ok(Some(Sampled { latents, grid, first, later: Some(later) }))
+        Ok(Some(Sampled { latents, grid, first, hires: Some(conditioning) }))
     }
 
     /// One picture's latent at a larger size, before anything is cut off.
@@ -221,8 +240,9 @@ impl<'a> Drawing<'a> {
     ) -> Result<Vec<f32>> {
         let (height, width) = self.plan.latent_size();
         if upscaler.on_pixels() {
-            let small = picture::decode(self.base, latent, Grid::new(height, width), events)?;
-            return encode_picture(self.base, &upscaler.pixels(&small, to), events);
+            let small =
+                picture::decode(self.model.base(), latent, Grid::new(height, width), events)?;
+            return encode_picture(self.model.base(), &upscaler.pixels(&small, to), events);
         }
         let latents = |(w, h): (usize, usize)| (w / 8, h / 8);
         Ok(upscaler.latents(latent, (width, height), latents(to)))
@@ -235,15 +255,16 @@ impl<'a> Drawing<'a> {
     /// If the device fails, or the VAE gives something that is not a number: said, not black.
     pub fn finish(
         &self,
-        texts: &Texts,
+        conditioning: &GroupConditioning,
         sampled: &Sampled,
         index: usize,
         events: &dyn Events<Event>,
     ) -> Result<Picture> {
-        let latent = &sampled.latents[index - texts.pictures.start];
-        let drawn = picture::decode(self.base, latent, sampled.grid, events)?;
-        let Pixels { width, height, data, .. } = match &self.begun {
-            Some(begun) => begun.finish(drawn),
+        let latent = &sampled.latents[index - conditioning.pictures.start];
+        let base = self.model.base();
+        let drawn = picture::decode(base, latent, sampled.grid, events)?;
+        let Pixels { width, height, data, .. } = match &self.init_image {
+            Some(image) => image.finish(drawn),
             None => drawn,
         };
         let side = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
@@ -252,7 +273,13 @@ impl<'a> Drawing<'a> {
             height: side(height),
             rgb: data,
             seed: self.plan.seed(index),
-            infotext: infotext::write(self.base, self.plan, texts, sampled.later.as_ref(), index)?,
+            infotext: infotext::write(
+                base,
+                self.plan,
+                conditioning,
+                sampled.hires.as_ref(),
+                index,
+            )?,
         })
     }
 }

@@ -3,7 +3,7 @@ mod check;
 
 use crate::adapters::{self, Chosen};
 use crate::hires::HiresSettings;
-use crate::retouch::{self, ImageSettings};
+use crate::img2img::{self, ImageSettings};
 use crate::samplers::SamplerOptions;
 use crate::sigmas::{SamplerKind, Schedule};
 use crate::vae::LATENT_SIZE;
@@ -67,9 +67,11 @@ pub struct DrawSettings {
     pub embeddings: Option<Arc<Embeddings>>,
     /// LoRAs that prompts may use.
     pub loras: Option<Arc<Loras>>,
-    /// Whether the base keeps wearing the last picture's LoRAs, so that the next drawing with them
-    /// need not apply them again.
-    pub keep_loras: bool,
+    /// Adapters below those of the prompts, such as the LoRAs that a training learns on top of.
+    /// They are no part of a picture's settings.
+    pub adapters: Vec<Network>,
+    /// A small picture of every so many steps ([`crate::Event::Preview`]); `None` makes none.
+    pub preview_every: Option<usize>,
 }
 
 impl DrawSettings {
@@ -108,7 +110,8 @@ impl DrawSettings {
             hires: None,
             embeddings: None,
             loras: None,
-            keep_loras: false,
+            adapters: Vec::new(),
+            preview_every: None,
         }
     }
 
@@ -128,12 +131,12 @@ pub struct DrawPlan {
     /// LoRAs and words of each prompt.
     chosen: Vec<Chosen>,
     /// The same for the second pass.
-    later: Option<Later>,
+    hires: Option<HiresTexts>,
 }
 
-/// The prompts of the second pass.
+/// The prompts of the hires pass.
 #[derive(Debug, Clone)]
-struct Later {
+struct HiresTexts {
     prompts: Vec<PromptPlan>,
     negatives: Vec<PromptPlan>,
     chosen: Vec<Chosen>,
@@ -178,7 +181,7 @@ impl DrawPlan {
         };
         let (prompts, negatives, chosen) =
             read(&settings.prompts, &settings.negatives, Pass::first(first))?;
-        let later = match &settings.hires {
+        let hires = match &settings.hires {
             None => None,
             Some(hires) => {
                 let sampler = hires.sampler.unwrap_or(settings.sampler);
@@ -193,10 +196,10 @@ impl DrawPlan {
                     &or(&hires.negatives, &settings.negatives),
                     pass,
                 )?;
-                Some(Later { prompts, negatives, chosen })
+                Some(HiresTexts { prompts, negatives, chosen })
             }
         };
-        Ok(Self { prompts, negatives, chosen, later, settings })
+        Ok(Self { prompts, negatives, chosen, hires, settings })
     }
 
     /// What was wanted.
@@ -217,7 +220,19 @@ impl DrawPlan {
         &self.chosen(picture).networks
     }
 
-    /// The words that a picture's prompts may use: the job's, and those that its LoRAs bring.
+    /// All adapters of a picture: the job's own, then those of the prompt.
+    #[must_use]
+    pub fn adapters(&self, picture: usize) -> Vec<Network> {
+        [&self.settings.adapters, self.networks(picture)].concat()
+    }
+
+    /// All adapters of a picture's hires pass.
+    #[must_use]
+    pub fn hires_adapters(&self, picture: usize) -> Vec<Network> {
+        [&self.settings.adapters, self.hires_networks(picture)].concat()
+    }
+
+    /// The embeddings that a picture's prompts may use: the job's, and those that its LoRAs bring.
     #[must_use]
     pub fn words(&self, picture: usize) -> &Embeddings {
         &self.chosen(picture).words
@@ -235,30 +250,30 @@ impl DrawPlan {
 
     /// The prompt of a picture in the second pass; that of the first where there is none.
     #[must_use]
-    pub fn later_prompt(&self, picture: usize) -> &PromptPlan {
-        self.later.as_ref().map_or(self.prompt(picture), |later| of(&later.prompts, picture))
+    pub fn hires_prompt(&self, picture: usize) -> &PromptPlan {
+        self.hires.as_ref().map_or(self.prompt(picture), |hires| of(&hires.prompts, picture))
     }
 
     /// The negative prompt of a picture in the second pass.
     #[must_use]
-    pub fn later_negative(&self, picture: usize) -> &PromptPlan {
-        self.later.as_ref().map_or(self.negative(picture), |later| of(&later.negatives, picture))
+    pub fn hires_negative(&self, picture: usize) -> &PromptPlan {
+        self.hires.as_ref().map_or(self.negative(picture), |hires| of(&hires.negatives, picture))
     }
 
     /// The LoRAs of a picture's second pass.
     #[must_use]
-    pub fn later_networks(&self, picture: usize) -> &[Network] {
-        &self.later_chosen(picture).networks
+    pub fn hires_networks(&self, picture: usize) -> &[Network] {
+        &self.hires_chosen(picture).networks
     }
 
     /// The words that a picture's second pass may use.
     #[must_use]
-    pub fn later_words(&self, picture: usize) -> &Embeddings {
-        &self.later_chosen(picture).words
+    pub fn hires_words(&self, picture: usize) -> &Embeddings {
+        &self.hires_chosen(picture).words
     }
 
-    fn later_chosen(&self, picture: usize) -> &Chosen {
-        self.later.as_ref().map_or(self.chosen(picture), |later| of(&later.chosen, picture))
+    fn hires_chosen(&self, picture: usize) -> &Chosen {
+        self.hires.as_ref().map_or(self.chosen(picture), |hires| of(&hires.chosen, picture))
     }
 
     /// The seed of a picture: counts on, but for variations of one seed.
@@ -277,9 +292,9 @@ impl DrawPlan {
     /// What a reader of the prompts may not expect.
     #[must_use]
     pub fn remarks(&self) -> Vec<Warning> {
-        let later = self.later.as_ref().map(|l| (&l.prompts[..], &l.negatives[..], &l.chosen[..]));
+        let hires = self.hires.as_ref().map(|l| (&l.prompts[..], &l.negatives[..], &l.chosen[..]));
         let first = (&self.prompts[..], &self.negatives[..], &self.chosen[..]);
-        let passes = [Some(first), later].into_iter().flatten();
+        let passes = [Some(first), hires].into_iter().flatten();
         let read = passes.clone().flat_map(|(prompts, negatives, chosen)| {
             let words = |i: usize| &chosen[i.min(chosen.len() - 1)].words;
             let both = prompts.iter().enumerate().chain(negatives.iter().enumerate());
@@ -294,7 +309,7 @@ impl DrawPlan {
         let chosen = passes.flat_map(|(.., chosen)| chosen);
         let chosen = chosen.flat_map(|c| c.warnings.iter().cloned());
         let mask = self.settings.image.as_ref().and_then(|image| image.mask.as_ref());
-        let blank = mask.filter(|mask| retouch::covers_nothing(mask)).map(|mask| {
+        let blank = mask.filter(|mask| img2img::covers_nothing(mask)).map(|mask| {
             Warning::new(match mask.only_masked {
                 true => "the mask covers nothing, so the whole picture is drawn anew",
                 false => "the mask covers nothing, so the picture stays as it is",

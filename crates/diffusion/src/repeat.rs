@@ -7,8 +7,8 @@ mod loras;
 pub use loras::rename_loras;
 
 use crate::hires::{HiresSettings, HiresSize, Upscaler};
+use crate::img2img::{MaskFill, MaskSettings};
 use crate::pictures::Pixels;
-use crate::retouch::{MaskFill, MaskSettings};
 use crate::sigmas::{Schedule, resolve};
 use crate::{Base, DrawPlan, DrawSettings, Error, Result};
 use std::collections::BTreeMap;
@@ -235,7 +235,7 @@ pub fn compare(text: &Infotext, base: &Base, plan: &DrawPlan) -> Result<Vec<Warn
     }
     let mut words = BTreeMap::new();
     for (words_of, networks) in
-        [(plan.words(0), plan.networks(0)), (plan.later_words(0), plan.later_networks(0))]
+        [(plan.words(0), plan.networks(0)), (plan.hires_words(0), plan.hires_networks(0))]
     {
         for word in words_of.words() {
             let name = word.name.replace([':', ','], "");
@@ -247,7 +247,7 @@ pub fn compare(text: &Infotext, base: &Base, plan: &DrawPlan) -> Result<Vec<Warn
         }
     }
     files(text, "TI hashes", "the word", "--embeddings", &words, &mut out);
-    let networks = plan.networks(0).iter().chain(plan.later_networks(0));
+    let networks = plan.networks(0).iter().chain(plan.hires_networks(0));
     let networks = networks
         .map(|n| (n.name.replace([':', ','], ""), n.loaded.short_hash().map(str::to_owned)));
     files(text, "Lora hashes", "the LoRA", "--loras", &networks.collect(), &mut out);

@@ -1,9 +1,9 @@
-//! The UNet: noisy latents, noise level and text states to the predicted noise (Rombach et al.
+//! The UNet: noisy latents, timestep and hidden states to the predicted noise (Rombach et al.
 //! 2022, after Ho et al. 2020).
 //!
 //! Latents go down through levels that halve the picture, through the middle, and up again; each
-//! output on the way down comes back on the way up, concatenated to the channels. Resnets see the
-//! noise level, transformers the text. Depths and widths are those of the loaded weights; the
+//! output on the way down comes back on the way up, concatenated to the channels. Resnets get the
+//! timestep, transformers the text. Depths and widths are those of the loaded weights; the
 //! number of heads is 8 at every level of Stable Diffusion 1.x.
 mod down;
 mod mid;
@@ -20,6 +20,7 @@ pub use up::{UpBlock, Upsample};
 use crate::Result;
 use crate::resnet::Resnet;
 use crate::weights::{Cursor, GROUPS};
+use std::cell::Cell;
 use wayword_tensor::{Device, Grid, Stride, Tensor, Weight, block, ops};
 
 /// Attention heads at every level.
@@ -58,14 +59,42 @@ pub enum OddSizes {
 
 /// What all blocks of one call share.
 #[derive(Debug, Clone, Copy)]
-pub struct Guides<'a> {
+pub struct BlockConditioning<'a> {
     /// How odd sizes are met.
     pub odd: OddSizes,
     /// The activated time vector, `[batch, 1, 4 * channels]`.
     pub time: &'a Tensor,
-    /// The text states, `[batch, tokens, context width]`.
-    pub context: &'a Tensor,
+    /// The text.
+    pub context: BlockContext<'a>,
 }
+
+/// The text as the blocks of one call use it.
+#[derive(Debug, Clone, Copy)]
+pub enum BlockContext<'a> {
+    /// Hidden states, `[batch, tokens, context width]`: for training, where they change each step.
+    States(&'a Tensor),
+    /// Keys and values of every cross-attention, in the order of the blocks.
+    Prepared {
+        /// One pair a transformer block.
+        keys_values: &'a [KeysValues],
+        /// The pair of the block that runs next.
+        next: &'a Cell<usize>,
+    },
+}
+
+/// Keys and values of one cross-attention, `[batch, tokens, channels]` each.
+#[derive(Debug, Clone)]
+pub struct KeysValues {
+    /// What queries are compared with.
+    pub keys: Tensor,
+    /// What is mixed.
+    pub values: Tensor,
+}
+
+/// A text that stays the same over the calls of the UNet: what its cross-attentions make of it is
+/// computed once ([`Unet::prepare`]). Good only as long as the adapters are the same.
+#[derive(Debug)]
+pub struct PreparedContext(Vec<KeysValues>);
 
 /// Where a level's weights are, and how many resnets it has.
 struct Level<'a> {
@@ -144,14 +173,14 @@ impl Unet {
         }
     }
 
-    /// Channels of the text states that it wants.
+    /// Channels of the hidden states that it wants.
     #[must_use]
     pub const fn context_width(&self) -> usize {
         self.context
     }
 
     /// The prediction for latents x `[batch, h w, 4]` of the size `grid`, one timestep per
-    /// sample (0 to 999, fractions allowed) and text states `[batch, tokens, context width]`.
+    /// sample (0 to 999, fractions allowed) and hidden states `[batch, tokens, context width]`.
     ///
     /// # Errors
     /// If the device fails.
@@ -177,17 +206,55 @@ impl Unet {
         context: &Tensor,
         odd: OddSizes,
     ) -> Result<Tensor> {
+        self.predict(x, grid, timesteps, BlockContext::States(context), odd)
+    }
+
+    /// What all cross-attentions make of hidden states `[batch, tokens, context width]`, for
+    /// [`Unet::forward_prepared`].
+    #[must_use]
+    pub fn prepare(&self, states: &Tensor) -> PreparedContext {
+        let down = self.down_blocks.iter().flat_map(|block| &block.attentions);
+        let up = self.up_blocks.iter().flat_map(|block| &block.attentions);
+        let transformers = down.chain([&self.mid_block.attention]).chain(up);
+        let blocks = transformers.flat_map(|transformer| &transformer.transformer_blocks);
+        PreparedContext(blocks.map(|block| block.attn2.keys_values(states)).collect())
+    }
+
+    /// [`Unet::forward_odd`] with a text that was prepared; the same numbers.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn forward_prepared(
+        &self,
+        x: &Tensor,
+        grid: Grid,
+        timesteps: &[f32],
+        context: &PreparedContext,
+        odd: OddSizes,
+    ) -> Result<Tensor> {
+        let context = BlockContext::Prepared { keys_values: &context.0, next: &Cell::new(0) };
+        self.predict(x, grid, timesteps, context, odd)
+    }
+
+    fn predict(
+        &self,
+        x: &Tensor,
+        grid: Grid,
+        timesteps: &[f32],
+        context: BlockContext<'_>,
+        odd: OddSizes,
+    ) -> Result<Tensor> {
         assert_eq!(timesteps.len(), x.shape().batch, "one timestep per sample");
         let time = ops::silu(&self.time_embedding.forward(timesteps)?);
-        let guides = Guides { odd, time: &time, context };
+        let conditioning = BlockConditioning { odd, time: &time, context };
         let mut h = (ops::conv3x3(x, grid, Stride::One, &self.conv_in, None), grid);
         let mut skips = vec![h.clone()];
         for down in &self.down_blocks {
-            h = down.forward(h, guides, &mut skips);
+            h = down.forward(h, conditioning, &mut skips);
         }
-        h = self.mid_block.forward(h, guides);
+        h = self.mid_block.forward(h, conditioning);
         for up in &self.up_blocks {
-            h = up.forward(h, guides, &mut skips);
+            h = up.forward(h, conditioning, &mut skips);
         }
         let (h, grid) = h;
         let h = ops::group_norm(&h, GROUPS, EPS, &self.conv_norm_out, true);
@@ -196,13 +263,26 @@ impl Unet {
 }
 
 /// A resnet as a unit that recomputation may run twice.
-fn resnet(resnet: &Resnet, x: &Tensor, grid: Grid, guides: Guides<'_>) -> Tensor {
+fn resnet(resnet: &Resnet, x: &Tensor, grid: Grid, conditioning: BlockConditioning<'_>) -> Tensor {
     let resnet = resnet.clone();
-    block(&[x, guides.time], move |v| resnet.forward(&v[0], grid, Some(&v[1])))
+    block(&[x, conditioning.time], move |v| resnet.forward(&v[0], grid, Some(&v[1])))
 }
 
 /// A transformer as a unit that recomputation may run twice.
-fn transformer(transformer: &Transformer, x: &Tensor, guides: Guides<'_>) -> Tensor {
-    let transformer = transformer.clone();
-    block(&[x, guides.context], move |v| transformer.forward(&v[0], &v[1]))
+fn transformer(
+    transformer: &Transformer,
+    x: &Tensor,
+    conditioning: BlockConditioning<'_>,
+) -> Tensor {
+    match conditioning.context {
+        BlockContext::States(context) => {
+            let transformer = transformer.clone();
+            block(&[x, context], move |v| transformer.forward(&v[0], &v[1]))
+        }
+        BlockContext::Prepared { keys_values, next } => {
+            let first = next.get();
+            next.set(first + transformer.transformer_blocks.len());
+            transformer.forward_prepared(x, &keys_values[first..next.get()])
+        }
+    }
 }

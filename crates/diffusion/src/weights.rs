@@ -4,7 +4,7 @@
 //! its weight is packed. The models then take what they need by name through a [`Cursor`], which
 //! checks shapes and remembers what was taken. A missing or misshapen tensor does not stop the
 //! walk: a stand-in takes its place, and [`Weights::finish`] reports all problems at once.
-use crate::adapters::Kept;
+use crate::adapters::ModuleHandle;
 use crate::report::{Missing, PartReport, WrongShape};
 use half::{bf16, f16};
 use rayon::prelude::*;
@@ -108,12 +108,12 @@ impl Weights {
     }
 
     /// The handles of all modules, to put other values into.
-    pub(crate) fn kept(&self) -> BTreeMap<String, Kept> {
-        let kept = |(name, module): (&String, &Module)| {
+    pub(crate) fn handles(&self) -> BTreeMap<String, ModuleHandle> {
+        let handle = |(name, module): (&String, &Module)| {
             let (shape, bias) = (module.shape.clone(), module.bias.is_some());
-            Some((name.clone(), Kept { weight: module.weight.clone()?, shape, bias }))
+            Some((name.clone(), ModuleHandle { weight: module.weight.clone()?, shape, bias }))
         };
-        self.modules.iter().filter_map(kept).collect()
+        self.modules.iter().filter_map(handle).collect()
     }
 
     /// What was taken, missing, misshapen and left over.

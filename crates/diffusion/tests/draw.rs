@@ -4,8 +4,8 @@ mod common;
 
 use std::sync::Mutex;
 use wayword_diffusion::hires::HiresSettings;
+use wayword_diffusion::img2img::{ImageSettings, MaskSettings};
 use wayword_diffusion::pictures::Pixels;
-use wayword_diffusion::retouch::{ImageSettings, MaskSettings};
 use wayword_diffusion::sigmas::SamplerKind;
 use wayword_diffusion::{
     Base, BaseOptions, CpuOptions, DrawPlan, DrawSettings, Embeddings, Error, Event, Precision,
@@ -13,6 +13,7 @@ use wayword_diffusion::{
 };
 use wayword_formats::{Array, SafeTensors, safetensors};
 use wayword_interface::{Quiet, Stop};
+use wayword_prompt::Quirks;
 
 fn settings(base: &Base) -> DrawSettings {
     DrawSettings { width: 64, height: 64, steps: 2, ..DrawSettings::new(base, "a cat") }
@@ -200,4 +201,105 @@ fn pictures_and_second_passes_are_checked() {
         let plan = DrawPlan::new(&base, DrawSettings { image, sampler, ..good() }).unwrap();
         assert_eq!(draw(&base, &plan, &Quiet, &Stop::default()).unwrap().len(), 1);
     }
+}
+
+/// At guidance 1 the prediction without the prompt cancels; the web UI computes it all the same.
+#[test]
+fn at_guidance_1_one_sample_is_computed() {
+    let (device, profile) = wayword_diffusion::profiling(&common::device());
+    let base = Base::load(&BaseOptions::new(common::tiny_file(), &device), &Quiet).unwrap();
+    let products = || -> u64 { profile.take().values().map(|spent| spent.flops).sum() };
+    for sampler in [SamplerKind::Euler, SamplerKind::Ddim, SamplerKind::UniPc] {
+        let run = |quirks, prompt: &str| {
+            let settings = DrawSettings {
+                cfg: 1.0,
+                steps: 4,
+                sampler,
+                quirks,
+                prompts: vec![prompt.into()],
+                ..settings(&base)
+            };
+            let plan = DrawPlan::new(&base, settings).unwrap();
+            let _ = products();
+            let rgb = draw(&base, &plan, &Quiet, &Stop::default()).unwrap().remove(0).rgb;
+            (rgb, products())
+        };
+        let (one, few) = run(Quirks::Sane, "a cat");
+        let (both, many) = run(Quirks::A1111, "a cat");
+        let most = one.iter().zip(&both).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
+        assert!(most <= 1, "{sampler:?}: {most} levels of 255 between one sample and two");
+        assert!(few < many, "{sampler:?}: {few} and {many} FLOP");
+        // Two parts need it.
+        assert_eq!(run(Quirks::Sane, "a cat AND a dog").1, run(Quirks::A1111, "a cat AND a dog").1);
+    }
+}
+
+/// Hidden states used to be uploaded, and keys and values computed, at every call of the UNet.
+#[test]
+fn the_text_is_prepared_once_for_all_steps() {
+    let (device, profile) = wayword_diffusion::profiling(&common::device());
+    let base = Base::load(&BaseOptions::new(common::tiny_file(), &device), &Quiet).unwrap();
+    let linear = |steps: u32| -> u64 {
+        let settings = DrawSettings { steps, sampler: SamplerKind::Euler, ..settings(&base) };
+        let plan = DrawPlan::new(&base, settings).unwrap();
+        let _ = profile.take();
+        let _ = draw(&base, &plan, &Quiet, &Stop::default()).unwrap();
+        profile.take()["linear"].calls
+    };
+    let each = (linear(6) - linear(2)) / 4;
+    let model = base.activate(&[]).unwrap();
+    let (x, context) = (
+        wayword_tensor::Shape::new(1, 64, 4),
+        wayword_tensor::Shape::new(1, 77, base.info.token_width),
+    );
+    let zeros = |shape: wayword_tensor::Shape| {
+        let values = vec![0.1; shape.rows() * shape.channels];
+        wayword_tensor::Tensor::from_host(&device, shape, &values).unwrap()
+    };
+    let (x, context) = (zeros(x), zeros(context));
+    let grid = wayword_tensor::Grid::new(8, 8);
+    let _ = profile.take();
+    let plain = model.unet().forward(&x, grid, &[500.0], &context).unwrap().to_host().unwrap();
+    let alone = profile.take()["linear"].calls;
+    let prepared = model.unet().prepare(&context);
+    let of_text = profile.take()["linear"].calls;
+    assert!(
+        of_text > 0 && alone == each + of_text,
+        "{alone} calls alone, {each} a step, {of_text}"
+    );
+    let odd = wayword_diffusion::unet::OddSizes::default();
+    let same = model
+        .unet()
+        .forward_prepared(&x, grid, &[500.0], &prepared, odd)
+        .unwrap()
+        .to_host()
+        .unwrap();
+    assert_eq!(plain, same);
+}
+
+#[test]
+fn a_drawing_in_progress_shows_small_pictures() {
+    let base = common::tiny();
+    let previews = Mutex::new(Vec::new());
+    let events = |event: Event| {
+        if let Event::Preview { index, step, picture } = event {
+            assert_eq!(picture.rgb.len(), picture.width * picture.height * 3);
+            assert!(picture.width.max(picture.height) <= 128);
+            previews.lock().unwrap().push((index, step, picture));
+        }
+    };
+    let (count, batch) = (2, 2);
+    let settings = DrawSettings { steps: 6, count, batch, ..settings(&base) };
+    let draw = |settings: DrawSettings| {
+        let plan = DrawPlan::new(&base, settings).unwrap();
+        draw(&base, &plan, &events, &Stop::default()).unwrap()
+    };
+    let without = draw(settings.clone());
+    assert!(previews.lock().unwrap().is_empty());
+    let with = draw(DrawSettings { preview_every: Some(3), ..settings });
+    let seen: Vec<_> = previews.lock().unwrap().iter().map(|p| (p.0, p.1)).collect();
+    assert_eq!(seen, [(0, 3), (1, 3), (0, 6), (1, 6)]);
+    let previews = previews.into_inner().unwrap();
+    assert!(previews[0].2 != previews[2].2, "the picture forms");
+    assert!(with.iter().zip(&without).all(|(a, b)| a.rgb == b.rgb), "they change no picture");
 }

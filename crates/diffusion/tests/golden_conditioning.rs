@@ -119,6 +119,7 @@ fn golden_conditioning_states() {
     let loaded = Embeddings::load(&base, &folders, &Quiet).unwrap();
     let vectors: BTreeMap<&str, &[f32]> =
         loaded.words().iter().map(|w| (w.name.as_str(), &*w.vectors)).collect();
+    let model = base.activate(&[]).unwrap();
     for case in json["cases"].as_array().unwrap() {
         for variant in case["variants"].as_array().unwrap() {
             let emphasis = Emphasis::named(variant["emphasis"].as_str().unwrap()).unwrap();
@@ -133,7 +134,7 @@ fn golden_conditioning_states() {
                 }
                 let rows = |word: usize| vectors[words.0[word].1.as_str()];
                 let encoded =
-                    encode(&base.text, base.device(), texts, rows, clip_skip, emphasis).unwrap();
+                    encode(model.text(), base.device(), texts, rows, clip_skip, emphasis).unwrap();
                 for (entry, ours) in schedule.iter().zip(&encoded.states) {
                     let name = entry["tensor"].as_str().unwrap();
                     let Some(expected) = tensors.get(name) else {

@@ -5,8 +5,8 @@ mod common;
 use serde_json::Value;
 use std::sync::Arc;
 use wayword_diffusion::generate::encode_picture;
+use wayword_diffusion::img2img::{ImageSettings, MaskFill, MaskSettings, prepare};
 use wayword_diffusion::pictures::{Fit, Pixels, Region, fit, gaussian};
-use wayword_diffusion::retouch::{ImageSettings, MaskFill, MaskSettings, prepare};
 use wayword_interface::Quiet;
 use wayword_testing::{HostTensor, Report, Tensors, max_abs, topic};
 

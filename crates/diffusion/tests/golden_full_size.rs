@@ -142,7 +142,8 @@ fn text(topic: &Topic, base: &Base, device: &Device, report: &mut Report) {
     let Some(golden) = common::tensor_files(topic, "last_rows").into_iter().next() else {
         return report.skip("no file of text states");
     };
-    let width = base.text.width();
+    let model = &base.activate(&[]).unwrap();
+    let width = model.text().width();
     let eighth = |values: &[f32]| -> Vec<f32> {
         values.chunks_exact(width).step_by(8).flatten().copied().collect()
     };
@@ -152,11 +153,11 @@ fn text(topic: &Topic, base: &Base, device: &Device, report: &mut Report) {
             case["ids"].as_array().unwrap().iter().map(|v| v.as_u64().unwrap() as u32).collect();
         let at = |name: &str| golden.at(&format!("text{i}.{name}")).f32();
         let tape = Tape::new(Memory::Keep);
-        let embedded = tape.watch(&base.text.embed(&ids, 1, None).unwrap());
-        let last = base.text.encode(&embedded, 1).unwrap();
+        let embedded = tape.watch(&model.text().embed(&ids, 1, None).unwrap());
+        let last = model.text().encode(&embedded, 1).unwrap();
         let got = eighth(&last.to_host().unwrap());
         report.within("text", "last", max_abs(&got, &at("last_rows")), 2e-5);
-        let skip = base.text.encode(&embedded.detach(), 2).unwrap();
+        let skip = model.text().encode(&embedded.detach(), 2).unwrap();
         let got = eighth(&skip.to_host().unwrap());
         report.within("text", "skip2", max_abs(&got, &at("skip2_rows")), 2e-5);
         let w = states(device, case["w"].as_str().unwrap());
@@ -210,7 +211,8 @@ fn unet(topic: &Topic, base: &Base, device: &Device, report: &mut Report) {
         let start = Instant::now();
         let tape = Tape::new(Memory::Keep);
         let (x, context) = (tape.watch(&x), tape.watch(&context));
-        let out = base.unet.forward(&x, grid, &t, &context).unwrap();
+        let model = base.activate(&[]).unwrap();
+        let out = model.unet().forward(&x, grid, &t, &context).unwrap();
         let got = common::channels_first(&out);
         say(&format!("UNet {name} forward"), start);
         let start = Instant::now();

@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use wayword_diffusion::adapters::merged;
-use wayword_diffusion::generate::Texts;
-use wayword_diffusion::{Base, DrawPlan, DrawSettings, Loras, Network, draw};
+use wayword_diffusion::generate::GroupConditioning;
+use wayword_diffusion::{AdapterGuard, Base, DrawPlan, DrawSettings, Loras, Network, draw};
 use wayword_formats::infotext::Infotext;
 use wayword_formats::lora::{self, AdapterKind, GloraLayout, Target};
 use wayword_formats::{Array, Component, SafeTensors, safetensors};
@@ -65,7 +65,6 @@ impl Golden {
             height: 64,
             steps: 1,
             quirks,
-            keep_loras: true,
             ..DrawSettings::new(&self.base, prompt)
         };
         DrawPlan::new(&self.base, settings)
@@ -240,12 +239,13 @@ fn golden_lora_weights() {
 }
 
 /// The UNet's word on the golden latent for these states.
-fn predicted(base: &Base, x: &HostTensor, t: f32, states: &[f32]) -> Vec<f32> {
+fn predicted(model: &AdapterGuard<'_>, x: &HostTensor, t: f32, states: &[f32]) -> Vec<f32> {
+    let base = model.base();
     let (x, grid) = common::picture(base.device(), x);
     let width = base.info.token_width;
     let shape = Shape::new(1, states.len() / width, width);
     let context = Tensor::from_host(base.device(), shape, states).unwrap();
-    common::channels_first(&base.unet.forward(&x, grid, &[t], &context).unwrap())
+    common::channels_first(&model.unet().forward(&x, grid, &[t], &context).unwrap())
 }
 
 /// The largest difference in units of the largest expected value.
@@ -273,7 +273,7 @@ fn states_and_noise(test: &str, most: f64) {
     let base = &golden.base;
     let (x, t) = (golden.expected.at("x"), golden.expected.at("t").f32()[0]);
     let base_states = golden.expected.at("cond.base").f32();
-    let bare = predicted(base, x, t, &base_states);
+    let bare = predicted(&base.activate(&[]).unwrap(), x, t, &base_states);
     let (mut beyond_limit, mut noises) = (0, 0);
     let mut bare_states: BTreeMap<String, Vec<f32>> = BTreeMap::new();
     for case in golden.with_files(&mut report) {
@@ -286,18 +286,18 @@ fn states_and_noise(test: &str, most: f64) {
             report.skip("A1111 leaves out modules that we apply");
             continue;
         };
-        let using = base.using(networks).unwrap();
-        let texts = Texts::encode(base, &plan, 0..1).unwrap();
+        let model = base.activate(networks).unwrap();
+        let texts = GroupConditioning::encode(&model, &plan, 0..1).unwrap();
         let own = &texts.positive[0].parts[0].entries[0].1;
         let expected = |what: &str| golden.expected.get(&format!("c{}.{what}", judge["id"]));
         if let Some(rows) = expected("cond") {
             let rows = rows.f32();
             report.within(&tags, "states", relative(&own[..rows.len()], &rows), 2e-5);
         }
-        let eps = predicted(base, x, t, &base_states);
+        let eps = predicted(&model, x, t, &base_states);
         for (what, states) in [("eps_base_cond", &base_states), ("eps_own_cond", own)] {
             let Some(noise) = expected(what) else { continue };
-            let ours = predicted(base, x, t, states);
+            let ours = predicted(&model, x, t, states);
             let difference = relative(&ours, &noise.f32());
             noises += 1;
             // PyTorch in f64, given the file's own weights and states, misses the stated limit
@@ -310,7 +310,7 @@ fn states_and_noise(test: &str, most: f64) {
                 report.within(&tags, what, difference, 2e-5);
             }
         }
-        drop(using);
+        drop(model);
         if networks.is_empty() {
             // After any number of others the weights are the file's again, bit for bit.
             assert_eq!(eps, bare, "{tags}");

@@ -5,10 +5,10 @@ mod common;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use wayword_diffusion::generate::{Drawing, Texts, encode_picture, groups};
+use wayword_diffusion::generate::{Drawing, GroupConditioning, encode_picture, groups};
 use wayword_diffusion::hires::{HiresSettings, HiresSize, Upscaler};
+use wayword_diffusion::img2img::{ImageSettings, MaskFill, MaskSettings, prepare};
 use wayword_diffusion::pictures::{Fit, Pixels};
-use wayword_diffusion::retouch::{ImageSettings, MaskFill, MaskSettings, prepare};
 use wayword_diffusion::samplers::SamplerOptions;
 use wayword_diffusion::sigmas::{Schedule, resolve};
 use wayword_diffusion::{Base, DrawPlan, DrawSettings, Embeddings, Loras};
@@ -253,10 +253,10 @@ fn golden_pipeline_jobs() {
         }
         let mut decoded = 0;
         for group in groups(&plan) {
-            let using = base.using(plan.networks(group.start)).unwrap();
-            let texts = Texts::encode(&base, &plan, group.clone()).unwrap();
-            drop(using);
-            let got = drawing.sample(&texts, &Quiet, &Stop::default()).unwrap().unwrap();
+            let stop = Stop::default();
+            let guard = drawing.activate(group.start, &Quiet, &stop).unwrap().unwrap();
+            let texts = GroupConditioning::encode(&guard, &plan, group.clone()).unwrap();
+            let got = drawing.sample(guard, &texts, &Quiet, &stop).unwrap().unwrap();
             // All latents that the peer decoded, in its order.
             for latents in got.first.iter().chain([&got.latents]) {
                 if let Some(want) = tensors.get(&format!("{id}.decoded_latents{decoded}")) {

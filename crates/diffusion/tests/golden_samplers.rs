@@ -84,7 +84,7 @@ fn golden_samplers_analytic() {
     judge(test, &topic, "analytic", &file, conds, 2.0 * f32::EPSILON, stated);
 }
 
-/// The tiny UNet's word on pictures of one size, all with the same states.
+/// The tiny UNet's prediction for pictures of one size, all with the same hidden states.
 fn tiny_eps(base: &Base, x: &[f32], grid: Grid, t: f32, states: &[f32]) -> Vec<f32> {
     let (device, width) = (base.device(), base.info.token_width);
     let pictures = x.len() / (4 * grid.tokens());
@@ -93,7 +93,8 @@ fn tiny_eps(base: &Base, x: &[f32], grid: Grid, t: f32, states: &[f32]) -> Vec<f
     let context = Tensor::from_host(device, shape, &all).unwrap();
     let x = pixels::to_device(device, x, pictures, 4, grid).unwrap();
     let odd = OddSizes::ConvThenResize;
-    let out = base.unet.forward_odd(&x, grid, &vec![t; pictures], &context, odd).unwrap();
+    let model = base.activate(&[]).unwrap();
+    let out = model.unet().forward_odd(&x, grid, &vec![t; pictures], &context, odd).unwrap();
     pixels::to_planes(&out).unwrap()
 }
 

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 mod common;
 
-use wayword_diffusion::{Base, TextEncoder};
+use wayword_diffusion::TextEncoder;
 use wayword_tensor::{Memory, Tape};
 use wayword_testing::{Report, max_abs, relative_l2, topic};
 
@@ -28,7 +28,9 @@ fn golden_text_states() {
         println!("ran 0, skipped 1: no file of text states");
         return;
     };
-    let Base { text, .. } = common::tiny();
+    let base = common::tiny();
+    let model = base.activate(&[]).unwrap();
+    let text = model.text();
     let w = common::states(&common::device(), tensors.at("w"));
     for case in json["cases"].as_array().unwrap() {
         let (index, ids) = (case["index"].as_u64().unwrap(), ids(&case["ids"]));
@@ -53,7 +55,7 @@ fn golden_text_states() {
                     report.within(full, "gradient", relative_l2(&got, &want), 1e-5);
                 }
             } else if let Some(layer) = name.strip_prefix("layer") {
-                let got = hidden(&text, &ids, layer.parse().unwrap());
+                let got = hidden(text, &ids, layer.parse().unwrap());
                 report.within(full, "layers", max_abs(&got, &want), 2e-5);
             } else {
                 report.skip(format!("unknown quantity {name}"));
@@ -62,7 +64,7 @@ fn golden_text_states() {
             report.ran();
         }
     }
-    long(&text, &json["long150"], &tensors, &mut report);
+    long(text, &json["long150"], &tensors, &mut report);
     report.finish();
 }
 
@@ -99,7 +101,9 @@ fn long(
 
 #[test]
 fn extra_rows_stand_behind_the_table() {
-    let Base { text, .. } = common::tiny();
+    let base = common::tiny();
+    let model = base.activate(&[]).unwrap();
+    let text = model.text();
     let device = common::device();
     let row = text.token_row(320).unwrap();
     let shape = wayword_tensor::Shape::new(1, 1, text.width());

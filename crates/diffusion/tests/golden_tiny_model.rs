@@ -120,19 +120,20 @@ fn golden_tiny_model_widths() {
     let Some(topic) = topic("tiny-model") else { return };
     let mut report = Report::new("golden_tiny_model_widths");
     let base = common::tiny();
+    let model = base.activate(&[]).unwrap();
     let path = topic.file("config.json").unwrap_or_else(|| tiny_model().join("config.json"));
     let config = json(&path);
     let number = |v: &serde_json::Value| usize::try_from(v.as_u64().unwrap()).unwrap();
     let text = &config["text"];
-    assert_eq!(base.text.width(), number(&text["hidden_size"]));
-    assert_eq!(base.text.layers.len(), number(&text["num_hidden_layers"]));
-    assert_eq!(base.text.layers[0].heads, number(&text["num_attention_heads"]));
+    assert_eq!(model.text().width(), number(&text["hidden_size"]));
+    assert_eq!(model.text().layers.len(), number(&text["num_hidden_layers"]));
+    assert_eq!(model.text().layers[0].heads, number(&text["num_attention_heads"]));
     let widths = |v: &serde_json::Value| -> Vec<usize> {
         v["block_out_channels"].as_array().unwrap().iter().map(number).collect()
     };
-    let down: Vec<usize> = base.unet.down_blocks.iter().map(|b| b.outputs()).collect();
+    let down: Vec<usize> = model.unet().down_blocks.iter().map(|b| b.outputs()).collect();
     assert_eq!(down, widths(&config["unet"]));
-    assert_eq!(base.unet.context_width(), number(&config["unet"]["cross_attention_dim"]));
+    assert_eq!(model.unet().context_width(), number(&config["unet"]["cross_attention_dim"]));
     let vae: Vec<usize> =
         base.vae.encoder.down_blocks.iter().map(|b| b.resnets[0].outputs()).collect();
     assert_eq!(vae, widths(&config["vae"]));

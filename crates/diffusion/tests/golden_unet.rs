@@ -3,8 +3,8 @@
 mod common;
 
 use std::collections::BTreeMap;
-use wayword_diffusion::unet::{Guides, OddSizes, Skip, Unet, sinusoids};
-use wayword_diffusion::{Base, Resnet};
+use wayword_diffusion::Resnet;
+use wayword_diffusion::unet::{BlockConditioning, BlockContext, OddSizes, Skip, Unet, sinusoids};
 use wayword_tensor::ops::{self};
 use wayword_tensor::{Grid, Memory, Stride, Tape, Tensor};
 use wayword_testing::{Report, max_abs, relative_l2, topic};
@@ -13,7 +13,9 @@ use wayword_testing::{Report, max_abs, relative_l2, topic};
 fn golden_unet_forward_backward() {
     let Some(topic) = topic("unet") else { return };
     let mut report = Report::new("golden_unet_forward_backward");
-    let Base { unet, .. } = common::tiny();
+    let base = common::tiny();
+    let model = base.activate(&[]).unwrap();
+    let unet = model.unet();
     let device = common::device();
     let files = common::tensor_files(&topic, ".upstream");
     if files.is_empty() {
@@ -94,13 +96,13 @@ impl Seen {
         let (b, inner) = (&t.transformer_blocks[0], format!("{at}.transformer_blocks.0"));
         let n = ops::layer_norm(&h, 1e-5, &b.norm1);
         self.tokens(format!("{inner}.norm1"), &n);
-        let seen = ops::linear(&b.attn1.seen(&n, &n), &b.attn1.to_out);
+        let seen = ops::linear(&b.attn1.attend(&n, &b.attn1.keys_values(&n)), &b.attn1.to_out);
         self.tokens(format!("{inner}.attn1"), &seen);
         let h = ops::add(&h, &seen);
         let n = ops::layer_norm(&h, 1e-5, &b.norm2);
         self.tokens(format!("{inner}.norm2"), &n);
         self.tokens(format!("{inner}.attn2.to_k"), &ops::linear(context, &b.attn2.to_k));
-        let seen = ops::linear(&b.attn2.seen(&n, context), &b.attn2.to_out);
+        let seen = ops::linear(&b.attn2.attend(&n, &b.attn2.keys_values(context)), &b.attn2.to_out);
         self.tokens(format!("{inner}.attn2"), &seen);
         let h = ops::add(&h, &seen);
         let n = ops::layer_norm(&h, 1e-5, &b.norm3);
@@ -123,7 +125,8 @@ fn walk(unet: &Unet, x: &Tensor, grid: Grid, timesteps: &[f32], context: &Tensor
     let raw = unet.time_embedding.forward(timesteps).unwrap();
     seen.tokens("time_embedding", &raw);
     let time = &ops::silu(&raw);
-    let guides = Guides { odd: OddSizes::default(), time, context };
+    let text = BlockContext::States(context);
+    let conditioning = BlockConditioning { odd: OddSizes::default(), time, context: text };
     let conv_in = ops::conv3x3(x, grid, Stride::One, &unet.conv_in, None);
     seen.picture("conv_in", &conv_in);
     let mut h: Skip = (conv_in, grid);
@@ -160,7 +163,7 @@ fn walk(unet: &Unet, x: &Tensor, grid: Grid, timesteps: &[f32], context: &Tensor
         let at = format!("up_blocks.{level}");
         for (i, resnet) in up.resnets.iter().enumerate() {
             let both = ops::concat(&h.0, &skips.pop().unwrap().0);
-            h.0 = resnet.forward(&both, h.1, Some(guides.time));
+            h.0 = resnet.forward(&both, h.1, Some(conditioning.time));
             seen.picture(format!("{at}.resnets.{i}"), &h.0);
             if let Some(t) = up.attentions.get(i) {
                 h.0 = t.forward(&h.0, context);
@@ -169,7 +172,7 @@ fn walk(unet: &Unet, x: &Tensor, grid: Grid, timesteps: &[f32], context: &Tensor
         }
         if let Some(up) = &up.upsampler {
             let to = skips.last().unwrap().1;
-            h = (up.forward(&h.0, h.1, to, guides.odd), to);
+            h = (up.forward(&h.0, h.1, to, conditioning.odd), to);
             seen.picture(format!("{at}.upsamplers.0"), &h.0);
         }
     }
@@ -190,13 +193,15 @@ fn golden_unet_intermediate() {
         println!("ran 0, skipped 1: no file of outputs per block");
         return;
     };
-    let Base { unet, .. } = common::tiny();
+    let base = common::tiny();
+    let model = base.activate(&[]).unwrap();
+    let unet = model.unet();
     let device = common::device();
     let (x, grid) = common::picture(&device, tensors.at("x"));
     let context = common::states(&device, tensors.at("context"));
     let t: Vec<f32> =
         json["t"].as_array().unwrap().iter().map(|t| t.as_f64().unwrap() as f32).collect();
-    let seen = walk(&unet, &x, grid, &t, &context);
+    let seen = walk(unet, &x, grid, &t, &context);
     let whole = common::channels_first(&unet.forward(&x, grid, &t, &context).unwrap());
     assert_eq!(whole, seen.0["conv_out"], "the walk is what the forward does");
     for name in tensors.names().filter(|n| !["x", "context"].contains(n)) {
@@ -217,7 +222,9 @@ fn golden_unet_intermediate() {
 fn golden_samplers_unet_calls() {
     let Some(topic) = topic("samplers") else { return };
     let mut report = Report::new("golden_samplers_unet_calls");
-    let Base { unet, .. } = common::tiny();
+    let base = common::tiny();
+    let model = base.activate(&[]).unwrap();
+    let unet = model.unet();
     let device = common::device();
     let files = common::tensor_files(&topic, ".eps");
     if files.is_empty() {

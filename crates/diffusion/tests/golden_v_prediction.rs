@@ -3,7 +3,7 @@
 mod common;
 
 use serde_json::Value;
-use wayword_diffusion::generate::{Drawing, Texts};
+use wayword_diffusion::generate::{Drawing, GroupConditioning};
 use wayword_diffusion::sigmas::resolve;
 use wayword_diffusion::{Base, BaseOptions, DrawPlan, DrawSettings, Prediction};
 use wayword_interface::{Quiet, Stop};
@@ -31,9 +31,11 @@ fn golden_v_prediction_runs() {
             continue;
         };
         let plan = DrawPlan::new(&base, settings(&base, case)).unwrap();
-        let texts = Texts::encode(&base, &plan, 0..1).unwrap();
         let drawing = Drawing::new(&base, &plan, &Quiet).unwrap();
-        let got = drawing.sample(&texts, &Quiet, &Stop::default()).unwrap().unwrap();
+        let stop = Stop::default();
+        let guard = drawing.activate(0, &Quiet, &stop).unwrap().unwrap();
+        let texts = GroupConditioning::encode(&guard, &plan, 0..1).unwrap();
+        let got = drawing.sample(guard, &texts, &Quiet, &stop).unwrap().unwrap();
         let want = want.f32();
         let scale = want.iter().fold(0f32, |m, v| m.max(v.abs()));
         let limit = if plan.settings().sampler.info().second_order { 2e-3 } else { 1e-3 };

@@ -5,7 +5,9 @@ mod common;
 
 use std::path::PathBuf;
 use std::time::Instant;
-use wayword_diffusion::{Base, BaseOptions, DrawPlan, DrawSettings, Loras, Network, draw};
+use wayword_diffusion::{
+    AdapterGuard, Base, BaseOptions, DrawPlan, DrawSettings, Loras, Network, draw,
+};
 use wayword_formats::lora::Target;
 use wayword_formats::{Array, SafeTensors, safetensors};
 use wayword_interface::{Quiet, Stop};
@@ -29,14 +31,15 @@ fn networks(weights: &[(&str, f32)]) -> Vec<Network> {
     weights.iter().map(|(name, w)| loras.network(name, *w, *w).unwrap()).collect()
 }
 
-/// States of a text and the UNet's word on a fixed latent, as bits of what the weights do.
-fn outputs(base: &Base) -> Vec<f32> {
+/// Hidden states of a text and the UNet's prediction for a fixed latent: what the weights do.
+fn outputs(model: &AdapterGuard<'_>) -> Vec<f32> {
+    let base = model.base();
     let ids: Vec<u32> = base.tokenizer.chunks("photo of a woman", 1).concat();
-    let states = base.text.encode(&base.text.embed(&ids, 1, None).unwrap(), 1).unwrap();
+    let states = model.text().encode(&model.text().embed(&ids, 1, None).unwrap(), 1).unwrap();
     let grid = Grid::new(8, 8);
     let x: Vec<f32> = (0..256).map(|i| ((i * 37 % 101) as f32 - 50.0) / 30.0).collect();
     let x = Tensor::from_host(base.device(), Shape::new(1, 64, 4), &x).unwrap();
-    let mut out = base.unet.forward(&x, grid, &[500.0], &states).unwrap().to_host().unwrap();
+    let mut out = model.unet().forward(&x, grid, &[500.0], &states).unwrap().to_host().unwrap();
     out.extend(states.to_host().unwrap());
     out
 }
@@ -51,19 +54,20 @@ fn bits(values: &[f32]) -> Vec<u32> {
 }
 
 #[test]
-fn taking_off_restores_every_bit_and_no_copy_is_held() {
+fn deactivating_restores_every_bit_and_no_copy_is_held() {
     for precision in [Precision::F32, Precision::Bf16] {
         let base = base(precision);
-        let before = bits(&outputs(&base));
+        let active = |networks: &[Network]| bits(&outputs(&base.activate(networks).unwrap()));
+        let before = active(&[]);
         let held = base.device().memory().held;
         let (one, two) = (
             networks(&[("pascoe-lora", 0.8)]),
             networks(&[("tamsyn-lora", -0.5), ("mirabo-lora", 1.0)]),
         );
         let start = Instant::now();
-        drop(base.using(&one).unwrap());
-        println!("{precision:?}: a LoRA of 128 modules put on in {:?}", start.elapsed());
-        let first = bits(&outputs(&base));
+        drop(base.activate(&one).unwrap());
+        println!("{precision:?}: a LoRA of 128 modules activated in {:?}", start.elapsed());
+        let first = active(&one);
         assert_ne!(first, before);
         let worn = base.device().memory().held;
         // In f32 what is changed is kept as f32, also where the file and so the base has f16.
@@ -78,25 +82,21 @@ fn taking_off_restores_every_bit_and_no_copy_is_held() {
             "{precision:?}: {worn} bytes with a LoRA, {held} without"
         );
         // From one to others and back: what came between leaves no trace.
-        drop(base.using(&two).unwrap());
-        assert_ne!(bits(&outputs(&base)), first);
-        drop(base.using(&one).unwrap());
-        assert_eq!(bits(&outputs(&base)), first, "{precision:?}");
-        drop(base.using(&[]).unwrap());
-        assert_eq!(bits(&outputs(&base)), before, "{precision:?}");
+        assert_ne!(active(&two), first);
+        assert_eq!(active(&one), first, "{precision:?}");
+        assert_eq!(active(&[]), before, "{precision:?}");
         assert_eq!(base.device().memory().held, held, "{precision:?}");
         // What does not change is not made again.
-        drop(base.using(&one).unwrap());
-        let start = Instant::now();
-        drop(base.using(&one).unwrap());
-        let nothing = start.elapsed().as_secs_f64();
-        assert!(nothing < 0.05, "{nothing} s to change nothing");
+        drop(base.activate(&one).unwrap());
+        let swapped = base.swapped_modules();
+        drop(base.activate(&one).unwrap());
+        assert_eq!(base.swapped_modules(), swapped, "equal adapters swap nothing");
     }
 }
 
 /// The difference is added in f32 and rounded once: as if a checkpoint of f32 had been merged.
 #[test]
-fn wearing_is_merging_in_f32() {
+fn activating_is_merging_in_f32() {
     let plain = base(Precision::F32);
     let worn = networks(&[("pascoe-lora", 0.7), ("tamsyn-lora", 0.3)]);
     let file = SafeTensors::open(&demo().join("wayword-mini.safetensors")).unwrap();
@@ -115,7 +115,7 @@ fn wearing_is_merging_in_f32() {
     for precision in [Precision::F32, Precision::Bf16] {
         let merged = Base::load(&BaseOptions::new(&path, &device(precision)), &Quiet).unwrap();
         let ours = base(precision);
-        let _using = ours.using(&worn).unwrap();
+        let (ours, merged) = (ours.activate(&worn).unwrap(), merged.activate(&[]).unwrap());
         assert_eq!(bits(&outputs(&ours)), bits(&outputs(&merged)), "{precision:?}");
     }
 }
@@ -197,7 +197,8 @@ fn values_that_are_not_finite_are_told_with_the_file() {
     let dir = tempfile::tempdir().unwrap();
     safetensors::write(&dir.path().join("odd.safetensors"), &tensors, &Default::default()).unwrap();
     let loras = Loras::open(&[dir.path().to_owned()], &Quiet).unwrap();
-    let error = base(Precision::F32).using(&[loras.network("odd", 1.0, 1.0).unwrap()]).unwrap_err();
+    let error = base(Precision::F32);
+    let error = error.activate(&[loras.network("odd", 1.0, 1.0).unwrap()]).unwrap_err();
     assert!(error.to_string().contains("`odd`") && error.to_string().contains(module), "{error}");
 }
 
@@ -238,7 +239,6 @@ fn bf16_loses_no_more_with_a_lora() {
             steps: 8,
             cfg: 4.0,
             loras: Some(loras.into()),
-            keep_loras: true,
             ..DrawSettings::new(base, format!("photo of a woman {tag}"))
         };
         let plan = DrawPlan::new(base, settings).unwrap();
@@ -257,9 +257,7 @@ fn bf16_loses_no_more_with_a_lora() {
     println!("pictures, levels of 255, median: {without:.2} without, {with:.2} with a LoRA");
     let unet = |weights: &[(&str, f32)]| {
         let worn = networks(weights);
-        let using = bases.each_ref().map(|base| base.using(&worn).unwrap());
-        let [exact, rounded] = bases.each_ref().map(outputs);
-        drop(using);
+        let [exact, rounded] = bases.each_ref().map(|base| outputs(&base.activate(&worn).unwrap()));
         distance(&exact, &rounded) / rms(exact.iter().copied())
     };
     let without = unet(&[]);
@@ -270,11 +268,9 @@ fn bf16_loses_no_more_with_a_lora() {
     }
 
     // A weak LoRA does in bf16 what it does in f32.
-    let plain = bases.each_ref().map(outputs);
+    let plain = bases.each_ref().map(|base| outputs(&base.activate(&[]).unwrap()));
     let weak = networks(&[("tamsyn-lora", 0.1)]);
-    let using = bases.each_ref().map(|base| base.using(&weak).unwrap());
-    let worn = bases.each_ref().map(outputs);
-    drop(using);
+    let worn = bases.each_ref().map(|base| outputs(&base.activate(&weak).unwrap()));
     let effect = |i: usize| worn[i].iter().zip(&plain[i]).map(|(a, b)| a - b).collect::<Vec<_>>();
     let (exact, rounded) = (effect(0), effect(1));
     let dot: f64 = exact.iter().zip(&rounded).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum();
@@ -358,22 +354,26 @@ fn three_loras_on_the_full_size() {
     let held = base.device().memory().held;
     println!("loaded: {:?} MB (most, now, own, mapped)", KINDS.map(megabytes));
     let (start, spent) = (Instant::now(), processor());
-    let using = base.using(&worn).unwrap();
+    let model = base.activate(&worn).unwrap();
     let on = (start.elapsed().as_secs_f64(), processor() - spent);
     let with = base.device().memory().held;
     let after = KINDS.map(megabytes);
     let ids: Vec<u32> = base.tokenizer.chunks("photo of a woman", 1).concat();
-    let states =
-        base.text.encode(&base.text.embed(&ids, 1, None).unwrap(), 1).unwrap().to_host().unwrap();
+    let states = model
+        .text()
+        .encode(&model.text().embed(&ids, 1, None).unwrap(), 1)
+        .unwrap()
+        .to_host()
+        .unwrap();
     let grid = Grid::new(64, 64);
     let x = Tensor::from_host(base.device(), Shape::new(2, 4096, 4), &vec![0.3; 32768]).unwrap();
     let context =
         Tensor::from_host(base.device(), Shape::new(2, 77, 768), &states.repeat(2)).unwrap();
-    let _ = base.unet.forward(&x, grid, &[500.0, 500.0], &context).unwrap().to_host().unwrap();
+    let _ = model.unet().forward(&x, grid, &[500.0, 500.0], &context).unwrap().to_host().unwrap();
     println!("a step was drawn: {:?} MB", KINDS.map(megabytes));
-    drop(using);
+    drop(model);
     let (start, spent) = (Instant::now(), processor());
-    drop(base.using(&[]).unwrap());
+    drop(base.activate(&[]).unwrap());
     let off = (start.elapsed().as_secs_f64(), processor() - spent);
     println!(
         "{count} LoRAs: on in {:.1} s ({:.1} of the processor's), off in {:.1} s ({:.1}); weights {} MB, with LoRAs {} MB; put on: {after:?} MB (most, \

@@ -48,6 +48,9 @@ pub trait Backend: Debug + Send + Sync {
         self.precision() == Precision::F32
     }
 
+    /// The same device with products in f32, for what overflows in half precision.
+    fn exact(&self) -> Device;
+
     /// Bytes of tensors and weights on this device.
     fn memory(&self) -> MemoryUse;
 

@@ -65,7 +65,7 @@ pub fn cpu(options: CpuOptions) -> Device {
     let threads = options.threads.unwrap_or_else(cores).max(1);
     let precision = if isa.bf16_products() { options.precision } else { Precision::F32 };
     Arc::new(Processor {
-        cpu: Cpu::new(isa, threads),
+        cpu: Arc::new(Cpu::new(isa, threads)),
         model: CpuMemory { precision },
         arena: Arc::default(),
     })
@@ -78,7 +78,7 @@ pub(crate) fn name() -> String {
 
 #[derive(Debug)]
 struct Processor {
-    cpu: Cpu,
+    cpu: Arc<Cpu>,
     model: CpuMemory,
     arena: Arc<Arena>,
 }
@@ -110,6 +110,11 @@ impl Backend for Processor {
 
     fn precision(&self) -> Precision {
         self.model.precision
+    }
+
+    fn exact(&self) -> Device {
+        let model = CpuMemory { precision: Precision::F32 };
+        Arc::new(Processor { cpu: Arc::clone(&self.cpu), model, arena: Arc::default() })
     }
 
     fn memory(&self) -> MemoryUse {

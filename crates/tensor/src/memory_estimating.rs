@@ -16,6 +16,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub trait MemoryModel: Debug + Send + Sync {
     /// The precision of the device.
     fn precision(&self) -> Precision;
+    /// The same device with products in f32.
+    fn exact(&self) -> Arc<dyn MemoryModel>;
     /// Bytes of one value of a [`ResultKind::Narrow`] result.
     fn narrow_size(&self, shape: Shape) -> usize;
     /// Bytes of `count` values of `size` bytes.
@@ -91,6 +93,10 @@ impl Backend for MemoryEstimating {
 
     fn precision(&self) -> Precision {
         self.model.precision()
+    }
+
+    fn exact(&self) -> Device {
+        memory_estimating(self.model.exact())
     }
 
     fn memory(&self) -> MemoryUse {

@@ -97,6 +97,10 @@ impl Backend for Profiling {
         self.device.precision()
     }
 
+    fn exact(&self) -> Device {
+        Arc::new(Self { device: self.device.exact(), profile: self.profile.clone() })
+    }
+
     fn memory(&self) -> MemoryUse {
         self.device.memory()
     }

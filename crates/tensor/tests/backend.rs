@@ -208,6 +208,10 @@ impl Backend for Failing {
         self.cpu.precision()
     }
 
+    fn exact(&self) -> Device {
+        self.cpu.exact()
+    }
+
     fn memory(&self) -> MemoryUse {
         self.cpu.memory()
     }

@@ -78,7 +78,7 @@ impl PlannedEmbedding {
             Init::Words(words) => {
                 let ids = base.tokenizer.encode(words);
                 vectors::from_ids(&ids, self.vectors, width, |id| {
-                    base.text.token_row(id).unwrap_or_default()
+                    base.token_vector(id).unwrap_or_default()
                 })
             }
             Init::File(path) => {
@@ -87,7 +87,7 @@ impl PlannedEmbedding {
                 let wanted = (self.vectors, width);
                 vectors::from_embedding(&name, &found.vectors, (found.rows, found.width), wanted)
             }
-            Init::Mean => Ok(vectors::from_mean(&base.text.table(), self.vectors, width)),
+            Init::Mean => Ok(vectors::from_mean(&base.token_table(), self.vectors, width)),
         }
     }
 }

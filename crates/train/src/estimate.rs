@@ -2,18 +2,18 @@
 //! work that is done once with empty pictures and forgotten.
 use crate::batches::EVALUATION_BATCHES;
 use crate::embedding::Lexicon;
-use crate::latents;
 use crate::plan::{Estimate, TrainPlan};
 use crate::previews::PreviewPrompt;
 use crate::training_loop::is_evaluated_after;
 use crate::training_loop::micro_batch::{self, MicroBatch, micro_step};
 use crate::{Error, Result};
+use crate::{latents, lora};
 use std::collections::BTreeMap;
 use std::time::Instant;
 use wayword_diffusion::sigmas::resolve;
 use wayword_diffusion::tokenizer::{BOS, EOS, POSITIONS, VOCABULARY};
 use wayword_diffusion::vae::LATENT_SIZE;
-use wayword_diffusion::{Base, BaseOptions, Memory};
+use wayword_diffusion::{AdapterGuard, Base, BaseOptions, Memory, pixels};
 use wayword_interface::{Events, Quiet};
 use wayword_tensor::{Grid, LossKind};
 
@@ -27,8 +27,9 @@ const SHORT: f64 = 0.5;
 ///
 /// # Errors
 /// If the device fails.
-pub fn estimate(base: &Base, plan: &TrainPlan) -> Result<Estimate> {
-    let seconds_per_micro = time(|| probe(base, plan, plan.batch, base.memory))?;
+pub fn estimate(base: &Base, plan: &TrainPlan, memory: Memory) -> Result<Estimate> {
+    let model = &base.activate(&lora::open(&plan.loras)?)?;
+    let seconds_per_micro = time(|| probe(model, plan, plan.batch, memory))?;
     let counts = plan.counts();
     let missing = latents::missing(base, plan);
     let grid = largest(plan);
@@ -42,9 +43,9 @@ pub fn estimate(base: &Base, plan: &TrainPlan) -> Result<Estimate> {
     let seconds_per_step = seconds_per_micro * plan.accumulate as f64 + fresh;
     let seconds = seconds_per_step * plan.steps as f64;
     let measured = (1..plan.steps).filter(|step| is_evaluated_after(plan, *step)).count() + 2;
-    let forward = time(|| forward(base, plan, grid, 1))?;
+    let forward = time(|| forward(model, plan, grid, 1))?;
     let evaluations = forward * (EVALUATION_BATCHES * measured) as f64;
-    let previews = previews(base, plan)?;
+    let previews = previews(model, plan)?;
     let total = latents + seconds + evaluations + previews;
     let memory = base.device().memory().peak;
     Ok(Estimate { seconds_per_step, seconds, latents, evaluations, previews, total, memory })
@@ -62,7 +63,7 @@ fn time(work: impl Fn() -> Result<()>) -> Result<f64> {
 }
 
 /// Seconds of all previews.
-fn previews(base: &Base, plan: &TrainPlan) -> Result<f64> {
+fn previews(model: &AdapterGuard<'_>, plan: &TrainPlan) -> Result<f64> {
     let Some(previews) = &plan.previews else { return Ok(0.0) };
     let mut known: BTreeMap<(u32, u32, usize), (f64, f64)> = BTreeMap::new();
     let mut all = 0.0;
@@ -71,8 +72,8 @@ fn previews(base: &Base, plan: &TrainPlan) -> Result<f64> {
         let (step, picture) = match known.get(&(prompt.width, prompt.height, sides)) {
             Some(known) => *known,
             None => {
-                let step = time(|| forward(base, plan, grid, sides))?;
-                let picture = time(|| decode(base, grid))?;
+                let step = time(|| forward(model, plan, grid, sides))?;
+                let picture = time(|| decode(model.base(), grid))?;
                 known.insert((prompt.width, prompt.height, sides), (step, picture));
                 (step, picture)
             }
@@ -97,42 +98,55 @@ fn preview(prompt: &PreviewPrompt) -> (Grid, usize) {
 }
 
 /// What the UNet makes of empty latents, without a backward.
-fn forward(base: &Base, plan: &TrainPlan, grid: Grid, batch: usize) -> Result<()> {
+fn forward(model: &AdapterGuard<'_>, plan: &TrainPlan, grid: Grid, batch: usize) -> Result<()> {
+    let base = model.base();
     let vectors = vec![base.info.token_rms; plan.vectors() * base.info.token_width];
     let micro = empty(grid, batch, &Caption::of(base, plan), plan.clip_skip);
-    micro_batch::evaluate(base, &vectors, &micro).map(|_| ())
+    micro_batch::evaluate(model, &vectors, &micro).map(|_| ())
 }
 
 /// An empty picture to latents of this size.
 fn encode(base: &Base, grid: Grid) -> Result<()> {
     let grid = Grid::new(grid.height * LATENT_SIZE, grid.width * LATENT_SIZE);
-    let input = micro_batch::pixels(base.device(), &vec![0.0; 3 * grid.tokens()], 1, grid)?;
+    let input = pixels::to_device(base.device(), &vec![0.0; 3 * grid.tokens()], 1, 3, grid)?;
     base.vae.encode(&input, grid).0.to_host()?;
     Ok(())
 }
 
 /// Empty latents to a picture.
 fn decode(base: &Base, grid: Grid) -> Result<()> {
-    let z = micro_batch::pixels(base.device(), &vec![0.0; 4 * grid.tokens()], 1, grid)?;
+    let z = pixels::to_device(base.device(), &vec![0.0; 4 * grid.tokens()], 1, 4, grid)?;
     base.vae.decode(&z, grid).to_host()?;
     Ok(())
 }
 
 /// One micro-batch of a plan with empty pictures.
-fn probe(base: &Base, plan: &TrainPlan, batch: usize, memory: Memory) -> Result<()> {
-    empty_step(base, largest(plan), batch, &Caption::of(base, plan), plan.clip_skip, memory)
+fn probe(model: &AdapterGuard<'_>, plan: &TrainPlan, batch: usize, memory: Memory) -> Result<()> {
+    empty_step(
+        model,
+        largest(plan),
+        batch,
+        &Caption::of(model.base(), plan),
+        plan.clip_skip,
+        memory,
+    )
 }
 
 /// A training step of an embedding of one vector on empty pictures of this size, to be measured.
 ///
 /// # Errors
 /// If the device fails.
-pub fn step(base: &Base, (width, height): (usize, usize), batch: usize) -> Result<()> {
+pub fn step(
+    model: &AdapterGuard<'_>,
+    (width, height): (usize, usize),
+    batch: usize,
+    memory: Memory,
+) -> Result<()> {
     let mut ids = vec![EOS; POSITIONS];
     (ids[0], ids[1]) = (BOS, VOCABULARY as u32);
     let caption = Caption { ids, windows: 1, vectors: 1 };
     let grid = Grid::new(height / LATENT_SIZE, width / LATENT_SIZE);
-    empty_step(base, grid, batch, &caption, 1, base.memory)
+    empty_step(model, grid, batch, &caption, 1, memory)
 }
 
 /// What all samples of an empty step say.
@@ -153,15 +167,16 @@ impl Caption {
 }
 
 fn empty_step(
-    base: &Base,
+    model: &AdapterGuard<'_>,
     grid: Grid,
     batch: usize,
     caption: &Caption,
     clip_skip: usize,
     memory: Memory,
 ) -> Result<()> {
+    let base = model.base();
     let vectors = vec![base.info.token_rms; caption.vectors * base.info.token_width];
-    micro_step(base, &vectors, &empty(grid, batch, caption, clip_skip), 1.0, memory).map(|_| ())
+    micro_step(model, &vectors, &empty(grid, batch, caption, clip_skip), 1.0, memory).map(|_| ())
 }
 
 fn empty(grid: Grid, batch: usize, caption: &Caption, clip_skip: usize) -> MicroBatch {
@@ -207,12 +222,13 @@ impl Forecast {
     pub fn of(options: &BaseOptions, plan: &TrainPlan) -> Result<Self> {
         let count = |memory: Memory, batch: usize| -> Result<usize> {
             let base = dry_load(options)?;
-            probe(&base, plan, batch, memory)?;
+            let model = &base.activate(&[])?;
+            probe(model, plan, batch, memory)?;
             if batch == 1 {
                 encode(&base, largest(plan))?;
                 for prompt in plan.previews.iter().flat_map(|previews| &previews.prompts) {
                     let (grid, sides) = preview(prompt);
-                    forward(&base, plan, grid, sides)?;
+                    forward(model, plan, grid, sides)?;
                     decode(&base, grid)?;
                 }
             }
@@ -242,7 +258,7 @@ pub fn dry_load(options: &BaseOptions) -> Result<Base> {
     let device = options.device.memory_estimator();
     let options = BaseOptions { device, ..options.clone() };
     let quiet: &dyn Events<wayword_diffusion::Event> = &Quiet;
-    Base::sketch(&options, quiet).map_err(|error| {
+    Base::dry_load(&options, quiet).map_err(|error| {
         let told = Error::data(error.to_string());
         match error.hint() {
             Some(hint) => told.with_hint(hint),

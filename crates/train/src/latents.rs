@@ -17,13 +17,15 @@ use crate::{Error, Result, loss};
 use cache::Cache;
 use std::borrow::Cow;
 use std::path::Path;
-use wayword_diffusion::Base;
+use std::sync::atomic::{AtomicBool, Ordering};
+use wayword_diffusion::generate::with_vae;
 use wayword_diffusion::vae::{LATENT_SCALE, LATENT_SIZE};
+use wayword_diffusion::{Base, pixels};
 use wayword_formats::hash;
-use wayword_interface::{Events, Stop};
+use wayword_interface::{Events, Quiet, Stop};
 use wayword_prompt::RandomSource;
+use wayword_tensor::Grid;
 use wayword_tensor::random::TorchGenerator;
-use wayword_tensor::{Grid, Tensor};
 
 /// The distribution of one picture's latents, `[4, h, w]` each.
 #[derive(Debug, Clone, PartialEq)]
@@ -154,7 +156,7 @@ impl AugmentedSource {
         mask: Option<&Pixels>,
         drawn: Drawn,
     ) -> Result<LatentView> {
-        let latent = encode_pixels(base, &drawn.apply(pixels, self.window), &self.name)?;
+        let latent = encode_pixels(base, &drawn.apply(pixels, self.window), &self.name, &Quiet)?;
         let mask = mask.map(|mask| to_latent(&drawn.apply_to_mask(mask, self.window)));
         Ok(LatentView { latent, mask, mirrored: drawn.flip, fresh: true })
     }
@@ -174,12 +176,20 @@ pub fn encode(
 ) -> Result<Option<Vec<LatentSource>>> {
     let folder = plan.latent_cache.clone().unwrap_or_else(|| run.join("latents"));
     let cache = Cache::new(base, &folder, !plan.kohya_numbers)?;
+    let told = AtomicBool::new(false);
+    // One warning of the VAE is enough for all pictures.
+    let draw_events = |event| {
+        if !told.swap(true, Ordering::Relaxed) {
+            events.event(Event::Draw(event));
+        }
+    };
     let mut sources = Vec::with_capacity(plan.pictures.len());
     for (done, picture) in plan.pictures.iter().enumerate() {
         if stop.is_requested() {
             return Ok(None);
         }
-        let reader = Reader { base, plan, picture, set: &plan.sets[picture.set], cache: &cache };
+        let (set, cache) = (&plan.sets[picture.set], &cache);
+        let reader = Reader { base, plan, picture, set, cache, events: &draw_events };
         sources.push(reader.source()?);
         events.event(Event::Encoded { done: done + 1, of: plan.pictures.len() });
     }
@@ -226,6 +236,7 @@ struct Reader<'a> {
     picture: &'a PlannedPicture,
     set: &'a PictureSet,
     cache: &'a Cache,
+    events: &'a dyn Events<wayword_diffusion::Event>,
 }
 
 impl Reader<'_> {
@@ -259,7 +270,8 @@ impl Reader<'_> {
                 None => self.cached(mirrored, || {
                     let pixels = self.resized(&mut decoded)?;
                     let pixels = drawn.apply(&pixels, window);
-                    encode_pixels(self.base, &pixels, &picture.path.display().to_string())
+                    let name = picture.path.display().to_string();
+                    encode_pixels(self.base, &pixels, &name, self.events)
                 })?,
             };
             let mask = mask.as_ref().map(|mask| to_latent(&drawn.apply_to_mask(mask, window)));
@@ -351,26 +363,26 @@ fn to_latent(mask: &Pixels) -> Vec<f32> {
     loss::to_latent(mask, (mask.width / LATENT_SIZE, mask.height / LATENT_SIZE))
 }
 
-fn encode_pixels(base: &Base, pixels: &Pixels, name: &str) -> Result<Latent> {
-    let (width, height) = pixels.size();
+/// Mean and deviation of a picture's latents; a VAE that overflows in half precision is used in f32.
+fn encode_pixels(
+    base: &Base,
+    picture: &Pixels,
+    name: &str,
+    events: &dyn Events<wayword_diffusion::Event>,
+) -> Result<Latent> {
+    let (width, height) = picture.size();
     let grid = Grid::new(height, width);
-    let input =
-        crate::training_loop::micro_batch::pixels(base.device(), &pixels.to_input(), 1, grid)?;
-    let (mean, logvar) = base.vae.encode(&input, grid);
+    let levels = picture.to_input();
+    let both = with_vae(base, &format!("the latent of {name}"), events, |vae, device| {
+        let input = pixels::to_device(device, &levels, 1, 3, grid)?;
+        let (mean, logvar) = vae.encode(&input, grid);
+        let mut values = pixels::to_planes(&mean)?;
+        values.extend(pixels::to_planes(&logvar)?);
+        Ok(values)
+    })?;
     let small = Grid::new(height / LATENT_SIZE, width / LATENT_SIZE);
-    let mean = to_planes(&mean)?;
-    let logvar = to_planes(&logvar)?;
-    if mean.iter().chain(&logvar).any(|v| !v.is_finite()) {
-        return Err(Error::data(format!("{name}: its latents are not finite"))
-            .with_hint("the VAE cannot encode it; use another by --vae"));
-    }
+    let (mean, logvar) = both.split_at(both.len() / 2);
+    let mean = mean.to_vec();
     let deviation = logvar.iter().map(|v| (v.clamp(-30.0, 20.0) * 0.5).exp()).collect();
     Ok(Latent { grid: small, mean, deviation })
-}
-
-/// `[1, h w, channels]` of the device to `[channels, h, w]` of the host.
-fn to_planes(tensor: &Tensor) -> Result<Vec<f32>> {
-    let (shape, values) = (tensor.shape(), tensor.to_host()?);
-    let (tokens, channels) = (shape.tokens, shape.channels);
-    Ok((0..tokens * channels).map(|i| values[i % tokens * channels + i / tokens]).collect())
 }

@@ -1,10 +1,10 @@
 //! LoRAs that a base wears while an embedding is learned on it: named, recorded in the plan, put on.
-use crate::{Error, Event, Result};
+use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use wayword_diffusion::{Base, Loras, Network};
 use wayword_formats::hash;
-use wayword_interface::{Events, Quiet};
+use wayword_interface::{Quiet, Warning};
 
 /// A LoRA of a plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,11 +77,11 @@ fn read(text: &str) -> Result<(&str, f32, f32)> {
     }
 }
 
-/// Puts a plan's LoRAs on a base. What of them does not fit is told as warnings.
+/// Reads a plan's LoRAs, to be activated on a base.
 ///
 /// # Errors
-/// If a file is gone, is another than the plan's, or does not fit the base.
-pub fn wear(base: &mut Base, loras: &[PlannedLora], events: &dyn Events<Event>) -> Result<()> {
+/// If a file is gone, or is another than the plan's.
+pub fn open(loras: &[PlannedLora]) -> Result<Vec<Network>> {
     let mut networks = Vec::new();
     for lora in loras {
         let (name, path) = (&lora.name, lora.path.display());
@@ -95,30 +95,21 @@ pub fn wear(base: &mut Base, loras: &[PlannedLora], events: &dyn Events<Event>) 
                 .with_hint(format!("put the old {path} back, or start again with --overwrite")));
         }
         let loaded = Loras::default().load_path(&lora.path).map_err(refused)?;
-        let network = Network::new(name, loaded, lora.text, lora.unet);
-        for warning in network.remarks(base).map_err(refused)? {
-            events.event(Event::Warned(warning));
-        }
-        networks.push(network);
+        networks.push(Network::new(name, loaded, lora.text, lora.unet));
     }
-    base.wear(networks).map_err(refused)
+    Ok(networks)
 }
 
-/// The base must be wearing exactly the plan's LoRAs.
-pub(crate) fn check(base: &Base, loras: &[PlannedLora], run: &Path) -> Result<()> {
-    let same = |(worn, lora): (&Network, &PlannedLora)| {
-        (worn.name.as_str(), worn.text, worn.unet) == (lora.name.as_str(), lora.text, lora.unet)
-    };
-    if base.worn().len() == loras.len() && base.worn().iter().zip(loras).all(same) {
-        return Ok(());
+/// What of a plan's LoRAs does not fit a base.
+///
+/// # Errors
+/// As [`open`], and if nothing of one fits.
+pub fn remarks(base: &Base, loras: &[PlannedLora]) -> Result<Vec<Warning>> {
+    let mut all = Vec::new();
+    for network in open(loras)? {
+        all.extend(network.remarks(base).map_err(refused)?);
     }
-    let list = |names: Vec<&str>| match names.as_slice() {
-        [] => "no LoRA".to_owned(),
-        names => names.join(", "),
-    };
-    let planned = list(loras.iter().map(|lora| lora.name.as_str()).collect());
-    let worn = list(base.worn().iter().map(|network| network.name.as_str()).collect());
-    Err(Error::run(run, format!("the run learns on top of {planned}, the base wears {worn}")))
+    Ok(all)
 }
 
 fn refused(error: wayword_diffusion::Error) -> Error {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wayword_diffusion::sigmas::resolve;
-use wayword_diffusion::{Base, BaseInfo, DrawPlan, DrawSettings, Embeddings, draw};
+use wayword_diffusion::{AdapterGuard, Base, BaseInfo, DrawPlan, DrawSettings, Embeddings, draw};
 use wayword_formats::png_text::{PngText, encode_rgb8};
 use wayword_formats::{Fault, atomic};
 use wayword_interface::{Events, Stop, Warning};
@@ -155,11 +155,12 @@ impl Previews {
     /// If the device fails or a file cannot be written.
     pub fn draw(
         &self,
-        (base, plan): (&Base, &TrainPlan),
+        (model, plan): (&AdapterGuard<'_>, &TrainPlan),
         (run, step, vectors): (&Path, usize, &[f32]),
         events: &dyn Events<Event>,
         stop: &Stop,
     ) -> Result<()> {
+        let base = model.base();
         let mut embeddings = None;
         for (place, prompt) in self.prompts.iter().enumerate() {
             let path = self.path(run, &plan.name, step, place);
@@ -170,13 +171,14 @@ impl Previews {
                 Some(embeddings) => Arc::clone(embeddings),
                 None => Arc::clone(embeddings.insert(Arc::new(learned(base, plan, vectors)?))),
             };
-            let settings = settings(base, plan, prompt, &embeddings)?;
+            let mut settings = settings(base, plan, prompt, &embeddings)?;
+            settings.adapters = model.networks().to_vec();
             let told = |event: wayword_diffusion::Event| {
                 if matches!(event, wayword_diffusion::Event::Step { .. }) {
                     events.event(Event::Draw(event));
                 }
             };
-            let drawn = draw(base, &DrawPlan::new(base, settings)?, &told, stop)?;
+            let drawn = draw(model, &DrawPlan::new(base, settings)?, &told, stop)?;
             let Some(picture) = drawn.first() else { return Ok(()) };
             let text = PngText { key: "parameters".into(), text: picture.infotext.clone() };
             let png = encode_rgb8(picture.width, picture.height, &picture.rgb, &[text])

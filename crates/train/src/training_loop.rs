@@ -23,21 +23,30 @@ use micro_batch::MicroBatch;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use train_state::TrainState;
-use wayword_diffusion::Base;
 use wayword_diffusion::tokenizer::VOCABULARY;
+use wayword_diffusion::{AdapterGuard, Base, JobSize, Memory};
 use wayword_interface::{Events, Stop, Warning};
 
 /// A state is saved when the last one is older than this; a killed run repeats at most as much.
 const STATE_AGE: Duration = Duration::from_secs(5);
 
-/// Learns the embeddings of a new run. `overwrite` throws away a run of the same name.
+/// What a run is told beside its plan; no number depends on it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RunOptions {
+    /// What a step keeps between forward and backward.
+    pub memory: Memory,
+    /// Throws away a run of the same name.
+    pub overwrite: bool,
+}
+
+/// Learns the embeddings of a new run.
 ///
 /// # Errors
 /// If there is a run already, a file cannot be read or written, or numbers stop being finite.
 pub fn train(
     base: &Base,
     plan: &TrainPlan,
-    overwrite: bool,
+    options: RunOptions,
     events: &dyn Events<Event>,
     stop: &Stop,
 ) -> Result<Outcome> {
@@ -45,15 +54,15 @@ pub fn train(
     for embedding in &plan.embeddings {
         old.extend(Saver::existing(&plan.out, &embedding.name)?);
     }
-    if let Some(file) = old.first().filter(|_| !overwrite && !plan.run().exists()) {
+    if let Some(file) = old.first().filter(|_| !options.overwrite && !plan.run().exists()) {
         let what = "there is a file of this name already";
         return Err(Error::run(file, what).with_hint("choose another --name, or use --overwrite"));
     }
-    let run = RunFolder::create(&plan.run(), plan, overwrite)?;
+    let run = RunFolder::create(&plan.run(), plan, options.overwrite)?;
     for file in old {
         std::fs::remove_file(&file).map_err(|source| Error::File { path: file.clone(), source })?;
     }
-    go_on(base, plan, &run, events, stop)
+    go_on(base, plan, &run, options.memory, events, stop)
 }
 
 /// Goes on with the run in the folder `path`, as if it had never stopped.
@@ -63,6 +72,7 @@ pub fn train(
 pub fn resume(
     base: &Base,
     path: &Path,
+    memory: Memory,
     events: &dyn Events<Event>,
     stop: &Stop,
 ) -> Result<Outcome> {
@@ -83,7 +93,7 @@ pub fn resume(
         let what = format!("the run was begun with another base, {}", plan.base.path.display());
         return Err(Error::run(path, what).with_hint("give that base by --base"));
     }
-    go_on(base, &plan, &run, events, stop)
+    go_on(base, &plan, &run, memory, events, stop)
 }
 
 /// From the saved state, or from the start where there is none, to the end.
@@ -91,13 +101,14 @@ fn go_on(
     base: &Base,
     plan: &TrainPlan,
     run: &RunFolder,
+    memory: Memory,
     events: &dyn Events<Event>,
     stop: &Stop,
 ) -> Result<Outcome> {
     let embeddings: Vec<&str> =
         plan.embeddings.iter().map(|embedding| embedding.name.as_str()).collect();
     run.sweep_beside(&plan.out, &embeddings)?;
-    lora::check(base, &plan.loras, run.path())?;
+    let adapters = lora::open(&plan.loras)?;
     let stopped = |place: &Counters, vectors: &[f32]| {
         let (step, of, run) = (place.step, plan.steps, run.path().to_owned());
         events.event(Event::Stopped { step, of, run });
@@ -106,6 +117,9 @@ fn go_on(
     let Some(sources) = latents::encode(base, plan, run.path(), events, stop)? else {
         return Ok(stopped(&Counters::default(), &[]));
     };
+    let draw_events = |event| events.event(Event::Draw(event));
+    let model = base.activate_unless_stopped(&adapters, JobSize::Heavy, &draw_events, stop)?;
+    let Some(model) = &model else { return Ok(stopped(&Counters::default(), &[])) };
     if let Some(previews) = &plan.previews {
         previews.check(base, plan)?;
     }
@@ -116,13 +130,13 @@ fn go_on(
     let width = base.info.token_width;
     let mut gradients =
         VectorGradients::new(VOCABULARY as u32, plan.vectors(), width, plan.kohya_numbers);
-    let mut state = TrainState::begin(base, plan, run, &evaluation_set, events)?;
+    let mut state = TrainState::begin(model, plan, run, &evaluation_set, events)?;
     let epochs = plan.counts().epochs as usize;
     let (began, first) = (Instant::now(), state.counters.step);
     // Those that a stop left out are drawn now.
     let ended = first.checked_sub(1).filter(|step| batches.ends_epoch(*step));
     let ended = ended.map(|step| batches.epoch_of(step) + 1);
-    state.preview((base, plan, run), ended, events, stop)?;
+    state.preview((model, plan, run), ended, events, stop)?;
 
     while state.counters.step < plan.steps {
         let started = Instant::now();
@@ -134,7 +148,7 @@ fn go_on(
             let batch = batches.make(numbered)?;
             // kohya divides by the planned number of batches also where fewer are left over.
             let share = 1.0 / plan.accumulate as f32;
-            let result = micro_batch::micro_step(base, &state.vectors, &batch, share, base.memory)?;
+            let result = micro_batch::micro_step(model, &state.vectors, &batch, share, memory)?;
             finite(step, "the loss", [result.loss])?;
             gradients.add(&batch.ids, &result.gradient);
             losses += f64::from(result.loss);
@@ -182,13 +196,14 @@ fn go_on(
             written |= state.save(&saver, plan, of_epoch, events)?;
         }
         if is_evaluated_after(plan, step + 1) {
-            let loss = evaluate(base, &state.learned(plan), &evaluation_set)?;
+            let loss = evaluate(model, &state.learned(plan), &evaluation_set)?;
             state.evaluated(loss, events)?;
         }
         if written {
             state.save_state()?;
         }
-        state.preview((base, plan, run), ended, events, stop)?;
+        state.preview((model, plan, run), ended, events, stop)?;
+        model.give_way(stop);
         if stop.is_requested() && state.counters.step < plan.steps {
             state.save_state()?;
             return Ok(stopped(&state.counters, &state.vectors));
@@ -199,7 +214,7 @@ fn go_on(
     }
 
     if state.counters.evaluation_after.is_none() {
-        let loss = evaluate(base, &state.learned(plan), &evaluation_set)?;
+        let loss = evaluate(model, &state.learned(plan), &evaluation_set)?;
         state.counters.evaluation_after = Some(loss);
         state.evaluated(loss, events)?;
         state.save_state()?;
@@ -229,10 +244,14 @@ pub(crate) fn is_evaluated_after(plan: &TrainPlan, step: usize) -> bool {
 }
 
 /// The mean loss of the evaluation set.
-fn evaluate(base: &Base, vectors: &[f32], evaluation_set: &[MicroBatch]) -> Result<f64> {
+fn evaluate(
+    model: &AdapterGuard<'_>,
+    vectors: &[f32],
+    evaluation_set: &[MicroBatch],
+) -> Result<f64> {
     let mut sum = 0.0;
     for batch in evaluation_set {
-        sum += f64::from(micro_batch::evaluate(base, vectors, batch)?);
+        sum += f64::from(micro_batch::evaluate(model, vectors, batch)?);
     }
     let mean = sum / evaluation_set.len() as f64;
     finite(0, "the evaluation loss", [mean as f32]).map(|()| mean)

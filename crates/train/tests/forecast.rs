@@ -19,12 +19,10 @@ fn what_is_counted_is_what_is_held() {
         let loading = BaseOptions::new(&path, &device);
         let mut held = Vec::new();
         for memory in [Memory::Keep, Memory::Recompute] {
-            let mut real = load(&path, &cpu(CpuOptions { precision, ..CpuOptions::default() }));
-            real.memory = memory;
-            let mut counted = dry_load(&loading).unwrap();
-            counted.memory = memory;
-            let counted = estimate(&counted, &plan).unwrap().memory as f64;
-            let real = estimate(&real, &plan).unwrap().memory as f64;
+            let real = load(&path, &cpu(CpuOptions { precision, ..CpuOptions::default() }));
+            let counted = dry_load(&loading).unwrap();
+            let counted = estimate(&counted, &plan, memory).unwrap().memory as f64;
+            let real = estimate(&real, &plan, memory).unwrap().memory as f64;
             println!("{precision:?} {memory:?}: counted {counted}, held {real}");
             assert!((counted / real - 1.0).abs() < 0.1, "{counted} for {real}");
             held.push(real);

@@ -237,6 +237,7 @@ fn golden_kohya_trace_steps() {
 /// and gradients are compared at kohya's rows and the own way is walked beside.
 fn replay(base: &Base, case: &Case, report: &mut Report) {
     let limits = Limits::of(case);
+    let model = &base.activate(&[]).unwrap();
     let width = base.info.token_width;
     let composer = case.composer();
     let mut rows = case.tensors.at("init_rows").f32();
@@ -250,7 +251,7 @@ fn replay(base: &Base, case: &Case, report: &mut Report) {
     let shape = (rows.len() / width, width);
     let mut optimizer = Optimizer::new(name, &args, rate, shape, Statistics::NewRows).unwrap();
     let max_norm = case.number("max_grad_norm").unwrap_or(0.0);
-    let first = base.text.vocabulary() as u32;
+    let first = model.text().vocabulary() as u32;
     let mut next = 0;
     for (u, update) in case.updates().iter().enumerate() {
         let last = update["last_micro"].as_u64().unwrap() as usize;
@@ -260,7 +261,7 @@ fn replay(base: &Base, case: &Case, report: &mut Report) {
             let mut sum = VectorGradients::new(first, shape.0, width, true);
             let mut losses = Vec::new();
             for batch in &batches {
-                let got = micro_step(base, rows, batch, case.share(), Memory::Keep).unwrap();
+                let got = micro_step(model, rows, batch, case.share(), Memory::Keep).unwrap();
                 sum.add(&batch.ids, &got.gradient);
                 losses.push(got.loss);
             }

@@ -8,6 +8,7 @@ use std::path::Path;
 use wayword_formats::hash;
 use wayword_interface::{Quiet, Stop};
 use wayword_train::latents::{self, LatentSource};
+use wayword_train::training_loop::RunOptions;
 use wayword_train::{manifest, rerun::Recorded, training_loop};
 
 fn npy(kind: &str, shape: &str, data: &[u8]) -> Vec<u8> {
@@ -66,7 +67,7 @@ fn latents_that_were_changed_are_noticed() {
 
     let mut plan = made.clone();
     plan.recognize(base()).unwrap();
-    training_loop::train(base(), &plan, false, &Quiet, &Stop::default()).unwrap();
+    training_loop::train(base(), &plan, RunOptions::default(), &Quiet, &Stop::default()).unwrap();
     let word = plan.out.join("zarva-ti.safetensors");
     let find = || Recorded::read(&word).unwrap().find_files(std::slice::from_ref(&folder));
     find().unwrap();

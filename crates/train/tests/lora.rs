@@ -5,8 +5,10 @@ mod common;
 use common::{demo, device, load, options, plan};
 use std::path::Path;
 use wayword_diffusion::Base;
+use wayword_diffusion::Memory;
 use wayword_interface::{Quiet, Stop};
 use wayword_train::run_folder::vectors;
+use wayword_train::training_loop::RunOptions;
 use wayword_train::{Event, TrainOptions, TrainPlan, lora, training_loop};
 
 fn base() -> Base {
@@ -36,9 +38,8 @@ fn a_word_is_learned_on_top_of_a_lora_and_the_run_resumes() {
 
     let learn = |name: &str, wanted: &str| {
         let (_, plan) = with(&dir.path().join(name), wanted, &folder);
-        let mut base = base();
-        lora::wear(&mut base, &plan.loras, &Quiet).unwrap();
-        training_loop::train(&base, &plan, false, &Quiet, &Stop::default()).unwrap();
+        training_loop::train(&base(), &plan, RunOptions::default(), &Quiet, &Stop::default())
+            .unwrap();
         last(&plan)
     };
     let worn = learn("worn", "pascoe-lora:0.8");
@@ -47,7 +48,7 @@ fn a_word_is_learned_on_top_of_a_lora_and_the_run_resumes() {
     let mut bare = options(&dir.path().join("bare"));
     bare.steps = Some(4);
     let bare = plan(&bare);
-    training_loop::train(&base(), &bare, false, &Quiet, &Stop::default()).unwrap();
+    training_loop::train(&base(), &bare, RunOptions::default(), &Quiet, &Stop::default()).unwrap();
     assert_eq!(learn("none", "pascoe-lora:0"), last(&bare));
 
     // Stopped after two steps: the plan remembers file and weight.
@@ -58,26 +59,19 @@ fn a_word_is_learned_on_top_of_a_lora_and_the_run_resumes() {
             stop.request();
         }
     };
-    let mut first = base();
-    lora::wear(&mut first, &planned.loras, &Quiet).unwrap();
-    training_loop::train(&first, &planned, false, &events, &stop).unwrap();
+    training_loop::train(&base(), &planned, RunOptions::default(), &events, &stop).unwrap();
     let text = std::fs::read_to_string(planned.run().join("plan.json")).unwrap();
     let stored: TrainPlan = serde_json::from_str(&text).unwrap();
     assert_eq!(stored.loras, planned.loras);
-    let mut again = base();
-    let refused =
-        training_loop::resume(&again, &planned.run(), &Quiet, &Stop::default()).unwrap_err();
-    assert!(refused.to_string().contains("the base wears no LoRA"), "{refused}");
-    lora::wear(&mut again, &stored.loras, &Quiet).unwrap();
-    training_loop::resume(&again, &planned.run(), &Quiet, &Stop::default()).unwrap();
+    training_loop::resume(&base(), &planned.run(), Memory::Keep, &Quiet, &Stop::default()).unwrap();
     assert_eq!(last(&planned), worn);
 
     // Another file of the name, and none.
     std::fs::copy(demo().join("loras/mirabo-lora.safetensors"), &file).unwrap();
-    let other = lora::wear(&mut base(), &stored.loras, &Quiet).unwrap_err();
+    let other = lora::open(&stored.loras).unwrap_err();
     assert!(other.to_string().contains("another file"), "{other}");
     std::fs::remove_file(&file).unwrap();
-    let gone = lora::wear(&mut base(), &stored.loras, &Quiet).unwrap_err();
+    let gone = lora::open(&stored.loras).unwrap_err();
     assert!(gone.to_string().contains("is not there"), "{gone}");
 }
 

@@ -5,9 +5,11 @@ mod common;
 use common::{base, options, plan};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
+use wayword_diffusion::Memory;
 use wayword_interface::{Quiet, Stop};
 use wayword_train::batches::{BatchPlan, Batches};
 use wayword_train::latents::{self, LatentSource, LatentView};
+use wayword_train::training_loop::RunOptions;
 use wayword_train::{Event, TrainOptions, TrainPlan, training_loop};
 
 /// A picture whose left half is bright, so that a mirrored one differs.
@@ -66,7 +68,9 @@ fn buckets_bring_pictures_of_one_size_together() {
             assert_eq!(made.noisy.len(), batch.pictures.len() * 4 * made.grid.tokens());
         }
     }
-    let outcome = training_loop::train(base(), &plan, false, &Quiet, &Stop::default()).unwrap();
+    let outcome =
+        training_loop::train(base(), &plan, RunOptions::default(), &Quiet, &Stop::default())
+            .unwrap();
     assert!(outcome.is_finished());
     let exact = short(dir.path(), |o| (o.enable_bucket, o.bucket_no_upscale) = (true, true));
     assert_eq!(exact.pictures[2].bucket, (64, 64));
@@ -102,7 +106,9 @@ fn changing_pictures_are_the_same_for_the_same_number() {
     assert_eq!(of(4), of(4));
     let all: Vec<_> = (0..6).map(|number| of(number).noisy).collect();
     assert!(all.windows(2).all(|two| two[0] != two[1]));
-    let whole = training_loop::train(base(), &plan, false, &Quiet, &Stop::default()).unwrap();
+    let whole =
+        training_loop::train(base(), &plan, RunOptions::default(), &Quiet, &Stop::default())
+            .unwrap();
     let bytes = std::fs::read(whole.path.unwrap()).unwrap();
     // Stopped and continued, the same file.
     let stop = Stop::default();
@@ -111,8 +117,16 @@ fn changing_pictures_are_the_same_for_the_same_number() {
             stop.request();
         }
     };
-    training_loop::train(base(), &plan, true, &events, &stop).unwrap();
-    let rest = training_loop::resume(base(), &plan.run(), &Quiet, &Stop::default()).unwrap();
+    training_loop::train(
+        base(),
+        &plan,
+        RunOptions { overwrite: true, ..RunOptions::default() },
+        &events,
+        &stop,
+    )
+    .unwrap();
+    let rest =
+        training_loop::resume(base(), &plan.run(), Memory::Keep, &Quiet, &Stop::default()).unwrap();
     assert_eq!(std::fs::read(rest.path.unwrap()).unwrap(), bytes);
 }
 
@@ -275,7 +289,9 @@ fn a_dataset_file_gives_sizes_batches_and_options() {
     let all: std::collections::BTreeSet<_> = (0..20).map(drawn).collect();
     assert!(all.len() > 3 && all.iter().all(|c| c.starts_with("zarva-ti, ")), "{all:?}");
     assert!(
-        training_loop::train(base(), &plan, false, &Quiet, &Stop::default()).unwrap().is_finished()
+        training_loop::train(base(), &plan, RunOptions::default(), &Quiet, &Stop::default())
+            .unwrap()
+            .is_finished()
     );
     // No other pictures beside it.
     let mut both = options(&dir.path().join("out"));

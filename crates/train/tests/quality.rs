@@ -23,6 +23,7 @@ use wayword_train::image_encoder::{
 };
 use wayword_train::plan::TemplateChoice;
 use wayword_train::run_folder::vectors;
+use wayword_train::training_loop::RunOptions;
 use wayword_train::{TrainOptions, TrainPlan, training_loop};
 
 const STEPS: usize = 1000;
@@ -130,7 +131,9 @@ fn one(
         ..TrainOptions::default()
     };
     let plan = TrainPlan::check(&options, &base().info).unwrap();
-    let outcome = training_loop::train(base(), &plan, false, &Quiet, &Stop::default()).unwrap();
+    let outcome =
+        training_loop::train(base(), &plan, RunOptions::default(), &Quiet, &Stop::default())
+            .unwrap();
     let history = vectors::read(&plan.run().join("rows.bin")).unwrap();
     let references = shown(studio, folder);
     let learned = |step: usize| words(&word, &history.steps[step].vectors);

@@ -6,8 +6,10 @@ use common::{base, demo, load, options, plan};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
+use wayword_diffusion::Memory;
 use wayword_interface::{Quiet, Stop};
 use wayword_train::run_folder::vectors;
+use wayword_train::training_loop::RunOptions;
 use wayword_train::{Event, TrainPlan, training_loop};
 
 fn file_name(path: &Path) -> &str {
@@ -37,7 +39,9 @@ fn a_run_leaves_its_files_and_lowers_the_loss() {
     let plan = plan(&options);
     let seen = Mutex::new(Vec::new());
     let events = |event: Event| seen.lock().unwrap().push(event);
-    let outcome = training_loop::train(base(), &plan, false, &events, &Stop::default()).unwrap();
+    let outcome =
+        training_loop::train(base(), &plan, RunOptions::default(), &events, &Stop::default())
+            .unwrap();
     assert!(outcome.is_finished());
     let after = outcome.evaluation_after.unwrap();
     println!("fixed loss {} to {after}, {} s", outcome.evaluation_before, outcome.seconds);
@@ -64,7 +68,8 @@ fn resume_goes_on_bit_for_bit_after_stops_at_any_step() {
     (options.batch, options.accumulate, options.vectors) = (2, 2, Some(2));
     (options.steps, options.save_every) = (Some(6), 2);
     (options.optimizer, options.scheduler) = ("AdamW".into(), Some("cosine".into()));
-    training_loop::train(base(), &plan(&options), false, &Quiet, &Stop::default()).unwrap();
+    training_loop::train(base(), &plan(&options), RunOptions::default(), &Quiet, &Stop::default())
+        .unwrap();
     for stops in [vec![1, 2, 5], vec![4]] {
         let dir = tempfile::tempdir().unwrap();
         options.out = dir.path().into();
@@ -77,9 +82,9 @@ fn resume_goes_on_bit_for_bit_after_stops_at_any_step() {
                 _ => {}
             };
             let outcome = if std::mem::take(&mut first) {
-                training_loop::train(base(), &plan, false, &events, &stop).unwrap()
+                training_loop::train(base(), &plan, RunOptions::default(), &events, &stop).unwrap()
             } else {
-                training_loop::resume(base(), &plan.run(), &events, &stop).unwrap()
+                training_loop::resume(base(), &plan.run(), Memory::Keep, &events, &stop).unwrap()
             };
             assert_eq!(outcome.is_finished(), end == usize::MAX);
         }
@@ -91,7 +96,7 @@ fn resume_goes_on_bit_for_bit_after_stops_at_any_step() {
 fn resume_repeats_what_a_kill_left_behind() {
     let dir = tempfile::tempdir().unwrap();
     let plan = plan(&options(dir.path()));
-    training_loop::train(base(), &plan, false, &Quiet, &Stop::default()).unwrap();
+    training_loop::train(base(), &plan, RunOptions::default(), &Quiet, &Stop::default()).unwrap();
     let whole = files(dir.path());
     let (run, state) = (plan.run(), plan.run().join("state.safetensors"));
     let again = tempfile::tempdir().unwrap();
@@ -103,7 +108,7 @@ fn resume_repeats_what_a_kill_left_behind() {
             stop.request();
         }
     };
-    training_loop::train(base(), &plan, false, &events, &stop).unwrap();
+    training_loop::train(base(), &plan, RunOptions::default(), &events, &stop).unwrap();
     // A later record, torn, and a state that is older than it: as after a kill in step 8.
     let rows = plan.run().join("rows.bin");
     let mut bytes = std::fs::read(&rows).unwrap();
@@ -113,7 +118,7 @@ fn resume_repeats_what_a_kill_left_behind() {
     let half = [plan.run().join("state.safetensors"), again.path().join("zarva-ti.safetensors")]
         .map(|file| file.with_file_name(format!(".wayword-{}-1-0.tmp", file_name(&file))));
     half.iter().for_each(|half| std::fs::write(half, "x").unwrap());
-    training_loop::resume(base(), &plan.run(), &Quiet, &Stop::default()).unwrap();
+    training_loop::resume(base(), &plan.run(), Memory::Keep, &Quiet, &Stop::default()).unwrap();
     assert_eq!(files(again.path()), whole);
     assert!(state.exists() && half.iter().all(|half| !half.exists()));
 }
@@ -124,20 +129,33 @@ fn a_second_start_is_refused_and_overwriting_starts_again() {
     let mut options = options(dir.path());
     options.steps = Some(6);
     let long = plan(&options);
-    training_loop::train(base(), &long, false, &Quiet, &Stop::default()).unwrap();
-    let error = training_loop::train(base(), &long, false, &Quiet, &Stop::default()).unwrap_err();
+    training_loop::train(base(), &long, RunOptions::default(), &Quiet, &Stop::default()).unwrap();
+    let error =
+        training_loop::train(base(), &long, RunOptions::default(), &Quiet, &Stop::default())
+            .unwrap_err();
     let hint = error.hint().unwrap();
     assert!(hint.contains("--resume") && hint.contains("--overwrite"), "{error} {hint}");
     options.steps = Some(2);
-    training_loop::train(base(), &plan(&options), true, &Quiet, &Stop::default()).unwrap();
+    training_loop::train(
+        base(),
+        &plan(&options),
+        RunOptions { overwrite: true, ..RunOptions::default() },
+        &Quiet,
+        &Stop::default(),
+    )
+    .unwrap();
     let names: Vec<String> = files(dir.path()).into_keys().collect();
     assert_eq!(names, ["rows.bin", "zarva-ti.safetensors"]);
     // A finished run is finished.
-    let outcome = training_loop::resume(base(), &long.run(), &Quiet, &Stop::default()).unwrap();
+    let outcome =
+        training_loop::resume(base(), &long.run(), Memory::Keep, &Quiet, &Stop::default()).unwrap();
     assert_eq!((outcome.step, outcome.is_finished()), (2, true));
     // A file of the same name that no run made stays.
     std::fs::remove_dir_all(long.run()).unwrap();
-    assert!(training_loop::train(base(), &long, false, &Quiet, &Stop::default()).is_err());
+    assert!(
+        training_loop::train(base(), &long, RunOptions::default(), &Quiet, &Stop::default())
+            .is_err()
+    );
 }
 
 #[test]
@@ -145,8 +163,14 @@ fn numbers_that_are_not_finite_stop_the_run() {
     let dir = tempfile::tempdir().unwrap();
     let mut options = options(dir.path());
     options.lr = Some("1e38".into());
-    let error =
-        training_loop::train(base(), &plan(&options), false, &Quiet, &Stop::default()).unwrap_err();
+    let error = training_loop::train(
+        base(),
+        &plan(&options),
+        RunOptions::default(),
+        &Quiet,
+        &Stop::default(),
+    )
+    .unwrap_err();
     let text = error.to_string();
     assert!(text.starts_with("step ") && error.hint().unwrap().contains("--lr"), "{text}");
 }
@@ -166,7 +190,7 @@ fn a_step_reads_back_only_the_loss_and_the_gradient() {
             reads.lock().unwrap().push(now);
         }
     };
-    training_loop::train(&base, &plan, false, &events, &Stop::default()).unwrap();
+    training_loop::train(&base, &plan, RunOptions::default(), &events, &Stop::default()).unwrap();
     let gradient = 2 * 77 * base.info.token_width;
     let want = vec![vec![vec![1, gradient]; 2]; 3];
     assert_eq!(reads.into_inner().unwrap(), want);
@@ -179,7 +203,13 @@ fn a_folder_that_cannot_be_written_is_named() {
     std::fs::write(&file, "not a folder").unwrap();
     let mut options = options(dir.path());
     options.out = file.clone();
-    let error = training_loop::train(base(), &plan(&options), false, &Quiet, &Stop::default());
+    let error = training_loop::train(
+        base(),
+        &plan(&options),
+        RunOptions::default(),
+        &Quiet,
+        &Stop::default(),
+    );
     let text = error.unwrap_err().to_string();
     assert!(text.contains("a-file"), "{text}");
     assert_eq!(std::fs::read_to_string(file).unwrap(), "not a folder");

@@ -5,10 +5,12 @@ mod common;
 use common::{base, demo, options, plan};
 use std::collections::BTreeSet;
 use std::path::Path;
+use wayword_diffusion::Memory;
 use wayword_interface::{Quiet, Stop};
 use wayword_train::batches::{BatchPlan, Batches};
 use wayword_train::checkpoint::{SaveFormat, SavePrecision};
 use wayword_train::plan::WordOptions;
+use wayword_train::training_loop::RunOptions;
 use wayword_train::{Error, Event, TrainOptions, TrainPlan, latents, preflight, training_loop};
 
 fn word(name: &str, init: &str, vectors: usize, lr: Option<f64>) -> WordOptions {
@@ -84,7 +86,9 @@ fn each_word_has_its_own_file_and_rate() {
             .iter()
             .all(|c| c.text.contains("zarva-ti coat-ti") && c.embeddings == [true, true])
     );
-    let outcome = training_loop::train(base(), &plan, false, &Quiet, &Stop::default()).unwrap();
+    let outcome =
+        training_loop::train(base(), &plan, RunOptions::default(), &Quiet, &Stop::default())
+            .unwrap();
     let want = ["zarva-ti", "coat-ti"].into_iter().flat_map(|word| {
         ["", "-step00000002", "-step00000004"].map(|end| format!("{word}{end}.safetensors"))
     });
@@ -113,8 +117,8 @@ fn each_word_has_its_own_file_and_rate() {
             stop.request();
         }
     };
-    training_loop::train(base(), &plan, false, &events, &stop).unwrap();
-    training_loop::resume(base(), &plan.run(), &Quiet, &Stop::default()).unwrap();
+    training_loop::train(base(), &plan, RunOptions::default(), &events, &stop).unwrap();
+    training_loop::resume(base(), &plan.run(), Memory::Keep, &Quiet, &Stop::default()).unwrap();
     for name in names(dir.path()) {
         let bytes = |dir: &Path| std::fs::read(dir.join(&name)).unwrap();
         assert_eq!(bytes(dir.path()), bytes(again.path()), "{name}");
@@ -181,7 +185,7 @@ fn files_are_kept_in_kohyas_way() {
     (options.steps, options.save_every, options.keep_last_steps) = (Some(6), 1, 2);
     (options.save_format, options.save_precision) = (SaveFormat::Pt, SavePrecision::Fp16);
     let plan = plan(&options);
-    training_loop::train(base(), &plan, false, &Quiet, &Stop::default()).unwrap();
+    training_loop::train(base(), &plan, RunOptions::default(), &Quiet, &Stop::default()).unwrap();
     let listed: BTreeSet<String> = plan.summary(None).files.into_iter().collect();
     assert_eq!(names(dir.path()), listed);
     assert!(listed.contains("zarva-ti.pt") && listed.len() == 4, "{listed:?}");
@@ -196,7 +200,9 @@ fn files_are_kept_in_kohyas_way() {
     options.metadata_author = Some("somebody".into());
     (options.clip_skip, options.max_timestep) = (Some(1), Some(1000));
     let plan = common::plan(&options);
-    let outcome = training_loop::train(base(), &plan, false, &Quiet, &Stop::default()).unwrap();
+    let outcome =
+        training_loop::train(base(), &plan, RunOptions::default(), &Quiet, &Stop::default())
+            .unwrap();
     let want =
         ["zarva-ti.safetensors", "zarva-ti-000003.safetensors", "zarva-ti-000004.safetensors"];
     assert_eq!(names(dir.path()), want.map(String::from).into());
@@ -231,8 +237,14 @@ fn every_option_of_loss_and_noise_trains() {
         let mut options = options(&dir.path().join(i.to_string()));
         (options.steps, options.save_every) = (Some(2), 0);
         change(&mut options);
-        let outcome =
-            training_loop::train(base(), &plan(&options), false, &Quiet, &Stop::default()).unwrap();
+        let outcome = training_loop::train(
+            base(),
+            &plan(&options),
+            RunOptions::default(),
+            &Quiet,
+            &Stop::default(),
+        )
+        .unwrap();
         let rows = wayword_formats::embedding::read(&outcome.path.unwrap()).unwrap().vectors;
         seen.insert(rows.iter().map(|v| v.to_bits()).collect::<Vec<u32>>());
     }

@@ -18,8 +18,8 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let progress = Progress::new(options.machine.json);
     let settings = layers::gather(options, &progress)?;
     let placed = layers::place(&settings, options)?;
-    let (base, plan) = ready::ready(&placed, &settings.train, &progress)?;
-    let estimate = estimate::estimate(&base, &plan)?;
+    let (base, plan, memory) = ready::ready(&placed, &settings.train, &progress)?;
+    let estimate = estimate::estimate(&base, &plan, memory)?;
     let summary = plan.summary(Some(estimate));
     progress.end();
     if progress.is_json() {

@@ -16,9 +16,10 @@ use studio::Studio;
 use wayword_diffusion::{Base, BaseOptions};
 use wayword_formats::atomic;
 use wayword_interface::{Events as _, Stop};
+use wayword_train::estimate;
 use wayword_train::event::{Event, Outcome};
 use wayword_train::plan::{TrainOptions, TrainPlan};
-use wayword_train::{estimate, training_loop};
+use wayword_train::training_loop::{self, RunOptions};
 
 /// The word that is learned, the word it starts from, and a word of another concept.
 const WORD: &str = "zarva-ti";
@@ -90,9 +91,10 @@ fn train(
     };
     let mut plan = TrainPlan::check(&wanted, &base.info)?;
     plan.recognize(base)?;
-    let estimate = estimate::estimate(base, &plan)?;
+    let run = RunOptions { overwrite: true, ..RunOptions::default() };
+    let estimate = estimate::estimate(base, &plan, run.memory)?;
     progress.event(Event::Planned(Box::new(plan.summary(Some(estimate)))));
-    let outcome = training_loop::train(base, &plan, true, progress, stop)?;
+    let outcome = training_loop::train(base, &plan, run, progress, stop)?;
     if outcome.is_finished() { Ok(outcome) } else { Err(stopped()) }
 }
 

@@ -17,7 +17,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use wayword_diffusion::generate::draw_each;
-use wayword_diffusion::retouch::ImageSettings;
+use wayword_diffusion::img2img::ImageSettings;
 use wayword_diffusion::{Base, DrawPlan, DrawSettings, Embeddings, Event, Loras, repeat};
 use wayword_formats::embedding;
 use wayword_formats::infotext::Infotext;
@@ -80,7 +80,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
             s.height = if job.sized.1 { s.height } else { height };
         }
         let (embeddings, loras) = (Some(Arc::clone(&words)), loras.clone());
-        let settings = DrawSettings { embeddings, loras, keep_loras: true, ..job.settings };
+        let settings = DrawSettings { embeddings, loras, ..job.settings };
         let plan = DrawPlan::new(&base, settings).map_err(Failure::from);
         plans.push(plan.map_err(|failure| match &job.place {
             Some(place) => failure.at(place),

@@ -13,7 +13,8 @@ use wayword_interface::Warning;
 use wayword_train::event::Event;
 use wayword_train::rerun::Recorded;
 use wayword_train::run_folder::RunFolder;
-use wayword_train::{estimate, lora, training_loop};
+use wayword_train::training_loop::{self, RunOptions};
+use wayword_train::{estimate, lora};
 
 /// Runs the command.
 ///
@@ -47,22 +48,22 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     };
     let loading = base::place(&place, &machine, &progress)?;
     let (memory, warning) = ready::memory(&loading, &plan, options.low_memory)?;
-    let mut base = Base::load(&loading, &progress)?;
-    base.memory = memory;
+    let base = Base::load(&loading, &progress)?;
     let name = plan.base.name.clone();
     plan.base.path = std::path::absolute(&path)?;
     plan.recognize(&base)?;
-    lora::wear(&mut base, &plan.loras, &progress)?;
+    let remarks = lora::remarks(&base, &plan.loras)?;
     (plan.base.name, plan.warnings) = (name, by);
-    plan.warnings.extend(warning);
+    plan.warnings.extend(remarks.into_iter().chain(warning));
     if plan.device != then {
         let text = format!("the run was made on {then}, this is {}", plan.device);
         let hint = Some("the last bits of the word may differ".into());
         plan.warnings.push(Warning::new(text).with_hint_if(hint));
     }
-    let estimate = estimate::estimate(&base, &plan)?;
+    let estimate = estimate::estimate(&base, &plan, memory)?;
     progress.event(Event::Planned(Box::new(plan.summary(Some(estimate)))));
-    let outcome = training_loop::train(&base, &plan, options.overwrite, &progress, &stop)?;
+    let run = RunOptions { memory, overwrite: options.overwrite };
+    let outcome = training_loop::train(&base, &plan, run, &progress, &stop)?;
     train::end(&outcome, Some(&path), &progress)
 }
 

@@ -10,11 +10,11 @@ use crate::stop;
 use std::path::Path;
 use wayword_diffusion::{Base, Memory};
 use wayword_interface::Events as _;
+use wayword_train::estimate;
 use wayword_train::event::{Event, Outcome};
-use wayword_train::lora::{self, PlannedLora};
 use wayword_train::plan::{TrainOptions, TrainPlan};
 use wayword_train::run_folder::RunFolder;
-use wayword_train::{estimate, training_loop};
+use wayword_train::training_loop::{self, RunOptions};
 
 /// Runs the command.
 ///
@@ -38,17 +38,17 @@ fn learn(options: &Options, train: &TrainOptions, progress: &Progress) -> Result
     let stop = stop::on_ctrl_c("the step that runs is finished and saved")?;
     let outcome = match &options.resume {
         Some(run) => {
-            let mut base = load_for(options, run, progress)?;
-            lora::wear(&mut base, &loras_of(run), progress)?;
+            let (base, memory) = load_for(options, run, progress)?;
             progress.note(&format!("going on with {}", run.display()));
-            training_loop::resume(&base, run, progress, &stop)?
+            training_loop::resume(&base, run, memory, progress, &stop)?
         }
         None => {
             refuse_begun(options, train)?;
-            let (base, plan) = ready::ready(options, train, progress)?;
-            let estimate = estimate::estimate(&base, &plan)?;
+            let (base, plan, memory) = ready::ready(options, train, progress)?;
+            let estimate = estimate::estimate(&base, &plan, memory)?;
             progress.event(Event::Planned(Box::new(plan.summary(Some(estimate)))));
-            training_loop::train(&base, &plan, options.overwrite, progress, &stop)?
+            let run = RunOptions { memory, overwrite: options.overwrite };
+            training_loop::train(&base, &plan, run, progress, &stop)?
         }
     };
     end(&outcome, options.base.base.as_deref(), progress)
@@ -66,15 +66,8 @@ fn refuse_begun(options: &Options, train: &TrainOptions) -> Result<(), Failure> 
         .hint(format!("go on with it by --resume \"{shown}\", or throw it away by --overwrite")))
 }
 
-/// The LoRAs that a run learns on top of; a plan that cannot be read is told by the library.
-fn loras_of(run: &Path) -> Vec<PlannedLora> {
-    let plan = std::fs::read(run.join("plan.json")).ok();
-    let plan: Option<TrainPlan> = plan.and_then(|text| serde_json::from_slice(&text).ok());
-    plan.map(|plan| plan.loras).unwrap_or_default()
-}
-
 /// The base of a run that goes on: as the options say, else as the run remembers.
-fn load_for(options: &Options, run: &Path, progress: &Progress) -> Result<Base, Failure> {
+fn load_for(options: &Options, run: &Path, progress: &Progress) -> Result<(Base, Memory), Failure> {
     let (mut base, mut machine) = (options.base.clone(), options.machine.clone());
     // Where it cannot be read, the library says so when it opens the run.
     let plan = std::fs::read(run.join("plan.json")).ok();
@@ -101,9 +94,7 @@ fn load_for(options: &Options, run: &Path, progress: &Progress) -> Result<Base, 
             progress.event(Event::Warned(warning));
         }
     }
-    let mut base = Base::load(&loading, progress)?;
-    base.memory = memory;
-    Ok(base)
+    Ok((Base::load(&loading, progress)?, memory))
 }
 
 /// Says how the run ended: the word's file on standard output, the rest beside it.

@@ -1,5 +1,4 @@
-//! Which LoRAs a base wears at the moment, and how it changes them: only the modules whose LoRAs
-//! are others are made anew.
+//! Adapters added to the weights of a base: only the modules whose adapters change are made anew.
 #![expect(clippy::type_complexity, reason = "a weight and, where there is one, its bias")]
 use super::Network;
 use super::delta::{self, Strength};
@@ -8,7 +7,7 @@ use crate::weights::{Source, replace};
 use crate::{Base, Error, Result};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use wayword_formats::lora::{Adapter, AdapterKind, Target};
 use wayword_formats::{Array, Component, Fault};
 use wayword_tensor::host::Floats;
@@ -19,14 +18,14 @@ const AT_ONCE: usize = 2;
 
 /// The modules of a component, and where their weights come from.
 #[derive(Debug)]
-pub(crate) struct Stored {
+pub(crate) struct ComponentModules {
     pub(crate) source: Arc<dyn Source>,
-    pub(crate) modules: BTreeMap<String, Kept>,
+    pub(crate) modules: BTreeMap<String, ModuleHandle>,
 }
 
 /// A module of a model, and what is needed to make its weight again.
 #[derive(Debug, Clone)]
-pub(crate) struct Kept {
+pub(crate) struct ModuleHandle {
     /// The handle that the models share.
     pub(crate) weight: Weight,
     /// The weight's shape in the file.
@@ -35,9 +34,18 @@ pub(crate) struct Kept {
     pub(crate) bias: bool,
 }
 
-/// One LoRA's part in a module.
+/// What [`Base::change`] did.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Changed {
+    /// Modules whose weights were made anew.
+    pub(super) modules: usize,
+    /// Whether modules of the text encoder were among them.
+    pub(super) text: bool,
+}
+
+/// One adapter's part in a module.
 #[derive(Debug, Clone, PartialEq)]
-struct Part {
+pub(super) struct Part {
     /// With the multiplier of the other component set to this one's, as it does not count here.
     network: Network,
     /// The place of the adapter in its file.
@@ -50,72 +58,32 @@ impl Part {
     }
 }
 
-/// What a base wears.
-#[derive(Debug, Default)]
-pub(crate) struct Applied {
-    state: Mutex<State>,
-    free: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    /// Jobs that use the models as they are now.
-    users: usize,
-    modules: BTreeMap<Target, Vec<Part>>,
-    /// Counts changes of the text encoder.
-    text: u64,
-}
-
-/// While it lives, the base keeps its LoRAs; others wait.
-#[derive(Debug)]
-#[must_use = "the base may change its LoRAs as soon as this is dropped"]
-pub struct Using<'a>(&'a Applied);
-
-impl Drop for Using<'_> {
-    fn drop(&mut self) {
-        let mut state = self.0.lock();
-        state.users -= 1;
-        if state.users == 0 {
-            self.0.free.notify_all();
-        }
-    }
-}
-
-impl Applied {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+/// The parts of each changed module, in the order of the adapters.
+pub(super) type ModuleParts = BTreeMap<Target, Vec<Part>>;
 
 impl Base {
-    /// Lets the models wear these LoRAs, in this order, on top of the base's own
-    /// ([`Base::wear`]), for as long as the returned value lives and until others are asked for.
-    /// Waits while another job uses the models with other LoRAs; a thread that holds one of these
-    /// must therefore not ask for a different one.
+    /// Brings the modules from the parts that they have to those that are wanted; whether a weight of
+    /// the text encoder or the UNet changed. `current` always says what is known of the modules, also
+    /// after an error: what was not finished is made again the next time.
     ///
     /// # Errors
-    /// If a weight cannot be read again or the device has no room; the modules that were done are
-    /// known, and asking again goes on from there.
-    pub fn using(&self, networks: &[Network]) -> Result<Using<'_>> {
-        let wanted = wanted(self, &[&self.worn, networks].concat());
-        let mut state = self.applied.lock();
-        while state.users > 0 && state.modules != wanted {
-            state = self.applied.free.wait(state).unwrap_or_else(PoisonError::into_inner);
-        }
+    /// If a weight cannot be read again or the device has no room.
+    pub(super) fn change(
+        &self,
+        current: &mut ModuleParts,
+        wanted: &ModuleParts,
+    ) -> Result<Changed> {
         let mut changed: Vec<Target> = wanted
             .iter()
-            .filter(|(target, parts)| state.modules.get(target) != Some(parts))
+            .filter(|(target, parts)| current.get(target) != Some(parts))
             .map(|(target, _)| target.clone())
             .collect();
-        changed.extend(state.modules.keys().filter(|t| !wanted.contains_key(t)).cloned());
-        if changed.iter().any(|t| t.component == Component::Text) {
-            state.text += 1;
-        }
-        let any = !changed.is_empty();
+        changed.extend(current.keys().filter(|t| !wanted.contains_key(t)).cloned());
+        let text = changed.iter().any(|target| target.component == Component::Text);
         for batch in changed.chunks(AT_ONCE) {
             // Until it is done, a module is of no known state.
             for target in batch {
-                state.modules.insert(target.clone(), Vec::new());
+                current.insert(target.clone(), Vec::new());
             }
             let parts = |target| wanted.get(target).map(Vec::as_slice).unwrap_or_default();
             // In the threads that packed the weights at first, whose memory the old ones leave.
@@ -124,66 +92,62 @@ impl Base {
             for (target, made) in batch.iter().zip(made) {
                 made?;
                 match parts(target) {
-                    [] => drop(state.modules.remove(target)),
-                    parts => drop(state.modules.insert(target.clone(), parts.to_vec())),
+                    [] => drop(current.remove(target)),
+                    parts => drop(current.insert(target.clone(), parts.to_vec())),
                 }
             }
         }
-        if any {
+        if !changed.is_empty() {
             // Reading one tensor brings its neighbours' pages, too.
             wanted.values().flatten().for_each(|part| release(part.adapter()));
         }
-        state.users += 1;
-        Ok(Using(&self.applied))
+        Ok(Changed { modules: changed.len(), text })
     }
 
-    /// Makes the base one with these LoRAs: drawings and trainings on it see no other, and what a
-    /// prompt asks for comes on top.
-    ///
-    /// # Errors
-    /// As [`Base::using`].
-    pub fn wear(&mut self, networks: Vec<Network>) -> Result<()> {
-        self.worn = networks;
-        self.using(&[]).map(drop)
-    }
-
-    /// The LoRAs that the base was made with.
-    #[must_use]
-    pub fn worn(&self) -> &[Network] {
-        &self.worn
-    }
-
-    /// A number that changes with the text encoder's weights: states of another number are old.
-    #[must_use]
-    pub fn text_version(&self) -> u64 {
-        self.applied.lock().text
+    /// The parts that these adapters have in the modules that they fit.
+    pub(super) fn module_parts(&self, networks: &[Network]) -> ModuleParts {
+        let mut out = ModuleParts::new();
+        for network in networks {
+            for (place, adapter) in network.loaded.lora.adapters.iter().enumerate() {
+                let multiplier = network.multiplier(adapter.target.component);
+                let sizes = self.module(&adapter.target).and_then(|m| Sizes::of(&m.shape));
+                let fits = sizes.is_some_and(|sizes| fit::check(adapter, &sizes).is_ok());
+                if multiplier == 0.0 || !fits {
+                    continue;
+                }
+                let network = Network { text: multiplier, unet: multiplier, ..network.clone() };
+                let part = Part { network, adapter: place };
+                out.entry(adapter.target.clone()).or_default().push(part);
+            }
+        }
+        out
     }
 
     /// The module of a target; `None` where the model has none.
-    pub(crate) fn kept(&self, target: &Target) -> Option<&Kept> {
-        self.kept.get(&target.component)?.modules.get(&target.module)
+    pub(crate) fn module(&self, target: &Target) -> Option<&ModuleHandle> {
+        self.modules.get(&target.component)?.modules.get(&target.module)
     }
 
     /// Makes a module's weight anew, with these parts.
     fn make_again(&self, target: &Target, parts: &[Part]) -> Result<()> {
-        let Some((kept, source)) = self.stored(target) else { return Ok(()) };
+        let Some((module, source)) = self.stored(target) else { return Ok(()) };
         if parts.is_empty() {
-            let (weight, bias) = load(source, target, kept)?;
-            replace(&self.device, &kept.weight, &weight, bias.as_ref())?;
+            let (weight, bias) = load(source, target, module)?;
+            replace(&self.device, &module.weight, &weight, bias.as_ref())?;
             source.done(&weight);
             return Ok(());
         }
-        let (weight, bias) = with_parts(source, target, kept, parts)?;
+        let (weight, bias) = with_parts(source, target, module, parts)?;
         let host = HostWeight {
-            shape: &kept.shape,
+            shape: &module.shape,
             values: Values::F32(&weight),
             bias: bias.as_deref().map(Values::F32),
         };
-        Ok(kept.weight.replace(&self.device, &host)?)
+        Ok(module.weight.replace(&self.device, &host)?)
     }
 
-    fn stored(&self, target: &Target) -> Option<(&Kept, &dyn Source)> {
-        Some((self.kept(target)?, &*self.kept.get(&target.component)?.source))
+    fn stored(&self, target: &Target) -> Option<(&ModuleHandle, &dyn Source)> {
+        Some((self.module(target)?, &*self.modules.get(&target.component)?.source))
     }
 
     /// A module's weight and bias as they would be with these LoRAs alone, in f32 and in the
@@ -196,10 +160,10 @@ impl Base {
         target: &Target,
         networks: &[Network],
     ) -> Result<Option<(Vec<f32>, Option<Vec<f32>>)>> {
-        let Some((kept, source)) = self.stored(target) else { return Ok(None) };
-        let wanted = wanted(self, networks);
+        let Some((module, source)) = self.stored(target) else { return Ok(None) };
+        let wanted = self.module_parts(networks);
         let parts = wanted.get(target).map(Vec::as_slice).unwrap_or_default();
-        let (weight, bias) = with_parts(source, target, kept, parts)?;
+        let (weight, bias) = with_parts(source, target, module, parts)?;
         Ok(Some((weight.to_vec(), bias)))
     }
 }
@@ -208,18 +172,18 @@ impl Base {
 fn with_parts(
     source: &dyn Source,
     target: &Target,
-    kept: &Kept,
+    module: &ModuleHandle,
     parts: &[Part],
 ) -> Result<(Floats, Option<Vec<f32>>)> {
     let wrong =
         |fault: Fault| Error::Lora { name: target.kohya(), reason: fault.to_string(), hint: None };
-    let (weight, bias) = load(source, target, kept)?;
+    let (weight, bias) = load(source, target, module)?;
     let mut values = Floats::zeros(weight.elements());
     weight.to_f32_into(&mut values).map_err(wrong)?;
     let mut bias = bias.map(|b| b.to_f32()).transpose().map_err(wrong)?;
     source.done(&weight);
     drop(weight);
-    let Some(sizes) = Sizes::of(&kept.shape) else { return Ok((values, bias)) };
+    let Some(sizes) = Sizes::of(&module.shape) else { return Ok((values, bias)) };
     for part in parts {
         let (network, adapter) = (&part.network, part.adapter());
         let multiplier = network.multiplier(target.component);
@@ -243,28 +207,14 @@ fn finite(values: &[f32]) -> bool {
     values.chunks(1024).all(|run| run.iter().map(odd).sum::<u32>() == 0)
 }
 
-/// The parts of each module that is changed, in the order of the networks.
-fn wanted(base: &Base, networks: &[Network]) -> BTreeMap<Target, Vec<Part>> {
-    let mut out: BTreeMap<Target, Vec<Part>> = BTreeMap::new();
-    for network in networks {
-        for (place, adapter) in network.loaded.lora.adapters.iter().enumerate() {
-            let multiplier = network.multiplier(adapter.target.component);
-            let sizes = base.kept(&adapter.target).and_then(|kept| Sizes::of(&kept.shape));
-            let fits = sizes.is_some_and(|sizes| fit::check(adapter, &sizes).is_ok());
-            if multiplier == 0.0 || !fits {
-                continue;
-            }
-            let network = Network { text: multiplier, unet: multiplier, ..network.clone() };
-            out.entry(adapter.target.clone()).or_default().push(Part { network, adapter: place });
-        }
-    }
-    out
-}
-
 /// Weight and bias as the file has them.
-fn load(source: &dyn Source, target: &Target, kept: &Kept) -> Result<(Array, Option<Array>)> {
+fn load(
+    source: &dyn Source,
+    target: &Target,
+    module: &ModuleHandle,
+) -> Result<(Array, Option<Array>)> {
     let weight = source.load(&format!("{}.weight", target.module))?;
-    let bias = kept.bias.then(|| source.load(&format!("{}.bias", target.module))).transpose()?;
+    let bias = module.bias.then(|| source.load(&format!("{}.bias", target.module))).transpose()?;
     Ok((weight, bias))
 }
 

@@ -1,8 +1,8 @@
 //! The text of a picture: its prompt and settings as the web UI writes them.
-use super::Texts;
+use super::GroupConditioning;
 use crate::hires::HiresSize;
+use crate::img2img::{MaskFill, is_blank};
 use crate::plan::DrawPlan;
-use crate::retouch::{MaskFill, is_blank};
 use crate::sigmas::Schedule;
 use crate::{Base, LoadedWord, Result};
 use std::path::Path;
@@ -17,8 +17,8 @@ const VERSION: &str = concat!("wayword ", env!("CARGO_PKG_VERSION"));
 pub(super) fn write(
     base: &Base,
     plan: &DrawPlan,
-    texts: &Texts,
-    later: Option<&Texts>,
+    conditioning: &GroupConditioning,
+    hires: Option<&GroupConditioning>,
     index: usize,
 ) -> Result<String> {
     let s = plan.settings();
@@ -32,10 +32,10 @@ pub(super) fn write(
     let eta_is_zero = s.sampler_options.eta == Some(0.0);
     let mut extra = second_pass(plan, index);
     extra.extend(masking(plan));
-    if let Some(hashes) = lora_hashes(plan, texts, index) {
+    if let Some(hashes) = lora_hashes(plan, conditioning, index) {
         extra.push(("Lora hashes".into(), hashes));
     }
-    if let Some(hashes) = word_hashes(plan, texts, later, index) {
+    if let Some(hashes) = word_hashes(plan, conditioning, hires, index) {
         extra.push(("TI hashes".into(), hashes));
     }
     if s.emphasis != Emphasis::Original {
@@ -89,7 +89,7 @@ fn second_pass(plan: &DrawPlan, index: usize) -> Pairs {
     if sampler != s.sampler {
         say("Hires sampler", sampler.info().name.into());
     }
-    let (prompt, negative) = (&plan.later_prompt(index).prompt, &plan.later_negative(index).prompt);
+    let (prompt, negative) = (&plan.hires_prompt(index).prompt, &plan.hires_negative(index).prompt);
     if *prompt != plan.prompt(index).prompt {
         say("Hires prompt", prompt.clone());
     }
@@ -156,21 +156,21 @@ fn eta(plan: &DrawPlan) -> Option<(String, String)> {
 /// before those of the negative one. The web UI names those of the whole group.
 fn word_hashes(
     plan: &DrawPlan,
-    texts: &Texts,
-    later: Option<&Texts>,
+    conditioning: &GroupConditioning,
+    hires: Option<&GroupConditioning>,
     index: usize,
 ) -> Option<String> {
-    let start = texts.pictures.start;
+    let start = conditioning.pictures.start;
     let pictures = match plan.settings().quirks {
-        Quirks::A1111 => 0..texts.pictures.len(),
+        Quirks::A1111 => 0..conditioning.pictures.len(),
         Quirks::Sane => index - start..index - start + 1,
     };
     // The web UI forgets those of the second pass.
-    let later = later.filter(|_| plan.settings().quirks == Quirks::Sane);
-    let later = later.map(|l| (l, plan.later_words(start), plan.later_networks(start)));
-    let first = (texts, plan.words(start), plan.networks(start));
+    let hires = hires.filter(|_| plan.settings().quirks == Quirks::Sane);
+    let hires = hires.map(|l| (l, plan.hires_words(start), plan.hires_networks(start)));
+    let first = (conditioning, plan.words(start), plan.networks(start));
     let mut entries: Vec<String> = Vec::new();
-    for (texts, words, networks) in std::iter::once(first).chain(later) {
+    for (conditioning, words, networks) in std::iter::once(first).chain(hires) {
         // A word that a LoRA brought is known by that file's name.
         let brought = |word: &LoadedWord| -> Option<String> {
             let by = networks
@@ -178,7 +178,7 @@ fn word_hashes(
                 .find(|n| n.loaded.lora.embeddings.iter().any(|(name, _)| *name == word.name))?;
             Some(by.name.chars().take(12).collect())
         };
-        for side in [&texts.positive, &texts.negative] {
+        for side in [&conditioning.positive, &conditioning.negative] {
             for place in side[pictures.clone()].iter().flat_map(|text| &text.words) {
                 let word = words.word(*place);
                 let name = word.name.replace([':', ','], "");
@@ -192,13 +192,13 @@ fn word_hashes(
 }
 
 /// The LoRAs that a picture was drawn with, each once, with their files' hashes.
-fn lora_hashes(plan: &DrawPlan, texts: &Texts, index: usize) -> Option<String> {
+fn lora_hashes(plan: &DrawPlan, conditioning: &GroupConditioning, index: usize) -> Option<String> {
     let picture = match plan.settings().quirks {
-        Quirks::A1111 => texts.pictures.start,
+        Quirks::A1111 => conditioning.pictures.start,
         Quirks::Sane => index,
     };
     let mut entries: Vec<String> = Vec::new();
-    for network in plan.networks(picture).iter().chain(plan.later_networks(picture)) {
+    for network in plan.networks(picture).iter().chain(plan.hires_networks(picture)) {
         let name = network.name.replace([':', ','], "");
         let entry = network.loaded.short_hash().map(|hash| format!("{name}: {hash}"));
         entries.extend(entry.filter(|e| !entries.contains(e)));

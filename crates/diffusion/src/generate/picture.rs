@@ -20,6 +20,44 @@ pub struct Picture {
     pub infotext: String,
 }
 
+/// A small picture of a drawing in progress.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SmallPicture {
+    /// Width in pixels.
+    pub width: usize,
+    /// Height in pixels.
+    pub height: usize,
+    /// Red, green, blue of each pixel, row by row.
+    pub rgb: Vec<u8>,
+}
+
+/// Latents along the longer side of a preview: 128 pixels, which the VAE decodes in some
+/// hundredths of the time of 512.
+const PREVIEW_SIDE: usize = 16;
+
+/// A small picture of the clean latents as they are at a step, `[4, h, w]` on the UNet's scale: the
+/// means of blocks of latents, through the VAE itself, so that it fits every VAE.
+pub(super) fn preview(base: &Base, latent: &[f32], grid: Grid) -> Result<SmallPicture> {
+    let step = grid.height.max(grid.width).div_ceil(PREVIEW_SIDE);
+    let small = Grid::new(grid.height.div_ceil(step), grid.width.div_ceil(step));
+    let mut values = Vec::with_capacity(4 * small.tokens());
+    for plane in latent.chunks_exact(grid.tokens()) {
+        for (y, x) in (0..small.height).flat_map(|y| (0..small.width).map(move |x| (y, x))) {
+            let rows = y * step..((y + 1) * step).min(grid.height);
+            let columns = x * step..((x + 1) * step).min(grid.width);
+            let count = rows.len() * columns.len();
+            let sum: f32 = rows
+                .flat_map(|row| columns.clone().map(move |column| plane[row * grid.width + column]))
+                .sum();
+            #[expect(clippy::cast_precision_loss, reason = "a few latents")]
+            values.push(sum / count as f32);
+        }
+    }
+    let Pixels { width, height, data, .. } =
+        decode(base, &values, small, &wayword_interface::Quiet)?;
+    Ok(SmallPicture { width, height, rgb: data })
+}
+
 /// Decodes a latent of the UNet's scale, `[4, h, w]`.
 pub(super) fn decode(
     base: &Base,
@@ -37,15 +75,20 @@ pub(super) fn decode(
     Ok(Pixels { width, height, channels: 3, data: values.into_iter().map(byte).collect() })
 }
 
-/// Asks the VAE, and where it gives something that is not a number, the same VAE in f32.
-fn with_vae(
+/// Calls the VAE, and where it overflows in half precision, the same VAE in f32 on the same device.
+/// Drawing, previews and the latents of a training all go through here. `call` gives values, and
+/// `what` names them in the error.
+///
+/// # Errors
+/// If the device fails, or the values are not finite in f32 either.
+pub fn with_vae(
     base: &Base,
     what: &str,
     events: &dyn Events<Event>,
-    ask: impl Fn(&Vae, &Device) -> Result<Vec<f32>>,
+    call: impl Fn(&Vae, &Device) -> Result<Vec<f32>>,
 ) -> Result<Vec<f32>> {
     let is_number = |values: &[f32]| values.iter().all(|v| v.is_finite());
-    let values = ask(&base.vae, base.device())?;
+    let values = call(&base.vae, base.device())?;
     if is_number(&values) {
         return Ok(values);
     }
@@ -53,7 +96,7 @@ fn with_vae(
         let text = "the VAE overflows in this precision and is used in f32";
         let hint = Some("a repaired VAE, given as --vae, is faster".into());
         events.event(Event::Warned(Warning::new(text).with_hint_if(hint)));
-        let values = ask(vae, device)?;
+        let values = call(vae, device)?;
         if is_number(&values) {
             return Ok(values);
         }

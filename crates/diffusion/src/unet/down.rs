@@ -1,5 +1,5 @@
 //! One level on the way down: resnets, transformers where the level has them, then half the size.
-use super::{Guides, Level, Skip, Transformer, resnet, transformer};
+use super::{BlockConditioning, Level, Skip, Transformer, resnet, transformer};
 use crate::resnet::Resnet;
 use wayword_tensor::{Grid, Stride, Tensor, Weight, ops};
 
@@ -42,11 +42,16 @@ impl DownBlock {
 
     /// Runs the level; every output also goes to `skips`.
     #[must_use]
-    pub fn forward(&self, (mut h, grid): Skip, guides: Guides<'_>, skips: &mut Vec<Skip>) -> Skip {
+    pub fn forward(
+        &self,
+        (mut h, grid): Skip,
+        conditioning: BlockConditioning<'_>,
+        skips: &mut Vec<Skip>,
+    ) -> Skip {
         for (i, block) in self.resnets.iter().enumerate() {
-            h = resnet(block, &h, grid, guides);
+            h = resnet(block, &h, grid, conditioning);
             if let Some(block) = self.attentions.get(i) {
-                h = transformer(block, &h, guides);
+                h = transformer(block, &h, conditioning);
             }
             skips.push((h.clone(), grid));
         }

@@ -1,5 +1,5 @@
 //! The middle, at the smallest size: resnet, transformer, resnet.
-use super::{EPS, Guides, Skip, Transformer, resnet, transformer};
+use super::{BlockConditioning, EPS, Skip, Transformer, resnet, transformer};
 use crate::resnet::Resnet;
 use crate::weights::Cursor;
 
@@ -22,9 +22,9 @@ impl MidBlock {
 
     /// The same shape again.
     #[must_use]
-    pub fn forward(&self, (h, grid): Skip, guides: Guides<'_>) -> Skip {
-        let h = resnet(&self.resnets[0], &h, grid, guides);
-        let h = transformer(&self.attention, &h, guides);
-        (resnet(&self.resnets[1], &h, grid, guides), grid)
+    pub fn forward(&self, (h, grid): Skip, conditioning: BlockConditioning<'_>) -> Skip {
+        let h = resnet(&self.resnets[0], &h, grid, conditioning);
+        let h = transformer(&self.attention, &h, conditioning);
+        (resnet(&self.resnets[1], &h, grid, conditioning), grid)
     }
 }

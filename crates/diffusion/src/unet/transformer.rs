@@ -1,5 +1,5 @@
 //! The UNet's transformer: pixels attend to each other, then to the text (Vaswani et al. 2017).
-use super::HEADS;
+use super::{HEADS, KeysValues};
 use crate::weights::{Cursor, GROUPS};
 use wayword_tensor::ops::{self, Heads};
 use wayword_tensor::{Tensor, Weight};
@@ -20,7 +20,7 @@ pub struct Transformer {
 }
 
 impl Transformer {
-    /// `context` is the width of the text states; 0 takes it from the weights.
+    /// `context` is the width of the hidden states; 0 takes it from the weights.
     pub(crate) fn load(at: &Cursor<'_>, channels: usize, context: &mut usize) -> Self {
         let blocks = at.at("transformer_blocks");
         let count = blocks.count().max(1);
@@ -34,13 +34,21 @@ impl Transformer {
         }
     }
 
-    /// x `[batch, h w, channels]` and text states to the shape of x.
+    /// x `[batch, h w, channels]` and hidden states to the shape of x.
     #[must_use]
     pub fn forward(&self, x: &Tensor, context: &Tensor) -> Tensor {
+        let keys_values = |block: &TransformerBlock| block.attn2.keys_values(context);
+        let keys_values: Vec<_> = self.transformer_blocks.iter().map(keys_values).collect();
+        self.forward_prepared(x, &keys_values)
+    }
+
+    /// The same with the keys and values of each block's cross-attention.
+    #[must_use]
+    pub fn forward_prepared(&self, x: &Tensor, keys_values: &[KeysValues]) -> Tensor {
         let h = ops::group_norm(x, GROUPS, GROUP_EPS, &self.norm, false);
         let mut h = ops::linear(&h, &self.proj_in);
-        for block in &self.transformer_blocks {
-            h = block.forward(&h, context);
+        for (block, keys_values) in self.transformer_blocks.iter().zip(keys_values) {
+            h = block.forward(&h, keys_values);
         }
         ops::linear_add(&h, &self.proj_out, x)
     }
@@ -73,13 +81,13 @@ impl TransformerBlock {
         }
     }
 
-    /// x `[batch, h w, channels]` and text states to the shape of x.
+    /// x `[batch, h w, channels]` and the text's keys and values to the shape of x.
     #[must_use]
-    pub fn forward(&self, x: &Tensor, context: &Tensor) -> Tensor {
+    pub fn forward(&self, x: &Tensor, text: &KeysValues) -> Tensor {
         let n = ops::layer_norm(x, LAYER_EPS, &self.norm1);
-        let x = self.attn1.forward(&n, &n, x);
+        let x = self.attn1.forward(&n, &self.attn1.keys_values(&n), x);
         let n = ops::layer_norm(&x, LAYER_EPS, &self.norm2);
-        let x = self.attn2.forward(&n, context, &x);
+        let x = self.attn2.forward(&n, text, &x);
         let n = ops::layer_norm(&x, LAYER_EPS, &self.norm3);
         self.ff.forward(&n, &x)
     }
@@ -108,19 +116,24 @@ impl Attention {
         }
     }
 
-    /// What x `[batch, n, channels]` sees in `context` `[batch, m, width]`, projected, plus
-    /// `residual`.
+    /// Keys and values of `context` `[batch, m, width]`.
     #[must_use]
-    pub fn forward(&self, x: &Tensor, context: &Tensor, residual: &Tensor) -> Tensor {
-        ops::linear_add(&self.seen(x, context), &self.to_out, residual)
+    pub fn keys_values(&self, context: &Tensor) -> KeysValues {
+        let keys = ops::linear(context, &self.to_k);
+        KeysValues { keys, values: ops::linear(context, &self.to_v) }
     }
 
-    /// What x sees in `context`, before the last projection.
+    /// Attention of x `[batch, n, channels]` to keys and values, projected, plus `residual`.
     #[must_use]
-    pub fn seen(&self, x: &Tensor, context: &Tensor) -> Tensor {
+    pub fn forward(&self, x: &Tensor, other: &KeysValues, residual: &Tensor) -> Tensor {
+        ops::linear_add(&self.attend(x, other), &self.to_out, residual)
+    }
+
+    /// The same before the last projection.
+    #[must_use]
+    pub fn attend(&self, x: &Tensor, other: &KeysValues) -> Tensor {
         let q = ops::linear(x, &self.to_q);
-        let (k, v) = (ops::linear(context, &self.to_k), ops::linear(context, &self.to_v));
-        ops::attention(&q, &k, &v, Heads { count: HEADS, causal: false })
+        ops::attention(&q, &other.keys, &other.values, Heads { count: HEADS, causal: false })
     }
 }
 

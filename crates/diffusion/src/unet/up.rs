@@ -1,5 +1,5 @@
 //! One level on the way up: each resnet sees one output of the way down; then twice the size.
-use super::{Guides, Level, OddSizes, Skip, Transformer, resnet, transformer};
+use super::{BlockConditioning, Level, OddSizes, Skip, Transformer, resnet, transformer};
 use crate::resnet::Resnet;
 use wayword_tensor::{Grid, Stride, Tensor, Weight, ops};
 
@@ -41,16 +41,21 @@ impl UpBlock {
 
     /// Runs the level, taking outputs of the way down from the end of `skips`.
     #[must_use]
-    pub fn forward(&self, (mut h, grid): Skip, guides: Guides<'_>, skips: &mut Vec<Skip>) -> Skip {
+    pub fn forward(
+        &self,
+        (mut h, grid): Skip,
+        conditioning: BlockConditioning<'_>,
+        skips: &mut Vec<Skip>,
+    ) -> Skip {
         for (i, block) in self.resnets.iter().enumerate() {
             let (skip, _) = skips.pop().expect("the way down had as many outputs");
-            h = resnet(block, &ops::concat(&h, &skip), grid, guides);
+            h = resnet(block, &ops::concat(&h, &skip), grid, conditioning);
             if let Some(block) = self.attentions.get(i) {
-                h = transformer(block, &h, guides);
+                h = transformer(block, &h, conditioning);
             }
         }
         match (&self.upsampler, skips.last()) {
-            (Some(up), Some((_, to))) => (up.forward(&h, grid, *to, guides.odd), *to),
+            (Some(up), Some((_, to))) => (up.forward(&h, grid, *to, conditioning.odd), *to),
             _ => (h, grid),
         }
     }

@@ -3,6 +3,7 @@ use super::Precision;
 use super::storage::{ValueType, buffer_bytes};
 use crate::memory_estimating::MemoryModel;
 use crate::{DeviceMemory, HostWeight, Layout, Shape, Values};
+use std::sync::Arc;
 use sysinfo::{MemoryRefreshKind, System};
 
 /// Rows from which on narrow results are kept in bf16; fewer cost nothing in f32.
@@ -27,6 +28,10 @@ impl CpuMemory {
 impl MemoryModel for CpuMemory {
     fn precision(&self) -> Precision {
         self.precision
+    }
+
+    fn exact(&self) -> Arc<dyn MemoryModel> {
+        Arc::new(Self { precision: Precision::F32 })
     }
 
     fn narrow_size(&self, shape: Shape) -> usize {

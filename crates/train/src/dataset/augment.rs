@@ -75,7 +75,7 @@ pub enum Color {
 }
 
 impl AugmentOptions {
-    /// NoiseSource the changes for one use of a picture resized to `size`, to be cut to `window`.
+    /// Draws the changes for one use of a picture resized to `size`, to be cut to `window`.
     #[must_use]
     pub fn draw(
         &self,

@@ -3,9 +3,9 @@
 //! Nothing here is random and nothing is remembered: the loop and the tests give the same kind of
 //! batch. B samples, c text windows each, latents of h x w with 4 channels, text width d.
 use crate::{Error, Result};
-use wayword_diffusion::Base;
 use wayword_diffusion::tokenizer::POSITIONS;
-use wayword_tensor::{Device, Grid, LossKind, Memory, Shape, Tape, Tensor, ops};
+use wayword_diffusion::{AdapterGuard, pixels};
+use wayword_tensor::{Grid, LossKind, Memory, Shape, Tape, Tensor, ops};
 
 /// Everything that a micro-batch depends on, but for the embedding's vectors.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,21 +40,21 @@ pub struct MicroResult {
 }
 
 /// Forward and backward. `vectors` is `[n, d]`; `share` is what this batch's loss counts in its
-/// update: one over the number of micro-batchs.
+/// update: one over the number of micro-batches.
 ///
 /// # Errors
 /// If the device fails.
 pub fn micro_step(
-    base: &Base,
+    model: &AdapterGuard<'_>,
     vectors: &[f32],
     batch: &MicroBatch,
     share: f32,
     memory: Memory,
 ) -> Result<MicroResult> {
-    let device = base.device();
+    let device = model.base().device();
     let tape = Tape::new(memory);
-    let embedded = tape.watch(&embed(base, vectors, batch)?);
-    let loss = loss(base, &embedded, batch)?;
+    let embedded = tape.watch(&embed(model, vectors, batch)?);
+    let loss = loss(model, &embedded, batch)?;
     let seed = Tensor::from_host(device, Shape::SCALAR, &[share])?;
     let gradients = tape.backward(&loss, &seed);
     let gradient = gradients.of(&embedded).ok_or_else(|| {
@@ -71,43 +71,28 @@ pub fn micro_step(
 ///
 /// # Errors
 /// If the device fails.
-pub fn evaluate(base: &Base, vectors: &[f32], batch: &MicroBatch) -> Result<f32> {
-    Ok(loss(base, &embed(base, vectors, batch)?, batch)?.to_host()?[0])
+pub fn evaluate(model: &AdapterGuard<'_>, vectors: &[f32], batch: &MicroBatch) -> Result<f32> {
+    Ok(loss(model, &embed(model, vectors, batch)?, batch)?.to_host()?[0])
 }
 
 /// The token vectors of all positions: the leaf that is watched.
-fn embed(base: &Base, vectors: &[f32], batch: &MicroBatch) -> Result<Tensor> {
+fn embed(model: &AdapterGuard<'_>, vectors: &[f32], batch: &MicroBatch) -> Result<Tensor> {
+    let base = model.base();
     let width = base.info.token_width;
     let extra = Shape::new(1, vectors.len() / width, width);
     let extra = Tensor::from_host(base.device(), extra, vectors)?;
-    Ok(base.text.embed(&batch.ids, batch.ids.len() / POSITIONS, Some(&extra))?)
+    Ok(model.text().embed(&batch.ids, batch.ids.len() / POSITIONS, Some(&extra))?)
 }
 
-fn loss(base: &Base, embedded: &Tensor, batch: &MicroBatch) -> Result<Tensor> {
-    let device = base.device();
+fn loss(model: &AdapterGuard<'_>, embedded: &Tensor, batch: &MicroBatch) -> Result<Tensor> {
+    let device = model.base().device();
     let samples = batch.timesteps.len();
-    let states = base.text.encode(embedded, batch.clip_skip)?;
-    let context = base.text.join_windows(&states, samples, batch.windows)?;
-    let noisy = pixels(device, &batch.noisy, samples, batch.grid)?;
-    let target = pixels(device, &batch.target, samples, batch.grid)?;
+    let states = model.text().encode(embedded, batch.clip_skip)?;
+    let context = model.text().join_windows(&states, samples, batch.windows)?;
+    let noisy = pixels::to_device(device, &batch.noisy, samples, 4, batch.grid)?;
+    let target = pixels::to_device(device, &batch.target, samples, 4, batch.grid)?;
     let weights = Shape::new(samples, batch.grid.tokens(), 1);
     let weights = Tensor::from_host(device, weights, &batch.weights)?;
-    let predicted = base.unet.forward(&noisy, batch.grid, &batch.timesteps, &context)?;
+    let predicted = model.unet().forward(&noisy, batch.grid, &batch.timesteps, &context)?;
     Ok(ops::loss(&predicted, &target, &weights, &batch.kind))
-}
-
-/// `[B, channels, h, w]` of the host to `[B, h w, channels]` of the device.
-pub(crate) fn pixels(
-    device: &Device,
-    values: &[f32],
-    samples: usize,
-    grid: Grid,
-) -> Result<Tensor> {
-    let tokens = grid.tokens();
-    let channels = values.len() / (samples * tokens);
-    let mut turned = Vec::with_capacity(values.len());
-    for sample in values.chunks_exact(channels * tokens) {
-        turned.extend((0..tokens * channels).map(|i| sample[i % channels * tokens + i / channels]));
-    }
-    Ok(Tensor::from_host(device, Shape::new(samples, tokens, channels), &turned)?)
 }

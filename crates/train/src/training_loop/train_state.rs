@@ -15,7 +15,7 @@ use crate::{Error, Result};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
-use wayword_diffusion::Base;
+use wayword_diffusion::AdapterGuard;
 use wayword_interface::{Events, Stop, Warning};
 
 /// What changes in a run, and the files that remember it.
@@ -36,15 +36,16 @@ pub(super) struct TrainState {
 impl TrainState {
     /// The saved state of the run, or its first.
     pub(super) fn begin(
-        base: &Base,
+        model: &AdapterGuard<'_>,
         plan: &TrainPlan,
         run: &RunFolder,
         evaluation_set: &[MicroBatch],
         events: &dyn Events<Event>,
     ) -> Result<Self> {
+        let base = model.base();
         let statistics = match plan.kohya_numbers {
             true => {
-                Statistics::WholeTable(Arc::new(Table(base.text.table(), base.info.token_width)))
+                Statistics::WholeTable(Arc::new(Table(base.token_table(), base.info.token_width)))
             }
             false => Statistics::NewRows,
         };
@@ -83,7 +84,7 @@ impl TrainState {
             started,
             log: LogWriter::open(&log, 0)?,
             counters: Counters {
-                evaluation_before: super::evaluate(base, &vectors, evaluation_set)?,
+                evaluation_before: super::evaluate(model, &vectors, evaluation_set)?,
                 ..Counters::default()
             },
             vectors,
@@ -185,10 +186,10 @@ impl TrainState {
         Ok(())
     }
 
-    /// NoiseSource the previews that are due here; `epoch` is one that has just ended.
+    /// Draws the previews that are due here; `epoch` is one that has just ended.
     pub(super) fn preview(
         &self,
-        (base, plan, run): (&Base, &TrainPlan, &RunFolder),
+        (model, plan, run): (&AdapterGuard<'_>, &TrainPlan, &RunFolder),
         epoch: Option<usize>,
         events: &dyn Events<Event>,
         stop: &Stop,
@@ -197,7 +198,7 @@ impl TrainState {
         match plan.previews.as_ref().filter(|previews| previews.is_due(step, epoch)) {
             Some(previews) => {
                 let learned = self.learned(plan);
-                previews.draw((base, plan), (run.path(), step, &learned), events, stop)
+                previews.draw((model, plan), (run.path(), step, &learned), events, stop)
             }
             None => Ok(()),
         }

@@ -23,10 +23,9 @@ pub(super) fn measure(
 ) -> Result<Vec<(&'static str, Measured)>, Failure> {
     let (device, profile) = profiling(device);
     let load = || -> Result<Base, Failure> {
-        let mut base = Base::load(&BaseOptions::new(path, &device), &Quiet)?;
+        let base = Base::load(&BaseOptions::new(path, &device), &Quiet)?;
         // The hash is computed beside the work; it must not be measured.
         let _ = base.sha256()?;
-        base.memory = memory;
         Ok(base)
     };
     let size = |base: &Base| {
@@ -36,10 +35,11 @@ pub(super) fn measure(
     Ok(match options.work {
         BenchWork::Step => {
             let base = load()?;
+            let model = base.activate(&[])?;
             let (size, batch) = (size(&base), options.batch);
             vec![(
                 "step",
-                repeat(&profile, options.repeats, || estimate::step(&base, size, batch))?,
+                repeat(&profile, options.repeats, || estimate::step(&model, size, batch, memory))?,
             )]
         }
         BenchWork::Draw => {

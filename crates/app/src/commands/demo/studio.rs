@@ -57,7 +57,7 @@ impl<'a> Studio<'a> {
     pub(super) fn word_at_start(&self) -> Result<Embeddings, Failure> {
         let id = self.base.tokenizer.whole_word(INIT);
         let id = id.ok_or_else(|| Failure::user(format!("`{INIT}` is no word of the base")))?;
-        self.word(self.base.text.token_row(id)?)
+        self.word(self.base.token_vector(id)?)
     }
 
     /// Another word with these rows.

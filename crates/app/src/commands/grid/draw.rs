@@ -5,8 +5,8 @@ use crate::failure::Failure;
 use crate::show::Progress;
 use std::rc::Rc;
 use std::sync::Arc;
-use wayword_diffusion::generate::{Drawing, Texts};
-use wayword_diffusion::{Base, DrawPlan, Event, Loras, Picture};
+use wayword_diffusion::generate::{Drawing, GroupConditioning};
+use wayword_diffusion::{AdapterGuard, Base, DrawPlan, Event, Loras, Picture};
 use wayword_interface::{Events, Stop, Warning};
 use wayword_prompt::PromptPlan;
 
@@ -18,7 +18,7 @@ pub(super) struct Studio<'a> {
     pub(super) base: Base,
     pub(super) words: Words<'a>,
     pub(super) loras: Option<Arc<Loras>>,
-    texts: Vec<(Key, Rc<Texts>)>,
+    texts: Vec<(Key, Rc<GroupConditioning>)>,
     warned: Vec<Warning>,
 }
 
@@ -55,8 +55,6 @@ impl<'a> Studio<'a> {
                 self.warned.push(warning);
             }
         }
-        let using = self.base.using(plan.networks(0))?;
-        let texts = texts(&self.base, &mut self.texts, cell, &plan)?;
         let events = |event: Event| {
             let event = match event {
                 Event::Step { step, of: steps, .. } => {
@@ -67,8 +65,9 @@ impl<'a> Studio<'a> {
             Events::event(progress, event);
         };
         let drawing = Drawing::new(&self.base, &plan, &events)?;
-        drop(using);
-        let Some(sampled) = drawing.sample(&texts, &events, stop)? else { return Ok(None) };
+        let Some(guard) = drawing.activate(0, &events, stop)? else { return Ok(None) };
+        let texts = texts(&guard, &mut self.texts, cell, &plan)?;
+        let Some(sampled) = drawing.sample(guard, &texts, &events, stop)? else { return Ok(None) };
         Ok(Some(drawing.finish(&texts, &sampled, 0, &events)?))
     }
 
@@ -80,29 +79,28 @@ impl<'a> Studio<'a> {
         }
         settings.embeddings = Some(self.words.with(&self.base, cell.rows.as_ref())?);
         settings.loras.clone_from(&self.loras);
-        settings.keep_loras = true;
         Ok(DrawPlan::new(&self.base, settings)?)
     }
 }
 
 /// The encoded prompts, from memory where they are known.
 fn texts(
-    base: &Base,
-    known: &mut Vec<(Key, Rc<Texts>)>,
+    model: &AdapterGuard<'_>,
+    known: &mut Vec<(Key, Rc<GroupConditioning>)>,
     cell: &Cell,
     plan: &DrawPlan,
-) -> Result<Rc<Texts>, Failure> {
+) -> Result<Rc<GroupConditioning>, Failure> {
     let key = Key {
         prompt: plan.prompt(0).clone(),
         negative: plan.negative(0).clone(),
         clip_skip: cell.settings.clip_skip,
         rows: cell.rows.clone(),
-        text_version: base.text_version(),
+        text_version: model.text_version(),
     };
     if let Some((_, texts)) = known.iter().find(|(k, _)| *k == key) {
         return Ok(Rc::clone(texts));
     }
-    let texts = Rc::new(Texts::encode(base, plan, 0..1)?);
+    let texts = Rc::new(GroupConditioning::encode(model, plan, 0..1)?);
     if known.len() == REMEMBERED {
         known.remove(0);
     }

@@ -10,7 +10,7 @@ use wayword_train::lora;
 use wayword_train::plan::{TrainOptions, TrainPlan};
 use wayword_train::preflight;
 
-/// A checked plan and the base that it is for. What can be refused is refused before the base is
+/// A checked plan, the base that it is for, and what a step keeps in memory. What can be refused is refused before the base is
 /// loaded.
 ///
 /// # Errors
@@ -20,21 +20,20 @@ pub(crate) fn ready(
     options: &Options,
     train: &TrainOptions,
     progress: &Progress,
-) -> Result<(Base, TrainPlan), Failure> {
+) -> Result<(Base, TrainPlan, Memory), Failure> {
     let loading = base::place(&options.base, &options.machine, progress)?;
     let sketch = BaseOptions { device: loading.device.memory_estimator(), ..loading.clone() };
-    let mut plan = TrainPlan::check(train, &Base::sketch(&sketch, &Quiet)?.info)?;
+    let mut plan = TrainPlan::check(train, &Base::dry_load(&sketch, &Quiet)?.info)?;
     plan.warnings.extend(preflight::few(&plan, options.layers.preset.as_deref()));
     plan.warnings.extend(preflight::inspect(&plan)?);
     let (memory, warning) = memory(&loading, &plan, options.low_memory)?;
     strict(options, &plan)?;
-    let mut base = Base::load(&loading, progress)?;
-    base.memory = memory;
+    let base = Base::load(&loading, progress)?;
     plan.recognize(&base)?;
-    lora::wear(&mut base, &plan.loras, progress)?;
+    plan.warnings.extend(lora::remarks(&base, &plan.loras)?);
     strict(options, &plan)?;
     plan.warnings.extend(warning);
-    Ok((base, plan))
+    Ok((base, plan, memory))
 }
 
 /// Under `--strict` whatever was found ends the run.

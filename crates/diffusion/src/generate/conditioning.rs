@@ -1,14 +1,14 @@
-//! The states of prompts over the steps of a run.
+//! The hidden states of prompts over the steps of a sampling pass.
 use crate::conditioning::{ChunkOptions, Found, chunk, encode as encode_together};
 use crate::plan::DrawPlan;
-use crate::{Base, Embeddings, Result};
+use crate::{AdapterGuard, Embeddings, Result};
 use std::ops::Range;
 use wayword_prompt::schedule::entry_at_call;
 use wayword_prompt::{PromptPlan, Quirks};
 
 /// The encoded prompts of a group of pictures.
 #[derive(Debug)]
-pub struct Texts {
+pub struct GroupConditioning {
     /// The pictures, by their place in the plan.
     pub pictures: Range<usize>,
     /// Each picture's prompt.
@@ -17,31 +17,34 @@ pub struct Texts {
     pub negative: Vec<Conditioning>,
 }
 
-impl Texts {
-    /// Encodes the prompts of a group; equal prompts once. The base must be wearing the group's
-    /// LoRAs ([`Base::using`]).
+impl GroupConditioning {
+    /// Encodes the prompts of a group, with the group's adapters; equal prompts once.
     ///
     /// # Errors
     /// If a prompt cannot be encoded.
-    pub fn encode(base: &Base, plan: &DrawPlan, pictures: Range<usize>) -> Result<Self> {
-        let words = plan.words(pictures.start);
-        let prompts = |i| (plan.prompt(i), plan.negative(i));
-        Self::of(base, plan, words, pictures, prompts)
-    }
-
-    /// The same for the pass at the larger size.
-    pub(super) fn encode_later(
-        base: &Base,
+    pub fn encode(
+        model: &AdapterGuard<'_>,
         plan: &DrawPlan,
         pictures: Range<usize>,
     ) -> Result<Self> {
-        let words = plan.later_words(pictures.start);
-        let prompts = |i| (plan.later_prompt(i), plan.later_negative(i));
-        Self::of(base, plan, words, pictures, prompts)
+        let words = plan.words(pictures.start);
+        let prompts = |i| (plan.prompt(i), plan.negative(i));
+        Self::of(model, plan, words, pictures, prompts)
+    }
+
+    /// The same for the pass at the larger size.
+    pub(super) fn encode_hires(
+        model: &AdapterGuard<'_>,
+        plan: &DrawPlan,
+        pictures: Range<usize>,
+    ) -> Result<Self> {
+        let words = plan.hires_words(pictures.start);
+        let prompts = |i| (plan.hires_prompt(i), plan.hires_negative(i));
+        Self::of(model, plan, words, pictures, prompts)
     }
 
     fn of<'a>(
-        base: &Base,
+        model: &AdapterGuard<'_>,
         plan: &DrawPlan,
         words: &Embeddings,
         pictures: Range<usize>,
@@ -52,7 +55,7 @@ impl Texts {
             if let Some((_, done)) = known.iter().find(|(p, _)| *p == prompt) {
                 return Ok(done.clone());
             }
-            let done = encode(base, plan, words, prompt)?;
+            let done = encode(model, plan, words, prompt)?;
             known.push((prompt, done.clone()));
             Ok(done)
         };
@@ -62,26 +65,37 @@ impl Texts {
     }
 }
 
+impl GroupConditioning {
+    /// Whether the negative prompts count at a guidance: they cancel at 1 where each picture's prompt
+    /// has one part of weight 1.
+    #[must_use]
+    pub fn needs_negative(&self, cfg: f64) -> bool {
+        let whole =
+            |prompt: &Conditioning| prompt.parts.len() == 1 && prompt.parts[0].weight == 1.0;
+        cfg != 1.0 || !self.positive.iter().all(whole)
+    }
+}
+
 /// An encoded prompt.
 #[derive(Debug, Clone)]
 pub struct Conditioning {
     /// Its parts; one, unless `AND` divides it.
-    pub parts: Vec<PartStates>,
+    pub parts: Vec<PartConditioning>,
     /// The learned words in it, by their place among the embeddings, in the order of use.
     pub words: Vec<usize>,
 }
 
 /// An encoded part of a prompt.
 #[derive(Debug, Clone)]
-pub struct PartStates {
+pub struct PartConditioning {
     /// Its weight in the guidance.
     pub weight: f64,
-    /// The last step that states hold for, and the states, `[tokens, width]`.
+    /// The last step that hidden states hold for, and the hidden states, `[tokens, width]`.
     pub entries: Vec<(i64, Vec<f32>)>,
 }
 
 impl Conditioning {
-    /// Weight and states of each part at a call of the model, counted from 0.
+    /// Weight and hidden states of each part at a call of the model, counted from 0.
     pub(super) fn at_call(&self, call: i64) -> impl Iterator<Item = (f64, &[f32])> {
         self.parts.iter().map(move |part| {
             let entry = entry_at_call(part.entries.iter().map(|(until, _)| *until), call);
@@ -93,12 +107,12 @@ impl Conditioning {
 /// Encodes a prompt: each part's texts over the steps together, since they share the mean that
 /// emphasis restores.
 fn encode(
-    base: &Base,
+    model: &AdapterGuard<'_>,
     plan: &DrawPlan,
     words: &Embeddings,
     prompt: &PromptPlan,
 ) -> Result<Conditioning> {
-    let settings = plan.settings();
+    let (base, settings) = (model.base(), plan.settings());
     let options =
         ChunkOptions { comma_backtrack: settings.comma_backtrack, quirks: settings.quirks };
     let find = |ids: &[u32]| {
@@ -117,7 +131,7 @@ fn encode(
             chunk(&items, &base.tokenizer, find, options).chunks
         });
         let encoded = encode_together(
-            &base.text,
+            model.text(),
             base.device(),
             windows.collect(),
             |word| &words.word(word).vectors,
@@ -128,7 +142,7 @@ fn encode(
             encoded.words.into_iter().filter(|word| !all.words.contains(word)).collect();
         all.words.extend(new);
         let entries = part.entries.iter().map(|e| e.until).zip(encoded.states).collect();
-        all.parts.push(PartStates { weight: part.weight, entries });
+        all.parts.push(PartConditioning { weight: part.weight, entries });
     }
     Ok(all)
 }

@@ -1,6 +1,7 @@
-//! One run of a sampler over a group of pictures: from noise, or from latents with noise.
-use super::Texts;
-use super::guided::{Guided, Kept};
+//! One sampling pass over a group of pictures: from noise, or from init latents with noise.
+use super::GroupConditioning;
+use super::cfg_denoiser::{CfgDenoiser, MaskBlend};
+use super::picture;
 use crate::brownian::BrownianNoise;
 use crate::image_rng::{ImageRng, ImageRngOptions};
 use crate::plan::DrawPlan;
@@ -11,73 +12,85 @@ use crate::samplers::{
 use crate::sigmas::{
     SamplerKind, Schedule, ScheduleOptions, SigmaTable, ddim_timesteps, img2img_steps,
 };
-use crate::{Base, Error, Event, Result};
-use std::ops::ControlFlow;
+use crate::{AdapterGuard, Error, Event, Result};
+use std::ops::{ControlFlow, Range};
 use wayword_interface::{Events, Stop};
 use wayword_tensor::Grid;
 
-/// A run of a sampler.
-pub(super) struct Run {
+/// One pass of a sampler.
+pub(super) struct SamplingPass {
     pub(super) sampler: SamplerKind,
     pub(super) schedule: Schedule,
     pub(super) steps: u32,
     /// The latents' height and width.
     pub(super) grid: Grid,
-    /// Which pass this is, and of how many.
-    pub(super) passes: (usize, usize),
+    /// Which pass this is, from 1.
+    pub(super) pass: usize,
+    /// Passes of the drawing.
+    pub(super) passes: usize,
 }
 
-/// Latents to begin with.
-pub(super) struct Start {
+/// Latents that a pass starts from.
+pub(super) struct InitLatents {
     /// The whole group's, one after the other.
     pub(super) latents: Vec<f32>,
     /// The share of the noise that is added.
     pub(super) denoise: f64,
     /// Whether all steps run.
-    pub(super) exact: bool,
-    /// Of one picture: 1 is drawn anew, 0 is kept.
+    pub(super) exact_steps: bool,
+    /// Of one picture: 1 is drawn anew, 0 stays.
     pub(super) mask: Option<Vec<f32>>,
 }
 
-impl Run {
+impl SamplingPass {
     /// Runs; gives each picture's latents, `None` if stopped.
-    pub(super) fn go(
+    pub(super) fn run(
         &self,
-        base: &Base,
+        model: &AdapterGuard<'_>,
         plan: &DrawPlan,
-        texts: &Texts,
-        start: Option<Start>,
+        conditioning: &GroupConditioning,
+        start: Option<InitLatents>,
         events: &dyn Events<Event>,
         stop: &Stop,
     ) -> Result<Option<Vec<Vec<f32>>>> {
         let settings = plan.settings();
         let info = self.sampler.info();
         let values = 4 * self.grid.tokens();
-        let seeds: Vec<i64> = texts.pictures.clone().map(|i| plan.seed(i).cast_signed()).collect();
+        let pictures = &conditioning.pictures;
+        let seeds: Vec<i64> = pictures.clone().map(|i| plan.seed(i).cast_signed()).collect();
         let table = match self.sampler {
             SamplerKind::Lcm => SigmaTable::sd().lcm(),
             _ => SigmaTable::sd(),
         };
         let shape = [4, self.grid.height, self.grid.width];
-        let mut rng = ImageRng::new(shape, &seeds, rng_options(plan, texts));
+        let mut rng = ImageRng::new(shape, &seeds, rng_options(plan, pictures));
         let noise = rng.draw();
-        let kept = start.as_ref().and_then(|s| Kept::new(&s.latents, s.mask.as_deref()?));
+        let blend = start.as_ref().and_then(|s| MaskBlend::new(&s.latents, s.mask.as_deref()?));
         let lcm = self.sampler == SamplerKind::Lcm;
-        let mut model = Guided::new(base, settings.cfg, lcm, texts, &table, self.grid);
-        model.kept.clone_from(&kept);
-        let (pass, passes) = self.passes;
+        let mut denoiser = CfgDenoiser::new(model, plan, lcm, conditioning, &table, self.grid);
+        denoiser.blend.clone_from(&blend);
+        let (pass, passes) = (self.pass, self.passes);
         let on_step = &mut |step: StepInfo<'_>| {
             events.event(Event::Step {
                 step: step.step + (pass - 1) * step.steps,
                 of: step.steps * passes,
-                first: texts.pictures.start,
+                first: pictures.start,
                 pictures: settings.count,
             });
+            if settings.preview_every.is_some_and(|n| n > 0 && step.step.is_multiple_of(n)) {
+                for (index, latent) in pictures.clone().zip(step.denoised.chunks_exact(values)) {
+                    // A preview that cannot be decoded is no reason to end a drawing.
+                    if let Ok(small) = picture::preview(model.base(), latent, self.grid) {
+                        events.event(Event::Preview { index, step: step.step, picture: small });
+                    }
+                }
+            }
             if stop.is_requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
         let options = &settings.sampler_options;
         // The part of the schedule that runs: all of it, or the last steps.
-        let part = start.as_ref().map(|s| img2img_steps(self.steps as usize, s.denoise, s.exact));
+        let part =
+            start.as_ref().map(|s| img2img_steps(self.steps as usize, s.denoise, s.exact_steps));
         let steps = part.map_or(self.steps as usize, |part| part.steps);
         let done = if steps == 0 {
             // Nothing of the noise is wanted.
@@ -100,11 +113,11 @@ impl Run {
             };
             let noise = &mut BatchNoise { rng, paths: None };
             let sampling = &mut Sampling { options, noise, on_step };
-            match timesteps.is_empty() {
-                true => Ok(x),
-                false => sample_timesteps(
-                    info.kind, &mut model, x, &timesteps, alphas, from_image, sampling,
-                ),
+            if timesteps.is_empty() {
+                Ok(x)
+            } else {
+                let kind = info.kind;
+                sample_timesteps(kind, &mut denoiser, x, &timesteps, alphas, from_image, sampling)
             }
         } else {
             let cut = ScheduleOptions {
@@ -128,15 +141,15 @@ impl Run {
             };
             let noise = &mut BatchNoise { rng, paths };
             let sampling = &mut Sampling { options, noise, on_step };
-            sample_sigmas(info.kind, &mut model, x, sigmas, limits, sampling)
+            sample_sigmas(info.kind, &mut denoiser, x, sigmas, limits, sampling)
         };
         let mut latents = match done {
             Ok(latents) => latents,
             Err(SampleError::Stopped) => return Ok(None),
             Err(SampleError::Model(error)) => return Err(error),
         };
-        if let Some(kept) = &kept {
-            kept.blend(&mut latents);
+        if let Some(blend) = &blend {
+            blend.apply(&mut latents);
         }
         if latents.iter().any(|v| !v.is_finite()) {
             let what = format!("a latent after {} steps of {}", self.steps, info.name);
@@ -146,9 +159,9 @@ impl Run {
     }
 }
 
-fn rng_options(plan: &DrawPlan, texts: &Texts) -> ImageRngOptions {
+fn rng_options(plan: &DrawPlan, pictures: &Range<usize>) -> ImageRngOptions {
     let settings = plan.settings();
-    let subseeds = texts.pictures.clone().filter_map(|i| plan.subseed(i)).map(u64::cast_signed);
+    let subseeds = pictures.clone().filter_map(|i| plan.subseed(i)).map(u64::cast_signed);
     #[expect(clippy::cast_possible_truncation, reason = "torch multiplies in f32")]
     let subseed_strength = settings.variation.map_or(0.0, |(_, strength)| strength as f32);
     ImageRngOptions {
