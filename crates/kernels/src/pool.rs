@@ -1,17 +1,32 @@
 //! Threads that share the pieces of one job.
 //!
 //! A job is a number of pieces and a function of a piece's number. The caller works too and
-//! returns when every piece is done. Pieces never depend on the number of threads, so results do
-//! not either. Workers look for the next job for a moment before they sleep, because a network's
-//! operations follow one another within microseconds.
+//! returns when every piece is done. Pieces are taken by whoever is free, and what a piece computes
+//! never depends on the number of threads, so results do not either.
+//!
+//! Threads must not stand in each other's way where others want the processor, too. A worker
+//! joins a job by itself, and the caller waits only for those that joined: one that the system has
+//! put aside is not missed. Who waits looks for some 50 microseconds, because a network's
+//! operations follow one another within microseconds, and then sleeps. And where the caller waited
+//! longer than it would have taken to do the others' pieces itself, it works alone for ten times
+//! what was lost, so that at most a tenth of the time can be lost.
 use std::cell::UnsafeCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
-/// How often a thread looks for what it waits for before it sleeps: some 50 microseconds.
-const LOOKS: usize = 4_000;
+/// How long a thread looks for what it waits for before it sleeps.
+const LOOK: Duration = Duration::from_micros(50);
+/// Looks between two readings of the clock.
+const LOOKS: usize = 32;
+/// A loss that is none: what an interrupt takes.
+const PATIENCE: Duration = Duration::from_micros(200);
+/// Of [`Shared::state`]: whether the job may be joined; below, how many workers are in it; from
+/// bit 32 on, the number of the job.
+const OPEN: u64 = 1 << 31;
+const JOINED: u64 = OPEN - 1;
 
 /// A function of a piece's number, whose lifetime was erased, and the number of pieces; see
 /// [`Pool::run`].
@@ -24,11 +39,8 @@ struct Job(*const (dyn Fn(usize) + Sync), usize);
 struct Shared {
     /// Written by the caller while no worker is in a job, read by workers in one.
     job: UnsafeCell<Option<Job>>,
-    /// Number of jobs so far; a worker waits for it to change.
-    round: AtomicUsize,
+    state: AtomicU64,
     next: AtomicUsize,
-    /// Workers that have not yet left the current job.
-    left: AtomicUsize,
     panicked: AtomicBool,
     stop: AtomicBool,
     /// Workers that sleep, or are about to.
@@ -40,9 +52,9 @@ struct Shared {
     done: Condvar,
 }
 
-// SAFETY: `job` is guarded by `round` and `left`: the caller writes it when `left` is 0 and
-// announces it by `round`; a worker reads it between seeing the round and counting itself out.
-// What it points to is Sync, and `Pool::run` keeps it alive until `left` is 0 again.
+// SAFETY: `job` is guarded by `state`: the caller writes it while the state is closed with nobody
+// in it, which only the caller can change, and opens it; a worker reads it between joining and
+// leaving. What it points to is Sync, and `Pool::run` keeps it alive until nobody is in the job.
 unsafe impl Sync for Shared {}
 // SAFETY: as above.
 unsafe impl Send for Shared {}
@@ -52,14 +64,16 @@ impl Shared {
         self.sleep.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes pieces until none is left.
-    fn work(&self, f: &(dyn Fn(usize) + Sync), pieces: usize) {
+    /// Takes pieces until none is left; returns how many.
+    fn work(&self, f: &(dyn Fn(usize) + Sync), pieces: usize) -> usize {
+        let mut done = 0;
         loop {
             let piece = self.next.fetch_add(1, Ordering::Relaxed);
             if piece >= pieces {
-                return;
+                return done;
             }
             f(piece);
+            done += 1;
         }
     }
 
@@ -67,11 +81,17 @@ impl Shared {
     /// sleepers are sequentially consistent, so that either this thread sees what the other one
     /// wrote, or the other one sees that this one sleeps.
     fn wait(&self, there: impl Fn() -> bool, sleeps: impl Fn(bool), signal: &Condvar) {
-        for _ in 0..LOOKS {
-            if there() {
-                return;
+        let mut start = None;
+        loop {
+            for _ in 0..LOOKS {
+                if there() {
+                    return;
+                }
+                std::hint::spin_loop();
             }
-            std::hint::spin_loop();
+            if start.get_or_insert_with(Instant::now).elapsed() > LOOK {
+                break;
+            }
         }
         let mut guard = self.lock();
         sleeps(true);
@@ -81,34 +101,46 @@ impl Shared {
         sleeps(false);
     }
 
+    /// Joins the open job, unless it is number `seen`; returns its number.
+    fn join(&self, seen: u64) -> Option<u64> {
+        let joinable = |state: u64| state & OPEN != 0 && state >> 32 != seen;
+        let joined = self.state.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |state| {
+            joinable(state).then_some(state + 1)
+        });
+        joined.ok().map(|state| state >> 32)
+    }
+
     fn worker(&self) {
         let mut seen = 0;
         loop {
-            let there =
-                || self.round.load(Ordering::SeqCst) != seen || self.stop.load(Ordering::SeqCst);
+            let there = || {
+                let state = self.state.load(Ordering::SeqCst);
+                state & OPEN != 0 && state >> 32 != seen || self.stop.load(Ordering::SeqCst)
+            };
             let sleeps = |yes: bool| {
-                match yes {
-                    true => self.asleep.fetch_add(1, Ordering::SeqCst),
-                    false => self.asleep.fetch_sub(1, Ordering::SeqCst),
-                };
+                if yes {
+                    self.asleep.fetch_add(1, Ordering::SeqCst);
+                } else {
+                    self.asleep.fetch_sub(1, Ordering::SeqCst);
+                }
             };
             self.wait(there, sleeps, &self.wake);
             if self.stop.load(Ordering::SeqCst) {
                 return;
             }
-            seen = self.round.load(Ordering::SeqCst);
-            // SAFETY: this round's job was written before the round, and stays until this worker
-            // has counted itself out.
+            let Some(number) = self.join(seen) else { continue };
+            seen = number;
+            // SAFETY: this worker is in the job, which was written before it was opened.
             if let Some(Job(f, pieces)) = unsafe { *self.job.get() } {
                 // SAFETY: `Pool::run` does not return, and so keeps the function alive, before
-                // every worker has counted itself out below.
+                // every worker that joined has left below.
                 let f = unsafe { &*f };
                 if catch_unwind(AssertUnwindSafe(|| self.work(f, pieces))).is_err() {
                     self.panicked.store(true, Ordering::Relaxed);
                 }
                 idle();
             }
-            self.left.fetch_sub(1, Ordering::SeqCst);
+            self.state.fetch_sub(1, Ordering::SeqCst);
             if self.waiting.load(Ordering::SeqCst) {
                 let _guard = self.lock();
                 self.done.notify_one();
@@ -116,11 +148,14 @@ impl Shared {
         }
     }
 
-    /// Tells sleeping workers of a new round or of the end.
-    fn tell(&self) {
-        if self.asleep.load(Ordering::SeqCst) > 0 {
+    /// Wakes workers for so many pieces.
+    fn tell(&self, pieces: usize) {
+        let asleep = self.asleep.load(Ordering::SeqCst);
+        if asleep > 0 {
             let _guard = self.lock();
-            self.wake.notify_all();
+            for _ in 0..pieces.min(asleep) {
+                self.wake.notify_one();
+            }
         }
     }
 }
@@ -131,12 +166,21 @@ fn idle() {
     crate::amx::release();
 }
 
+/// The time that the others cost more than they saved: the caller did `mine` pieces in `worked`,
+/// then waited for `others`.
+fn lost(worked: Duration, waited: Duration, mine: usize, others: usize) -> Duration {
+    if mine == 0 {
+        return Duration::ZERO;
+    }
+    waited.saturating_sub(worked.mul_f64(others as f64 / mine as f64))
+}
+
 /// A fixed set of threads.
 pub struct Pool {
     shared: Arc<Shared>,
     /// Held by the caller whose job runs. Another caller, or a piece that starts a job of its
-    /// own, finds it taken and does its pieces alone.
-    busy: Mutex<()>,
+    /// own, finds it taken and does its pieces alone. In it, until when the caller works alone.
+    busy: Mutex<Option<Instant>>,
     workers: Vec<JoinHandle<()>>,
 }
 
@@ -158,7 +202,7 @@ impl Pool {
                 std::thread::Builder::new().name(name).spawn(move || shared.worker()).ok()
             })
             .collect();
-        Self { shared, busy: Mutex::new(()), workers }
+        Self { shared, busy: Mutex::new(None), workers }
     }
 
     /// Threads, the caller's included.
@@ -172,37 +216,43 @@ impl Pool {
     /// # Panics
     /// If `f` does.
     pub fn run(&self, pieces: usize, f: impl Fn(usize) + Sync) {
-        let guard = match pieces > 1 && !self.workers.is_empty() {
-            true => self.busy.try_lock().ok(),
-            false => None,
-        };
-        let Some(_guard) = guard else {
+        let shares = pieces > 1 && !self.workers.is_empty();
+        let guard = if shares { self.busy.try_lock().ok() } else { None };
+        let start = Instant::now();
+        let Some(mut alone) = guard.filter(|alone| alone.is_none_or(|end| start >= end)) else {
             (0..pieces).for_each(f);
             return idle();
         };
         let shared = &*self.shared;
         let f: &(dyn Fn(usize) + Sync) = &f;
-        // SAFETY: only the lifetime changes; no worker uses the pointer after `left` is 0, which
-        // this function awaits on every way out.
+        // SAFETY: only the lifetime changes; no worker uses the pointer when nobody is in the job,
+        // which this function awaits on every way out.
         let erased = unsafe {
             std::mem::transmute::<*const (dyn Fn(usize) + Sync), *const (dyn Fn(usize) + Sync)>(f)
         };
-        // SAFETY: no worker is in a job, because the last call awaited `left`, and no other caller
-        // is here, because this one holds `busy`.
+        // SAFETY: the job is closed and nobody is in it, because the last call awaited that, and
+        // no other caller is here, because this one holds `busy`.
         unsafe { *shared.job.get() = Some(Job(erased, pieces)) };
         shared.next.store(0, Ordering::Relaxed);
-        shared.left.store(self.workers.len(), Ordering::Relaxed);
-        shared.round.fetch_add(1, Ordering::SeqCst);
-        shared.tell();
+        let number = (shared.state.load(Ordering::SeqCst) >> 32) + 1;
+        shared.state.store(number << 32 | OPEN, Ordering::SeqCst);
+        shared.tell(pieces - 1);
         let mine = catch_unwind(AssertUnwindSafe(|| shared.work(f, pieces)));
         idle();
-        let there = || shared.left.load(Ordering::SeqCst) == 0;
-        shared.wait(there, |yes| shared.waiting.store(yes, Ordering::SeqCst), &shared.done);
+        let worked = start.elapsed();
+        let there = || shared.state.load(Ordering::SeqCst) & JOINED == 0;
+        if shared.state.fetch_and(!OPEN, Ordering::SeqCst) & JOINED > 0 {
+            shared.wait(there, |yes| shared.waiting.store(yes, Ordering::SeqCst), &shared.done);
+        }
         let panicked = shared.panicked.swap(false, Ordering::Relaxed);
-        drop(_guard);
+        if let Ok(mine) = mine {
+            let lost = lost(worked, start.elapsed() - worked, mine, pieces - mine);
+            *alone = (lost > PATIENCE).then(|| Instant::now() + 10 * lost);
+        }
+        drop(alone);
         match mine {
             Err(payload) => resume_unwind(payload),
-            Ok(()) => assert!(!panicked, "a piece of a job panicked"),
+            Ok(_) => assert!(!panicked, "a piece of a job panicked"),
         }
     }
 
@@ -226,7 +276,7 @@ impl Pool {
 impl Drop for Pool {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::SeqCst);
-        self.shared.tell();
+        self.shared.tell(self.workers.len());
         for worker in self.workers.drain(..) {
             // A worker catches its panics; nothing is lost by not looking.
             let _ = worker.join();
@@ -285,6 +335,44 @@ mod tests {
                     assert!(seen.iter().all(|n| *n == 1));
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_loss_is_the_waiting_beyond_what_the_others_saved() {
+        let ms = Duration::from_millis;
+        // As much waited as worked for half of the pieces: nothing was lost.
+        assert_eq!(lost(ms(4), ms(4), 8, 8), ms(0));
+        assert_eq!(lost(ms(4), ms(9), 8, 8), ms(5));
+        // One piece of many by the other, which was put aside.
+        assert_eq!(lost(ms(10), ms(6), 10, 1), ms(5));
+        assert_eq!(lost(ms(0), ms(6), 0, 4), ms(0));
+    }
+
+    #[test]
+    fn after_a_loss_the_caller_works_alone_for_ten_times_as_long() {
+        let pool = Pool::new(2);
+        let caller = std::thread::current().id();
+        // The worker's piece takes long after the caller's is done.
+        let slow = |_| {
+            if std::thread::current().id() != caller {
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        };
+        let others = || {
+            let others = AtomicUsize::new(0);
+            pool.run(2, |i| {
+                slow(i);
+                std::thread::sleep(Duration::from_millis(1));
+                let other = std::thread::current().id() != caller;
+                others.fetch_add(usize::from(other), Ordering::Relaxed);
+            });
+            others.into_inner()
+        };
+        // Until the worker took part once.
+        while others() == 0 {}
+        for _ in 0..5 {
+            assert_eq!(others(), 0, "the caller works alone");
         }
     }
 
