@@ -8,9 +8,10 @@
 //! taps. Convolutions of stride 1 go by Winograd's F(4x4, 3x3) or F(2x2, 3x3) where that pays.
 use crate::packed::{Direction, Packed};
 use crate::product::{Block, Finish, RowSource, RowValue, Tap, convert, dispatch};
+use crate::tile::{COLUMNS, SIDE};
 use crate::view::apart;
 use crate::winograd::{self, F4x4, Transform};
-use crate::{Cpu, Grid, Isa, Products, Values, View, ViewMut, WeightSizes, scratch};
+use crate::{Cpu, Grid, Isa, Products, Values, View, ViewMut, WeightSizes, schedule, scratch};
 
 /// Sizes, stride and padding of one convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +72,11 @@ struct PaddedLines<'a> {
     stride: usize,
     pad: usize,
     batch: usize,
+    /// Pixels of a line of the copy, and how many copies there are: one, or one for each column of
+    /// taps, moved by one pixel from copy to copy. With three, all pixels of a block lie equally
+    /// far apart, as a tile unit needs them, however short a line is.
+    width: usize,
+    copies: usize,
     /// Lines of the result in one block; where that is a whole picture, how many of them.
     each: usize,
     pictures: usize,
@@ -101,9 +107,13 @@ impl<'a> PaddedLines<'a> {
         (stride, pad): (usize, usize),
         taps: impl Iterator<Item = ((usize, usize), usize)>,
         output: OutputGrid,
-        (direction, small): (Direction, bool),
+        (direction, w): (Direction, &Packed),
+        cpu: &Cpu,
     ) -> Self {
-        let width = Self::width(to, stride);
+        let small = w.small();
+        let short = !to.width.is_multiple_of(SIDE) && stride == 1;
+        let apart = w.products() == Products::Bf16 && cpu.isa.tiles() && short;
+        let (width, copies) = if apart { (to.width, 3) } else { (stride * (to.width - 1) + 3, 1) };
         let meets = |tap: usize, from: usize, to: usize| {
             (0..to).any(|i| (pad..pad + from).contains(&(stride * i + tap)))
         };
@@ -111,23 +121,46 @@ impl<'a> PaddedLines<'a> {
             .filter(|((i, j), _)| {
                 meets(*i, from.height, to.height) && meets(*j, from.width, to.width)
             })
-            .map(|((i, j), tap)| Tap { offset: (i * width + j) * padded, tap })
-            .collect();
-        let rows = match direction {
+            .collect::<Vec<_>>();
+        let most = match direction {
             Direction::Forward => 256,
             Direction::Backward => 512,
         };
+        let panels = w.sizes(direction).0.div_ceil(COLUMNS);
+        let (all, threads) = (batch * to.pixels(), cpu.pool.threads());
+        let rows = schedule::rows_of_block(all, most, SIDE, panels, threads).min(most);
         let lines = (rows / to.width).clamp(1, to.height);
         let each = to.height.div_ceil(to.height.div_ceil(lines));
+        let copy = stride * (each - 1) + 3;
+        let offset = |i, j| if copies == 1 { i * width + j } else { (j * copy + i) * width };
+        let taps = taps
+            .into_iter()
+            .map(|((i, j), tap)| Tap { offset: offset(i, j) * padded, tap })
+            .collect();
         // Small pictures go together: as many as fill a tile, or as one making of a panel serves.
         let rows = if small { 8 } else { rows };
         let pictures = (rows / (to.height * to.width)).clamp(1, batch);
-        Self { x, channels, padded, from, to, stride, pad, batch, each, pictures, taps, output }
+        Self {
+            x,
+            channels,
+            padded,
+            from,
+            to,
+            stride,
+            pad,
+            batch,
+            width,
+            copies,
+            each,
+            pictures,
+            taps,
+            output,
+        }
     }
 
-    /// Pixels of one line of the copy.
-    fn width(to: Grid, stride: usize) -> usize {
-        stride * (to.width - 1) + 3
+    /// Lines of one copy.
+    fn lines(&self) -> usize {
+        self.stride * (self.each - 1) + 3
     }
 
     fn blocks_of_one(&self) -> usize {
@@ -135,23 +168,25 @@ impl<'a> PaddedLines<'a> {
     }
 
     fn copy<V: RowValue>(&self, isa: Isa, picture: usize, first: usize, a: &mut [V]) {
-        let width = Self::width(self.to, self.stride);
         let size = self.from.height * self.from.width * self.channels;
         let zero = V::put(0.0);
-        // Pixels of a source line that the copy has room for.
-        let inside = self.from.width.min(width - self.pad);
-        for (i, line) in a.chunks_exact_mut(width * self.padded).enumerate() {
+        for (i, line) in a.chunks_exact_mut(self.width * self.padded).enumerate() {
+            let (moved, i) = (i / self.lines(), i % self.lines());
+            // Zeros before the first pixel, or pixels that are left out.
+            let (zeros, left_out) =
+                (self.pad.saturating_sub(moved), moved.saturating_sub(self.pad));
+            let inside = (self.from.width - left_out.min(self.from.width)).min(self.width - zeros);
             let row =
                 (self.stride * first + i).checked_sub(self.pad).filter(|r| *r < self.from.height);
             let Some(row) = row else {
                 line.fill(zero);
                 continue;
             };
-            let (before, rest) = line.split_at_mut(self.pad * self.padded);
+            let (before, rest) = line.split_at_mut(zeros * self.padded);
             let (pixels, after) = rest.split_at_mut(inside * self.padded);
             before.fill(zero);
             after.fill(zero);
-            let at = picture * size + row * self.from.width * self.channels;
+            let at = picture * size + (row * self.from.width + left_out) * self.channels;
             let of = at..at + inside * self.channels;
             match self.x {
                 View::F32(x) => convert(isa, &x[of], self.channels, self.padded, pixels),
@@ -176,8 +211,8 @@ impl<V: RowValue> RowSource<V> for PaddedLines<'_> {
         let pictures = picture..self.batch.min(picture + self.pictures);
         let first = block % blocks * self.each;
         let lines = self.each.min(self.to.height - first);
-        let width = Self::width(self.to, self.stride);
-        let copied = (self.stride * (lines - 1) + 3) * width * self.padded;
+        let width = self.width;
+        let copied = self.copies * self.lines() * width * self.padded;
         let count = pictures.len() * lines * self.to.width;
         let p = self.output;
         scratch::with(2 * count, |numbers: &mut [usize]| {
@@ -245,7 +280,8 @@ fn products(cpu: &Cpu, x: View<'_>, shape: ConvSizes, w: &Weight, finish: &Finis
         (shape.stride, shape.pad),
         (0..9).map(|t| ((t / 3, t % 3), t)),
         output,
-        (Direction::Forward, w.packed.small()),
+        (Direction::Forward, &w.packed),
+        cpu,
     );
     dispatch(cpu, &source, &w.packed, Direction::Forward, finish);
 }
@@ -345,7 +381,8 @@ pub fn backward(cpu: &Cpu, dy: View<'_>, shape: ConvSizes, w: &Weight, dx: ViewM
             (1, 1),
             taps,
             output,
-            (Direction::Backward, w.packed.small()),
+            (Direction::Backward, &w.packed),
+            cpu,
         );
         dispatch(cpu, &source, &w.packed, Direction::Backward, &finish);
     }

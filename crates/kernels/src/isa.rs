@@ -96,6 +96,15 @@ impl Isa {
         self.level >= Level::Avx512Bf16
     }
 
+    /// Whether bf16 products go through a tile unit.
+    pub(crate) fn tiles(self) -> bool {
+        #[cfg(test)]
+        if self.model {
+            return true;
+        }
+        self.level >= Level::Amx
+    }
+
     /// Name for people.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -20,6 +20,7 @@ mod math;
 mod packed;
 mod pool;
 mod product;
+mod schedule;
 mod scratch;
 mod tile;
 mod vector;

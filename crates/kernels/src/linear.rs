@@ -45,7 +45,7 @@ pub fn forward(
 ) {
     let n = w.packed.outputs;
     assert_eq!(y.len(), rows * n, "linear: size of the output");
-    let source = Rows::new(x, rows, &w.packed, Direction::Forward);
+    let source = Rows::new(cpu, x, rows, &w.packed, Direction::Forward);
     let finish = Finish::new(w.bias.as_deref(), residual, y, n);
     dispatch(cpu, &source, &w.packed, Direction::Forward, &finish);
 }
@@ -54,7 +54,7 @@ pub fn forward(
 pub fn backward(cpu: &Cpu, dy: View<'_>, rows: usize, w: &Weight, dx: ViewMut<'_>) {
     let n = w.packed.inputs;
     assert_eq!(dx.len(), rows * n, "linear: size of the input");
-    let source = Rows::new(dy, rows, &w.packed, Direction::Backward);
+    let source = Rows::new(cpu, dy, rows, &w.packed, Direction::Backward);
     let finish = Finish::new(None, None, dx, n);
     dispatch(cpu, &source, &w.packed, Direction::Backward, &finish);
 }

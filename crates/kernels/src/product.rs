@@ -7,7 +7,7 @@ use crate::packed::{Direction, Packed, PanelValue};
 use crate::pool::Parts;
 use crate::tile::{COLUMNS, Kernel, Product, Segment, multiply};
 use crate::view::{PartsMut, View, ViewMut, apart};
-use crate::{Cpu, Element, Isa, scratch};
+use crate::{Cpu, Element, Isa, schedule, scratch};
 use half::bf16;
 use std::ops::Range;
 
@@ -226,10 +226,7 @@ pub(crate) fn run<K: Kernel>(
     let (columns, length) = w.sizes(direction);
     let panels = columns.div_ceil(COLUMNS);
     let blocks = source.blocks();
-    // Enough pieces that threads end at nearly the same time; little work is better not divided
-    // too much.
-    let pieces = if w.small() && blocks <= 4 { 2 } else { 8 } * cpu.pool.threads();
-    let groups = pieces.div_ceil(blocks).min(panels);
+    let groups = schedule::groups(blocks, panels, cpu.pool.threads(), w.small());
     cpu.pool.run(blocks * groups, |i| {
         let (block, group) = (i / groups, i % groups);
         let panels = group * panels / groups..(group + 1) * panels / groups;
@@ -355,8 +352,14 @@ pub(crate) struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    pub(crate) fn new(x: View<'a>, rows: usize, w: &Packed, direction: Direction) -> Self {
-        let length = w.sizes(direction).1;
+    pub(crate) fn new(
+        cpu: &Cpu,
+        x: View<'a>,
+        rows: usize,
+        w: &Packed,
+        direction: Direction,
+    ) -> Self {
+        let (columns, length) = w.sizes(direction);
         assert!(rows > 0 && x.len() == rows * length, "rows of their size");
         // A block's values stay in the second cache while panel after panel passes, and are many
         // enough that the making of a panel does not count.
@@ -369,7 +372,10 @@ impl<'a> Rows<'a> {
         let each = match is_small(rows, w) {
             // Each piece lays its rows out once, and the panels are there.
             true => rows.div_ceil(4).next_multiple_of(8),
-            false => rows.div_ceil(rows.div_ceil(each)).next_multiple_of(tile),
+            false => {
+                let panels = columns.div_ceil(COLUMNS);
+                schedule::rows_of_block(rows, each, tile, panels, cpu.pool.threads())
+            }
         };
         Self { x, rows, length, each }
     }

@@ -12,7 +12,7 @@ use crate::packed::{Direction, Packed, PanelValue};
 use crate::pool::Parts;
 use crate::product::Finish;
 use crate::tile::{COLUMNS, Kernel, Product, Segment, multiply};
-use crate::{Cpu, Grid, Isa, View, scratch};
+use crate::{Cpu, Grid, Isa, View, schedule, scratch};
 use half::bf16;
 use std::ops::Range;
 
@@ -171,10 +171,13 @@ pub(crate) fn run<K: Transform>(
                 });
                 return;
             }
-            cpu.pool.run(panels, |panel| {
+            let parts = schedule::parts_of_band(panels, tiles, cpu.pool.threads());
+            cpu.pool.run(panels * parts, |i| {
+                let (panel, part) = (i % panels, i / panels);
+                let part = part * tiles / parts..(part + 1) * tiles / parts;
                 scratch::with(places * length, |u: &mut [K::Value]| {
                     weights(cpu, kernel, w, direction, panel, length, u);
-                    products(cpu, kernel, v, channels, u, panel, band, 0..tiles, finish);
+                    products(cpu, kernel, v, channels, u, panel, band, part, finish);
                 });
             });
         });

@@ -8,6 +8,7 @@ use super::kernel::{Attend, HIDDEN, PARTS, QUERIES, Scores, multiply};
 use super::{AttentionSizes, Inputs};
 use crate::math::log2;
 use crate::pool::Parts;
+use crate::schedule::groups_of_queries;
 use crate::view::PartsMut;
 use crate::{Cpu, scratch};
 
@@ -30,9 +31,9 @@ pub(super) fn run<K: Attend>(
     s: AttentionSizes,
     to: Results<'_>,
 ) {
-    // Few heads are shared out by queries, so that there is work for several threads.
-    let blocks = s.queries.div_ceil(K::QUERIES);
-    let groups = 8_usize.div_ceil(s.batch * s.heads).min(blocks.div_ceil(2));
+    // Few heads are shared out by queries, so that there is work for all threads.
+    let blocks = s.queries.div_ceil(K::queries(s.queries));
+    let groups = groups_of_queries(s.batch * s.heads, blocks, cpu.pool.threads());
     shared(&cpu.pool, &s, groups, |head, group| {
         let blocks = group * blocks / groups..(group + 1) * blocks / groups;
         one(cpu, kernel, x, s, head, blocks, to);
@@ -50,6 +51,7 @@ fn one<K: Attend>(
     to: Results<'_>,
 ) {
     let (isa, width) = (cpu.isa, s.width);
+    let most = K::queries(s.queries);
     let padded = K::padded(width);
     let q = Head::of(x.q, &s, s.queries, head);
     let (k, v) = (Head::of(x.k, &s, s.keys, head), Head::of(x.v, &s, s.keys, head));
@@ -57,16 +59,16 @@ fn one<K: Attend>(
     let of = Columns::new(kernel, width);
     let wide = of.padded();
     let keys = s.keys.next_multiple_of(K::LANES);
-    let sizes = [keys * padded, keys * wide, K::QUERIES * padded, K::ROWS * K::KEYS];
+    let sizes = [keys * padded, keys * wide, most * padded, K::ROWS * K::KEYS];
     scratch::with(sizes.iter().sum(), |mut all: &mut [K::Value]| {
         let [keys_turned, values, query_rows, p] = sizes.map(|size| next(&mut all, size));
         let unit = s.scale() * std::f32::consts::LOG2_E;
         kernel.lay_words(isa, k, s.keys, padded, unit, keys_turned);
         kernel.lay_columns(isa, v, s.keys, keys, of, values);
-        scratch::with(K::QUERIES * wide, |sums: &mut [f32]| {
+        scratch::with(most * wide, |sums: &mut [f32]| {
             for block in blocks {
-                let first = block * K::QUERIES;
-                let count = K::QUERIES.min(s.queries - first);
+                let first = block * most;
+                let count = most.min(s.queries - first);
                 kernel.lay_rows(isa, q, (first, count), padded, 1.0, query_rows);
                 let mut row_max = [HIDDEN; QUERIES];
                 let mut total = [[0.0; PARTS]; QUERIES];

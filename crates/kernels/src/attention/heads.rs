@@ -37,6 +37,11 @@ impl<'a> Head<'a> {
         Self { values, at: sample * tokens * stride + head * s.width, stride, width: s.width }
     }
 
+    /// The same without its first rows.
+    pub(super) fn skip_rows(self, first: usize) -> Self {
+        Self { at: self.at(first), ..self }
+    }
+
     /// Where the columns of row `i` begin.
     pub(super) fn at(&self, i: usize) -> usize {
         self.at + i * self.stride

@@ -108,6 +108,12 @@ pub(super) trait Attend: Copy + Send + Sync {
     const QUERIES: usize;
     const KEYS: usize;
 
+    /// Queries of a block, where there are so many in all.
+    fn queries(all: usize) -> usize {
+        let _ = all;
+        Self::QUERIES
+    }
+
     /// Length of a row of q, k and v with padding.
     fn padded(width: usize) -> usize {
         Self::Value::padded(width)

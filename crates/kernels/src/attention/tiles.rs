@@ -89,6 +89,10 @@ impl<U: TileUnit> Attend for Tiles<U> {
     const QUERIES: usize = 128;
     const KEYS: usize = KEYS;
 
+    fn queries(all: usize) -> usize {
+        all.next_multiple_of(ROWS).min(Self::QUERIES)
+    }
+
     fn padded(width: usize) -> usize {
         width.next_multiple_of(DEPTH)
     }
