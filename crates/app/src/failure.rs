@@ -62,7 +62,6 @@ impl Failure {
             }
             cause = error.source();
         }
-        failure.take_hints_from_text();
         failure
     }
 
@@ -119,37 +118,14 @@ impl Failure {
     fn of(kind: Kind, message: impl Into<String>) -> Failure {
         Failure { kind, message: message.into(), causes: Vec::new(), hints: Vec::new() }
     }
-
-    /// Errors of the libraries may carry hints as further lines `hint: …` of their text.
-    fn take_hints_from_text(&mut self) {
-        let mut hints = std::mem::take(&mut self.hints);
-        let mut strip = |text: &str| {
-            let mut kept = Vec::new();
-            for line in text.lines() {
-                match line.trim_start().strip_prefix("hint: ") {
-                    Some(hint) if !hints.iter().any(|h| h == hint) => hints.push(hint.to_owned()),
-                    Some(_) => {}
-                    None => kept.push(line),
-                }
-            }
-            kept.join("\n").trim_end().to_owned()
-        };
-        self.message = strip(&self.message);
-        self.causes = self.causes.iter().map(|c| strip(c)).filter(|c| !c.is_empty()).collect();
-        self.hints = hints;
-    }
 }
 
-/// `?` on the libraries' errors: their text, their causes, their hints.
+/// `?` on the errors of the libraries.
 macro_rules! from_library {
     ($($error:ty),*) => {$(
         impl From<$error> for Failure {
             fn from(error: $error) -> Failure {
-                let failure = Failure::from_error(&error);
-                match error.hint() {
-                    Some(hint) => failure.hint(hint),
-                    None => failure,
-                }
+                Failure::from(Diagnostic::from(error))
             }
         }
     )*};
@@ -180,37 +156,45 @@ macro_rules! from_plain {
     )*};
 }
 
-from_library!(wayword_formats::Error, wayword_diffusion::Error, wayword_train::Error);
+from_library!(
+    wayword_formats::Error,
+    wayword_prompt::PromptError,
+    wayword_diffusion::Error,
+    wayword_diffusion::sigmas::UnknownName,
+    wayword_train::Error
+);
 from_plain!(
     std::io::Error,
     serde_json::Error,
     image::ImageError,
     ctrlc::Error,
-    ab_glyph::InvalidFont,
-    wayword_diffusion::sigmas::UnknownName
+    ab_glyph::InvalidFont
 );
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[derive(Debug, thiserror::Error)]
-    #[error("cannot read the word\nhint: is it an embedding?")]
-    struct Outer(#[source] std::io::Error);
+    fn from_the_library(io: std::io::ErrorKind) -> Failure {
+        Diagnostic::new("cannot be read, see {train.resume}")
+            .with_field("train.save_every")
+            .with_hint("pass {train.learning_rate} 1e-3")
+            .with_source(std::io::Error::from(io))
+            .into()
+    }
 
     #[test]
-    fn causes_and_hints_are_kept_apart() {
-        let inner = std::io::Error::new(std::io::ErrorKind::NotFound, "no such file");
-        let failure = Failure::from_error(&Outer(inner)).hint("or another");
-        assert_eq!(failure.message(), "cannot read the word");
-        assert_eq!(failure.causes(), ["no such file"]);
-        assert_eq!(failure.hints(), ["is it an embedding?", "or another"]);
+    fn fields_are_shown_as_flags_and_causes_and_hints_are_kept_apart() {
+        let failure = from_the_library(std::io::ErrorKind::NotFound).hint("or another");
+        assert_eq!(failure.message(), "--save-every: cannot be read, see --resume");
+        assert_eq!(failure.causes(), ["entity not found"]);
+        assert_eq!(failure.hints(), ["pass --lr 1e-3", "or another"]);
         assert_eq!(failure.kind(), Kind::User);
     }
 
     #[test]
     fn a_reader_that_went_away_is_no_failure() {
-        let gone = std::io::Error::from(std::io::ErrorKind::BrokenPipe);
-        assert_eq!(Failure::from_error(&Outer(gone)).kind(), Kind::BrokenPipe);
+        let gone = from_the_library(std::io::ErrorKind::BrokenPipe);
+        assert_eq!(gone.kind(), Kind::BrokenPipe);
     }
 }

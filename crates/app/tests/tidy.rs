@@ -120,6 +120,57 @@ fn crates_use_only_what_is_below_them() {
     none("edges against the direction app -> train -> diffusion -> tensor -> kernels", &findings);
 }
 
+/// Files with flags of other programs: kohya's options, and the flags in a line of its prompts.
+const FOREIGN_FLAGS: &[&str] =
+    &["crates/formats/src/kohya", "crates/train/src/kohya", "crates/train/src/previews/prompts.rs"];
+
+/// Flags in the texts of a file's code, tests left out: `--save-every`, not `--` or `---`.
+fn flags(code: &str) -> Vec<(usize, String)> {
+    let code = code.split("#[cfg(test)]").next().unwrap_or_default();
+    let mut found = Vec::new();
+    for (n, line) in code.lines().enumerate() {
+        let text = line.trim_start();
+        // Attributes and comments are for readers of the code.
+        if text.starts_with("//") || text.starts_with("#[") {
+            continue;
+        }
+        for part in line.split('"').skip(1).step_by(2) {
+            for (at, _) in part.match_indices("--") {
+                let name: String = part[at + 2..]
+                    .chars()
+                    .take_while(|c| c.is_ascii_lowercase() || *c == '-')
+                    .collect();
+                let alone = !part[..at].ends_with(|c: char| c.is_ascii_alphanumeric() || c == '-');
+                if alone && name.starts_with(|c: char| c.is_ascii_lowercase()) {
+                    found.push((n + 1, format!("--{name}")));
+                }
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn libraries_name_fields_and_not_flags() {
+    assert_eq!(flags("let a = \"pass --save-every 2\";"), [(1, "--save-every".to_owned())]);
+    assert!(flags("// \"--a\"\nlet a = \"-- {train.resume} ---\";").is_empty());
+    let mut findings = Vec::new();
+    for path in rust_files() {
+        let name = shown(&path);
+        let library = name.contains("/src/")
+            && !name.ends_with("tests.rs")
+            && !["app", "session", "testing"]
+                .iter()
+                .any(|c| name.starts_with(&format!("crates/{c}/")))
+            && !FOREIGN_FLAGS.iter().any(|f| name.starts_with(f));
+        if library {
+            let found = flags(&read(&path));
+            findings.extend(found.iter().map(|(line, flag)| format!("{name}:{line}: {flag}")));
+        }
+    }
+    none("flags in libraries, which name fields as {train.resume}", &findings);
+}
+
 #[test]
 fn every_crate_inherits_the_lint_table() {
     let mut findings = Vec::new();

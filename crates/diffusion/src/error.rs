@@ -1,6 +1,7 @@
 //! What can go wrong between a prompt and a picture.
 use crate::LoadReport;
 use std::path::PathBuf;
+use wayword_interface::Diagnostic;
 
 /// An error of loading or drawing.
 #[derive(Debug, thiserror::Error)]
@@ -80,10 +81,25 @@ impl Error {
                 "embeddings work only with the family of models that they were trained for".into(),
             ),
             Self::Lora { hint, .. } => hint.clone(),
+            Self::Prompt(e) => e.hint.clone(),
             Self::NotANumber { .. } => Some(
-                "some VAEs and mixed models overflow: try --precision f32 or another --vae".into(),
+                "some VAEs and mixed models overflow: try {any.precision} f32 or another {any.vae}"
+                    .into(),
             ),
             _ => None,
+        }
+    }
+}
+
+impl From<Error> for Diagnostic {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::File(error) => error.into(),
+            Error::Device(error) => error.into(),
+            other => {
+                let hint = other.hint();
+                Self::of(other).with_hint_if(hint)
+            }
         }
     }
 }

@@ -302,7 +302,7 @@ impl DrawPlan {
                 let words = words(i);
                 let none = words.words().is_empty();
                 let unknown = words.unknown(prompt).into_iter().map(move |u| u.warning(none));
-                let notes = prompt.notes.iter().map(|note| Warning::new(note.to_string()));
+                let notes = prompt.notes.iter().cloned().map(Warning::from);
                 notes.chain(unknown)
             })
         });

@@ -151,8 +151,8 @@ fn second_pass(
         "upscaler" => {
             let known = Upscaler::from_name(value);
             hires.upscaler = known.ok_or_else(|| {
-                let way = "give another one beside it: --hires-upscaler Lanczos";
-                wrong(key, format!("the upscaler {value} is not supported\nhint: {way}"))
+                let way = "give another one beside it: {draw.hires_upscaler} Lanczos";
+                wrong(key, format!("the upscaler {value} is not supported; {way}"))
             })?;
         }
         "sampler" => {
@@ -216,7 +216,7 @@ pub fn compare(text: &Infotext, base: &Base, plan: &DrawPlan) -> Result<Vec<Warn
         let own = short_model(own);
         out.push(
             Warning::new(format!("it was drawn with {called} [{said}], this base is [{own}]"))
-                .with_hint("give that checkpoint as --base"),
+                .with_hint("give that checkpoint as {any.base}"),
         );
     }
     let vae = base.vae_sha256()?;
@@ -230,7 +230,7 @@ pub fn compare(text: &Infotext, base: &Base, plan: &DrawPlan) -> Result<Vec<Warn
         let called = text.get("VAE").unwrap_or("a VAE");
         out.push(
             Warning::new(format!("it was drawn with the VAE {called} [{said}]"))
-                .with_hint("give it as --vae"),
+                .with_hint("give it as {any.vae}"),
         );
     }
     let mut words = BTreeMap::new();
@@ -246,11 +246,11 @@ pub fn compare(text: &Infotext, base: &Base, plan: &DrawPlan) -> Result<Vec<Warn
             words.insert(name, (word.sha256().map(|h| short_network(h).to_owned())).or(brought));
         }
     }
-    files(text, "TI hashes", "the word", "--embeddings", &words, &mut out);
+    files(text, "TI hashes", "the word", "{any.embeddings}", &words, &mut out);
     let networks = plan.networks(0).iter().chain(plan.hires_networks(0));
     let networks = networks
         .map(|n| (n.name.replace([':', ','], ""), n.loaded.short_hash().map(str::to_owned)));
-    files(text, "Lora hashes", "the LoRA", "--loras", &networks.collect(), &mut out);
+    files(text, "Lora hashes", "the LoRA", "{any.loras}", &networks.collect(), &mut out);
     Ok(out)
 }
 

@@ -8,6 +8,7 @@ mod suspicion;
 
 use bpe::TABLES;
 pub use bpe::{BOS, EOS, VOCABULARY};
+use wayword_interface::Diagnostic;
 
 const START_MARK: &str = "<|startoftext|>";
 const END_MARK: &str = "<|endoftext|>";
@@ -27,16 +28,26 @@ pub struct Tokenizer {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddError {
     /// The vocabulary has this entry.
-    #[error(
-        "the token {word:?} is already in the vocabulary\nhint: choose a word that means nothing yet, such as {word}-ti"
-    )]
+    #[error("the token {word:?} is already in the vocabulary")]
     Taken {
         /// The word.
         word: String,
     },
     /// No text.
-    #[error("the token has no name\nhint: give it a name such as evagreen-ti")]
+    #[error("the token has no name")]
     Empty,
+}
+
+impl From<AddError> for Diagnostic {
+    fn from(error: AddError) -> Self {
+        let hint = match &error {
+            AddError::Taken { word } => {
+                format!("choose a word that means nothing yet, such as {word}-ti")
+            }
+            AddError::Empty => "give it a name such as evagreen-ti".into(),
+        };
+        Self::of(error).with_hint(hint)
+    }
 }
 
 impl Tokenizer {

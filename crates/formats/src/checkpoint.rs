@@ -103,8 +103,10 @@ impl Checkpoint {
         let has: Vec<&str> = found.parts.keys().map(|c| c.name()).collect();
         let what = format!("no {} in it, only the {}", missing.join(", no "), has.join(" and "));
         let hint = match found.part(Component::Vae) {
-            Some(_) if has.len() == 1 => "a VAE goes with --vae, beside a whole model as --base",
-            _ => "--base wants a whole Stable Diffusion 1.x model",
+            Some(_) if has.len() == 1 => {
+                "a VAE goes with {any.vae}, beside a whole model as {any.base}"
+            }
+            _ => "{any.base} wants a whole Stable Diffusion 1.x model",
         };
         Err(Fault::kind(what, hint)).at(path)
     }
@@ -117,7 +119,7 @@ impl Checkpoint {
         let mut found = Self::inspect(path)?;
         found.parts.retain(|c, _| *c == Component::Vae);
         if found.parts.is_empty() {
-            return Err(Fault::kind("no VAE in it", "--vae wants a Stable Diffusion 1.x VAE"))
+            return Err(Fault::kind("no VAE in it", "{any.vae} wants a Stable Diffusion 1.x VAE"))
                 .at(path);
         }
         Ok(found)
@@ -210,7 +212,7 @@ impl Checkpoint {
     fn refuse_relatives(&self) -> Result<(), Fault> {
         if self.parts.is_empty() {
             let what = "no tensor with a name of a Stable Diffusion 1.x model in it";
-            return Err(Fault::kind(what, "--base wants a whole Stable Diffusion 1.x model"));
+            return Err(Fault::kind(what, "{any.base} wants a whole Stable Diffusion 1.x model"));
         }
         let Some(unet) = self.part(Component::Unet) else { return Ok(()) };
         kind::check_unet(unet)

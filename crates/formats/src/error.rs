@@ -1,6 +1,7 @@
 //! What can be wrong with a file: the file, the place in it, what was expected and what was found.
 
 use std::path::{Path, PathBuf};
+use wayword_interface::Diagnostic;
 
 /// A fault together with the file it was found in.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +18,13 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         self.fault.hint()
+    }
+}
+
+impl From<Error> for Diagnostic {
+    fn from(error: Error) -> Self {
+        let hint = error.hint();
+        Self::of(error).with_hint_if(hint)
     }
 }
 
@@ -38,6 +46,14 @@ pub enum Fault {
     /// The container (safetensors header, zip directory, picture) is broken or is another format.
     #[error("{0}")]
     Container(String),
+    /// The container cannot be read or written by the library that knows its kind.
+    #[error("{what}: {source}")]
+    Library {
+        /// The part that was read or written.
+        what: String,
+        /// The library's error.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// One tensor does not fit.
     #[error("tensor `{key}`: expected {expected}, found {found}")]
     Tensor {
@@ -96,6 +112,15 @@ impl Fault {
     #[must_use]
     pub fn container(what: impl Into<String>) -> Self {
         Self::Container(what.into())
+    }
+
+    /// A fault that a library found.
+    #[must_use]
+    pub fn library(
+        what: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::Library { what: what.into(), source: source.into() }
     }
 
     /// A sound file of another kind.

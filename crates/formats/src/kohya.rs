@@ -99,7 +99,7 @@ fn config_file(command: &Path, name: &str) -> Result<PathBuf, Error> {
     let found = places.into_iter().find(|place| place.is_file());
     found.ok_or_else(|| {
         let what = format!("the command's options stand in {name}, which is not there");
-        let hint = "put that file beside this one, or give it itself: --kohya FILE.toml";
+        let hint = "put that file beside this one, or give it itself: {any.kohya} FILE.toml";
         Fault::at(Fault::kind(what, hint), command)
     })
 }
@@ -166,7 +166,7 @@ fn text(bytes: &[u8]) -> Result<String, Fault> {
 
 fn json(text: &str) -> Result<KohyaOptions, Fault> {
     let parsed: serde_json::Value = serde_json::from_str(text)
-        .map_err(|e| Fault::container(format!("line {}: JSON: {e}", e.line())))?;
+        .map_err(|e| Fault::library(format!("line {}: JSON", e.line()), e))?;
     let object = parsed.as_object().ok_or_else(|| Fault::container("no JSON object"))?;
     let entry = |(key, value): (&String, &serde_json::Value)| Entry {
         key: key.clone(),

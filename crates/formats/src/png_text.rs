@@ -88,7 +88,7 @@ pub fn encode_rgb8(
         let found = format!("{} bytes", pixels.len());
         return Err(Fault::tensor("pixels", format!("{need} bytes"), found));
     }
-    let failed = |e: png::EncodingError| Fault::Container(format!("PNG: {e}"));
+    let failed = |e: png::EncodingError| Fault::library("PNG", e);
     let mut out = Vec::new();
     let mut encoder = png::Encoder::new(&mut out, width, height);
     encoder.set_color(png::ColorType::Rgb);
@@ -140,7 +140,7 @@ fn international(data: &[u8]) -> Result<Option<PngText>, Fault> {
 fn inflate(data: &[u8]) -> Result<Vec<u8>, Fault> {
     let mut out = Vec::new();
     let read = flate2::read::ZlibDecoder::new(data).take(TEXT_LIMIT + 1).read_to_end(&mut out);
-    read.map_err(|e| Fault::Container(format!("PNG: a packed text: {e}")))?;
+    read.map_err(|e| Fault::library("PNG: a packed text", e))?;
     if out.len() as u64 > TEXT_LIMIT {
         return Err(Fault::Container(format!("PNG: a text of more than {TEXT_LIMIT} bytes")));
     }

@@ -63,8 +63,8 @@ impl SafeTensors {
     pub fn from_map(map: Arc<Map>) -> Result<Self, Fault> {
         let bytes = map.as_slice();
         let (header, data) = split(bytes)?;
-        let header: Header = serde_json::from_slice(header)
-            .map_err(|e| Fault::Container(format!("safetensors header: {e}")))?;
+        let header: Header =
+            serde_json::from_slice(header).map_err(|e| Fault::library("safetensors header", e))?;
         let entries = check(header.tensors, data as u64, bytes.len() as u64)?;
         Ok(Self { entries, metadata: header.metadata, map, data })
     }

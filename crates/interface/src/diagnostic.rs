@@ -148,6 +148,15 @@ pub struct Rendered {
     pub hint: Option<String>,
 }
 
+/// The message, then a line for each cause and one for the hint.
+impl fmt::Display for Rendered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        self.causes.iter().try_for_each(|cause| write!(f, "\n  caused by: {cause}"))?;
+        self.hint.iter().try_for_each(|hint| write!(f, "\nhint: {hint}"))
+    }
+}
+
 /// How a diagnostic is written to JSON: causes as texts, field names not yet rendered.
 #[derive(Serialize, Deserialize)]
 struct Stored {

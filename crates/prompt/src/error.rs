@@ -1,10 +1,11 @@
 //! An error in a text, with the place in it: what is wrong, a caret drawing, a hint.
 use std::fmt;
 use std::ops::Range;
+use wayword_interface::Diagnostic;
 
 /// What is wrong with a prompt, template or wildcard, and where.
 ///
-/// Shown as the message, the line with carets under the place, and a hint where one helps.
+/// Shown as the message and the line with carets under the place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PromptError {
     /// What is wrong: lower case, no full stop.
@@ -48,11 +49,7 @@ impl fmt::Display for PromptError {
         writeln!(f, "{}", self.message)?;
         writeln!(f, "  {}", line.replace(['\t', '\r'], " "))?;
         let carets = "^".repeat(place.len().max(1));
-        write!(f, "  {}{carets}", " ".repeat(place.start))?;
-        if let Some(hint) = &self.hint {
-            write!(f, "\nhint: {hint}")?;
-        }
-        Ok(())
+        write!(f, "  {}{carets}", " ".repeat(place.start))
     }
 }
 
@@ -81,6 +78,13 @@ fn cut(line: &str, place: Range<usize>) -> (String, Range<usize>) {
 }
 
 impl std::error::Error for PromptError {}
+
+impl From<PromptError> for Diagnostic {
+    fn from(error: PromptError) -> Self {
+        let hint = error.hint.clone();
+        Self::of(error).with_hint_if(hint)
+    }
+}
 
 /// How many terminal columns a text takes: East Asian characters and emoji take two, marks none.
 fn columns(text: &str) -> usize {
@@ -116,10 +120,10 @@ mod tests {
     #[test]
     fn draws_the_place() {
         let error = PromptError::new("a weight is no number", "first\nまた (a:1.2.3)", 16..21);
-        assert_eq!(
-            error.hint("write 1.2").to_string(),
-            "a weight is no number\n  また (a:1.2.3)\n          ^^^^^\nhint: write 1.2"
-        );
+        let error = Diagnostic::from(error.hint("write 1.2"));
+        assert_eq!(error.message, "a weight is no number\n  また (a:1.2.3)\n          ^^^^^");
+        assert_eq!(error.hint.as_deref(), Some("write 1.2"));
+        assert_eq!(error.find::<PromptError>().unwrap().span, 16..21);
     }
 
     #[test]

@@ -145,7 +145,7 @@ fn unread_remark(tree: &Tree, quirks: Quirks) -> Option<PromptError> {
     let unread = tree.unread.first().filter(|_| tree.changes())?;
     let (message, hint) = match (quirks, unread) {
         (Quirks::A1111, _) => {
-            ("because of this nothing in the prompt is scheduled", "leave --a1111-quirks out")
+            ("because of this nothing in the prompt is scheduled", "leave {any.a1111_quirks} out")
         }
         (Quirks::Sane, Unread::Bar(_)) => {
             ("`|` is text here", "it alternates directly inside square brackets: [a|b]")

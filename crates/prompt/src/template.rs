@@ -209,6 +209,7 @@ impl Templates {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use wayword_interface::{Diagnostic, PlainNames};
 
     #[test]
     fn built_in_lists_are_whole() {
@@ -234,7 +235,8 @@ mod tests {
     #[test]
     fn a_slip_is_refused() {
         let error = Templates::parse("photo of [nmae] in red").unwrap_err();
-        insta::assert_snapshot!(error.to_string(), @r"
+        let shown = Diagnostic::from(error).render(&PlainNames);
+        insta::assert_snapshot!(shown.to_string(), @r"
         caption template has an unknown field
           photo of [nmae] in red
                    ^^^^^^

@@ -1,14 +1,19 @@
 //! What a user sees when a prompt is wrong, or not what it seems.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
+use wayword_interface::{Diagnostic, PlainNames};
 use wayword_prompt::plan::Language;
 use wayword_prompt::schedule::Pass;
-use wayword_prompt::{PromptPlan, Quirks};
+use wayword_prompt::{PromptError, PromptPlan, Quirks};
+
+fn shown(error: PromptError) -> String {
+    Diagnostic::from(error).render(&PlainNames).to_string()
+}
 
 fn read(prompt: &str, quirks: Quirks) -> String {
     let language = Language { quirks, ..Language::default() };
     match PromptPlan::positive(prompt, Pass::first(20), language) {
-        Err(error) => format!("error: {error}"),
-        Ok(plan) => plan.notes.iter().map(|note| format!("note: {note}\n")).collect(),
+        Err(error) => format!("error: {}", shown(error)),
+        Ok(plan) => plan.notes.into_iter().map(|note| format!("note: {}\n", shown(note))).collect(),
     }
 }
 
@@ -34,7 +39,7 @@ fn notes() {
     insta::assert_snapshot!("note_bar_quirks", read("day|night, [sun:moon:0.5]", Quirks::A1111));
     insta::assert_snapshot!("note_whole_prompt", sane("portrait, red hair :0.5"));
     let negative = PromptPlan::negative("ugly <lora:x:1>", Pass::first(20), Language::default());
-    insta::assert_snapshot!("note_negative", negative.unwrap().notes[0].to_string());
+    insta::assert_snapshot!("note_negative", shown(negative.unwrap().notes.remove(0)));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What can go wrong in a device, with the operation and the shapes.
 use thiserror::Error;
+use wayword_interface::Diagnostic;
 
 /// A device's error. Shapes that do not fit are bugs of the caller and panic instead: models are
 /// checked against the file when they are loaded.
@@ -39,6 +40,12 @@ pub enum Error {
         /// Its own description of the failure.
         reason: String,
     },
+}
+
+impl From<Error> for Diagnostic {
+    fn from(error: Error) -> Self {
+        Self::of(error)
+    }
 }
 
 /// A result with this crate's error.

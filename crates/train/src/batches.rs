@@ -2,6 +2,7 @@
 //!
 //! A micro-batch is one batch; they are numbered through the whole run, and everything random in one
 //! comes from generators of that number ([`crate::rng`]).
+use crate::Result;
 use crate::embedding::Lexicon;
 use crate::latents::{LatentSource, LatentView};
 use crate::loss::LossOptions;
@@ -10,10 +11,10 @@ use crate::plan::TrainPlan;
 use crate::rng::{Purpose, Rng, RngStreams};
 use crate::training_loop::compose::{Composer, Parts};
 use crate::training_loop::micro_batch::MicroBatch;
-use crate::{Error, Result};
 use std::borrow::Cow;
 use wayword_diffusion::Base;
 use wayword_diffusion::tokenizer::{Tokenizer, VOCABULARY};
+use wayword_interface::Diagnostic;
 use wayword_prompt::RandomSource;
 use wayword_prompt::caption::{self, CaptionOptions, Moment, Replacement};
 use wayword_prompt::template::{Template, Templates};
@@ -60,7 +61,7 @@ impl<'a> Batches<'a> {
     /// If the plan's sentences have a mistake.
     pub fn new(base: &'a Base, plan: &'a TrainPlan, sources: &'a [LatentSource]) -> Result<Self> {
         let templates = plan.sentences.as_ref().map(|lines| Templates::parse(&lines.join("\n")));
-        let templates = templates.transpose().map_err(|e| Error::data(e.to_string()))?;
+        let templates = templates.transpose().map_err(Diagnostic::from)?;
         let counts = plan.counts();
         let mut batches = Self {
             plan,
@@ -155,16 +156,12 @@ impl<'a> Batches<'a> {
             return caption::caption(own, options, moment, &[], rng);
         };
         let list = templates.list();
-        let own = match list.iter().any(Template::has_filewords) {
-            true => {
-                let kept = CaptionOptions {
-                    dropout_rate: 0.0,
-                    dropout_every_n_epochs: 0,
-                    ..options.clone()
-                };
-                caption::caption(own, &kept, moment, &[], rng)
-            }
-            false => String::new(),
+        let own = if list.iter().any(Template::has_filewords) {
+            let kept =
+                CaptionOptions { dropout_rate: 0.0, dropout_every_n_epochs: 0, ..options.clone() };
+            caption::caption(own, &kept, moment, &[], rng)
+        } else {
+            String::new()
         };
         let token = &self.tokens[place];
         let filled = list.iter().map(|template| template.fill(token, &own)).collect();
@@ -242,9 +239,8 @@ impl<'a> Batches<'a> {
         let captions = self.captions(batch);
         let windows = self.plan.windows;
         let ids = |text: &String| self.lexicon.windows(self.tokenizer, text, windows);
-        let own = |place: &usize| match self.plan.is_regular(*place) {
-            true => self.plan.prior_loss_weight as f32,
-            false => 1.0,
+        let own = |place: &usize| {
+            if self.plan.is_regular(*place) { self.plan.prior_loss_weight as f32 } else { 1.0 }
         };
         Parts {
             grid: views[0].latent.grid,
@@ -262,10 +258,7 @@ impl<'a> Batches<'a> {
 
 fn composer(plan: &TrainPlan, loss: &LossOptions) -> Composer {
     let wide = plan.noise.is_wide();
-    let rounding = match plan.kohya_numbers {
-        true => plan.mixed_precision.rounding(),
-        false => Rounding::F32,
-    };
+    let rounding = if plan.kohya_numbers { plan.mixed_precision.rounding() } else { Rounding::F32 };
     Composer::new(loss, plan.zero_terminal_snr, rounding, wide, plan.clip_skip)
 }
 

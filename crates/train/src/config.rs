@@ -66,7 +66,7 @@ pub fn keys() -> Vec<String> {
 pub fn preset(name: &str) -> Result<Table> {
     let found = PRESETS.iter().find(|(known, _)| *known == name.trim().to_lowercase());
     let Some((name, text)) = found else {
-        return Err(Error::option("--preset", "person, object or style", format!("`{name}`")));
+        return Err(Error::option("train.preset", "person, object or style", format!("`{name}`")));
     };
     parse(text, &format!("preset {name}"))
 }
@@ -104,7 +104,7 @@ pub fn parse(text: &str, name: &str) -> Result<Table> {
             let error = Error::data(format!("{place} is no option of a training"));
             return Err(match nearest(&key, &known) {
                 Some(near) => error.with_hint(format!("did you mean `{near}`?")),
-                None => error.with_hint("`wayword train --help` lists the options"),
+                None => error.with_hint("see the list of options"),
             });
         }
         let fitted = fit(&key, value).map_err(|what| Error::data(format!("{place}: {what}")))?;
@@ -129,7 +129,7 @@ pub(crate) fn fit(key: &str, value: Value) -> std::result::Result<Value, String>
 fn accepted(key: &str, value: &Value) -> std::result::Result<(), String> {
     let table = Table::from_iter([(key.to_owned(), value.clone())]);
     settings(table).map(|_| ()).map_err(|e| match e {
-        Error::Data { what, .. } => what,
+        Error::Refused(diagnostic) => diagnostic.message,
         other => other.to_string(),
     })
 }
@@ -250,7 +250,7 @@ fn plain(error: &toml::de::Error) -> String {
 pub fn layer(settings: &Settings) -> Result<Table> {
     let too_large = |e: toml::ser::Error| match settings.train.seed {
         Some(seed) if seed > i64::MAX as u64 => {
-            Error::option("--seed", format!("at most {}", i64::MAX), seed.to_string())
+            Error::option("train.seed", format!("at most {}", i64::MAX), seed.to_string())
         }
         _ => Error::data(e.to_string()),
     };
@@ -279,7 +279,7 @@ pub fn layer(settings: &Settings) -> Result<Table> {
 pub fn write(settings: &Settings) -> Result<String> {
     let table = layer(settings)?;
     let mut text = format!(
-        "# wayword {}: wayword train --config FILE\n# Flags win over what stands here.\n\n",
+        "# wayword {}: options of a training\n# Flags win over what stands here.\n\n",
         env!("CARGO_PKG_VERSION")
     );
     let mut tables = String::new();

@@ -245,9 +245,9 @@ mod tests {
 
     #[test]
     fn names_must_be_files_and_words() {
-        assert!(check_name("--name", "evagreen-ti").is_ok());
+        assert!(check_name("train.name", "evagreen-ti").is_ok());
         for bad in ["", " a", "a/b", "a:b", "(a)", "con", "a\n"] {
-            assert!(check_name("--name", bad).is_err(), "{bad}");
+            assert!(check_name("train.name", bad).is_err(), "{bad}");
         }
     }
 

@@ -1,40 +1,15 @@
 //! What can go wrong in a training, with the file or option, what was expected and what was found.
 use std::io;
 use std::path::{Path, PathBuf};
+use wayword_interface::Diagnostic;
 
-/// An error of this crate. [`Error::hint`] gives a line of advice where there is one.
+/// An error of this crate. Faces show it as a [`Diagnostic`].
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
-    /// An option's value cannot be used.
-    #[error("{option}: expected {expected}, found {found}")]
-    Option {
-        /// The option as the user writes it, such as `--steps`.
-        option: String,
-        /// What would have been right.
-        expected: String,
-        /// What was given.
-        found: String,
-        /// What to do.
-        hint: Option<String>,
-    },
-    /// The pictures or captions cannot be used.
-    #[error("{what}")]
-    Data {
-        /// What is wrong, with the file or folder.
-        what: String,
-        /// What to do.
-        hint: Option<String>,
-    },
-    /// A run's folder cannot be used.
-    #[error("{}: {what}", path.display())]
-    Run {
-        /// The folder or a file in it.
-        path: PathBuf,
-        /// What is wrong with it.
-        what: String,
-        /// What to do.
-        hint: Option<String>,
-    },
+    /// An option, picture, caption, run folder or image encoder cannot be used.
+    #[error(transparent)]
+    Refused(#[from] Diagnostic),
     /// The training has no finite numbers any more.
     #[error("step {step}: {what}")]
     Diverged {
@@ -42,16 +17,6 @@ pub enum Error {
         step: usize,
         /// Which number, and of what.
         what: String,
-    },
-    /// An image encoder cannot be used.
-    #[error("{}: {what}", path.display())]
-    ImageEncoder {
-        /// The network's file.
-        path: PathBuf,
-        /// What is wrong.
-        what: String,
-        /// What to do.
-        hint: Option<String>,
     },
     /// A file cannot be read or written.
     #[error("{}: {source}", path.display())]
@@ -61,7 +26,7 @@ pub enum Error {
         /// The system's words.
         source: io::Error,
     },
-    /// A preview cannot be drawn.
+    /// The base cannot be loaded, or a preview not be drawn.
     #[error(transparent)]
     Draw(#[from] wayword_diffusion::Error),
     /// The device failed.
@@ -84,67 +49,86 @@ impl From<wayword_formats::Error> for Error {
     }
 }
 
+impl From<Error> for Diagnostic {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Refused(diagnostic) => diagnostic,
+            Error::Draw(error) => error.into(),
+            Error::Device(error) => error.into(),
+            Error::Format(error) => error.into(),
+            Error::File { .. } | Error::Diverged { .. } => {
+                let hint = error.hint();
+                Self::of(error).with_hint_if(hint)
+            }
+        }
+    }
+}
+
 /// A result with this crate's error.
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// An option's value that cannot be used.
+    /// An option's value that cannot be used. `option` is a field such as `train.batch`, with or
+    /// without the braces that it has in texts, or names what no field stands for.
     pub fn option(
-        option: impl Into<String>,
-        expected: impl Into<String>,
-        found: impl Into<String>,
+        option: &str,
+        expected: impl std::fmt::Display,
+        found: impl std::fmt::Display,
     ) -> Self {
-        let (option, expected, found) = (option.into(), expected.into(), found.into());
-        Self::Option { option, expected, found, hint: None }
+        let text = format!("expected {expected}, found {found}");
+        let field = option.trim_matches(['{', '}']);
+        Self::Refused(if field.starts_with("train.") {
+            Diagnostic::new(text).with_field(field)
+        } else {
+            Diagnostic::new(format!("{option}: {text}"))
+        })
     }
 
     /// Pictures or captions that cannot be used.
     pub fn data(what: impl Into<String>) -> Self {
-        Self::Data { what: what.into(), hint: None }
+        Self::Refused(Diagnostic::new(what))
     }
 
-    /// A run's folder that cannot be used.
-    pub fn run(path: &Path, what: impl Into<String>) -> Self {
-        Self::Run { path: path.into(), what: what.into(), hint: None }
+    /// A file, a run's folder or a file in it that cannot be used.
+    pub fn run(path: &Path, what: impl std::fmt::Display) -> Self {
+        Self::Refused(Diagnostic::new(format!("{}: {what}", path.display())))
     }
 
-    /// The same error with a line of advice, where its kind has a place for one.
+    /// The same error with advice.
     #[must_use]
-    pub fn with_hint(mut self, advice: impl Into<String>) -> Self {
-        if let Self::Option { hint, .. }
-        | Self::Data { hint, .. }
-        | Self::Run { hint, .. }
-        | Self::ImageEncoder { hint, .. } = &mut self
-        {
-            *hint = Some(advice.into());
-        }
-        self
+    pub fn with_hint(self, hint: impl Into<String>) -> Self {
+        Self::Refused(Diagnostic::from(self).with_hint(hint))
     }
 
-    /// A line of advice, without its `hint: ` prefix.
+    /// What to do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Option { hint, .. }
-            | Self::Data { hint, .. }
-            | Self::Run { hint, .. }
-            | Self::ImageEncoder { hint, .. } => hint.clone(),
-            Self::Diverged { .. } => Some("a lower --lr, or --precision f32, usually helps".into()),
+            Self::Refused(diagnostic) => diagnostic.hint.clone(),
+            Self::Diverged { .. } => Some(
+                "a lower {train.learning_rate}, or {train.precision} f32, usually helps".into(),
+            ),
             Self::File { source, .. } => file_hint(source.kind()).map(str::to_owned),
-            Self::Format(error) => error.hint(),
             Self::Draw(error) => error.hint(),
+            Self::Format(error) => error.hint(),
             Self::Device(_) => None,
         }
+    }
+
+    /// The same error with its cause.
+    #[must_use]
+    pub fn with_source(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self::Refused(Diagnostic::from(self).with_source(source))
     }
 }
 
 fn file_hint(kind: io::ErrorKind) -> Option<&'static str> {
     match kind {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-            Some("the disk is full; make room, then go on with --resume")
+            Some("the disk is full; make room, then go on with {train.resume}")
         }
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            Some("choose a folder that you may write to, by --out DIR")
+            Some("choose a folder that you may write to, by {train.out} DIR")
         }
         io::ErrorKind::NotFound => {
             Some("nothing has this name; relative names count from the folder you are in")
@@ -177,9 +161,12 @@ mod tests {
         let fault = wayword_formats::Fault::Io(full());
         for error in [plain.unwrap_err(), Error::from(fault.at(path))] {
             assert!(error.to_string().starts_with("DIR/word.run/rows.bin: "), "{error}");
-            assert!(error.hint().unwrap().contains("--resume"), "{error}");
+            let error = Diagnostic::from(error);
+            assert!(error.hint.as_ref().unwrap().contains("{train.resume}"), "{error}");
+            assert!(error.find::<io::Error>().is_some(), "the system's error is kept");
         }
         let read_only: Result<()> = Err(io::ErrorKind::ReadOnlyFilesystem.into()).at(path);
-        assert!(read_only.unwrap_err().hint().unwrap().contains("--out"));
+        let hint = Diagnostic::from(read_only.unwrap_err()).hint;
+        assert!(hint.unwrap().contains("{train.out}"));
     }
 }

@@ -1,12 +1,12 @@
 //! What a run will take: its memory is counted before anything is loaded, its time is measured by
 //! work that is done once with empty pictures and forgotten.
+use crate::Result;
 use crate::batches::EVALUATION_BATCHES;
 use crate::embedding::Lexicon;
 use crate::plan::{Estimate, TrainPlan};
 use crate::previews::PreviewPrompt;
 use crate::training_loop::is_evaluated_after;
 use crate::training_loop::micro_batch::{self, MicroBatch, micro_step};
-use crate::{Error, Result};
 use crate::{latents, lora};
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -258,13 +258,7 @@ pub fn dry_load(options: &BaseOptions) -> Result<Base> {
     let device = options.device.memory_estimator();
     let options = BaseOptions { device, ..options.clone() };
     let quiet: &dyn Events<wayword_diffusion::Event> = &Quiet;
-    Base::dry_load(&options, quiet).map_err(|error| {
-        let told = Error::data(error.to_string());
-        match error.hint() {
-            Some(hint) => told.with_hint(hint),
-            None => told,
-        }
-    })
+    Ok(Base::dry_load(&options, quiet)?)
 }
 
 /// What follows from a forecast.

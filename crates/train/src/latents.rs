@@ -355,7 +355,7 @@ fn unchanged(path: &Path, sha256: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::data(format!("{}: was changed since the run began", path.display()))
-        .with_hint("put the old file back, or start again with --overwrite"))
+        .with_hint("put the old file back, or start again with {train.overwrite}"))
 }
 
 /// A mask of pixels at the size of latents.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use wayword_diffusion::{Base, Loras, Network};
 use wayword_formats::hash;
-use wayword_interface::{Quiet, Warning};
+use wayword_interface::{Diagnostic, Quiet, Warning};
 
 /// A LoRA of a plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,9 +23,10 @@ pub struct PlannedLora {
 
 impl std::fmt::Display for PlannedLora {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.text.to_bits() == self.unet.to_bits() {
-            true => write!(f, "{} at {}", self.name, self.unet),
-            false => write!(f, "{} at {} (text encoder {})", self.name, self.unet, self.text),
+        if self.text.to_bits() == self.unet.to_bits() {
+            write!(f, "{} at {}", self.name, self.unet)
+        } else {
+            write!(f, "{} at {} (text encoder {})", self.name, self.unet, self.text)
         }
     }
 }
@@ -51,7 +52,7 @@ pub fn planned(wanted: &[String], folders: &[PathBuf]) -> Result<Vec<PlannedLora
             std::path::absolute(path).unwrap_or_else(|_| path.clone())
         };
         if out.iter().any(|lora| lora.path == path) {
-            return Err(Error::option("--lora", "each LoRA once", format!("{name} twice")));
+            return Err(Error::option("train.lora", "each LoRA once", format!("{name} twice")));
         }
         let sha256 = hash::sha256(&path)?;
         let name = path.file_stem().map_or(name.into(), |stem| stem.to_string_lossy().into_owned());
@@ -69,7 +70,7 @@ fn read(text: &str) -> Result<(&str, f32, f32)> {
     }
     let Some(unet) = number(last) else {
         let expected = "NAME:WEIGHT, such as style:0.8";
-        return Err(Error::option("--lora", expected, text));
+        return Err(Error::option("train.lora", expected, text));
     };
     match rest.rsplit_once(':').map(|(name, text)| (name, number(text))) {
         Some((name, Some(text))) => Ok((name, text, unet)),
@@ -91,8 +92,9 @@ pub fn open(loras: &[PlannedLora]) -> Result<Vec<Network>> {
         }
         if hash::sha256(&lora.path)? != lora.sha256 {
             let what = format!("the LoRA `{name}` is another file than at the run's start");
-            return Err(Error::run(&lora.path, what)
-                .with_hint(format!("put the old {path} back, or start again with --overwrite")));
+            return Err(Error::run(&lora.path, what).with_hint(format!(
+                "put the old {path} back, or start again with {{train.overwrite}}"
+            )));
         }
         let loaded = Loras::default().load_path(&lora.path).map_err(refused)?;
         networks.push(Network::new(name, loaded, lora.text, lora.unet));
@@ -113,12 +115,7 @@ pub fn remarks(base: &Base, loras: &[PlannedLora]) -> Result<Vec<Warning>> {
 }
 
 fn refused(error: wayword_diffusion::Error) -> Error {
-    let hint = error.hint();
-    let refused = Error::data(format!("--lora: {error}"));
-    match hint {
-        Some(hint) => refused.with_hint(hint),
-        None => refused,
-    }
+    Diagnostic::from(error).with_field("train.lora").into()
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ impl Difference {
             "l1" => Self::L1,
             "huber" => Self::Huber,
             "smooth_l1" => Self::SmoothL1,
-            _ => return Err(Error::option("--loss", "l2, l1, huber or smooth_l1", name)),
+            _ => return Err(Error::option("train.loss", "l2, l1, huber or smooth_l1", name)),
         })
     }
 }
@@ -69,7 +69,7 @@ impl HuberSchedule {
             "constant" => Self::Constant,
             _ => {
                 return Err(Error::option(
-                    "--huber-schedule",
+                    "train.huber_schedule",
                     "snr, exponential or constant",
                     name,
                 ));
@@ -126,24 +126,24 @@ impl LossOptions {
     pub fn check(&self) -> Result<()> {
         if self.scale_v_pred_loss_like_noise_pred && !self.v_prediction {
             return Err(Error::option(
-                "--scale-v-pred-loss-like-noise-pred",
-                "a model that predicts velocities (--prediction v)",
+                "train.scale_v_pred_loss_like_noise_pred",
+                "a model that predicts velocities ({train.prediction} v)",
                 "one that predicts noise",
             ));
         }
         if self.v_pred_like_loss.is_some_and(|k| k != 0.0) && self.v_prediction {
             return Err(Error::option(
-                "--v-pred-like-loss",
+                "train.v_pred_like_loss",
                 "a model that predicts noise",
                 "one that predicts velocities",
             ));
         }
         for (option, value) in [
-            ("--huber-c", self.huber_c),
-            ("--huber-scale", self.huber_scale),
-            ("--min-snr-gamma", self.min_snr_gamma.unwrap_or(1.0)),
+            ("{train.huber_c}", self.huber_c),
+            ("{train.huber_scale}", self.huber_scale),
+            ("{train.min_snr_gamma}", self.min_snr_gamma.unwrap_or(1.0)),
         ] {
-            let needed = option == "--min-snr-gamma" && value == 0.0;
+            let needed = option == "{train.min_snr_gamma}" && value == 0.0;
             if !value.is_finite() || value < 0.0 || (value == 0.0 && !needed) {
                 return Err(Error::option(option, "a number above 0", value.to_string()));
             }

@@ -11,6 +11,7 @@ pub use warmup::Length;
 use crate::optim::{Args, OptimError};
 use std::f64::consts::PI;
 use torch::TorchSchedule;
+use wayword_interface::Diagnostic;
 
 /// Names that [`LrSchedule::new`] knows.
 pub const SCHEDULES: &[&str] = &[
@@ -34,8 +35,8 @@ const POLYNOMIAL_END: f64 = 1e-7;
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum LrError {
     /// No schedule has this name.
-    #[error("learning-rate schedule `{name}` is unknown{}\nhint: known are {}",
-        .nearest.as_ref().map_or_else(String::new, |n| format!(", did you mean `{n}`?")), SCHEDULES.join(", "))]
+    #[error("learning-rate schedule `{name}` is unknown{}",
+        .nearest.as_ref().map_or_else(String::new, |n| format!(", did you mean `{n}`?")))]
     Unknown {
         /// The name.
         name: String,
@@ -51,9 +52,7 @@ pub enum LrError {
         why: &'static str,
     },
     /// The schedule knows no warm-up.
-    #[error(
-        "`{name}` has no warm-up, yet a warm-up of {warmup} is set\nhint: use constant_with_warmup, or warm-up 0"
-    )]
+    #[error("`{name}` has no warm-up, yet a warm-up of {warmup} is set")]
     WarmupRefused {
         /// The schedule.
         name: String,
@@ -69,9 +68,7 @@ pub enum LrError {
         what: String,
     },
     /// A length cannot be read.
-    #[error(
-        "`{text}` is no number of steps: {why}\nhint: write 100 (steps), 10% or 0.1 (of all steps)"
-    )]
+    #[error("`{text}` is not a number of steps: {why}")]
     Length {
         /// As the user wrote it.
         text: String,
@@ -79,18 +76,35 @@ pub enum LrError {
         why: &'static str,
     },
     /// A list of rates cannot be read.
-    #[error(
-        "`{text}` is no learning rate: {why}\nhint: write 1e-3, or a list such as 5e-3:200, 5e-4:1000"
-    )]
+    #[error("`{text}` is not a learning rate: {why}")]
     Rates {
         /// The piece that is wrong.
         text: String,
         /// What is wrong.
         why: &'static str,
     },
-    /// An argument of `--lr-scheduler-args` is wrong.
+    /// An argument of the scheduler is wrong.
     #[error(transparent)]
     Argument(#[from] OptimError),
+}
+
+impl From<LrError> for Diagnostic {
+    fn from(error: LrError) -> Self {
+        let hint = match &error {
+            LrError::Argument(_) => None,
+            LrError::Unknown { .. } => Some(format!("known are {}", SCHEDULES.join(", "))),
+            LrError::WarmupRefused { .. } => Some("use constant_with_warmup, or warm-up 0".into()),
+            LrError::Length { .. } => Some("write 100 (steps), 10% or 0.1 (of all steps)".into()),
+            LrError::Rates { .. } => {
+                Some("write 1e-3, or a list such as 5e-3:200, 5e-4:1000".into())
+            }
+            LrError::Unsupported { .. } | LrError::Option { .. } => None,
+        };
+        match error {
+            LrError::Argument(error) => error.into(),
+            other => Self::of(other).with_hint_if(hint),
+        }
+    }
 }
 
 /// What a schedule is made from.
@@ -372,7 +386,7 @@ impl LrSchedule {
                     (None, Some(ratio)) => ratio,
                     (None, None) => {
                         return Err(wrong(
-                            "needs --lr-scheduler-min-lr-ratio, or min_lr in --lr-scheduler-args"
+                            "needs {train.lr_scheduler_min_lr_ratio}, or min_lr in {train.lr_scheduler_args}"
                                 .into(),
                         ));
                     }

@@ -5,7 +5,6 @@
 //! same with all paths, as `plan.json`.
 use crate::embedding::Init;
 use crate::plan::{PlannedFile, TrainPlan};
-use crate::{Error, Result};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -49,11 +48,8 @@ fn named(file: &mut PlannedFile) {
 ///
 /// # Errors
 /// If the manifest is not one of this program's.
-pub fn plan(manifest: &Value) -> Result<TrainPlan> {
-    let Value::Object(fields) = manifest else {
-        return Err(Error::data("the run manifest is no JSON object"));
-    };
-    let mut fields: Map<String, Value> = fields.clone();
+pub fn plan(manifest: &Value) -> serde_json::Result<TrainPlan> {
+    let mut fields: Map<String, Value> = serde_json::from_value(manifest.clone())?;
     for (key, value) in [
         ("version", json!("")),
         ("started", json!(0)),
@@ -65,7 +61,6 @@ pub fn plan(manifest: &Value) -> Result<TrainPlan> {
         fields.insert(key.into(), value);
     }
     serde_json::from_value(Value::Object(fields))
-        .map_err(|e| Error::data(format!("the run manifest cannot be read: {e}")))
 }
 
 /// What a file's header says about its run: the manifest, and the hashes by keys of their own.

@@ -50,12 +50,16 @@ impl NoiseOptions {
     pub fn check(&self) -> crate::Result<()> {
         use crate::Error;
         if self.offset_adaptive.is_some() && self.offset == 0.0 {
-            return Err(Error::option("--adaptive-noise-scale", "--noise-offset with it", "none"));
+            return Err(Error::option(
+                "train.adaptive_noise_scale",
+                "{train.noise_offset} with it",
+                "none",
+            ));
         }
         for (option, value) in [
-            ("--noise-offset", self.offset),
-            ("--multires-noise-discount", self.multires_discount),
-            ("--ip-noise-gamma", self.ip_gamma),
+            ("{train.noise_offset}", self.offset),
+            ("{train.multires_noise_discount}", self.multires_discount),
+            ("{train.ip_noise_gamma}", self.ip_gamma),
         ] {
             if !value.is_finite() || value < 0.0 {
                 return Err(Error::option(option, "a number from 0", value.to_string()));

@@ -30,7 +30,7 @@ use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use wayword_interface::Warning;
+use wayword_interface::{Diagnostic, Warning};
 
 /// A checked training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -281,9 +281,8 @@ impl TrainPlan {
             (0..named.len()).any(|i| named[i].contains(&embedding) && !self.is_regular(i))
         };
         let divided = all.clone().all(learned);
-        let own = |named: Vec<usize>| match divided && !named.is_empty() {
-            true => named,
-            false => all.clone().collect(),
+        let own = |named: Vec<usize>| {
+            if divided && !named.is_empty() { named } else { all.clone().collect() }
         };
         named.into_iter().map(own).collect()
     }
@@ -309,7 +308,7 @@ impl TrainPlan {
     /// If the scheduler or its options are refused.
     pub fn schedule(&self) -> Result<LrSchedule> {
         if let Some(text) = &self.lr_list {
-            let list: RateList = text.parse().map_err(|e| refused("--lr", &e))?;
+            let list: RateList = text.parse().map_err(|e| refused("train.learning_rate", e))?;
             return Ok(LrSchedule::from_list(list, self.steps as u64));
         }
         let options = LrOptions {
@@ -326,7 +325,7 @@ impl TrainPlan {
             args: self.schedule_options.args.clone(),
             ..LrOptions::constant(self.lr, self.steps as u64)
         };
-        LrSchedule::new(&options).map_err(|e| refused("--scheduler", &e))
+        LrSchedule::new(&options).map_err(|e| refused("train.scheduler", e))
     }
 
     /// The optimizer of an embedding, by its place, in its first state.
@@ -339,14 +338,11 @@ impl TrainPlan {
         let lr =
             self.embeddings.get(embedding).and_then(|embedding| embedding.lr).unwrap_or(self.lr);
         Optimizer::new(&self.optimizer, &self.optimizer_args, lr, shape, statistics)
-            .map_err(|e| refused("--optimizer", &e))
+            .map_err(|e| refused("train.optimizer", e))
     }
 }
 
-/// An error of the optimizers or schedules, its hint taken apart.
-fn refused(option: &str, error: &dyn std::fmt::Display) -> Error {
-    let text = error.to_string();
-    let (what, hint) = text.split_once("\nhint: ").unwrap_or((&text, ""));
-    let error = Error::data(format!("{option}: {what}"));
-    if hint.is_empty() { error } else { error.with_hint(hint) }
+/// An error of the optimizers or schedules, which is about a field such as `train.optimizer`.
+fn refused(field: &str, error: impl Into<Diagnostic>) -> Error {
+    error.into().with_field(field).into()
 }

@@ -14,7 +14,7 @@ use wayword_diffusion::sigmas::resolve;
 use wayword_diffusion::{AdapterGuard, Base, BaseInfo, DrawPlan, DrawSettings, Embeddings, draw};
 use wayword_formats::png_text::{PngText, encode_rgb8};
 use wayword_formats::{Fault, atomic};
-use wayword_interface::{Events, Stop, Warning};
+use wayword_interface::{Diagnostic, Events, Stop, Warning};
 
 /// The folder of previews in the run's.
 pub const FOLDER: &str = "samples";
@@ -69,22 +69,24 @@ impl Previews {
         if every_steps == 0 && every_epochs == 0 && !options.sample_at_first {
             if options.sample_prompts.is_some() {
                 warnings.push(
-                    Warning::new("--sample-prompts draws nothing: no --sample-every is given")
-                        .with_hint("add --sample-every N"),
+                    Warning::new(
+                        "{train.sample_prompts} draws nothing: no {train.sample_every} is given",
+                    )
+                    .with_hint("add {train.sample_every} N"),
                 );
             }
             return Ok(None);
         }
         if !(1..=1000).contains(&options.sample_steps) {
             let found = options.sample_steps.to_string();
-            return Err(Error::option("--sample-steps", "a number from 1 to 1000", found));
+            return Err(Error::option("train.sample_steps", "a number from 1 to 1000", found));
         }
         if !options.sample_cfg.is_finite() {
             let found = options.sample_cfg.to_string();
-            return Err(Error::option("--sample-cfg", "a number", found));
+            return Err(Error::option("train.sample_cfg", "a number", found));
         }
         let sampler = match options.sample_sampler.as_deref() {
-            Some(name) => prompts::sampler("--sample-sampler", name)?,
+            Some(name) => prompts::sampler("{train.sample_sampler}", name)?,
             None => String::new(),
         };
         let plain = PreviewPrompt {
@@ -139,17 +141,14 @@ impl Previews {
             let checked = settings(base, plan, prompt, &embeddings)
                 .and_then(|settings| Ok(DrawPlan::new(base, settings)?));
             if let Err(error) = checked {
-                let what = format!("preview {}, \"{}\": {error}", place + 1, prompt.prompt);
-                return Err(match error.hint() {
-                    Some(hint) => Error::data(what).with_hint(hint),
-                    None => Error::data(what),
-                });
+                let what = format!("preview {}, \"{}\" cannot be drawn", place + 1, prompt.prompt);
+                return Err(Diagnostic::from(error).in_context(what).into());
             }
         }
         Ok(())
     }
 
-    /// NoiseSource what is not there yet of the previews after `step`. Stops between pictures when asked.
+    /// Draws what is not there yet of the previews after `step`. Stops between pictures when asked.
     ///
     /// # Errors
     /// If the device fails or a file cannot be written.
@@ -213,7 +212,7 @@ fn settings(
     embeddings: &Arc<Embeddings>,
 ) -> Result<DrawSettings> {
     let known = resolve(&prompt.sampler, None, false);
-    let (sampler, schedule) = known.map_err(|e| Error::data(e.to_string()))?;
+    let (sampler, schedule) = known.map_err(Diagnostic::from)?;
     let mut settings = DrawSettings::new(base, prompt.prompt.clone());
     settings.negatives = vec![prompt.negative.clone()];
     (settings.width, settings.height) = (prompt.width, prompt.height);

@@ -33,10 +33,11 @@ impl Recorded {
     pub fn read(path: &Path) -> Result<Self> {
         if path.is_dir() {
             let plan = path.join("plan.json");
-            return match plan.is_file() {
-                true => Self::of_plan(&plan),
-                false => Err(Error::run(path, "no run was begun here: it holds no plan.json")
-                    .with_hint("give a word's file, or the folder NAME.run beside it")),
+            return if plan.is_file() {
+                Self::of_plan(&plan)
+            } else {
+                Err(Error::run(path, "no run was begun here: it holds no plan.json")
+                    .with_hint("give a word's file, or the folder NAME.run beside it"))
             };
         }
         if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("json")) {
@@ -44,18 +45,17 @@ impl Recorded {
         }
         let is_tensors = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("safetensors"));
         if !is_tensors && path.exists() {
-            return Err(Error::run(path, "files of this kind hold no run card")
+            return Err(Error::run(path, "files of this kind have no run manifest")
                 .with_hint("give the folder NAME.run beside it"));
         }
         let file = SafeTensors::open(path)?;
         let Some(text) = file.metadata().get(manifest::KEY) else {
-            return Err(Error::run(path, format!("has no run card: no `{}`", manifest::KEY))
+            return Err(Error::run(path, format!("has no run manifest: no `{}`", manifest::KEY))
                 .with_hint("only words that `wayword train` made can be repeated"));
         };
-        let bad = |what: String| Error::run(path, what);
-        let found = serde_json::from_str(text)
-            .map_err(|e| bad(format!("its run card cannot be read: {e}")))?;
-        let plan = manifest::plan(&found).map_err(|e| bad(e.to_string()))?;
+        let bad = |e| Error::run(path, "its run manifest cannot be read").with_source(e);
+        let found = serde_json::from_str(text).map_err(bad)?;
+        let plan = manifest::plan(&found).map_err(bad)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let beside = RunFolder::place(folder, &plan.name).join("plan.json");
         if let Ok(whole) = Self::of_plan(&beside)
@@ -69,7 +69,7 @@ impl Recorded {
     fn of_plan(path: &Path) -> Result<Self> {
         let text = std::fs::read(path).at(path)?;
         let plan = serde_json::from_slice(&text);
-        let plan = plan.map_err(|e| Error::run(path, format!("cannot be read: {e}")))?;
+        let plan = plan.map_err(|e| Error::run(path, "cannot be read").with_source(e))?;
         Ok(Self { plan, from: path.into() })
     }
 
@@ -90,7 +90,8 @@ impl Recorded {
             path.display()
         );
         let name = base.known.as_ref().unwrap_or(&base.name);
-        Err(Error::data(what).with_hint(format!("give the run's own base by --base: {name}")))
+        Err(Error::data(what)
+            .with_hint(format!("give the run's own base by {{train.base}}: {name}")))
     }
 
     /// Finds every picture, mask and start file by its hash: below `folders`, or where the run had
@@ -177,10 +178,7 @@ impl Finder {
             return Ok(());
         }
         let last = name.rsplit('/').next().unwrap_or(name);
-        let changed = match self.given {
-            true => self.found.names.contains_key(last),
-            false => path.is_file(),
-        };
+        let changed = if self.given { self.found.names.contains_key(last) } else { path.is_file() };
         self.bad.push(format!("{name} {}", if changed { "was changed" } else { "is missing" }));
         Ok(())
     }
@@ -193,9 +191,10 @@ impl Finder {
         self.bad.truncate(NAMED);
         let more = if all > NAMED { format!(", and {} more", all - NAMED) } else { String::new() };
         let what = format!("not the files of this run: {}{more}", self.bad.join(", "));
-        let hint = match self.given {
-            true => "put the run's own files there; names do not matter, contents do",
-            false => "give the folder that holds them: wayword rerun FILE IMAGES",
+        let hint = if self.given {
+            "put the run's own files there; names do not matter, contents do"
+        } else {
+            "give the folder that holds them: wayword rerun FILE IMAGES"
         };
         Err(Error::data(what).with_hint(hint))
     }

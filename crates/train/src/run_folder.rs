@@ -51,7 +51,7 @@ impl RunFolder {
         if run.file("plan.json").exists() && !overwrite {
             return Err(Error::run(path, "there is a run of this name already").with_hint(
                 format!(
-                    "go on with it by --resume \"{}\", or throw it away by --overwrite",
+                    "go on with it by {{train.resume}} \"{}\", or throw it away by {{train.overwrite}}",
                     path.display()
                 ),
             ));
@@ -88,7 +88,7 @@ impl RunFolder {
         run.sweep()?;
         let text = std::fs::read_to_string(&plan).at(&plan)?;
         let parsed = serde_json::from_str(&text);
-        let parsed = parsed.map_err(|e| Error::run(&plan, format!("cannot be read: {e}")))?;
+        let parsed = parsed.map_err(|e| Error::run(&plan, "cannot be read").with_source(e))?;
         Ok((run, parsed))
     }
 
@@ -155,7 +155,7 @@ fn lock(path: &Path) -> Result<File> {
                 pid => format!(" (process {pid})"),
             };
             return Err(Error::run(path, format!("another training is running here{who}"))
-                .with_hint("wait for it, stop it, or train under another --name"));
+                .with_hint("wait for it, stop it, or train under another {train.name}"));
         }
         Err(TryLockError::Error(source)) => return Err(Error::File { path: name, source }),
     }
@@ -173,9 +173,8 @@ fn append_at(path: &Path, length: u64) -> Result<File> {
     let has = file.metadata().at(path)?.len();
     if has < length {
         let what = format!("has {has} bytes where the saved state says {length}");
-        return Err(
-            Error::run(path, what).with_hint("the file was changed; start again with --overwrite")
-        );
+        return Err(Error::run(path, what)
+            .with_hint("the file was changed; start again with {train.overwrite}"));
     }
     file.set_len(length).at(path)?;
     Ok(file)
@@ -195,8 +194,8 @@ mod tests {
         assert!(RunFolder::create(&path, &8, true).is_err(), "in use, overwritten or not");
         drop(run);
         let again = RunFolder::create(&path, &8, false).unwrap_err();
-        assert!(again.hint().unwrap().contains("--resume"), "{again}");
-        assert!(again.hint().unwrap().contains("--overwrite"), "{again}");
+        assert!(again.hint().unwrap().contains("{train.resume}"), "{again}");
+        assert!(again.hint().unwrap().contains("{train.overwrite}"), "{again}");
         assert_eq!(RunFolder::open::<i32>(&path).unwrap().1, 7);
         assert!(RunFolder::create(&path, &8, true).is_ok());
         assert_eq!(RunFolder::open::<i32>(&path).unwrap().1, 8);

@@ -62,7 +62,7 @@ impl SavedState {
             arrays.push((format!("optimizer.{}", array.name), stored));
         }
         let counters = serde_json::to_string(&self.counters)
-            .map_err(|e| Error::run(path, format!("cannot be written: {e}")))?;
+            .map_err(|e| Error::run(path, "cannot be written").with_source(e))?;
         let metadata = BTreeMap::from([("place".to_owned(), counters)]);
         Ok(safetensors::write(path, &arrays, &metadata)?)
     }
@@ -73,11 +73,12 @@ impl SavedState {
     /// If it cannot be read or is no saved state.
     pub fn load(path: &Path) -> Result<Self> {
         let file = SafeTensors::open(path)?;
-        let bad = |what: String| Error::run(path, what).with_hint("start again with --overwrite");
+        let bad =
+            |what: String| Error::run(path, what).with_hint("start again with {train.overwrite}");
         let counters =
             file.metadata().get("place").ok_or_else(|| bad("is not a saved state".into()))?;
-        let counters =
-            serde_json::from_str(counters).map_err(|e| bad(format!("has bad counters: {e}")))?;
+        let counters = serde_json::from_str(counters)
+            .map_err(|e| bad("has bad counters".into()).with_source(e))?;
         let mut state = Self { counters, vectors: Vec::new(), optimizer: Vec::new() };
         for name in file.names() {
             let Some(array) = file.get(name) else { continue };

@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use train_state::TrainState;
 use wayword_diffusion::tokenizer::VOCABULARY;
 use wayword_diffusion::{AdapterGuard, Base, JobSize, Memory};
-use wayword_interface::{Events, Stop, Warning};
+use wayword_interface::{Diagnostic, Events, Stop, Warning};
 
 /// A state is saved when the last one is older than this; a killed run repeats at most as much.
 const STATE_AGE: Duration = Duration::from_secs(5);
@@ -56,7 +56,8 @@ pub fn train(
     }
     if let Some(file) = old.first().filter(|_| !options.overwrite && !plan.run().exists()) {
         let what = "there is a file of this name already";
-        return Err(Error::run(file, what).with_hint("choose another --name, or use --overwrite"));
+        return Err(Error::run(file, what)
+            .with_hint("choose another {train.name}, or use {train.overwrite}"));
     }
     let run = RunFolder::create(&plan.run(), plan, options.overwrite)?;
     for file in old {
@@ -85,13 +86,13 @@ pub fn resume(
     let (then, now) = (&plan.base, &base.info);
     if then.token_rms != now.token_rms || then.token_width != now.token_width {
         let what = format!("the run was begun with another base, {}", then.path.display());
-        return Err(Error::run(path, what).with_hint("give that base by --base"));
+        return Err(Error::run(path, what).with_hint("give that base by {train.base}"));
     }
     if let Some(then) = &plan.base.sha256
         && base.fingerprint().ok().flatten().is_some_and(|now| now != *then)
     {
         let what = format!("the run was begun with another base, {}", plan.base.path.display());
-        return Err(Error::run(path, what).with_hint("give that base by --base"));
+        return Err(Error::run(path, what).with_hint("give that base by {train.base}"));
     }
     go_on(base, &plan, &run, memory, events, stop)
 }
@@ -224,8 +225,8 @@ fn go_on(
         Ok(path) => events.event(Event::Reported { path }),
         // The embedding is there; a page about it is no reason to fail.
         Err(error) => {
-            let text = format!("the run's page was not written: {error}");
-            events.event(Event::Warned(Warning::new(text).with_hint_if(error.hint())));
+            let warning = Diagnostic::from(error).in_context("the run's page was not written");
+            events.event(Event::Warned(Warning(warning)));
         }
     }
     let outcome = outcome(plan, &state.counters, &state.vectors, path);

@@ -16,7 +16,7 @@ pub fn from_ids(
 ) -> Result<Vec<f32>> {
     if ids.is_empty() {
         return Err(Error::data("the init text holds no word to start from")
-            .with_hint("name a word near to what is to be learned, such as --init woman"));
+            .with_hint("name a word near to what is to be learned, such as {train.init} woman"));
     }
     let mut rows = Vec::with_capacity(count * dim);
     for i in 0..count {
@@ -67,7 +67,7 @@ pub fn from_embedding(
     }
     if rows != count {
         return Err(Error::data(format!("embedding {name} has {rows} vectors, expected {count}"))
-            .with_hint(format!("use --vectors {rows}")));
+            .with_hint(format!("use {{train.vectors}} {rows}")));
     }
     Ok(values.to_vec())
 }

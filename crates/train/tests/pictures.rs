@@ -297,5 +297,5 @@ fn a_dataset_file_gives_sizes_batches_and_options() {
     let mut both = options(&dir.path().join("out"));
     both.dataset_config = Some(file);
     let error = TrainPlan::check(&both, &base().info).unwrap_err();
-    assert!(error.to_string().contains("--dataset-config"), "{error}");
+    assert!(error.to_string().contains("train.dataset_config"), "{error}");
 }

@@ -4,6 +4,7 @@ mod common;
 
 use common::{base, demo, options};
 use std::path::Path;
+use wayword_interface::{Diagnostic, PlainNames};
 use wayword_train::plan::TemplateChoice;
 use wayword_train::{Error, Init, TrainOptions, TrainPlan, config};
 
@@ -59,35 +60,38 @@ fn epochs_become_steps() {
 fn mistakes_are_refused_with_a_hint() {
     let refuse = |change: &dyn Fn(&mut TrainOptions), words: &[&str]| {
         let error = check(change).unwrap_err();
-        let text = format!("{error}\nhint: {}", error.hint().unwrap_or_default());
+        let text = Diagnostic::from(error).render(&PlainNames).to_string();
         for word in words {
             assert!(text.contains(word), "expected `{word}` in: {text}");
         }
     };
-    refuse(&|o| o.name = None, &["--name"]);
-    refuse(&|o| o.name = Some("a/b".into()), &["--name", "a/b"]);
+    refuse(&|o| o.name = None, &["train.name"]);
+    refuse(&|o| o.name = Some("a/b".into()), &["train.name", "a/b"]);
     refuse(&|o| o.images.clear(), &["pictures"]);
     refuse(&|o| o.images = vec!["nowhere".into()], &["nowhere"]);
     let two = |o: &mut TrainOptions| {
         (o.in_json, o.images) = (Some("meta.json".into()), vec!["a".into(), "b".into()]);
     };
-    refuse(&two, &["--in-json", "one folder", "2 folders"]);
-    refuse(&|o| o.batch = 0, &["--batch", "at least 1"]);
-    refuse(&|o| o.steps = Some(0), &["--steps"]);
-    refuse(&|o| o.epochs = Some(3), &["--epochs", "both"]);
-    refuse(&|o| o.resolution = Some((60, 64)), &["--resolution", "60,64"]);
-    refuse(&|o| o.lr = Some("-1".into()), &["--lr", "-1"]);
-    refuse(&|o| o.optimizer = "Adan9".into(), &["--optimizer", "Adan9"]);
-    refuse(&|o| o.scheduler = Some("cosin".into()), &["--scheduler", "cosin"]);
-    refuse(&|o| o.caption_dropout_every_n_epochs = 1, &["left empty", "--caption-dropout"]);
+    refuse(&two, &["train.in_json", "one folder", "2 folders"]);
+    refuse(&|o| o.batch = 0, &["train.batch", "at least 1"]);
+    refuse(&|o| o.steps = Some(0), &["train.steps"]);
+    refuse(&|o| o.epochs = Some(3), &["train.epochs", "both"]);
+    refuse(&|o| o.resolution = Some((60, 64)), &["train.resolution", "60,64"]);
+    refuse(&|o| o.lr = Some("-1".into()), &["train.learning_rate", "-1"]);
+    refuse(&|o| o.optimizer = "Adan9".into(), &["train.optimizer", "Adan9"]);
+    refuse(&|o| o.scheduler = Some("cosin".into()), &["train.scheduler", "cosin"]);
+    refuse(&|o| o.caption_dropout_every_n_epochs = 1, &["left empty", "train.caption_dropout"]);
     refuse(&|o| o.caption_dropout_rate = 1.0, &["left empty"]);
-    refuse(&|o| o.clip_skip = Some(40), &["--clip-skip", "1 to", "40"]);
-    refuse(&|o| o.vectors = Some(76), &["--vectors", "75"]);
+    refuse(&|o| o.clip_skip = Some(40), &["train.clip_skip", "1 to", "40"]);
+    refuse(&|o| o.vectors = Some(76), &["train.vectors", "75"]);
     refuse(&|o| o.init = Some("none.safetensors".into()), &["none.safetensors"]);
-    refuse(&|o| o.max_token_length = 100, &["--max-token-length", "225"]);
+    refuse(&|o| o.max_token_length = 100, &["train.max_token_length", "225"]);
     // The folder's caption is "zarva woman".
-    refuse(&|o| o.template = TemplateChoice::None, &["zarva-ti", "zarva woman", "--template"]);
-    refuse(&|o| o.template = "nothing-here.txt".to_owned().into(), &["--template", "nothing-here"]);
+    refuse(&|o| o.template = TemplateChoice::None, &["zarva-ti", "zarva woman", "train.template"]);
+    refuse(
+        &|o| o.template = "nothing-here.txt".to_owned().into(),
+        &["train.template", "nothing-here"],
+    );
 }
 
 #[test]
@@ -131,7 +135,7 @@ fn init_file_must_fit() {
     assert_eq!(plan.embeddings[0].vectors, 2);
     assert_eq!(plan.embeddings[0].start(base()).unwrap(), vec![0.01; 2 * width]);
     let error = check(|o| (o.init, o.vectors) = (Some(two.clone()), Some(3))).unwrap_err();
-    assert!(error.hint().unwrap().contains("--vectors 2"), "{error}");
+    assert!(error.hint().unwrap().contains("{train.vectors} 2"), "{error}");
     let wide = write("wide.pt", width + 1, 1);
     let error = check(|o| o.init = Some(wide.clone())).unwrap_err();
     assert!(error.to_string().contains("wide.pt"), "{error}");
@@ -160,10 +164,15 @@ fn options_without_effect_are_named() {
         check(change).unwrap().warnings.iter().map(|w| format!("{}\n", w.message())).collect()
     };
     let captions = texts(&|o| (o.shuffle_caption, o.keep_tokens) = (true, 1));
-    assert!(captions.contains("--shuffle-caption, --keep-tokens;"), "{captions}");
+    assert!(captions.contains("{train.shuffle_caption}, {train.keep_tokens};"), "{captions}");
     let alone = texts(&|o| (o.bucket_no_upscale, o.keep_last_epochs) = (true, 2));
-    assert!(alone.contains("--bucket-no-upscale changes nothing without --enable-bucket"));
-    assert!(alone.contains("--keep-last-epochs changes nothing without --save-every-epochs"));
+    assert!(
+        alone.contains("{train.bucket_no_upscale} changes nothing without {train.enable_bucket}")
+    );
+    assert!(
+        alone
+            .contains("{train.keep_last_epochs} changes nothing without {train.save_every_epochs}")
+    );
     assert!(texts(&|o| o.warmup = "12".into()).contains("takes the whole run"));
 }
 

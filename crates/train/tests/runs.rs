@@ -134,7 +134,10 @@ fn a_second_start_is_refused_and_overwriting_starts_again() {
         training_loop::train(base(), &long, RunOptions::default(), &Quiet, &Stop::default())
             .unwrap_err();
     let hint = error.hint().unwrap();
-    assert!(hint.contains("--resume") && hint.contains("--overwrite"), "{error} {hint}");
+    assert!(
+        hint.contains("{train.resume}") && hint.contains("{train.overwrite}"),
+        "{error} {hint}"
+    );
     options.steps = Some(2);
     training_loop::train(
         base(),
@@ -172,7 +175,10 @@ fn numbers_that_are_not_finite_stop_the_run() {
     )
     .unwrap_err();
     let text = error.to_string();
-    assert!(text.starts_with("step ") && error.hint().unwrap().contains("--lr"), "{text}");
+    assert!(
+        text.starts_with("step ") && error.hint().unwrap().contains("{train.learning_rate}"),
+        "{text}"
+    );
 }
 
 #[test]

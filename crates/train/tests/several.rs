@@ -133,7 +133,7 @@ fn words_must_differ_and_stand_in_tables_alone() {
     says(refused(|o| o.words[1].init = None), "init in [[word]]");
     says(refused(|o| o.words[1].name = "a/b".into()), "a/b");
     says(refused(|o| o.words[1].lr = Some(0.0)), "lr in [[word]]");
-    says(refused(|o| o.vectors = Some(2)), "--vectors");
+    says(refused(|o| o.vectors = Some(2)), "train.vectors");
     let text = "[[word]]\nname = \"a-ti\"\ninit = \"cat\"\nlr = 1e-3\n[[word]]\nname = \"b-ti\"\n";
     let read: TrainOptions = toml::from_str(text).unwrap();
     assert_eq!((read.words.len(), read.words[0].lr), (2, Some(1e-3)));

@@ -117,7 +117,7 @@ impl Texts {
                 self.notes.push(format!("drawn as it stands: {error}"));
                 Ok(vec![text.to_owned()])
             }
-            Err(error) => Err(Failure::from_error(&error)),
+            Err(error) => Err(error.into()),
         }
     }
 }

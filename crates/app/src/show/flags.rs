@@ -11,7 +11,7 @@ const REQUESTS: &[&str] = &[
 ];
 
 /// Fields that the command line calls otherwise.
-const OTHERWISE: &[(&str, &str)] = &[("learning_rate", "lr")];
+const OTHERWISE: &[(&str, &str)] = &[("learning_rate", "--lr"), ("images", "IMAGES")];
 
 impl FieldNames for Flags {
     fn name(&self, path: &str) -> Option<Cow<'_, str>> {
@@ -20,8 +20,10 @@ impl FieldNames for Flags {
             return None;
         }
         let otherwise = OTHERWISE.iter().find(|(field, _)| *field == option);
-        let flag = otherwise.map_or_else(|| option.replace('_', "-"), |(_, flag)| (*flag).into());
-        Some(format!("--{flag}").into())
+        Some(match otherwise {
+            Some((_, flag)) => Cow::Borrowed(*flag),
+            None => format!("--{}", option.replace('_', "-")).into(),
+        })
     }
 }
 

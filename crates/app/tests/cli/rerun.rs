@@ -84,5 +84,5 @@ fn another_base_and_a_changed_picture_are_refused() {
     assert!(run.err.contains("there is a run of this name already"), "{}", run.err);
     let words = super::program::repository("demo/words/mirabo-ti.safetensors");
     let run = program.run(&["rerun", &words.to_string_lossy()]);
-    assert!(run.err.contains("no run card"), "{}", run.err);
+    assert!(run.err.contains("no run manifest"), "{}", run.err);
 }

@@ -86,7 +86,7 @@ fn find(
                 &prompt.prompt,
                 wanted.span.clone(),
             );
-            return Err(error.hint("name their folder: --loras DIR").into());
+            return Err(error.hint("name their folder: {any.loras} DIR").into());
         }
         Found::Ambiguous(_) | Found::Nothing => {
             let text = format!("LoRA `{name}`: {}, drawn without it", loras.reason(name, &found));

@@ -155,7 +155,7 @@ impl Loras {
         match self.find(name) {
             Found::Ambiguous(_) => Some("write the file's own name".into()),
             Found::Broken(error) => error.hint(),
-            _ if self.folders.is_empty() => Some("name their folder: --loras DIR".into()),
+            _ if self.folders.is_empty() => Some("name their folder: {any.loras} DIR".into()),
             _ => did_you_mean(name, names).map(|meant| format!("did you mean `{meant}`?")),
         }
     }

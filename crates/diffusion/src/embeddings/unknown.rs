@@ -20,8 +20,9 @@ impl Unknown {
         let text = format!("`{}` is no learned word and is read as ordinary text", self.text);
         let hint = match &self.meant {
             Some(meant) => Some(format!("did you mean `{meant}`?")),
-            None => none
-                .then(|| "no learned words are loaded: name their folder with --embeddings".into()),
+            None => none.then(|| {
+                "no learned words are loaded: name their folder by {any.embeddings}".into()
+            }),
         };
         Warning::new(text).with_hint_if(hint)
     }

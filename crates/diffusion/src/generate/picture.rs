@@ -94,7 +94,7 @@ pub fn with_vae(
     }
     if let Some((vae, device)) = base.exact_vae()? {
         let text = "the VAE overflows in this precision and is used in f32";
-        let hint = Some("a repaired VAE, given as --vae, is faster".into());
+        let hint = Some("a repaired VAE, given as {any.vae}, is faster".into());
         events.event(Event::Warned(Warning::new(text).with_hint_if(hint)));
         let values = call(vae, device)?;
         if is_number(&values) {

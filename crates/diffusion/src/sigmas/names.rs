@@ -1,5 +1,6 @@
 //! Samplers by name: their defaults, and what old and foreign names mean.
 use super::schedule::{SCHEDULES, Schedule};
+use wayword_interface::Diagnostic;
 
 /// A sampler.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -196,7 +197,7 @@ pub fn default_sampler() -> &'static SamplerInfo {
 
 /// A name that no sampler or schedule has.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("there is no {what} named {name:?}\nhint: {hint}")]
+#[error("unknown {what} `{name}`")]
 pub struct UnknownName {
     /// `sampler` or `schedule`.
     pub what: &'static str,
@@ -204,6 +205,13 @@ pub struct UnknownName {
     pub name: String,
     /// The most alike of the known names, or all of them.
     pub hint: String,
+}
+
+impl From<UnknownName> for Diagnostic {
+    fn from(unknown: UnknownName) -> Self {
+        let hint = unknown.hint.clone();
+        Self::of(unknown).with_hint(hint)
+    }
 }
 
 /// The sampler and schedule of names as people and old infotexts write them: combined names

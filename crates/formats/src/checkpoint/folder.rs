@@ -95,7 +95,7 @@ fn weights(dir: &Path) -> Result<PathBuf, Error> {
 fn json(path: &Path) -> Result<Option<serde_json::Value>, Error> {
     match std::fs::read(path) {
         Ok(bytes) => {
-            let broken = |e| Fault::Container(format!("not JSON: {e}"));
+            let broken = |e| Fault::library("not JSON", e);
             serde_json::from_slice(&bytes).map(Some).map_err(broken).at(path)
         }
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),

@@ -18,7 +18,7 @@ const FOREIGN: &[(&[&str], &str, &str)] = &[
     (
         &["control_model.", "controlnet_cond_embedding.", "input_hint_block."],
         "this is a ControlNet",
-        "ControlNets are not supported; --base wants a whole model",
+        "ControlNets are not supported; {any.base} wants a whole model",
     ),
     (
         &[
@@ -34,17 +34,17 @@ const FOREIGN: &[(&[&str], &str, &str)] = &[
             ".lora_linear_layer.",
         ],
         "this is a LoRA or a relative, not a base model",
-        "use it in a prompt beside a whole model as --base",
+        "use it in a prompt beside a whole model as {any.base}",
     ),
     (
         &["motion_modules."],
         "this is a motion module",
-        "motion modules are not supported; --base wants a whole model",
+        "motion modules are not supported; {any.base} wants a whole model",
     ),
     (
         &["emb_params", "string_to_param", "clip_g", "bundle_emb."],
         "this is an embedding, not a base model",
-        "put it into a folder that --embeddings names, and a whole model into --base",
+        "put it into a folder that {any.embeddings} names, and a whole model into {any.base}",
     ),
 ];
 
@@ -61,7 +61,10 @@ pub(super) fn check(tensors: &BTreeMap<String, Array>) -> Result<(), Fault> {
         && array.shape().len() <= 2
     {
         let what = format!("only one tensor, `{key}`, of shape {:?}", array.shape());
-        return Err(Fault::kind(what, "an embedding goes into a folder that --embeddings names"));
+        return Err(Fault::kind(
+            what,
+            "an embedding goes into a folder that {any.embeddings} names",
+        ));
     }
     Ok(())
 }

@@ -92,7 +92,7 @@ fn other_kind(kind: Kind, count: usize) -> Fault {
         Kind::Checkpoint => {
             ("this is a checkpoint, not an embedding".into(), "it belongs in the model folder")
         }
-        Kind::Vae => ("this is a VAE, not an embedding".into(), "give it with --vae"),
+        Kind::Vae => ("this is a VAE, not an embedding".into(), "give it with {any.vae}"),
         Kind::TextEncoder => {
             ("this is a text encoder, not an embedding".into(), "it is a part of a model")
         }

@@ -32,8 +32,7 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Embedding, Fault> {
         if let Some(text) = texts.iter().find(|t| t.key == "sd-ti-embedding") {
             let text: String = text.text.split_ascii_whitespace().collect();
             let json = BASE64_STANDARD.decode(text);
-            let json =
-                json.map_err(|e| Fault::Container(format!("`sd-ti-embedding`: base64: {e}")))?;
+            let json = json.map_err(|e| Fault::library("`sd-ti-embedding`: base64", e))?;
             return from_json(&json, Layout::PictureText);
         }
     }
@@ -44,7 +43,7 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Embedding, Fault> {
 }
 
 fn decode(bytes: &[u8]) -> Result<RgbImage, Fault> {
-    let broken = |e: image::ImageError| Fault::Container(format!("not a readable picture: {e}"));
+    let broken = |e: image::ImageError| Fault::library("not a readable picture", e);
     let reader = || ImageReader::new(Cursor::new(bytes)).with_guessed_format();
     let (w, h) = reader()?.into_dimensions().map_err(broken)?;
     let pixels = u64::from(w) * u64::from(h);
@@ -108,7 +107,7 @@ fn without_border(image: &RgbImage) -> Option<[u32; 4]> {
 
 fn from_json(json: &[u8], layout: Layout) -> Result<Embedding, Fault> {
     let json: serde_json::Value = serde_json::from_slice(json)
-        .map_err(|e| Fault::Container(format!("the embedding in the picture: {e}")))?;
+        .map_err(|e| Fault::library("the embedding in the picture", e))?;
     let embedding = super::from_value(&value(&json)?)?;
     Ok(Embedding { layout, ..embedding })
 }

@@ -27,7 +27,7 @@ pub fn to_bytes(value: &Value) -> Result<Vec<u8>, Fault> {
     let mut out = Writer { pickle: vec![0x80, 2], storages: Vec::new() };
     out.value(value, 0)?;
     out.pickle.push(b'.');
-    zip(&out).map_err(|e| Fault::Container(format!("torch zip: {e}")))
+    zip(&out).map_err(|e| Fault::library("torch zip", e))
 }
 
 fn zip(parts: &Writer<'_>) -> zip::result::ZipResult<Vec<u8>> {

@@ -58,11 +58,10 @@ pub(super) fn read(map: &Arc<Map>) -> Result<Value, Fault> {
 
 impl Archive {
     fn open(map: &Arc<Map>) -> Result<Self, Fault> {
-        let broken = |e: zip::result::ZipError| Fault::Container(format!("torch zip: {e}"));
+        let broken = |e: zip::result::ZipError| Fault::library("torch zip", e);
         // A zip's directory stands at its end, so a broken download shows there first.
-        let mut zip = ZipArchive::new(Cursor::new(map.as_slice())).map_err(|e| {
-            Fault::Container(format!("torch zip: {e}; perhaps the file is truncated"))
-        })?;
+        let mut zip = ZipArchive::new(Cursor::new(map.as_slice()))
+            .map_err(|e| Fault::library("torch zip, perhaps truncated", e))?;
         if zip.has_duplicate_names() {
             return Err(Fault::container("torch zip: two members have the same name"));
         }

@@ -454,7 +454,7 @@ fn known(wildcards: &Wildcards) -> String {
     let mut names = wildcards.names();
     let first: Vec<String> = names.by_ref().take(12).map(|name| format!("`__{name}__`")).collect();
     match (first.len(), names.count()) {
-        (0, _) => "no wildcards were found: name their folder with --wildcards DIR".into(),
+        (0, _) => "no wildcards were found: name their folder by {any.wildcards} DIR".into(),
         (_, 0) => format!("known are {}", first.join(", ")),
         (_, more) => format!("known are {} and {more} more", first.join(", ")),
     }

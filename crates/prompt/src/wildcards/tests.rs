@@ -1,6 +1,11 @@
 //! The sane reading, where it differs from the peer's.
 use super::*;
-use crate::Quirks;
+use crate::{PromptError, Quirks};
+use wayword_interface::{Diagnostic, PlainNames};
+
+fn shown(error: PromptError) -> String {
+    Diagnostic::from(error).render(&PlainNames).to_string()
+}
 
 fn store() -> Wildcards {
     let mut wildcards = Wildcards::default();
@@ -48,7 +53,7 @@ fn each_picture_depends_on_its_seed_only() {
 
 #[test]
 fn errors_point_at_the_place() {
-    let error = |template: &str| drawn(template, &[1]).unwrap_err().to_string();
+    let error = |template: &str| shown(drawn(template, &[1]).unwrap_err());
     insta::assert_snapshot!(error("a {red|blue hat"));
     insta::assert_snapshot!(error("wearing __clothes/hat__ now"));
     insta::assert_snapshot!(error("${animal=cat}a ${animl}"));
@@ -62,7 +67,7 @@ fn a_wildcard_without_values_is_not_called_unknown() {
     let mut wildcards = store();
     wildcards.insert("empty", Vec::new());
     let mode = Mode::Random { seeds: vec![1] };
-    let error = expand("__empty__", &wildcards, &mode, Quirks::Sane).unwrap_err().to_string();
+    let error = shown(expand("__empty__", &wildcards, &mode, Quirks::Sane).unwrap_err());
     assert!(error.contains("`empty` has no values") && !error.contains("did you"), "{error}");
 }
 
@@ -85,5 +90,5 @@ fn one_line_of_a_file() {
     assert_eq!(drawn("hat__x", Quirks::Sane).unwrap(), "hat__x");
     assert_eq!(drawn("hat__x y__", Quirks::A1111).unwrap(), "capx y");
     assert_eq!(drawn("a __hut__", Quirks::A1111).unwrap(), "a hut");
-    insta::assert_snapshot!(drawn("a __hut__", Quirks::Sane).unwrap_err().to_string());
+    insta::assert_snapshot!(shown(drawn("a __hut__", Quirks::Sane).unwrap_err()));
 }

@@ -36,7 +36,7 @@ impl AugmentOptions {
     pub fn check(&self, cache_latents: bool) -> Result<()> {
         if cache_latents && self.forbids_caching() {
             return Err(Error::option(
-                "--cache-latents",
+                "train.cache_latents",
                 "off, as color-aug, random-crop and face crops change pixels at each use",
                 "on",
             ));
@@ -45,7 +45,7 @@ impl AugmentOptions {
             && !(0.0 < low && low <= high && high <= 1.0)
         {
             return Err(Error::option(
-                "--face-crop-aug-range",
+                "train.face_crop_aug_range",
                 "two numbers from above 0 to 1, rising",
                 format!("{low},{high}"),
             ));

@@ -62,11 +62,11 @@ impl Buckets {
         let between = low <= width.min(height) && width.max(height) <= high;
         if !between {
             return Err(Error::option(
-                "--resolution",
+                "train.resolution",
                 format!("sides between the bucket limits {low} and {high}"),
                 format!("{width},{height}"),
             )
-            .with_hint("change --min-bucket-reso or --max-bucket-reso"));
+            .with_hint("change {train.min_bucket_reso} or {train.max_bucket_reso}"));
         }
         let area = width * height;
         let square = area.isqrt() / step * step;
@@ -182,7 +182,7 @@ impl Buckets {
 fn check_step(step: usize) -> Result<()> {
     // Latents are eighths of pixels and the U-Net halves them three times.
     if step == 0 || !step.is_multiple_of(8) {
-        return Err(Error::option("--bucket-step", "a multiple of 8", step.to_string()));
+        return Err(Error::option("train.bucket_step", "a multiple of 8", step.to_string()));
     }
     Ok(())
 }

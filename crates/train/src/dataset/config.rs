@@ -191,7 +191,7 @@ impl Dataset {
     pub fn buckets(&self) -> Result<Buckets> {
         let size = self.resolution.ok_or_else(|| {
             Error::option("resolution", "a number, or [width, height]", "none")
-                .with_hint("set it in the dataset file or by --resolution")
+                .with_hint("set it in the dataset file or by {train.resolution}")
         })?;
         match (self.enable_bucket, self.bucket_no_upscale) {
             (false, _) => Ok(Buckets::single(size.0, size.1)),
@@ -218,11 +218,11 @@ pub fn read(
     let text = std::fs::read_to_string(file).at(file)?;
     let json = file.extension().is_some_and(|e| e.eq_ignore_ascii_case("json"));
     let table: Table = if json {
-        serde_json::from_str(&text).map_err(|e| bad(file, e.to_string()))?
+        serde_json::from_str(&text).map_err(|e| Error::run(file, "not JSON").with_source(e))?
     } else {
-        text.parse().map_err(|e: toml::de::Error| bad(file, e.to_string().trim_end().into()))?
+        text.parse::<Table>().map_err(|e| Error::run(file, "not TOML").with_source(e))?
     };
-    let found = parse(&table, base, defaults).map_err(|what| bad(file, what))?;
+    let found = parse(&table, base, defaults).map_err(|what| Error::run(file, what))?;
     notes.extend(without_effect(&table).map(|note| format!("{}: {note}", file.display())));
     Ok(found)
 }
@@ -239,10 +239,6 @@ fn without_effect(table: &Table) -> impl Iterator<Item = String> {
     let all = Value::Table(table.clone());
     let there = WITHOUT_EFFECT.iter().filter(move |(key, _)| has(&all, key));
     there.map(|(key, why)| format!("`{key}` has no effect: {why}"))
-}
-
-fn bad(file: &Path, what: String) -> Error {
-    Error::data(format!("{}: {what}", file.display()))
 }
 
 fn parse(

@@ -30,7 +30,7 @@ pub fn read(path: &Path, orient: bool) -> Result<Decoded> {
     let jpeg = if format == Some(ImageFormat::Jpeg) { read_jpeg(path)? } else { None };
     let mut picture = match jpeg {
         Some(picture) => picture,
-        None => DynamicImage::from_decoder(decoder).map_err(|e| broken(path, &e.to_string()))?,
+        None => DynamicImage::from_decoder(decoder).map_err(|e| broken(path, e))?,
     };
     if orient {
         picture.apply_orientation(orientation);
@@ -44,7 +44,10 @@ fn read_jpeg(path: &Path) -> Result<Option<DynamicImage>> {
     let picture = match jpeg::decode(&file) {
         Ok(picture) => picture,
         Err(jpeg::Refused::OtherKind) => return Ok(None),
-        Err(jpeg::Refused::Damaged(what)) => return Err(broken(path, what)),
+        Err(jpeg::Refused::Damaged(what)) => {
+            let what = format!("the picture cannot be read: {what}");
+            return Err(Error::run(path, what).with_hint(REPLACE));
+        }
     };
     let (width, height) = (picture.width as u32, picture.height as u32);
     Ok(if picture.channels == 1 {
@@ -80,16 +83,17 @@ fn open(path: &Path) -> Result<(impl ImageDecoder, Option<ImageFormat>, Orientat
     // By content first: a JPEG that is called .png is read nevertheless.
     let reader = ImageReader::open(path).map_err(file)?.with_guessed_format().map_err(file)?;
     let format = reader.format();
-    let mut decoder = reader.into_decoder().map_err(|e| broken(path, &e.to_string()))?;
+    let mut decoder = reader.into_decoder().map_err(|e| broken(path, e))?;
     // Damaged metadata is no reason to refuse a picture.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     Ok((decoder, format, orientation))
 }
 
-fn broken(path: &Path, error: &str) -> Error {
-    let text = error.trim_end_matches('.');
-    Error::data(format!("{}: the picture cannot be read: {text}", path.display()))
-        .with_hint("replace the file, or move it out of the folder")
+/// What to do about a picture that cannot be read.
+const REPLACE: &str = "replace the file, or move it out of the folder";
+
+fn broken(path: &Path, error: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::run(path, "the picture cannot be read").with_source(error).with_hint(REPLACE)
 }
 
 fn split(picture: &DynamicImage) -> Decoded {

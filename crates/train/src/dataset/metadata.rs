@@ -70,12 +70,13 @@ fn from_lines(file: &Path, text: &str) -> Result<Vec<(String, Entry)>> {
     let lines = text.lines().enumerate().filter(|(_, l)| !l.trim().is_empty());
     lines
         .map(|(i, line)| {
-            let bad = |what: String| {
-                Error::data(format!("{}: line {}: {what}", file.display(), i + 1))
+            let bad = |what: &str| {
+                Error::run(file, format!("line {}: {what}", i + 1))
                     .with_hint("expected {\"image_path\": \"…\", \"caption\": \"…\"}")
             };
-            let entry: Entry = serde_json::from_str(line).map_err(|e| bad(e.to_string()))?;
-            let key = entry.image.clone().ok_or_else(|| bad("no image_path".into()))?;
+            let entry: Entry =
+                serde_json::from_str(line).map_err(|e| bad("not JSON").with_source(e))?;
+            let key = entry.image.clone().ok_or_else(|| bad("no image_path"))?;
             Ok((key, entry))
         })
         .collect()

@@ -85,9 +85,10 @@ impl OnnxImageEncoder {
     /// # Errors
     /// As [`OnnxImageEncoder::open`].
     pub fn from_bytes(path: &Path, bytes: Vec<u8>, options: &OnnxOptions) -> Result<Self> {
-        let fault = |what: String| Error::ImageEncoder { path: path.into(), what, hint: None };
+        let fault = |what: String| Error::run(path, what);
         let model = Model::load(bytes).map_err(|e| {
-            fault(format!("not an ONNX network that can be run: {e}"))
+            Error::run(path, "not an ONNX network that can be run")
+                .with_source(e)
                 .with_hint("export the network to ONNX with opset 17 or lower")
         })?;
         let [input] = model.input_ids() else {
@@ -128,18 +129,18 @@ impl OnnxImageEncoder {
     }
 
     fn run(&self, picture: &RgbImage, wanted: &[NodeId]) -> Result<Vec<Tensor<f32>>> {
-        let fault =
-            |what: String| Error::ImageEncoder { path: self.path.clone(), what, hint: None };
+        let fault = |what: &str| Error::run(&self.path, what);
         if picture.width() == 0 || picture.height() == 0 {
-            return Err(fault("a picture without pixels cannot be judged".into()));
+            return Err(fault("a picture without pixels has no features"));
         }
         let (width, height) = (self.size.0 as usize, self.size.1 as usize);
         let values = pixels::planes(picture, self.size, &self.normalize);
         let input = NdTensor::from_data([1, 3, height, width], values);
         let results = self.model.run(vec![(self.input, input.into())], wanted, None);
-        let results = results.map_err(|e| fault(format!("the network failed: {e}")))?;
+        let results = results.map_err(|e| fault("the network failed").with_source(e))?;
         let floats = results.into_iter().map(|value| {
-            Tensor::<f32>::try_from(value).map_err(|e| fault(format!("an output is no float: {e}")))
+            Tensor::<f32>::try_from(value)
+                .map_err(|e| fault("an output is not of floats").with_source(e))
         });
         floats.collect()
     }
@@ -154,8 +155,7 @@ impl ImageEncoder for OnnxImageEncoder {
         let width = if result.ndim() == 3 { result.size(2) } else { values.len() };
         let vector = values[..width.min(values.len())].to_vec();
         if vector.is_empty() || vector.iter().any(|v| !v.is_finite()) {
-            let what = "the network gave no finite vector".into();
-            return Err(Error::ImageEncoder { path: self.path.clone(), what, hint: None });
+            return Err(Error::run(&self.path, "the network gave no finite vector"));
         }
         Ok(vector)
     }

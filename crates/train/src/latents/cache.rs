@@ -99,12 +99,12 @@ fn read(path: &Path, grid: Grid, text: &str) -> Option<Latent> {
 
 /// What the VAE's weights are known by.
 fn vae(base: &Base) -> Result<String> {
-    if let Some(own) = base.vae_sha256().map_err(of_base)? {
+    if let Some(own) = base.vae_sha256()? {
         return Ok(own);
     }
     let folder = match &base.info.vae {
         Some(folder) => folder.clone(),
-        None => match base.sha256().map_err(of_base)? {
+        None => match base.sha256()? {
             Some(whole) => return Ok(whole),
             None => base.info.path.join("vae"),
         },
@@ -122,8 +122,4 @@ fn vae(base: &Base) -> Result<String> {
         all.push_str(&hash::sha256(&file)?);
     }
     Ok(hash::sha256_bytes(all.as_bytes()))
-}
-
-fn of_base(error: wayword_diffusion::Error) -> Error {
-    Error::data(error.to_string())
 }

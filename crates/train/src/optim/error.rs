@@ -1,4 +1,5 @@
 //! What can be wrong with an optimizer's or a schedule's options.
+use wayword_interface::Diagnostic;
 
 /// A refused optimizer, argument or state.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -24,7 +25,7 @@ pub enum OptimError {
         expected: &'static str,
     },
     /// The optimizer has no such argument.
-    #[error("{optimizer} has no argument `{key}`{}\nhint: it takes {known}", did_you_mean(.nearest))]
+    #[error("{optimizer} has no argument `{key}`{}", did_you_mean(.nearest))]
     UnknownArgument {
         /// The optimizer or schedule.
         optimizer: String,
@@ -36,7 +37,7 @@ pub enum OptimError {
         known: String,
     },
     /// No optimizer of this name is built in.
-    #[error("optimizer `{name}` is not supported{}\nhint: known are {known}", did_you_mean(.nearest))]
+    #[error("optimizer `{name}` is not supported{}", did_you_mean(.nearest))]
     UnknownOptimizer {
         /// The name.
         name: String,
@@ -53,6 +54,17 @@ pub enum OptimError {
         /// What does not fit.
         what: String,
     },
+}
+
+impl From<OptimError> for Diagnostic {
+    fn from(error: OptimError) -> Self {
+        let hint = match &error {
+            OptimError::UnknownArgument { known, .. } => Some(format!("it takes {known}")),
+            OptimError::UnknownOptimizer { known, .. } => Some(format!("known are {known}")),
+            _ => None,
+        };
+        Self::of(error).with_hint_if(hint)
+    }
 }
 
 fn did_you_mean(nearest: &Option<String>) -> String {

@@ -39,15 +39,15 @@ impl TrainPlan {
         let mut warnings = Vec::new();
         let asked = requested_embeddings(options)?;
         let name = options.name.as_deref().unwrap_or(&asked[0].name).trim();
-        check_name("--name", name)?;
-        positive("--batch", options.batch)?;
-        positive("--accumulate", options.accumulate)?;
+        check_name("{train.name}", name)?;
+        positive("{train.batch}", options.batch)?;
+        positive("{train.accumulate}", options.accumulate)?;
         let clip_skip = options.clip_skip.unwrap_or(1);
         let most = base.text_layers + 1;
         if !(1..=most).contains(&clip_skip) {
             let expected =
                 format!("1 to {most}, as the base's text encoder has {} layers", most - 1);
-            return Err(Error::option("--clip-skip", expected, clip_skip.to_string()));
+            return Err(Error::option("train.clip_skip", expected, clip_skip.to_string()));
         }
         let found =
             find::find(options, options.resolution.unwrap_or(base.resolution), &mut warnings)?;
@@ -85,7 +85,10 @@ impl TrainPlan {
             batch: found.datasets.iter().map(|d| d.batch).max().unwrap_or(options.batch),
             sets: found.sets,
             datasets: found.datasets,
-            prior_loss_weight: not_negative("--prior-loss-weight", options.prior_loss_weight)?,
+            prior_loss_weight: not_negative(
+                "{train.prior_loss_weight}",
+                options.prior_loss_weight,
+            )?,
             latent_cache: options.latent_cache.as_deref().map(absolute),
             kohya_latents: options.kohya_latents,
             accumulate: options.accumulate,
@@ -116,7 +119,7 @@ impl TrainPlan {
             },
             optimizer: options.optimizer.clone(),
             optimizer_args: optimizer_args(options)?,
-            max_grad_norm: not_negative("--max-grad-norm", options.max_grad_norm)?,
+            max_grad_norm: not_negative("{train.max_grad_norm}", options.max_grad_norm)?,
             clip_skip,
             loss: options.loss(base.prediction == Prediction::V)?,
             noise: options.noise()?,
@@ -131,7 +134,7 @@ impl TrainPlan {
         };
         if plan.zero_terminal_snr && !plan.loss.v_prediction {
             let text = "zero terminal SNR is meant for bases that predict v";
-            plan.warnings.push(warn(text, Some("leave --zero-terminal-snr out")));
+            plan.warnings.push(warn(text, Some("leave {train.zero_terminal_snr} out")));
         }
         plan.decide_length(options)?;
         plan.decide_rate(options, base)?;
@@ -146,26 +149,33 @@ impl TrainPlan {
     fn decide_length(&mut self, options: &TrainOptions) -> Result<()> {
         match (options.steps, options.epochs) {
             (Some(_), Some(_)) => {
-                return Err(Error::option("--epochs", "one of --steps and --epochs", "both"));
+                return Err(Error::option(
+                    "train.epochs",
+                    "one of {train.steps} and {train.epochs}",
+                    "both",
+                ));
             }
             (None, Some(epochs)) => {
-                positive("--epochs", epochs)?;
+                positive("{train.epochs}", epochs)?;
                 let counts = self.count(Duration::Epochs(epochs as u64));
                 self.steps = counts.map_or(0, |c| c.steps as usize);
             }
-            _ => positive("--steps", self.steps)?,
+            _ => positive("{train.steps}", self.steps)?,
         }
         if self.steps > 10_000_000 {
-            return Err(Error::option("--steps", "at most 10000000", self.steps.to_string()));
+            return Err(Error::option("train.steps", "at most 10000000", self.steps.to_string()));
         }
-        let warmup: Length = options.warmup.parse().map_err(|e| super::refused("--warmup", &e))?;
+        let warmup: Length =
+            options.warmup.parse().map_err(|e| super::refused("train.warmup", e))?;
         self.warmup = warmup.of(self.steps as u64);
-        let decay: Length =
-            options.lr_decay_steps.parse().map_err(|e| super::refused("--lr-decay-steps", &e))?;
+        let decay: Length = options
+            .lr_decay_steps
+            .parse()
+            .map_err(|e| super::refused("train.lr_decay_steps", e))?;
         self.schedule_options.decay = decay.of(self.steps as u64);
         if self.warmup >= self.steps as u64 && self.warmup > 0 {
             let text = format!("the warm-up of {} steps takes the whole run", self.warmup);
-            self.warnings.push(warn(&text, Some("use a shorter --warmup, such as 10%")));
+            self.warnings.push(warn(&text, Some("use a shorter {train.warmup}, such as 10%")));
         }
         Ok(())
     }
@@ -180,29 +190,36 @@ impl TrainPlan {
             None if own_scale => 1.0,
             None => LEARNING_RATE * f64::from(base.token_rms) / TOKEN_RMS,
             Some(text) if text.contains([':', ',']) => {
-                let list: RateList = text.parse().map_err(|e| super::refused("--lr", &e))?;
+                let list: RateList =
+                    text.parse().map_err(|e| super::refused("train.learning_rate", e))?;
                 self.lr_list = Some(text.into());
                 list.rate(0)
             }
             Some(text) => match text.parse::<f64>() {
                 Ok(rate) if rate > 0.0 && rate.is_finite() => rate,
-                _ => return Err(Error::option("--lr", "a number above 0, as in 5e-4", text)),
+                _ => {
+                    return Err(Error::option(
+                        "train.learning_rate",
+                        "a number above 0, as in 5e-4",
+                        text,
+                    ));
+                }
             },
         };
         if own_scale && self.lr <= 0.1 {
             let text = format!(
-                "{} multiplies the rate that it finds by --lr {}: it will hardly move",
+                "{} multiplies the rate that it finds by {{train.learning_rate}} {}: it will hardly move",
                 self.optimizer, self.lr
             );
-            self.warnings.push(warn(&text, Some("leave --lr out: 1 is usual")));
+            self.warnings.push(warn(&text, Some("leave {train.learning_rate} out: 1 is usual")));
         }
         if optimizer.is_schedule_free() {
             self.without_schedule(options);
         }
         if self.lr_list.is_some() && (self.scheduler != "constant" || self.warmup > 0) {
             return Err(Error::option(
-                "--lr",
-                "one rate where --scheduler or --warmup is given",
+                "train.learning_rate",
+                "one rate where {train.scheduler} or {train.warmup} is given",
                 "a list of rates",
             ));
         }
@@ -238,7 +255,7 @@ impl TrainPlan {
                 self.optimizer,
                 ineffective.join(" and ")
             );
-            let hint = "its own warm-up is --optimizer-args warmup_steps=N";
+            let hint = "its own warm-up is {train.optimizer_args} warmup_steps=N";
             self.warnings.push(warn(&text, Some(hint)));
         }
     }
@@ -251,7 +268,7 @@ impl TrainPlan {
         };
         if self.sets.iter().filter(|set| !set.regular).all(empty) {
             let what = "every caption is left empty: the word is never read";
-            let hint = "lower --caption-dropout-rate, or raise --caption-dropout-every-n-epochs";
+            let hint = "lower {train.caption_dropout_rate}, or raise {train.caption_dropout_every_n_epochs}";
             return Err(Error::data(what).with_hint(hint));
         }
         let captions = self.captions();
@@ -262,7 +279,8 @@ impl TrainPlan {
             if missing == all {
                 let first = captions.first().map(|c| c.text.clone()).unwrap_or_default();
                 let what = format!("no caption holds the word `{token}`; the first is \"{first}\"");
-                let hint = format!("write {token} into the captions, or use --template object");
+                let hint =
+                    format!("write {token} into the captions, or use {{train.template}} object");
                 return Err(Error::data(what).with_hint(hint));
             }
         }
@@ -327,14 +345,14 @@ fn windows(tokens: usize) -> Result<usize> {
     if tokens > 0 && tokens.is_multiple_of(75) && tokens <= 225 {
         Ok(tokens / 75)
     } else {
-        Err(Error::option("--max-token-length", "75, 150 or 225", tokens.to_string()))
+        Err(Error::option("train.max_token_length", "75, 150 or 225", tokens.to_string()))
     }
 }
 
 /// The embeddings that are asked for: those of the tables, or the one of the options.
 fn requested_embeddings(options: &TrainOptions) -> Result<Vec<WordOptions>> {
     if options.words.is_empty() {
-        let name = required(options.name.as_deref(), "--name", "evagreen-ti")?;
+        let name = required(options.name.as_deref(), "{train.name}", "evagreen-ti")?;
         return Ok(vec![WordOptions {
             name: name.into(),
             token: options.token.clone(),
@@ -344,12 +362,12 @@ fn requested_embeddings(options: &TrainOptions) -> Result<Vec<WordOptions>> {
         }]);
     }
     let alone = [
-        ("--token", options.token.is_some()),
-        ("--init", options.init.is_some()),
-        ("--vectors", options.vectors.is_some()),
+        ("{train.token}", options.token.is_some()),
+        ("{train.init}", options.init.is_some()),
+        ("{train.vectors}", options.vectors.is_some()),
     ];
     if let Some((option, _)) = alone.iter().find(|(_, given)| *given) {
-        return Err(Error::option(*option, "it in the tables [[word]]", "it beside them"));
+        return Err(Error::option(option, "it in the tables [[word]]", "it beside them"));
     }
     let several = options.words.len() > 1;
     for embedding in &options.words {
@@ -397,15 +415,16 @@ fn remarks(
     }
     if found.enlarged > 0 {
         let (width, height) = found.datasets[0].resolution;
-        let size = match found.datasets.len() == 1 && !options.enable_bucket {
-            true => format!("{width} x {height}"),
-            false => "the size they are trained at".into(),
+        let size = if found.datasets.len() == 1 && !options.enable_bucket {
+            format!("{width} x {height}")
+        } else {
+            "the size they are trained at".into()
         };
         let text = format!(
             "{} of {count} pictures are smaller than {size} and are enlarged",
             found.enlarged
         );
-        warnings.push(warn(&text, Some("use larger pictures, or a smaller --resolution")));
+        warnings.push(warn(&text, Some("use larger pictures, or a smaller {train.resolution}")));
     }
     let uncaptioned = count - found.captioned;
     if options.template == TemplateChoice::None && uncaptioned > 0 {
@@ -419,7 +438,7 @@ fn remarks(
     if found.captioned > 0 && ignored {
         let files = found.captioned;
         let text = format!("{files} caption files are ignored: the template's sentences are used");
-        warnings.push(warn(&text, Some("use them by --template none")));
+        warnings.push(warn(&text, Some("use them by {train.template} none")));
     }
     Ok(())
 }
@@ -433,7 +452,7 @@ fn embedding(
     let name = options.name.trim();
     let token = options.token.as_deref().unwrap_or(name).trim();
     if token.is_empty() {
-        return Err(Error::option("--token", "a word", "nothing"));
+        return Err(Error::option("train.token", "a word", "nothing"));
     }
     let tokenizer = Tokenizer::new();
     if let Some(known) = [name, token].into_iter().find(|t| tokenizer.whole_word(t).is_some()) {
@@ -467,20 +486,21 @@ fn embedding(
             if ids.is_empty() {
                 let found = format!("`{words}`, which holds no word");
                 return Err(Error::option(
-                    "--init",
+                    "train.init",
                     "a word to start from, as woman or dog",
                     found,
                 ));
             }
             if ids.len() > 1 && ids.len() != count {
                 let s = if count == 1 { "" } else { "s" };
-                let text =
-                    format!("--init `{words}` has {} tokens for {count} vector{s}", ids.len());
-                let hint = match ids.len() > count {
-                    true => {
-                        format!("only the first are used: `{}`", tokenizer.decode(&ids[..count]))
-                    }
-                    false => "they are repeated".into(),
+                let text = format!(
+                    "{{train.init}} `{words}` has {} tokens for {count} vector{s}",
+                    ids.len()
+                );
+                let hint = if ids.len() > count {
+                    format!("only the first are used: `{}`", tokenizer.decode(&ids[..count]))
+                } else {
+                    "they are repeated".into()
                 };
                 warnings.push(warn(&text, Some(&hint)));
             }
@@ -489,7 +509,11 @@ fn embedding(
         Init::Mean => options.vectors.unwrap_or(1),
     };
     if vectors == 0 || vectors > MOST_ROWS {
-        return Err(Error::option("--vectors", format!("1 to {MOST_ROWS}"), vectors.to_string()));
+        return Err(Error::option(
+            "train.vectors",
+            format!("1 to {MOST_ROWS}"),
+            vectors.to_string(),
+        ));
     }
     let init_sha256 = match &init {
         Init::File(path) => Some(wayword_formats::hash::sha256(path)?),
@@ -513,18 +537,18 @@ fn embedding(
 fn class_word(found: &Found) -> Result<String> {
     let class = found.class.as_deref().and_then(|c| c.split_whitespace().next_back());
     class.map(str::to_owned).ok_or_else(|| {
-        Error::option("--init", "a word near to what is to be learned", "nothing")
-            .with_hint("say what it is, such as --init woman; `*` starts from no meaning")
+        Error::option("train.init", "a word near to what is to be learned", "nothing")
+            .with_hint("say what it is, such as {train.init} woman; `*` starts from no meaning")
     })
 }
 
 fn optimizer_args(options: &TrainOptions) -> Result<Vec<String>> {
     let mut args = options.optimizer_args.clone();
     if let Some(decay) = options.weight_decay {
-        not_negative("--weight-decay", decay)?;
+        not_negative("{train.weight_decay}", decay)?;
         if args.iter().any(|a| a.trim_start().starts_with("weight_decay")) {
-            let found = "it in --optimizer-args too";
-            return Err(Error::option("--weight-decay", "one weight decay", found));
+            let found = "it in {train.optimizer_args} too";
+            return Err(Error::option("train.weight_decay", "one weight decay", found));
         }
         args.push(format!("weight_decay={decay:?}"));
     }

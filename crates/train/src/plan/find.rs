@@ -38,14 +38,13 @@ pub(super) fn find(
     if let Some(file) = &options.dataset_config {
         let also = [
             ("IMAGES", !options.images.is_empty()),
-            ("--in-json", options.in_json.is_some()),
-            ("--reg-data-dir", !options.reg_data_dir.is_empty()),
+            ("{train.in_json}", options.in_json.is_some()),
+            ("{train.reg_data_dir}", !options.reg_data_dir.is_empty()),
         ];
         if let Some((option, _)) = also.iter().find(|(_, given)| *given) {
             let hint = "name those pictures in the dataset file";
-            return Err(
-                Error::option("--dataset-config", "no pictures beside it", *option).with_hint(hint)
-            );
+            return Err(Error::option("train.dataset_config", "no pictures beside it", *option)
+                .with_hint(hint));
         }
         for dataset in config::read(file, Path::new(""), &defaults, &mut notes)? {
             let mut parts = Vec::new();
@@ -146,7 +145,7 @@ fn own_parts(
                 [folder] => Some(folder.as_path()),
                 more => {
                     let found = format!("{} folders", more.len());
-                    return Err(Error::option("--in-json", "one folder of pictures", found));
+                    return Err(Error::option("train.in_json", "one folder of pictures", found));
                 }
             };
             let pictures = metadata::read(file, folder, &options.caption_separator, scan.orient)?;
@@ -164,7 +163,11 @@ fn own_parts(
     };
     if let Some(masks) = &options.masks {
         if options.alpha_mask {
-            return Err(Error::option("--masks", "one of --masks and --alpha-mask", "both"));
+            return Err(Error::option(
+                "train.masks",
+                "one of {train.masks} and {train.alpha_mask}",
+                "both",
+            ));
         }
         for folder in &mut folders {
             // A folder of the pictures' folder's name has the masks of those alone.
@@ -194,7 +197,7 @@ impl Found {
     ) -> Result<()> {
         let resolution = check_sizes(dataset)?;
         let batch = dataset.batch_size.unwrap_or(options.batch as u64) as usize;
-        super::check::positive("--batch", batch)?;
+        super::check::positive("{train.batch}", batch)?;
         self.datasets.push(PlannedDataset { batch, resolution });
         let buckets = dataset.buckets()?;
         notes.extend(buckets.notes().iter().cloned());
@@ -216,10 +219,8 @@ impl Found {
             let class = folder.class.as_ref().filter(|class| !class.is_empty() && !set.regular);
             self.class = self.class.take().or_else(|| class.cloned());
             for picture in &folder.pictures {
-                let repeats = match set.regular {
-                    true => balanced.next().unwrap_or(0),
-                    false => folder.repeats,
-                };
+                let repeats =
+                    if set.regular { balanced.next().unwrap_or(0) } else { folder.repeats };
                 if repeats == 0 {
                     continue;
                 }

@@ -12,30 +12,35 @@ pub(super) fn find(options: &TrainOptions, sentences: Option<&[String]>) -> Vec<
     let offset = o.noise_offset != 0.0;
     let alone = [
         (
-            "--mixed-precision",
+            "{train.mixed_precision}",
             o.mixed_precision != MixedPrecision::No,
             o.kohya_numbers,
-            "--kohya-numbers",
+            "{train.kohya_numbers}",
         ),
-        ("--bucket-no-upscale", o.bucket_no_upscale, buckets, "--enable-bucket"),
-        ("--min-bucket-reso", o.min_bucket_reso.is_some(), buckets, "--enable-bucket"),
-        ("--max-bucket-reso", o.max_bucket_reso.is_some(), buckets, "--enable-bucket"),
-        ("--bucket-reso-steps", o.bucket_reso_steps.is_some(), buckets, "--enable-bucket"),
-        ("--prior-loss-weight", o.prior_loss_weight != 1.0, regular, "--reg-data-dir"),
+        ("{train.bucket_no_upscale}", o.bucket_no_upscale, buckets, "{train.enable_bucket}"),
+        ("{train.min_bucket_reso}", o.min_bucket_reso.is_some(), buckets, "{train.enable_bucket}"),
+        ("{train.max_bucket_reso}", o.max_bucket_reso.is_some(), buckets, "{train.enable_bucket}"),
         (
-            "--noise-offset-random-strength",
+            "{train.bucket_reso_steps}",
+            o.bucket_reso_steps.is_some(),
+            buckets,
+            "{train.enable_bucket}",
+        ),
+        ("{train.prior_loss_weight}", o.prior_loss_weight != 1.0, regular, "{train.reg_data_dir}"),
+        (
+            "{train.noise_offset_random_strength}",
             o.noise_offset_random_strength,
             offset,
-            "--noise-offset",
+            "{train.noise_offset}",
         ),
         (
-            "--ip-noise-gamma-random-strength",
+            "{train.ip_noise_gamma_random_strength}",
             o.ip_noise_gamma_random_strength,
             o.ip_noise_gamma != 0.0,
-            "--ip-noise-gamma",
+            "{train.ip_noise_gamma}",
         ),
-        ("--keep-last-steps", o.keep_last_steps > 1, o.save_every > 0, "--save-every"),
-        ("--keep-last-epochs", o.keep_last_epochs > 0, epochs, "--save-every-epochs"),
+        ("{train.keep_last_steps}", o.keep_last_steps > 1, o.save_every > 0, "{train.save_every}"),
+        ("{train.keep_last_epochs}", o.keep_last_epochs > 0, epochs, "{train.save_every_epochs}"),
     ];
     let ineffective = alone.into_iter().filter(|(_, given, wanted, _)| *given && !wanted);
     let mut found: Vec<Warning> = ineffective
@@ -48,19 +53,22 @@ pub(super) fn find(options: &TrainOptions, sentences: Option<&[String]>) -> Vec<
         .collect();
     let faces = o.face_crop_aug_range.is_some() && o.enable_bucket;
     if faces {
-        found.push(warn("--face-crop-aug-range changes nothing with --enable-bucket", None));
+        found.push(warn(
+            "{train.face_crop_aug_range} changes nothing with {train.enable_bucket}",
+            None,
+        ));
     }
     if sentences.is_some_and(|list| !list.iter().any(|s| s.contains("[filewords]"))) {
         let of_captions = [
-            ("--caption-prefix", o.caption_prefix.is_some()),
-            ("--caption-suffix", o.caption_suffix.is_some()),
-            ("--shuffle-caption", o.shuffle_caption),
-            ("--keep-tokens", o.keep_tokens > 0),
-            ("--keep-tokens-separator", o.keep_tokens_separator.is_some()),
-            ("--secondary-separator", o.secondary_separator.is_some()),
-            ("--enable-wildcard", o.enable_wildcard),
-            ("--caption-tag-dropout-rate", o.caption_tag_dropout_rate > 0.0),
-            ("--token-warmup-step", o.token_warmup_step > 0.0),
+            ("{train.caption_prefix}", o.caption_prefix.is_some()),
+            ("{train.caption_suffix}", o.caption_suffix.is_some()),
+            ("{train.shuffle_caption}", o.shuffle_caption),
+            ("{train.keep_tokens}", o.keep_tokens > 0),
+            ("{train.keep_tokens_separator}", o.keep_tokens_separator.is_some()),
+            ("{train.secondary_separator}", o.secondary_separator.is_some()),
+            ("{train.enable_wildcard}", o.enable_wildcard),
+            ("{train.caption_tag_dropout_rate}", o.caption_tag_dropout_rate > 0.0),
+            ("{train.token_warmup_step}", o.token_warmup_step > 0.0),
         ];
         let ineffective: Vec<&str> = of_captions.iter().filter(|o| o.1).map(|o| o.0).collect();
         if !ineffective.is_empty() {
@@ -68,7 +76,7 @@ pub(super) fn find(options: &TrainOptions, sentences: Option<&[String]>) -> Vec<
                 "without effect: {}; the template's sentences are used",
                 ineffective.join(", ")
             );
-            found.push(warn(&text, Some("captions are used by --template none")));
+            found.push(warn(&text, Some("captions are used by {train.template} none")));
         }
     }
     found

@@ -1,6 +1,6 @@
 //! What a plan knows its base and its pictures by, so that others can tell whether they have the same.
 use super::{PlannedFile, TrainPlan};
-use crate::{Error, Result};
+use crate::Result;
 use std::path::{Path, PathBuf};
 use wayword_diffusion::Base;
 use wayword_formats::known;
@@ -15,11 +15,10 @@ impl TrainPlan {
     /// # Errors
     /// If a file of the base can no longer be read.
     pub fn recognize(&mut self, base: &Base) -> Result<()> {
-        let told = |e: wayword_diffusion::Error| Error::data(e.to_string());
-        self.base.sha256 = base.fingerprint().map_err(told)?;
+        self.base.sha256 = base.fingerprint()?;
         let original = self.base.sha256.as_deref().and_then(known::original);
         self.base.known = original.map(str::to_owned);
-        self.base.vae = match (&base.info.vae, base.vae_sha256().map_err(told)?) {
+        self.base.vae = match (&base.info.vae, base.vae_sha256()?) {
             (Some(path), Some(sha256)) => {
                 Some(PlannedFile { path: super::check::absolute(path), sha256 })
             }

@@ -65,7 +65,11 @@ fn read_sentences(path: &Path) -> Result<Vec<String>> {
     let text = std::fs::read_to_string(path).map_err(|source| {
         if source.kind() == std::io::ErrorKind::NotFound {
             let found = format!("`{}`, which is no file either", path.display());
-            return Error::option("--template", "object, style, none or a template file", found);
+            return Error::option(
+                "train.template",
+                "object, style, none or a template file",
+                found,
+            );
         }
         Error::File { path: path.into(), source }
     })?;
@@ -449,7 +453,7 @@ impl TrainOptions {
         if low < end && end <= STEPS {
             return Ok((low, end));
         }
-        let expected = format!("--min-timestep below it, at most {STEPS}");
-        Err(Error::option("--max-timestep", expected, format!("{low} and {high}")))
+        let expected = format!("{{train.min_timestep}} below it, at most {STEPS}");
+        Err(Error::option("train.max_timestep", expected, format!("{low} and {high}")))
     }
 }

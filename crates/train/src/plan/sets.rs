@@ -110,15 +110,19 @@ impl PictureSet {
         for key in ["caption_dropout_rate", "caption_tag_dropout_rate"] {
             let rate = self.number(key).unwrap_or(0.0);
             if !(0.0..=1.0).contains(&rate) {
-                let option = format!("--{}", key.replace('_', "-"));
-                return Err(Error::option(option, "a number from 0 to 1", rate.to_string()));
+                let option = format!("train.{key}");
+                return Err(Error::option(&option, "a number from 0 to 1", rate.to_string()));
             }
         }
         if let Some(name) = self.text("resize_interpolation")
             && Filter::parse(&name).is_none()
         {
             let known = crate::dataset::resize::FILTERS.join(", ");
-            return Err(Error::option("--resize-interpolation", format!("one of {known}"), name));
+            return Err(Error::option(
+                "train.resize_interpolation",
+                format!("one of {known}"),
+                name,
+            ));
         }
         self.augment().check(false)
     }
@@ -134,12 +138,12 @@ pub(super) fn check_sizes(dataset: &Dataset) -> Result<(u32, u32)> {
     if !fits(width) || !fits(height) {
         let found = format!("{width},{height}");
         let expected = "W,H in multiples of 8 from 64 to 8192";
-        return Err(Error::option("--resolution", expected, found));
+        return Err(Error::option("train.resolution", expected, found));
     }
     let step = dataset.bucket_reso_steps;
     if dataset.enable_bucket && (step == 0 || !step.is_multiple_of(8)) {
         let expected = "a multiple of 8";
-        return Err(Error::option("--bucket-reso-steps", expected, step.to_string()));
+        return Err(Error::option("train.bucket_reso_steps", expected, step.to_string()));
     }
     Ok((width as u32, height as u32))
 }

@@ -198,10 +198,7 @@ impl TrainPlan {
         let mut rng = Rng(TorchGenerator::new(0));
         let mut of =
             |line: &str| (caption::caption(line, &calm, moment, &[], &mut rng), picture.repeats);
-        match calm.wildcards {
-            true => text.split('\n').map(&mut of).collect(),
-            false => vec![of(&text)],
-        }
+        if calm.wildcards { text.split('\n').map(&mut of).collect() } else { vec![of(&text)] }
     }
 
     /// The files that are there at the end, oldest first.

@@ -67,7 +67,7 @@ fn data_url(text: &str) -> Result<String> {
     let size = path.metadata().at(path)?.len();
     if size > MOST_BYTES {
         let found = format!("{text} of {size} bytes");
-        return Err(Error::option("--metadata-thumbnail", "a picture of at most 1 MiB", found)
+        return Err(Error::option("train.metadata_thumbnail", "a picture of at most 1 MiB", found)
             .with_hint("make it smaller: it lies in every file of the word"));
     }
     let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();

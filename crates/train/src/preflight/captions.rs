@@ -23,7 +23,7 @@ pub(super) fn long(plan: &TrainPlan) -> Option<Warning> {
     );
     let hint = match plan.windows {
         3 => "shorten them, or bring what counts to the front",
-        _ => "shorten them, or give them room by --max-token-length",
+        _ => "shorten them, or give them room by {train.max_token_length}",
     };
     Some(finding(text, hint))
 }

@@ -27,9 +27,12 @@ pub fn few(plan: &TrainPlan, preset: Option<&str>) -> Vec<Warning> {
     for (place, embedding) in plan.embeddings.iter().enumerate() {
         groups.entry(pictures_of(place)).or_default().push(format!("`{}`", embedding.name));
     }
-    let whose = |names: Vec<String>| match names.len() == plan.embeddings.len() {
-        true => String::new(),
-        false => format!("{}: ", names.join(", ")),
+    let whose = |names: Vec<String>| {
+        if names.len() == plan.embeddings.len() {
+            String::new()
+        } else {
+            format!("{}: ", names.join(", "))
+        }
     };
     let few = |(pictures, names): (BTreeSet<_>, _)| too_few(&whose(names), pictures.len(), preset);
     groups.into_iter().filter_map(few).collect()
@@ -46,9 +49,10 @@ fn too_few(whose: &str, count: usize, preset: Option<&str>) -> Option<Warning> {
         return None;
     }
     let text = format!("{pictures} few for {what}: what else they share is learned too");
-    let hint = match *name == "person" && count >= 5 {
-        true => format!("{usual}; for a thing or an animal these will do: say --preset object"),
-        false => (*usual).to_owned(),
+    let hint = if *name == "person" && count >= 5 {
+        format!("{usual}; for a thing or an animal these will do: say {{train.preset}} object")
+    } else {
+        (*usual).to_owned()
     };
     Some(finding(text, &hint))
 }

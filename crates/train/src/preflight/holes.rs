@@ -25,5 +25,8 @@ pub(super) fn told(pictures: &[&PlannedPicture], holes: &[bool]) -> Option<Warni
         names.len(),
         list(&names)
     );
-    Some(finding(text, "--alpha-mask leaves those parts out; or put a background behind them"))
+    Some(finding(
+        text,
+        "{train.alpha_mask} leaves those parts out; or put a background behind them",
+    ))
 }

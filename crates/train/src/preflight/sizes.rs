@@ -31,10 +31,7 @@ pub(super) fn cut(pictures: &[&PlannedPicture], buckets: bool) -> Option<Warning
     let one = |p: &&PlannedPicture| {
         let fit = BucketAssignment { bucket: p.bucket, resized: p.resized };
         let cut = fit.cut_off();
-        let sides = match p.resized.0 > p.bucket.0 {
-            true => "left and right",
-            false => "above and below",
-        };
+        let sides = if p.resized.0 > p.bucket.0 { "left and right" } else { "above and below" };
         let (w, h) = p.size;
         (cut > CUT).then(|| format!("{} ({w}x{h}): {:.0} % {sides}", p.name, cut * 100.0))
     };
@@ -43,9 +40,10 @@ pub(super) fn cut(pictures: &[&PlannedPicture], buckets: bool) -> Option<Warning
         return None;
     }
     let text = format!("the crop cuts much off {} of the pictures: {}", cut.len(), list(&cut));
-    let hint = match buckets {
-        true => "crop them by hand, or allow narrower sizes by a smaller --min-bucket-reso",
-        false => "crop them by hand, or train sizes that fit them by --enable-bucket",
+    let hint = if buckets {
+        "crop them by hand, or allow narrower sizes by a smaller {train.min_bucket_reso}"
+    } else {
+        "crop them by hand, or train sizes that fit them by {train.enable_bucket}"
     };
     Some(finding(text, hint))
 }

@@ -6,6 +6,7 @@ use crate::{Error, Result};
 use std::path::Path;
 use toml::{Table, Value};
 use wayword_diffusion::sigmas::resolve;
+use wayword_interface::Diagnostic;
 
 /// Flags of a line, what they are in a table, and in words.
 const FLAGS: &[(&str, &str, &str)] = &[
@@ -42,7 +43,7 @@ pub(super) fn read(given: &str, plain: &PreviewPrompt) -> Result<Vec<PreviewProm
     let (text, name) = if one_line && (is_name || path.is_file()) {
         (std::fs::read_to_string(path).at(path)?, path.display().to_string())
     } else {
-        (given.to_owned(), "--sample-prompts".into())
+        (given.to_owned(), "{train.sample_prompts}".into())
     };
     let text = text.trim_start_matches('\u{feff}');
     let found = match ending.as_str() {
@@ -154,13 +155,13 @@ pub(super) fn sampler(option: &str, name: &str) -> Result<String> {
 }
 
 /// `[prompt]`, with each of `[[prompt.subset]]` on top of it.
-fn toml_list(text: &str) -> std::result::Result<Vec<Value>, String> {
-    let table = text.parse::<Table>().map_err(|e| e.message().to_owned())?;
-    let missing = "no table [prompt] with [[prompt.subset]] in it";
-    let general = table.get("prompt").and_then(Value::as_table).ok_or(missing)?;
+fn toml_list(text: &str) -> std::result::Result<Vec<Value>, Diagnostic> {
+    let table = text.parse::<Table>().map_err(|e| Diagnostic::new(e.message()))?;
+    let missing = || Diagnostic::new("no table [prompt] with [[prompt.subset]] in it");
+    let general = table.get("prompt").and_then(Value::as_table).ok_or_else(missing)?;
     let mut general = general.clone();
     let Some(subsets) = general.remove("subset") else { return Ok(vec![Value::Table(general)]) };
-    let subsets = subsets.as_array().ok_or(missing)?.clone();
+    let subsets = subsets.as_array().ok_or_else(missing)?.clone();
     let merged = |subset: Value| match subset {
         Value::Table(own) => {
             let mut all = general.clone();
@@ -172,16 +173,16 @@ fn toml_list(text: &str) -> std::result::Result<Vec<Value>, String> {
     Ok(subsets.into_iter().map(merged).collect())
 }
 
-fn json_list(text: &str) -> std::result::Result<Vec<Value>, String> {
-    serde_json::from_str(text).map_err(|e| e.to_string())
+fn json_list(text: &str) -> std::result::Result<Vec<Value>, Diagnostic> {
+    serde_json::from_str(text).map_err(Diagnostic::of)
 }
 
 fn tables(
-    list: std::result::Result<Vec<Value>, String>,
+    list: std::result::Result<Vec<Value>, Diagnostic>,
     name: &str,
     plain: &PreviewPrompt,
 ) -> Result<Vec<PreviewPrompt>> {
-    let list = list.map_err(|what| Error::data(format!("{name}: {what}")))?;
+    let list = list.map_err(|e| e.in_context(format!("{name} cannot be read")))?;
     let mut found = Vec::new();
     for (at, value) in list.into_iter().enumerate() {
         let (place, plain) = (format!("{name}, prompt {}", at + 1), next(plain, at));

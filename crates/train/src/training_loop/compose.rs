@@ -31,7 +31,7 @@ pub struct Parts<'a> {
 /// What is the same for all batches of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Composer {
-    levels: RoundedSchedule,
+    schedule: RoundedSchedule,
     loss: LossTable,
     v_prediction: bool,
     /// Whether noise is f32 where latents are narrower.
@@ -49,19 +49,20 @@ impl Composer {
         wide: bool,
         clip_skip: usize,
     ) -> Self {
-        let levels = RoundedSchedule::new(zero_terminal, rounding);
-        let table = LossTable::new(loss, &levels);
-        Self { levels, loss: table, v_prediction: loss.v_prediction, wide, clip_skip }
+        let schedule = RoundedSchedule::new(zero_terminal, rounding);
+        let table = LossTable::new(loss, &schedule);
+        Self { schedule, loss: table, v_prediction: loss.v_prediction, wide, clip_skip }
     }
 
     /// The batch.
     #[must_use]
     pub fn batch(&self, parts: Parts<'_>) -> MicroBatch {
         let given = parts.perturbed.as_ref().unwrap_or(&parts.noise);
-        let noisy = each(&parts, given, |z, n, t| self.levels.add_noise(z, n, t, self.wide));
-        let target = match self.v_prediction {
-            true => each(&parts, &parts.noise, |z, n, t| self.levels.velocity(z, n, t, self.wide)),
-            false => parts.noise.clone(),
+        let noisy = each(&parts, given, |z, n, t| self.schedule.add_noise(z, n, t, self.wide));
+        let target = if self.v_prediction {
+            each(&parts, &parts.noise, |z, n, t| self.schedule.velocity(z, n, t, self.wide))
+        } else {
+            parts.noise.clone()
         };
         let places = parts.grid.tokens();
         MicroBatch {

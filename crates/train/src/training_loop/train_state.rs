@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 use wayword_diffusion::AdapterGuard;
-use wayword_interface::{Events, Stop, Warning};
+use wayword_interface::{Diagnostic, Events, Stop, Warning};
 
 /// What changes in a run, and the files that remember it.
 pub(super) struct TrainState {
@@ -43,11 +43,10 @@ impl TrainState {
         events: &dyn Events<Event>,
     ) -> Result<Self> {
         let base = model.base();
-        let statistics = match plan.kohya_numbers {
-            true => {
-                Statistics::WholeTable(Arc::new(Table(base.token_table(), base.info.token_width)))
-            }
-            false => Statistics::NewRows,
+        let statistics = if plan.kohya_numbers {
+            Statistics::WholeTable(Arc::new(Table(base.token_table(), base.info.token_width)))
+        } else {
+            Statistics::NewRows
         };
         let new = |embedding| plan.optimizer_new(statistics.clone(), embedding);
         let mut optimizers = (0..plan.embeddings.len()).map(new).collect::<Result<Vec<_>>>()?;
@@ -58,7 +57,9 @@ impl TrainState {
             let saved = SavedState::load(&state)?;
             for (embedding, optimizer) in optimizers.iter_mut().enumerate() {
                 let own = of_embedding(&saved.optimizer, embedding);
-                optimizer.restore(&own).map_err(|e| Error::run(&state, e.to_string()))?;
+                optimizer
+                    .restore(&own)
+                    .map_err(|e| Error::run(&state, "does not fit the optimizer").with_source(e))?;
             }
             // Cut to the saved place before it is read again.
             let writer = LogWriter::open(&log, saved.counters.log_length)?;
@@ -228,8 +229,8 @@ impl TrainState {
         }
         for name in actions.iter().filter_map(|action| action.remove.as_ref()) {
             if let Err(error) = saver.remove(name) {
-                let text = format!("an old file stays: {error}");
-                events.event(Event::Warned(Warning::new(text)));
+                let warning = Diagnostic::from(error).in_context("an old file was not removed");
+                events.event(Event::Warned(Warning(warning)));
             }
         }
         Ok(any)

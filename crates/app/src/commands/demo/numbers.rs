@@ -30,6 +30,7 @@ pub(super) struct Numbers {
     /// Mean loss at fixed noise.
     pub(super) loss_at_fixed_noise: Change,
     /// Mean norm of the word's vectors.
+    #[serde(rename = "row_norm")]
     pub(super) vector_norm: f64,
     /// Likeness to the pictures that were learned from, -1 to 1.
     pub(super) likeness: Likeness,

@@ -1,15 +1,17 @@
 //! A prompt to what is told of it.
 use super::{Reader, prompt};
 use crate::failure::Failure;
+use crate::show::Flags;
 use serde::Serialize;
 use std::path::PathBuf;
 use wayword_diffusion::Embeddings;
 use wayword_diffusion::adapters::Asked;
 use wayword_diffusion::conditioning::{Chunk, ChunkOptions, Found, chunk};
 use wayword_diffusion::tokenizer::EOS;
+use wayword_interface::{Diagnostic, render_fields};
 use wayword_prompt::plan::PartPlan;
 use wayword_prompt::schedule::{Node, Pass};
-use wayword_prompt::{PromptPlan, Quirks};
+use wayword_prompt::{PromptError, PromptPlan, Quirks};
 
 /// One prompt.
 #[derive(Debug, Serialize)]
@@ -141,7 +143,8 @@ pub(super) fn side(
         let word = words.word(*place);
         Word { name: word.name.clone(), vectors: word.rows, file: word.path.clone() }
     };
-    let mut notes: Vec<String> = plan.notes.iter().map(ToString::to_string).collect();
+    let note = |note: &PromptError| Diagnostic::from(note.clone()).render(&Flags).to_string();
+    let mut notes: Vec<String> = plan.notes.iter().map(note).collect();
     for one in &asked {
         let means_nothing =
             |key: &String| format!("LoRA `{}`: the argument `{key}=` means nothing", one.name);
@@ -183,7 +186,7 @@ fn lora(asked: Asked) -> Lora {
             l.lora.embeddings.iter().map(|(name, _)| name.clone()).collect()
         }),
         problem: asked.file.as_ref().err().cloned(),
-        hint: asked.hint,
+        hint: asked.hint.map(|hint| render_fields(&hint, &Flags)),
         name: asked.name,
     }
 }

@@ -16,7 +16,7 @@ const SHOWN: usize = 5;
 /// If it cannot be read, or nothing in it is understood.
 pub(super) fn tell(file: &Path, facts: &mut Facts) -> Result<(), Failure> {
     // Its hint names this command.
-    let lora = lora::read(file).map_err(|error| Failure::from_error(&error))?;
+    let lora = lora::read(file)?;
     facts.maybe("name_inside", lora.alias());
     let mut families: BTreeMap<&str, usize> = BTreeMap::new();
     let mut ranks: BTreeMap<usize, usize> = BTreeMap::new();

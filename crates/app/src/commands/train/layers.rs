@@ -19,7 +19,7 @@ pub(crate) fn gather(options: &Options, progress: &Progress) -> Result<Settings,
     let file = layers.config.as_deref().map(config::read).transpose()?.unwrap_or_default();
     let kohya = layers.kohya.as_deref().map(|path| translated(path, progress)).transpose()?;
     let asked = config::settings(file.clone())?.preset;
-    // Kohya's options are a training_loop of their own.
+    // Kohya's options are a recipe of their own.
     let plain = kohya.is_none().then_some("person");
     let name = layers.preset.as_deref().or(asked.as_deref()).or(plain);
     let preset = name.map(config::preset).transpose()?.unwrap_or_default();
