@@ -320,7 +320,7 @@ impl<'a> HostValues<'a> {
             Dtype::F32 => Self::F32(cast(bytes, f32::from_le_bytes)),
             Dtype::F16 => Self::F16(cast(bytes, f16::from_le_bytes)),
             Dtype::BF16 => Self::Bf16(cast(bytes, bf16::from_le_bytes)),
-            Dtype::F64 => Self::F32(array.to_f32().ok()?.into()),
+            Dtype::F64 | Dtype::F8E4M3 | Dtype::F8E5M2 => Self::F32(array.to_f32().ok()?.into()),
             _ => return None,
         })
     }

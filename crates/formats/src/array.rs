@@ -15,6 +15,10 @@ pub enum Dtype {
     F32,
     F16,
     BF16,
+    /// Four bits of exponent, three of mantissa, no infinities.
+    F8E4M3,
+    /// The upper half of an `f16`.
+    F8E5M2,
     I64,
     I32,
     I16,
@@ -31,14 +35,14 @@ impl Dtype {
             Self::F64 | Self::I64 => 8,
             Self::F32 | Self::I32 => 4,
             Self::F16 | Self::BF16 | Self::I16 => 2,
-            Self::I8 | Self::U8 | Self::Bool => 1,
+            Self::F8E4M3 | Self::F8E5M2 | Self::I8 | Self::U8 | Self::Bool => 1,
         }
     }
 
     /// Whether it holds fractions.
     #[must_use]
     pub fn is_float(self) -> bool {
-        matches!(self, Self::F64 | Self::F32 | Self::F16 | Self::BF16)
+        matches!(self, Self::F64 | Self::F32 | Self::F16 | Self::BF16 | Self::F8E4M3 | Self::F8E5M2)
     }
 
     /// Its name in a safetensors header.
@@ -49,6 +53,8 @@ impl Dtype {
             Self::F32 => "F32",
             Self::F16 => "F16",
             Self::BF16 => "BF16",
+            Self::F8E4M3 => "F8_E4M3",
+            Self::F8E5M2 => "F8_E5M2",
             Self::I64 => "I64",
             Self::I32 => "I32",
             Self::I16 => "I16",
@@ -61,11 +67,13 @@ impl Dtype {
     /// The type of a safetensors name; `None` for those that no Stable Diffusion 1.x file needs.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        const ALL: [Dtype; 10] = [
+        const ALL: [Dtype; 12] = [
             Dtype::F64,
             Dtype::F32,
             Dtype::F16,
             Dtype::BF16,
+            Dtype::F8E4M3,
+            Dtype::F8E5M2,
             Dtype::I64,
             Dtype::I32,
             Dtype::I16,
@@ -285,6 +293,12 @@ impl Array {
                     *o = bf16::from_le_bytes(*b).to_f32();
                 }
             }
+            Dtype::F8E4M3 => out.iter_mut().zip(bytes).for_each(|(o, b)| *o = e4m3(*b)),
+            Dtype::F8E5M2 => {
+                for (o, b) in out.iter_mut().zip(bytes) {
+                    *o = f16::from_bits(u16::from(*b) << 8).to_f32();
+                }
+            }
             other => return Err(Fault::tensor("", "a float type", other.to_string())),
         }
         Ok(())
@@ -296,6 +310,17 @@ impl Array {
         (self.dtype.size() == 2)
             .then(|| self.bytes.as_chunks::<2>().0.iter().map(|b| u16::from_le_bytes(*b)).collect())
     }
+}
+
+/// The value of an 8-bit float with four bits of exponent and three of mantissa (`e4m3fn`).
+fn e4m3(bits: u8) -> f32 {
+    let (exponent, mantissa) = (i32::from(bits >> 3 & 15), f32::from(bits & 7));
+    let size = match (exponent, bits & 7) {
+        (15, 7) => f32::NAN,
+        (0, _) => mantissa * 2_f32.powi(-9),
+        _ => (1.0 + mantissa / 8.0) * 2_f32.powi(exponent - 7),
+    };
+    if bits & 0x80 == 0 { size } else { -size }
 }
 
 /// Bytes of `shape` elements of `dtype`; `None` on overflow.

@@ -16,7 +16,7 @@ pub use write::{to_a1111, to_diffusers, write_a1111, write_diffusers, write_kohy
 
 use crate::array::{Array, Dtype};
 use crate::error::{At, Error, Fault};
-use crate::{SafeTensors, pickle};
+use crate::{Container, SafeTensors, endings, pickle};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -167,7 +167,7 @@ pub(crate) fn stem(path: &Path) -> String {
     path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// Reads an embedding of any known kind, by the ending of its name.
+/// Reads an embedding of any known kind, by its content.
 ///
 /// # Errors
 /// Where the file is broken, hostile, of another kind, or holds values that no model can use.
@@ -183,14 +183,13 @@ pub fn read(path: &Path) -> Result<Embedding, Error> {
 /// # Errors
 /// Where the file is broken, hostile, or of another kind.
 pub fn read_any(path: &Path) -> Result<Embedding, Error> {
-    let ending = crate::ending(path);
-    match ending.as_str() {
-        "safetensors" => from_safetensors(&SafeTensors::open(path)?).at(path),
-        "pt" | "bin" | "ckpt" | "pth" => from_value(&pickle::read(path)?).at(path),
-        "png" | "webp" => from_picture(&std::fs::read(path).at(path)?).at(path),
-        other => Err(Fault::kind(
-            format!("`.{other}` is no embedding format that is read"),
-            "known are .safetensors, .pt, .bin, .ckpt, .png and .webp",
+    match Container::of(path)? {
+        Some(Container::SafeTensors) => from_safetensors(&SafeTensors::open(path)?).at(path),
+        Some(Container::Torch) => from_value(&pickle::read(path)?).at(path),
+        Some(Container::Picture) => from_picture(&std::fs::read(path).at(path)?).at(path),
+        None => Err(Fault::kind(
+            format!("`.{}` is no embedding format that is read", endings::of(path)),
+            "known are .safetensors, .pt, .bin, .ckpt, .pth, .png and .webp",
         )
         .at(path)),
     }

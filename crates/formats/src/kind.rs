@@ -1,7 +1,7 @@
 //! What a file is, told by the names of its tensors.
 
 use crate::error::{Error, Fault};
-use crate::{SafeTensors, pickle};
+use crate::{Container, SafeTensors, pickle};
 use std::path::Path;
 
 /// What a file is.
@@ -35,7 +35,7 @@ impl std::fmt::Display for Kind {
 }
 
 /// Parts of names that only adapters have: LoRA, LoHa, LoKr, IA3, OFT, GLoRA, norm and full.
-const ADAPTER: [&str; 18] = [
+const ADAPTER: [&str; 28] = [
     "lora_up",
     "lora_down",
     "lora_mid",
@@ -52,7 +52,17 @@ const ADAPTER: [&str; 18] = [
     "dora_scale",
     "lora_linear_layer",
     "to_q_lora",
+    "to_k_lora",
+    "to_v_lora",
+    "to_out_lora",
     "lora_magnitude_vector",
+    "lora_embedding_",
+    "oft_R",
+    "oft_r",
+    "boft_",
+    "ia3_l",
+    "vera_lambda",
+    "lycoris_",
     "bundle_emb.",
 ];
 
@@ -77,6 +87,7 @@ pub fn of_names<'a>(names: impl Iterator<Item = &'a str>) -> Kind {
         }
         let found = if name.starts_with("lora_unet_")
             || name.starts_with("lora_te_")
+            || name.starts_with("lora_te1_")
             || is_numbered(name)
             || ADAPTER.iter().any(|part| name.contains(part))
         {
@@ -134,7 +145,7 @@ pub fn of_value(value: &pickle::Value) -> Kind {
 /// The kind of a file or of a diffusers folder.
 ///
 /// # Errors
-/// Where it cannot be read as what its name's ending says.
+/// Where it cannot be read as what its content says.
 pub fn kind(path: &Path) -> Result<Kind, Error> {
     if path.is_dir() {
         let part = |p: &str| path.join(p).is_dir();
@@ -144,10 +155,9 @@ pub fn kind(path: &Path) -> Result<Kind, Error> {
             _ => Kind::Unknown,
         });
     }
-    let ending = crate::ending(path);
-    match ending.as_str() {
-        "safetensors" => Ok(of_names(SafeTensors::open(path)?.names())),
-        "png" | "webp" => match crate::embedding::read_any(path) {
+    match Container::of(path)? {
+        Some(Container::SafeTensors) => Ok(of_names(SafeTensors::open(path)?.names())),
+        Some(Container::Picture) => match crate::embedding::read_any(path) {
             Ok(_) => Ok(Kind::Embedding),
             Err(Error { fault: Fault::Kind { .. }, .. }) => Ok(Kind::Unknown),
             Err(e) => Err(e),

@@ -7,7 +7,9 @@
 pub mod array;
 pub mod atomic;
 pub mod checkpoint;
+pub mod container;
 pub mod embedding;
+pub mod endings;
 pub mod error;
 pub mod exif;
 pub mod hash;
@@ -26,6 +28,7 @@ pub mod safetensors;
 
 pub use array::{Array, Bytes, Dtype};
 pub use checkpoint::Checkpoint;
+pub use container::Container;
 pub use embedding::Embedding;
 pub use error::{At, Error, Fault};
 pub use infotext::Infotext;
@@ -52,9 +55,4 @@ pub(crate) fn stranger(bytes: &[u8]) -> Option<String> {
         return None;
     };
     Some(what.to_owned())
-}
-
-/// The ending of a file's name in lower case, without the dot; empty where there is none.
-pub(crate) fn ending(path: &std::path::Path) -> String {
-    path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default()
 }

@@ -15,6 +15,8 @@
 //! diffusers' or PEFT's, with or without attention processors; cloneofsimo's files only number the
 //! modules (`numbered`). What is not understood is listed, never dropped silently.
 
+mod alphas;
+mod bundle;
 mod kinds;
 mod numbered;
 mod scan;
@@ -26,10 +28,10 @@ pub use scan::{File, Folder, file, folder};
 pub use target::Target;
 
 use crate::array::Array;
-use crate::embedding::{self, Embedding};
+use crate::embedding::Embedding;
 use crate::error::{At, Error, Fault};
 use crate::pickle::Value;
-use crate::{SafeTensors, pickle};
+use crate::{Container, SafeTensors, pickle};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -77,13 +79,13 @@ impl Lora {
     }
 }
 
-/// Reads a file of the LoRA family: `.safetensors`, or `.pt`, `.ckpt`, `.bin`.
+/// Reads a file of the LoRA family, safetensors or torch's, by its content.
 ///
 /// # Errors
 /// Where it is broken (a truncated file says how many bytes are missing) or nothing in it is a
 /// LoRA.
 pub fn read(path: &Path) -> Result<Lora, Error> {
-    if crate::ending(path) == "safetensors" {
+    if Container::of(path)? == Some(Container::SafeTensors) {
         from_safetensors(&SafeTensors::open(path)?).at(path)
     } else {
         from_value(&pickle::read(path)?).at(path)
@@ -121,13 +123,15 @@ fn from_tensors(
     let mut out = Lora { metadata, ..Lora::default() };
     let names = numbered::names(tensors.iter().map(|(k, a)| (k.as_str(), a.shape())))?;
     let mut modules: BTreeMap<Target, weights::Module> = BTreeMap::new();
+    let mut bundles = bundle::Bundles::default();
     for (key, array) in tensors {
         let named = names.get(&key).unwrap_or(&key);
-        if let Some(name) = bundled(named) {
-            match embedding::from_array(&array, &name) {
-                Ok(e) => out.embeddings.push((name, e)),
-                Err(fault) => out.unknown(key, fault.to_string()),
-            }
+        if let Some((name, vectors)) = bundle::split(named) {
+            bundles.insert(name, vectors, key, array);
+            continue;
+        }
+        if let Some(reason) = weights::unread(named) {
+            out.unknown(key, reason);
             continue;
         }
         let Some((module, weight)) = weights::split(named) else {
@@ -146,11 +150,13 @@ fn from_tensors(
             out.unknown(twice, "another key holds the same weight of the same module");
         }
     }
-    let alphas = weights::Alphas::from_metadata(&out.metadata);
+    let alphas = alphas::Alphas::from_metadata(&out.metadata);
+    bundles.read(&mut out);
     for (target, module) in modules {
         kinds::build(target, module, &alphas, &mut out);
     }
     kinds::settle_glora(&mut out.adapters);
+    out.note_unused_alpha();
     out.unknown.sort_by(|a, b| a.key.cmp(&b.key));
     if out.adapters.is_empty() && out.embeddings.is_empty() {
         let first = out
@@ -166,17 +172,29 @@ fn from_tensors(
 }
 
 impl Lora {
+    /// Kohya's header may have an alpha that no tensor repeats, after a conversion that lost them.
+    /// No program reads it there, so the LoRA is as strong here as elsewhere, and it is said.
+    fn note_unused_alpha(&mut self) {
+        let number = |key: &str| self.metadata.get(key)?.parse::<f32>().ok();
+        let (Some(alpha), Some(rank)) = (number("ss_network_alpha"), number("ss_network_dim"))
+        else {
+            return;
+        };
+        let is_plain = |a: &Adapter| {
+            matches!(a.kind, AdapterKind::Lora { .. }) && a.alpha.is_none() && a.scale.is_none()
+        };
+        if alpha != rank && !self.adapters.is_empty() && self.adapters.iter().all(is_plain) {
+            let reason = format!(
+                "the header says alpha {alpha} for rank {rank}, and no module has an alpha; other \
+                 programs apply it at full strength, so this one does (weight {} would match the \
+                 training)",
+                alpha / rank
+            );
+            self.unknown("ss_network_alpha", reason);
+        }
+    }
+
     fn unknown(&mut self, key: impl Into<String>, reason: impl Into<String>) {
         self.unknown.push(UnknownKey { key: key.into(), reason: reason.into() });
     }
-}
-
-/// The name of a bundled embedding: `bundle_emb.NAME.…`, or cloneofsimo's `<NAME>`.
-fn bundled(key: &str) -> Option<String> {
-    if let Some(rest) = key.strip_prefix("bundle_emb.") {
-        let (name, vector) = rest.split_once('.')?;
-        let known = vector == "clip_l" || vector.starts_with("string_to_param.");
-        return known.then(|| name.to_owned());
-    }
-    (key.starts_with('<') && key.ends_with('>')).then(|| key.to_owned())
 }

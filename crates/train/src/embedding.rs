@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use wayword_diffusion::Base;
 use wayword_diffusion::tokenizer::{BOS, CHUNK, EOS, POSITIONS, Tokenizer};
-use wayword_formats::embedding;
+use wayword_formats::{embedding, endings};
 
 /// An embedding to learn.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -46,9 +46,7 @@ impl Init {
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let path = Path::new(text);
-        let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase());
-        let known = ["safetensors", "pt", "bin", "ckpt", "pth", "png", "webp"];
-        if ending.is_some_and(|e| known.contains(&e.as_str())) {
+        if endings::has(path, endings::TENSORS) || endings::has(path, endings::EMBEDDING_PICTURES) {
             Self::File(path.into())
         } else {
             Self::Words(text.trim().into())

@@ -1,6 +1,7 @@
 //! A folder of embeddings: what was loaded, what was left out and why.
 
 use super::Embedding;
+use crate::endings;
 use crate::error::{Error, Fault};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -99,12 +100,11 @@ pub fn scan(folder: &Path, width: Option<usize>) -> Result<Scan, Error> {
 }
 
 fn is_candidate(path: &Path) -> bool {
-    let ending = crate::ending(path);
-    let known = ["safetensors", "pt", "bin", "png", "webp", "jxl", "avif"];
     let preview =
         path.file_stem().is_some_and(|s| s.to_string_lossy().to_lowercase().ends_with(".preview"));
-    let picture = ["png", "webp", "jxl", "avif"].contains(&ending.as_str());
-    known.contains(&ending.as_str())
-        && !(preview && picture)
+    let is_picture = endings::has(path, endings::EMBEDDING_PICTURES)
+        || endings::has(path, endings::UNREAD_EMBEDDING_PICTURES);
+    (endings::has(path, endings::TENSORS) || is_picture && !preview)
+        && !endings::is_hidden(path)
         && std::fs::metadata(path).is_ok_and(|m| m.len() > 0)
 }

@@ -49,7 +49,7 @@ pub fn write_a1111(
     name: &str,
     dtype: Dtype,
 ) -> Result<(), Error> {
-    match crate::ending(path).as_str() {
+    match crate::endings::of(path).as_str() {
         "pt" | "bin" => pickle::write(path, &to_a1111(embedding, name, dtype).at(path)?),
         other => Err(wrong_ending(other, ".pt or .bin").at(path)),
     }
@@ -61,7 +61,7 @@ fn one_tensor(
     array: Array,
     metadata: &BTreeMap<String, String>,
 ) -> Result<(), Error> {
-    match crate::ending(path).as_str() {
+    match crate::endings::of(path).as_str() {
         "safetensors" => safetensors::write(path, &[(key, array)], metadata),
         "pt" | "ckpt" | "bin" => pickle::write(path, &Value::dict([(key, Value::Tensor(array))])),
         other => Err(wrong_ending(other, ".safetensors, .pt, .ckpt or .bin").at(path)),

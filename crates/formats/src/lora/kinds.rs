@@ -1,8 +1,9 @@
 //! The weights of one module as a typed adapter.
 
 use super::Lora;
+use super::alphas::Alphas;
 use super::target::Target;
-use super::weights::{Alphas, Module};
+use super::weights::Module;
 use crate::array::Array;
 
 /// What changes one module.
@@ -143,19 +144,28 @@ pub(super) fn build(target: Target, mut m: Module, alphas: &Alphas, out: &mut Lo
     let complete = has_kind(&m);
     if let Some(kind) = complete.then(|| take_kind(&mut m)).flatten() {
         let stored = m.number("alpha");
-        let alpha = stored.or_else(|| match &kind {
-            AdapterKind::Lora { down, .. } => {
-                alphas.of(target.component.folder(), down.shape().first().copied().unwrap_or(1))
-            }
+        let rank = match &kind {
+            AdapterKind::Lora { down, .. } => down.shape().first().copied(),
+            AdapterKind::Loha { w1_b, .. } => w1_b.shape().first().copied(),
+            AdapterKind::Lokr { w2: Factor::Product(_, b), .. } => b.shape().first().copied(),
             _ => None,
+        };
+        let alpha = stored.or_else(|| alphas.of(&target, rank?));
+        let scale = m.number("scale");
+        // The bias of a LoRA's second layer is scaled with it.
+        let up_bias = m.take("lora_up.bias").and_then(|bias| {
+            let ratio = alpha.zip(rank).map_or(1.0, |(alpha, rank)| alpha / rank as f32);
+            let values: Vec<f32> =
+                bias.to_f32().ok()?.into_iter().map(|v| v * scale.unwrap_or(ratio)).collect();
+            Array::from_f32(bias.shape().to_vec(), &values).ok()
         });
         out.adapters.push(Adapter {
             target,
             kind,
             alpha,
-            scale: m.number("scale"),
+            scale,
             bias: m.take("bias"),
-            bias_diff: m.take("diff_b").or_else(|| m.take("b_norm")),
+            bias_diff: m.take("diff_b").or_else(|| m.take("b_norm")).or(up_bias),
             dora_scale: m.take("dora_scale"),
         });
         for (key, _) in m.rest() {

@@ -2,7 +2,7 @@
 
 use crate::embedding::stem;
 use crate::error::{Error, Fault};
-use crate::{SafeTensors, hash};
+use crate::{Container, SafeTensors, endings, hash};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
@@ -29,7 +29,7 @@ impl File {
     pub fn short_hash(&self) -> Result<String, Error> {
         let full = match &self.sshs {
             Some(hash) => hash.clone(),
-            None if crate::ending(&self.path) == "safetensors" => {
+            None if Container::of(&self.path)? == Some(Container::SafeTensors) => {
                 hash::sha256_after_header(&self.path)?
             }
             None => hash::sha256(&self.path)?,
@@ -76,10 +76,7 @@ pub(super) fn alias(metadata: &BTreeMap<String, String>) -> Option<&str> {
 /// A file by its path, under the names that it has; whether it can be read is seen by [`super::read`].
 #[must_use]
 pub fn file(path: &Path) -> File {
-    let metadata = match crate::ending(path).as_str() {
-        "safetensors" => SafeTensors::metadata_of(path),
-        _ => BTreeMap::new(),
-    };
+    let metadata = SafeTensors::metadata_of(path);
     File {
         name: stem(path),
         alias: alias(&metadata).map(str::to_owned),
@@ -97,9 +94,8 @@ pub fn folder(path: &Path) -> Result<Folder, Error> {
     let mut out = Folder::default();
     let mut aliases: BTreeMap<String, usize> = BTreeMap::new();
     for entry in WalkDir::new(path).follow_links(true).sort_by_file_name().into_iter().flatten() {
-        let ending = crate::ending(entry.path());
-        let known = ["safetensors", "pt", "ckpt", "bin"].contains(&ending.as_str());
-        if !known || !entry.file_type().is_file() {
+        let known = endings::has(entry.path(), endings::TENSORS);
+        if !known || endings::is_hidden(entry.path()) || !entry.file_type().is_file() {
             continue;
         }
         let path = entry.into_path();
@@ -109,15 +105,12 @@ pub fn folder(path: &Path) -> Result<Folder, Error> {
             out.skipped.push(Fault::kind(what, "rename one of the two files").at(&path));
             continue;
         }
-        let metadata = match ending.as_str() {
-            "safetensors" => SafeTensors::metadata_of(&path),
-            _ => BTreeMap::new(),
-        };
+        let metadata = SafeTensors::metadata_of(&path);
         let alias = alias(&metadata).map(str::to_owned);
         // A file's own name is its alias where it has none.
         *aliases.entry(alias.as_ref().unwrap_or(&name).to_lowercase()).or_default() += 1;
         // A broken file still makes its alias ambiguous, as it would be found once it is repaired.
-        if ending == "safetensors"
+        if matches!(Container::of(&path), Ok(Some(Container::SafeTensors)))
             && let Err(e) = SafeTensors::open(&path)
         {
             out.skipped.push(e);

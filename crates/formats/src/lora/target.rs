@@ -2,6 +2,31 @@
 
 use crate::names::Component;
 
+/// What stands before a module's name where underscores replace dots: kohya, LyCORIS, OneTrainer,
+/// SimpleTuner (`lycoris_`), and diffusers' conversion, which may leave the dot.
+const UNDERSCORED: [(&[&str], Component); 2] = [
+    (
+        &["lora_unet_", "lora_unet.", "oft_unet_", "boft_unet_", "lycoris_unet_", "lycoris_"],
+        Component::Unet,
+    ),
+    (
+        &["lora_te1_", "lora_te1.", "lora_te_", "lora_te.", "lycoris_te_", "oft_te_"],
+        Component::Text,
+    ),
+];
+
+/// Beginnings of names that belong to other models.
+const OTHER_MODELS: [(&[&str], &str); 2] = [
+    (
+        &["lora_te2_", "lora_te3_", "text_encoder_2.", "text_encoder_3.", "clip_g."],
+        "it is for a model with several text encoders, such as SDXL",
+    ),
+    (
+        &["transformer.", "lora_transformer_", "diffusion_model.double_blocks", "lora_prior_unet_"],
+        "it is for another model, such as SD 3 or Flux",
+    ),
+];
+
 /// A module by its diffusers name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Target {
@@ -19,21 +44,23 @@ impl Target {
     /// # Errors
     /// Why it is none of Stable Diffusion 1.x.
     pub fn find(name: &str) -> Result<Self, &'static str> {
-        let name = name.strip_prefix("base_model.model.").unwrap_or(name);
-        for other in ["lora_te2_", "lora_te3_", "text_encoder_2.", "text_encoder_3."] {
-            if name.starts_with(other) {
-                return Err("it is for a model with several text encoders, such as SDXL");
+        // What PEFT, torch.compile and data-parallel training put between the parts of a name.
+        let mut name = format!(".{name}");
+        for wrapper in [".base_model.model.", "._orig_mod.", ".module."] {
+            name = name.replace(wrapper, ".");
+        }
+        let name = name.trim_start_matches('.');
+        for (others, reason) in OTHER_MODELS {
+            if others.iter().any(|prefix| name.starts_with(prefix)) {
+                return Err(reason);
             }
         }
         let unknown = "it names no module of Stable Diffusion 1.x";
-        for (prefix, component) in [
-            ("lora_unet_", Component::Unet),
-            ("oft_unet_", Component::Unet),
-            ("lora_te1_", Component::Text),
-            ("lora_te_", Component::Text),
-        ] {
-            if let Some(rest) = name.strip_prefix(prefix) {
-                return Self::new(component, &dotted(rest).ok_or(unknown)?).ok_or(unknown);
+        for (prefixes, component) in UNDERSCORED {
+            if let Some(rest) = prefixes.iter().find_map(|p| name.strip_prefix(p)) {
+                // Some writers leave the last dots: `lora_unet_…_attn2.to_v`.
+                let module = dotted(&rest.replace('.', "_")).ok_or(unknown)?;
+                return Self::new(component, &module).ok_or(unknown);
             }
         }
         let bare = || is_unet(name).then_some((Component::Unet, name));

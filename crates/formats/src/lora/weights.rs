@@ -1,30 +1,28 @@
 //! Which weight of an adapter a key holds.
 
 use crate::array::{Array, Dtype};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// Endings that mean the same weight, the first of each line being its name here.
-const SAME: [&[&str]; 3] = [
+/// Endings that mean the same weight, the first of each line being its name here. PEFT puts the
+/// adapter's name in too (`lora_A.default.weight`), which [`without_adapter_name`] takes out.
+const SAME: [&[&str]; 6] = [
     &[
         "lora_down.weight",
         "lora_A.weight",
-        "lora_A.default.weight",
+        "lora_A",
         "lora.down.weight",
         "lora_linear_layer.down.weight",
     ],
-    &[
-        "lora_up.weight",
-        "lora_B.weight",
-        "lora_B.default.weight",
-        "lora.up.weight",
-        "lora_linear_layer.up.weight",
-    ],
-    &["dora_scale", "lora_magnitude_vector", "lora_magnitude_vector.weight"],
+    &["lora_up.weight", "lora_B.weight", "lora_B", "lora.up.weight", "lora_linear_layer.up.weight"],
+    &["lora_up.bias", "lora_B.bias", "lora.up.bias"],
+    &["lora_mid.weight", "lora_mid"],
+    &["dora_scale", "lora_magnitude_vector", "lora_magnitude_vector.weight", "magnitude_vector"],
+    &["on_input", "ia3_on_input"],
 ];
 
 /// Endings with one spelling.
-const ONCE: [&str; 31] = [
-    "lora_mid.weight",
+const ONCE: [&str; 28] = [
     "alpha",
     "scale",
     "bias",
@@ -42,7 +40,6 @@ const ONCE: [&str; 31] = [
     "lokr_w2_b",
     "lokr_t2",
     "weight",
-    "on_input",
     "diff",
     "diff_b",
     "w_norm",
@@ -54,29 +51,83 @@ const ONCE: [&str; 31] = [
     "oft_blocks",
     "oft_diag",
     "rescale",
-    "lora_mid",
 ];
+
+/// Weights of methods that are not read, by a part of their keys, and what the method is.
+const UNREAD: [(&str, &str); 15] = [
+    (".base_layer.", "it is a copy of the model's own weight, which is not needed"),
+    (".oft_R", "it is an OFT of PEFT's or OneTrainer's newer form, which is not read"),
+    (".oft_r", "it is an OFT of PEFT's older form, which is not read"),
+    (".boft_R", "it is a BOFT of PEFT's form, which is not read"),
+    (".boft_s", "it is a BOFT of PEFT's form, which is not read"),
+    (".ia3_l", "it is an (IA)^3 of PEFT's form, which is not read"),
+    (".vera_", "VeRA is not read"),
+    (".randlora_", "RandLoRA is not read"),
+    (".fourierft_", "FourierFT is not read"),
+    (".lora_embedding_", "a LoRA of the token table is not read"),
+    (".set_weight", "a replaced weight (ComfyUI's `set_weight`) is not read"),
+    (".reshape_weight", "a weight of another size (ComfyUI's `reshape_weight`) is not read"),
+    (".bias_indices", "a sparse bias is not read"),
+    (".bias_values", "a sparse bias is not read"),
+    (".bias_size", "a sparse bias is not read"),
+];
+
+/// Why a key's weight is not used, where its method is known but not read.
+pub(super) fn unread(key: &str) -> Option<&'static str> {
+    UNREAD.iter().find(|(part, _)| key.contains(part)).map(|(_, reason)| *reason)
+}
 
 /// A key as the module's name in the file and the weight's name here.
 pub(super) fn split(key: &str) -> Option<(String, &'static str)> {
-    // Attention processors: `….attn1.processor.to_q_lora.down.weight`.
-    if let Some((module, rest)) = key.split_once(".processor.") {
-        let (layer, end) = rest.split_once("_lora.")?;
+    // Diffusers' old attention processors: `….attn1.processor.to_q_lora.down.weight`, also without
+    // the processor.
+    if let Some((module, end)) = key.split_once("_lora.") {
         let weight = match end {
             "down.weight" => SAME[0][0],
             "up.weight" => SAME[1][0],
             _ => return None,
         };
-        let layer = if layer == "to_out" { "to_out.0" } else { layer };
-        return Some((format!("{module}.{layer}"), weight));
+        let Some((parent, layer)) = module.rsplit_once('.') else {
+            return Some((module.to_owned(), weight));
+        };
+        let parent = parent.strip_suffix(".processor").unwrap_or(parent);
+        // The text encoder's layers have other names, under which diffusers' first files miss them.
+        let layer = match (parent.ends_with(".self_attn"), layer) {
+            (true, "to_q") => "q_proj",
+            (true, "to_k") => "k_proj",
+            (true, "to_v") => "v_proj",
+            (true, "to_out") => "out_proj",
+            (false, "to_out") => "to_out.0",
+            (_, other) => other,
+        };
+        return Some((format!("{parent}.{layer}"), weight));
     }
+    let key = without_adapter_name(key);
     let same = SAME.iter().flat_map(|all| all.iter().map(|e| (*e, all[0])));
     let once = ONCE.iter().map(|e| (*e, *e));
     // `lora_down.weight` also ends in `weight`: the longest ending is meant.
     let (ending, weight) =
-        same.chain(once).filter(|(e, _)| ends(key, e)).max_by_key(|(e, _)| e.len())?;
-    let module = &key[..key.len() - ending.len() - 1];
-    Some((module.to_owned(), if weight == "lora_mid" { "lora_mid.weight" } else { weight }))
+        same.chain(once).filter(|(e, _)| ends(&key, e)).max_by_key(|(e, _)| e.len())?;
+    Some((key[..key.len() - ending.len() - 1].to_owned(), weight))
+}
+
+/// The key without the name that PEFT gives an adapter: `lora_A.default.weight`,
+/// `lora_magnitude_vector.default`.
+fn without_adapter_name(key: &str) -> Cow<'_, str> {
+    for part in [".lora_A.", ".lora_B.", ".lora_magnitude_vector."] {
+        let Some((module, rest)) = key.split_once(part) else { continue };
+        let end = match rest.split_once('.') {
+            Some((_, end @ ("weight" | "bias"))) => Some(end),
+            None if !matches!(rest, "weight" | "bias") => None,
+            _ => continue,
+        };
+        let part = part.trim_end_matches('.');
+        return match end {
+            Some(end) => format!("{module}{part}.{end}").into(),
+            None => format!("{module}{part}").into(),
+        };
+    }
+    key.into()
 }
 
 fn ends(key: &str, ending: &str) -> bool {
@@ -129,34 +180,5 @@ impl Module {
     /// What was not taken: keys and their weights' names.
     pub(super) fn rest(self) -> impl Iterator<Item = (String, &'static str)> {
         self.0.into_iter().map(|(weight, (key, _))| (key, weight))
-    }
-}
-
-/// Scales that PEFT keeps in the header instead of in tensors.
-#[derive(Debug, Default)]
-pub(super) struct Alphas(BTreeMap<String, (f32, bool)>);
-
-impl Alphas {
-    /// Reads `lora_adapter_metadata`, JSON such as `{"unet.lora_alpha": 8, "unet.r": 4}`.
-    pub(super) fn from_metadata(metadata: &BTreeMap<String, String>) -> Self {
-        let text = metadata.get("lora_adapter_metadata").map(String::as_str).unwrap_or("{}");
-        let json: serde_json::Value = serde_json::from_str(text).unwrap_or_default();
-        let mut out = BTreeMap::new();
-        for part in ["unet", "text_encoder"] {
-            let get = |key: &str| json.get(format!("{part}.{key}"));
-            if let Some(alpha) = get("lora_alpha").and_then(serde_json::Value::as_f64) {
-                let root = get("use_rslora").and_then(serde_json::Value::as_bool) == Some(true);
-                #[expect(clippy::cast_possible_truncation, reason = "a small number")]
-                out.insert(part.to_owned(), (alpha as f32, root));
-            }
-        }
-        Self(out)
-    }
-
-    /// The alpha of a module of `folder` whose rank is `rank`: with rank-stabilised scaling the
-    /// product is divided by the root of the rank, which is alpha times that root over the rank.
-    pub(super) fn of(&self, folder: &str, rank: usize) -> Option<f32> {
-        let (alpha, root) = self.0.get(folder)?;
-        Some(if *root { alpha * (rank as f32).sqrt() } else { *alpha })
     }
 }

@@ -155,6 +155,8 @@ fn storage_name(dtype: Dtype) -> &'static str {
         Dtype::F32 => "FloatStorage",
         Dtype::F16 => "HalfStorage",
         Dtype::BF16 => "BFloat16Storage",
+        Dtype::F8E4M3 => "Float8_e4m3fnStorage",
+        Dtype::F8E5M2 => "Float8_e5m2Storage",
         Dtype::I64 => "LongStorage",
         Dtype::I32 => "IntStorage",
         Dtype::I16 => "ShortStorage",
