@@ -62,11 +62,13 @@ pub fn apply(text: &Infotext, settings: &mut DrawSettings) -> Result<Repeat> {
             .map_err(|e| wrong("Sampler", e.to_string()))?;
     (settings.sampler, settings.schedule) = (info.kind, schedule);
     // A text without a source comes from a graphics card, whose numbers are those of NV.
-    settings.noise = match name("RNG") {
+    // stable-diffusion.cpp writes it in lower case, and `cuda` for NV.
+    let source = name("RNG").map(str::to_uppercase);
+    settings.noise = match source.as_deref() {
         Some("CPU") => NoiseKind::Cpu,
         _ => NoiseKind::Nv,
     };
-    if !matches!(name("RNG"), Some("CPU" | "NV")) {
+    if !matches!(source.as_deref(), Some("CPU" | "NV" | "CUDA")) {
         let text = "it was drawn with a graphics card's noise, which is imitated";
         let hint = Some("noise of more values than the card has threads differs".into());
         out.warnings.push(Warning::new(text).with_hint_if(hint));
@@ -111,7 +113,9 @@ fn one(settings: &mut DrawSettings, out: &mut Repeat, key: &str, value: &str) ->
         "Size" => (settings.width, settings.height) = size(key, value)?,
         "Seed resize from" => settings.seed_resize = Some(size(key, value)?),
         "Clip skip" => settings.clip_skip = number(key, value)?,
-        "Old prompt editing timelines" => settings.old_timelines = value == "True",
+        "Old prompt editing timelines" => {
+            settings.old_timelines = value.eq_ignore_ascii_case("true")
+        }
         "ENSD" => settings.later_seed_delta = number(key, value)?,
         "Eta" | "Eta DDIM" => settings.sampler_options.eta = Some(number(key, value)?),
         "Denoising strength" => out.denoise = Some(number(key, value)?),
@@ -120,8 +124,8 @@ fn one(settings: &mut DrawSettings, out: &mut Repeat, key: &str, value: &str) ->
             settings.emphasis = named.ok_or_else(|| wrong(key, format!("unknown: {value}")))?;
         }
         "Mask blur" => mask(out).blur = number(key, value)?,
-        "Mask mode" => mask(out).invert = value == "Inpaint not masked",
-        "Inpaint area" => mask(out).only_masked = value == "Only masked",
+        "Mask mode" => mask(out).invert = value.eq_ignore_ascii_case("Inpaint not masked"),
+        "Inpaint area" => mask(out).only_masked = value.eq_ignore_ascii_case("Only masked"),
         "Masked area padding" => mask(out).padding = number(key, value)?,
         "Masked content" => {
             let fill = MaskFill::from_name(value);
@@ -361,5 +365,23 @@ mod tests {
         let mask = said.mask.unwrap();
         assert_eq!((said.denoise, mask.blur, mask.padding), (Some(0.4), 4.0, 16));
         assert_eq!((mask.only_masked, mask.fill), (true, MaskFill::Fill));
+    }
+
+    #[test]
+    fn the_source_of_noise_in_any_spelling() {
+        for (value, kind, count) in [
+            ("RNG: cpu", NoiseKind::Cpu, 0),
+            ("RNG: CPU", NoiseKind::Cpu, 0),
+            ("RNG: cuda", NoiseKind::Nv, 0),
+            ("RNG: Nv", NoiseKind::Nv, 0),
+            ("CFG scale: 7", NoiseKind::Nv, 1),
+        ] {
+            let text = format!("a\nSteps: 8, Sampler: dpm++2m, Seed: 1, {value}");
+            let mut settings = DrawSettings::plain("", (64, 64));
+            let out = apply(&Infotext::parse(&text), &mut settings).unwrap();
+            assert_eq!(settings.noise, kind, "{value}");
+            assert_eq!(settings.sampler, SamplerKind::Dpmpp2M);
+            assert_eq!(out.warnings.len(), count, "{value}: {:?}", out.warnings);
+        }
     }
 }

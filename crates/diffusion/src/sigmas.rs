@@ -1,5 +1,6 @@
 //! Noise levels for drawing: the model's table, its 1000 steps, and where schedules cut it.
 mod beta;
+mod foreign;
 mod names;
 mod schedule;
 mod steps;

@@ -1,120 +1,82 @@
-//! The user comment in EXIF: where JPEG and WebP files keep their infotext.
+//! The texts in EXIF: where JPEG and WebP files keep their infotext.
 //!
 //! EXIF is a little TIFF file: a byte order, and directories of tagged values. The comment (tag
 //! 0x9286) stands in the directory that tag 0x8769 of the first points to, as eight bytes that name
-//! an encoding and then the text. A1111 writes big-endian UTF-16.
+//! an encoding and then the text. A1111 writes big-endian UTF-16; others write either byte order, put
+//! the comment into the first directory, or leave the encoding out.
 
 use crate::error::Fault;
 use crate::png_text;
-use std::path::Path;
 
 const EXIF_POINTER: u16 = 0x8769;
 const USER_COMMENT: u16 = 0x9286;
 
+/// Tags of the first directory that hold text: the tag, its name, whether it is UTF-16.
+const TEXTS: [(u16, &str, bool); 6] = [
+    (0x010e, "ImageDescription", false),
+    (0x010f, "Make", false),
+    (0x0110, "Model", false),
+    (0x0131, "Software", false),
+    (0x9c9c, "XPComment", true),
+    (0x9c9b, "XPTitle", true),
+];
+
 /// The user comment of a JPEG, WebP or PNG file; `None` where there is none or the file is cut off.
 #[must_use]
 pub fn user_comment(picture: &[u8]) -> Option<String> {
-    comment(exif(picture)?)
+    let all = texts(picture);
+    all.into_iter().find(|(name, _)| *name == "UserComment").map(|(_, text)| text)
 }
 
-/// The infotext of a picture: the text `parameters` of a PNG, overridden by the EXIF comment. The
-/// texts of NovelAI's pictures are turned into A1111's form.
-///
-/// # Errors
-/// Where the file is a broken PNG.
-pub fn infotext(picture: &[u8]) -> Result<Option<String>, Fault> {
-    if let Some(text) = user_comment(picture) {
-        return Ok(Some(text));
-    }
-    if !picture.starts_with(&png_text::SIGNATURE) {
-        return Ok(None);
-    }
-    let texts = png_text::read(picture)?;
-    let get = |key: &str| texts.iter().find(|t| t.key == key).map(|t| t.text.as_str());
-    if get("Software") == Some("NovelAI")
-        && let (Some(prompt), Some(comment)) = (get("Description"), get("Comment"))
-    {
-        return Ok(novel_ai(prompt, comment, picture));
-    }
-    Ok(get("parameters").map(str::to_owned))
+/// All texts in a picture's EXIF, with the names of their tags, the user comment first.
+#[must_use]
+pub fn texts(picture: &[u8]) -> Vec<(&'static str, String)> {
+    let mut out: Vec<_> = blocks(picture).into_iter().flat_map(of_block).collect();
+    out.sort_by_key(|(name, _)| *name != "UserComment");
+    out
 }
 
-/// As [`infotext`], of a file.
-///
-/// # Errors
-/// Where it cannot be read, or as [`infotext`].
-pub fn read_infotext(path: &Path) -> Result<Option<String>, crate::Error> {
-    use crate::error::At;
-    infotext(&std::fs::read(path).at(path)?).at(path)
-}
-
-fn novel_ai(prompt: &str, comment: &str, picture: &[u8]) -> Option<String> {
-    let json: serde_json::Value = serde_json::from_str(comment).ok()?;
-    let text = |key: &str| match &json[key] {
-        serde_json::Value::String(s) => s.clone(),
-        other => other.to_string(),
-    };
-    let sampler = match text("sampler").as_str() {
-        "k_euler" => "Euler",
-        "k_lms" => "LMS",
-        "k_heun" => "Heun",
-        "k_dpm_2" => "DPM2",
-        "k_dpm_2_ancestral" => "DPM2 a",
-        "k_dpmpp_2s_ancestral" => "DPM++ 2S a",
-        "k_dpmpp_2m" => "DPM++ 2M",
-        "k_dpmpp_sde" => "DPM++ SDE",
-        "ddim" => "DDIM",
-        "plms" => "PLMS",
-        _ => "Euler a",
-    };
-    let (w, h) = png_text::size(picture)?;
-    Some(format!(
-        "{prompt}\nNegative prompt: {}\nSteps: {}, Sampler: {sampler}, CFG scale: {}, Seed: {}, \
-         Size: {w}x{h}, Clip skip: 2, ENSD: 31337",
-        text("uc"),
-        text("steps"),
-        text("scale"),
-        text("seed"),
-    ))
-}
-
-/// The EXIF block of a picture, without its marker.
-fn exif(picture: &[u8]) -> Option<&[u8]> {
-    if picture.starts_with(&png_text::SIGNATURE) {
-        return png_text::chunks(picture).find(|(kind, _)| *kind == b"eXIf").map(|(_, d)| d);
-    }
-    let block = if picture.starts_with(b"RIFF") {
-        webp_chunks(picture).find(|(kind, _)| *kind == b"EXIF").map(|(_, data)| data)?
+/// The EXIF blocks of a picture, without their markers.
+fn blocks(picture: &[u8]) -> Vec<&[u8]> {
+    let blocks: Vec<&[u8]> = if picture.starts_with(&png_text::SIGNATURE) {
+        png_text::chunks(picture).filter(|(kind, _)| *kind == b"eXIf").map(|(_, d)| d).collect()
+    } else if picture.starts_with(b"RIFF") {
+        webp_chunks(picture).filter(|(kind, _)| *kind == b"EXIF").map(|(_, data)| data).collect()
     } else {
-        jpeg_exif(picture)?
+        let exif = |(marker, body): &(u8, &[u8])| *marker == 0xe1 && body.starts_with(EXIF);
+        jpeg_segments(picture).filter(exif).map(|(_, body)| body).collect()
     };
     // Some writers put JPEG's marker into WebP files too.
-    Some(block.strip_prefix(b"Exif\0\0").unwrap_or(block))
+    blocks.into_iter().map(|block| block.strip_prefix(EXIF).unwrap_or(block)).collect()
 }
 
-fn jpeg_exif(jpeg: &[u8]) -> Option<&[u8]> {
-    let mut rest = jpeg.strip_prefix(&[0xff, 0xd8])?;
-    loop {
-        let [0xff, marker, tail @ ..] = rest else { return None };
-        match marker {
-            0xff => rest = &rest[1..],
-            // Markers without a body, and the start of the picture itself.
-            0x01 | 0xd0..=0xd7 => rest = tail,
-            0xda | 0xd9 => return None,
-            _ => {
-                let length = usize::from(u16::from_be_bytes(*tail.first_chunk()?));
-                let body = tail.get(2..length)?;
-                if *marker == 0xe1 && body.starts_with(b"Exif\0\0") {
-                    return Some(body);
+/// What precedes EXIF in a JPEG's segment.
+const EXIF: &[u8] = b"Exif\0\0";
+
+/// The segments of a JPEG file before its pixels: marker and body.
+pub(crate) fn jpeg_segments(jpeg: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+    let mut rest = jpeg.strip_prefix(&[0xff, 0xd8]).unwrap_or_default();
+    std::iter::from_fn(move || {
+        loop {
+            let [0xff, marker, tail @ ..] = rest else { return None };
+            match marker {
+                0xff => rest = &rest[1..],
+                // Markers without a body, and the start of the picture itself.
+                0x01 | 0xd0..=0xd7 => rest = tail,
+                0xda | 0xd9 => return None,
+                _ => {
+                    let length = usize::from(u16::from_be_bytes(*tail.first_chunk()?));
+                    let body = tail.get(2..length)?;
+                    rest = &tail[length..];
+                    return Some((*marker, body));
                 }
-                rest = &tail[length..];
             }
         }
-    }
+    })
 }
 
 /// The chunks of a WebP file, as far as it goes.
-fn webp_chunks(webp: &[u8]) -> impl Iterator<Item = (&[u8; 4], &[u8])> {
+pub(crate) fn webp_chunks(webp: &[u8]) -> impl Iterator<Item = (&[u8; 4], &[u8])> {
     let mut rest = webp.get(12..).filter(|_| webp[8..].starts_with(b"WEBP")).unwrap_or_default();
     std::iter::from_fn(move || {
         let (kind, tail) = rest.split_first_chunk::<4>()?;
@@ -126,47 +88,113 @@ fn webp_chunks(webp: &[u8]) -> impl Iterator<Item = (&[u8; 4], &[u8])> {
     })
 }
 
-fn comment(tiff: &[u8]) -> Option<String> {
-    let is_little = match tiff.first_chunk::<4>()? {
-        b"II*\0" => true,
-        b"MM\0*" => false,
-        _ => return None,
-    };
-    let u16_at = |at: usize| {
-        let b = *tiff.get(at..)?.first_chunk()?;
-        Some(if is_little { u16::from_le_bytes(b) } else { u16::from_be_bytes(b) })
-    };
-    let u32_at = |at: usize| {
-        let b = *tiff.get(at..)?.first_chunk()?;
-        Some(if is_little { u32::from_le_bytes(b) } else { u32::from_be_bytes(b) } as usize)
-    };
-    // A directory: a count, then twelve bytes an entry: tag, type, count, value or offset.
-    let find = |directory: usize, tag: u16| {
-        let count = usize::from(u16_at(directory)?);
-        (0..count).map(|i| directory + 2 + 12 * i).find(|at| u16_at(*at) == Some(tag))
-    };
-    let pointer = find(u32_at(4)?, EXIF_POINTER)?;
-    let entry = find(u32_at(pointer + 8)?, USER_COMMENT)?;
-    let length = u32_at(entry + 4)?;
-    let start = u32_at(entry + 8)?;
-    let (encoding, text) = tiff.get(start..start.checked_add(length)?)?.split_first_chunk::<8>()?;
-    match encoding {
-        b"UNICODE\0" => {
-            let units = text.as_chunks::<2>().0;
-            // A1111 always writes big-endian; some others follow the file's order. Latin letters
-            // have their zero byte in front or behind.
-            let zeros = |i: usize| units.iter().filter(|u| u[i] == 0).count();
-            let swap = is_little && zeros(1) > zeros(0);
-            let unit =
-                |u: &[u8; 2]| if swap { u16::from_le_bytes(*u) } else { u16::from_be_bytes(*u) };
-            Some(String::from_utf16_lossy(&units.iter().map(unit).collect::<Vec<_>>()))
+/// The texts of one block.
+fn of_block(tiff: &[u8]) -> Vec<(&'static str, String)> {
+    let Some(tiff) = Tiff::new(tiff) else { return Vec::new() };
+    let Some(first) = tiff.u32(4) else { return Vec::new() };
+    let pointer = tiff.entry(first, EXIF_POINTER).and_then(|at| tiff.u32(at + 8));
+    let mut out = Vec::new();
+    for directory in pointer.into_iter().chain([first]) {
+        let bytes = tiff.entry(directory, USER_COMMENT).and_then(|at| tiff.data(at));
+        if let Some(text) = bytes.and_then(|bytes| comment(bytes, tiff.is_little)) {
+            out.push(("UserComment", text));
         }
-        b"ASCII\0\0\0" | [0, ..] => {
-            let text = String::from_utf8_lossy(text);
-            Some(text.trim_end_matches('\0').to_owned())
-        }
-        _ => None,
     }
+    for (tag, name, is_utf16) in TEXTS {
+        let Some(bytes) = tiff.entry(first, tag).and_then(|at| tiff.data(at)) else { continue };
+        let text = if is_utf16 { utf16(bytes, true) } else { utf8(bytes) };
+        out.push((name, text.trim_end_matches('\0').to_owned()));
+    }
+    out
+}
+
+/// A TIFF file's bytes and byte order.
+struct Tiff<'a> {
+    bytes: &'a [u8],
+    is_little: bool,
+}
+
+impl<'a> Tiff<'a> {
+    fn new(bytes: &'a [u8]) -> Option<Self> {
+        let is_little = match bytes.first_chunk::<4>()? {
+            b"II*\0" => true,
+            b"MM\0*" => false,
+            _ => return None,
+        };
+        Some(Self { bytes, is_little })
+    }
+
+    fn u16(&self, at: usize) -> Option<u16> {
+        let b = *self.bytes.get(at..)?.first_chunk()?;
+        Some(if self.is_little { u16::from_le_bytes(b) } else { u16::from_be_bytes(b) })
+    }
+
+    fn u32(&self, at: usize) -> Option<usize> {
+        let b = *self.bytes.get(at..)?.first_chunk()?;
+        Some(if self.is_little { u32::from_le_bytes(b) } else { u32::from_be_bytes(b) } as usize)
+    }
+
+    /// Where a tag's entry stands. A directory: a count, then twelve bytes an entry: tag, type,
+    /// count, value or offset.
+    fn entry(&self, directory: usize, tag: u16) -> Option<usize> {
+        let count = usize::from(self.u16(directory)?);
+        (0..count).map(|i| directory + 2 + 12 * i).find(|at| self.u16(*at) == Some(tag))
+    }
+
+    /// The bytes of an entry's value; up to four stand in the entry itself.
+    fn data(&self, entry: usize) -> Option<&'a [u8]> {
+        let size = match self.u16(entry + 2)? {
+            3 | 8 => 2,
+            4 | 9 | 11 => 4,
+            5 | 10 | 12 => 8,
+            _ => 1,
+        };
+        let length = self.u32(entry + 4)?.checked_mul(size)?;
+        let start = if length <= 4 { entry + 8 } else { self.u32(entry + 8)? };
+        self.bytes.get(start..start.checked_add(length)?)
+    }
+}
+
+/// The text of a user comment, with or without the eight bytes that name its encoding; `None` for
+/// an encoding that is not read (JIS).
+fn comment(bytes: &[u8], is_little: bool) -> Option<String> {
+    let text = match bytes.split_first_chunk::<8>() {
+        Some((b"UNICODE\0", text)) => utf16(text, is_little),
+        Some((b"ASCII\0\0\0" | [0, 0, 0, 0, 0, 0, 0, 0], text)) => utf8(text),
+        Some((b"JIS\0\0\0\0\0", _)) => return None,
+        _ if bytes.contains(&0) => utf16(bytes, is_little),
+        _ => utf8(bytes),
+    };
+    Some(text.trim_end_matches('\0').to_owned())
+}
+
+fn utf8(bytes: &[u8]) -> String {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// UTF-16 of the byte order that the text itself shows: a byte order mark, else the zero bytes of
+/// Latin letters, which stand in front or behind; `is_little` where neither tells. Some writers name
+/// UTF-16 and write UTF-8.
+fn utf16(bytes: &[u8], is_little: bool) -> String {
+    if !bytes.contains(&0) && bytes.is_ascii() {
+        return utf8(bytes);
+    }
+    let units = bytes.as_chunks::<2>().0;
+    let zeros = |i: usize| units.iter().filter(|u| u[i] == 0).count();
+    let (units, swap) = match units.first() {
+        Some([0xff, 0xfe]) => (&units[1..], true),
+        Some([0xfe, 0xff]) => (&units[1..], false),
+        // A1111 always writes big-endian, whatever the file's order is.
+        _ if zeros(0) == zeros(1) => (units, is_little && zeros(0) > 0),
+        _ => (units, zeros(1) > zeros(0)),
+    };
+    let has_settings = bytes.windows(7).any(|w| w == b"Steps: ");
+    if has_settings && std::str::from_utf8(bytes).is_ok() {
+        return utf8(bytes);
+    }
+    let unit = |u: &[u8; 2]| if swap { u16::from_le_bytes(*u) } else { u16::from_be_bytes(*u) };
+    String::from_utf16_lossy(&units.iter().map(unit).collect::<Vec<_>>())
 }
 
 /// An EXIF block (TIFF, big-endian) that holds nothing but the comment.
@@ -206,7 +234,8 @@ pub fn jpeg_with_comment(jpeg: &[u8], text: &str) -> Result<Vec<u8>, Fault> {
     out.extend_from_slice(&length.to_be_bytes());
     out.extend_from_slice(b"Exif\0\0");
     out.extend_from_slice(&block);
-    match jpeg_exif(jpeg) {
+    let exif = |(marker, body): &(u8, &[u8])| *marker == 0xe1 && body.starts_with(EXIF);
+    match jpeg_segments(jpeg).find(exif).map(|(_, body)| body) {
         // Both slices are of one file, so their distance is the block's place in it.
         Some(old) => {
             let end = old.as_ptr_range().end as usize - jpeg.as_ptr() as usize;

@@ -7,6 +7,7 @@
 
 mod fields;
 mod job;
+mod lenient;
 mod python;
 
 pub use fields::Field;

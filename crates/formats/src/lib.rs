@@ -23,6 +23,7 @@ pub mod modelspec;
 pub mod names;
 mod os;
 pub mod pickle;
+pub mod picture_text;
 pub mod png_text;
 pub mod safetensors;
 
@@ -35,6 +36,7 @@ pub use infotext::Infotext;
 pub use kind::{Kind, kind};
 pub use modelspec::ModelSpec;
 pub use names::Component;
+pub use picture_text::PictureSettings;
 pub use safetensors::SafeTensors;
 
 /// What a file that is not of the expected format looks like, from its first bytes.

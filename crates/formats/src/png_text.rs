@@ -65,13 +65,6 @@ pub(crate) fn chunks(png: &[u8]) -> impl Iterator<Item = (&[u8; 4], &[u8])> {
     })
 }
 
-/// Width and height of a PNG.
-pub(crate) fn size(png: &[u8]) -> Option<(u32, u32)> {
-    let (_, header) = chunks(png).find(|(kind, _)| *kind == b"IHDR")?;
-    let side = |at: usize| Some(u32::from_be_bytes(*header.get(at..)?.first_chunk()?));
-    Some((side(0)?, side(4)?))
-}
-
 /// A PNG file of `width * height` RGB pixels of three bytes, row by row, with texts before the
 /// pixels: tEXt where Latin-1 can hold the text, iTXt otherwise, as A1111 writes them.
 ///

@@ -19,8 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use wayword_diffusion::generate::draw_each;
 use wayword_diffusion::img2img::ImageSettings;
 use wayword_diffusion::{Base, DrawPlan, DrawSettings, Embeddings, Event, Loras, repeat};
-use wayword_formats::embedding;
-use wayword_formats::infotext::Infotext;
+use wayword_formats::{embedding, picture_text};
 use wayword_interface::{Events, Warning};
 
 /// Runs the command.
@@ -31,7 +30,11 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     let progress = Progress::new(options.machine.json);
     let stop = stop::on_ctrl_c("the step that runs is finished; pictures that are done are kept")?;
     // Everything that can be refused without the base is refused before it is loaded.
-    let mut from = options.from.as_deref().map(infotext).transpose()?;
+    let found = options.from.as_deref().map(picture_text::read).transpose()?;
+    for remark in found.iter().flat_map(|found| &found.remarks) {
+        Events::event(&progress, Event::Warned(Warning::new(format!("--from: {remark}"))));
+    }
+    let mut from = found.map(|found| found.infotext);
     if let Some(text) = &mut from {
         settings::override_text(options, text);
     }
@@ -123,16 +126,6 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
         true => Err(Failure::stopped("before all pictures were drawn")),
         false => Ok(()),
     }
-}
-
-/// The settings that a picture holds.
-fn infotext(path: &Path) -> Result<Infotext, Failure> {
-    let text = wayword_formats::exif::read_infotext(path)?;
-    let text = text.as_deref().map(Infotext::parse).filter(|text| !text.pairs.is_empty());
-    text.ok_or_else(|| {
-        Failure::user(format!("{}: the picture holds no settings", path.display()))
-            .hint("many web sites and messengers take them out of pictures")
-    })
 }
 
 /// The words in folders and files.

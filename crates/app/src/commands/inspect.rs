@@ -26,7 +26,7 @@ pub(crate) fn run(options: &Options) -> Result<(), Failure> {
     facts.text("file", file.display());
     // Of a picture people want to know how it was drawn.
     let settings = (kind == Kind::Unknown && file.is_file())
-        .then(|| wayword_formats::exif::read_infotext(file).ok().flatten())
+        .then(|| wayword_formats::picture_text::read(file).ok().map(|found| found.text))
         .flatten();
     facts.text("kind", settings.as_ref().map_or(kind.to_string(), |_| "picture".into()));
     let size = size(file)?;

@@ -1,8 +1,8 @@
 //! `wayword draw` from other pictures: repeated, changed, painted into, enlarged; and wildcards.
 use super::program::{Program, Run, model, repository};
 use std::path::Path;
-use wayword_formats::exif::read_infotext;
 use wayword_formats::infotext::Infotext;
+use wayword_formats::picture_text;
 use wayword_formats::png_text::{PngText, encode_rgb8};
 
 pub(crate) fn draw(program: &Program, more: &[&str]) -> Run {
@@ -13,7 +13,7 @@ pub(crate) fn draw(program: &Program, more: &[&str]) -> Run {
 }
 
 pub(crate) fn text(program: &Program, name: &str) -> Infotext {
-    Infotext::parse(&read_infotext(&program.path(name)).unwrap().unwrap())
+    picture_text::read(&program.path(name)).unwrap().infotext
 }
 
 fn levels(path: &Path) -> Vec<u8> {

@@ -1,4 +1,5 @@
 //! Samplers by name: their defaults, and what old and foreign names mean.
+use super::foreign;
 use super::schedule::{SCHEDULES, Schedule};
 use wayword_interface::Diagnostic;
 
@@ -215,8 +216,9 @@ impl From<UnknownName> for Diagnostic {
 }
 
 /// The sampler and schedule of names as people and old infotexts write them: combined names
-/// (`DPM++ 2M Karras`), aliases (`k_euler_a`), any case. An empty sampler is the default one. A
-/// schedule that is the sampler's own becomes `Automatic`.
+/// (`DPM++ 2M Karras`), aliases (`k_euler_a`), the names of other programs (`dpmpp_2m_karras`,
+/// `EulerDiscreteScheduler`), any case. An empty sampler is the default one. A schedule that is the
+/// sampler's own becomes `Automatic`.
 ///
 /// With `quirks`, as A1111 reads them: an unknown sampler is the default one, an unknown schedule
 /// is `Automatic`, aliases and other cases are unknown, and of `Euler SGM Uniform` only
@@ -273,38 +275,57 @@ fn generously(
     if name.is_empty() {
         return Ok((&SAMPLERS[0], explicit));
     }
-    if let Some(info) = by_name(name) {
-        return Ok((info, explicit));
+    if let Some((info, own)) = by_name(name) {
+        let schedule = if explicit == Schedule::Automatic { own } else { explicit };
+        return Ok((info, schedule));
     }
     // The longest schedule at the end first, so that SGM Uniform is not taken for Uniform.
     let lower = name.to_lowercase();
     let mut endings: Vec<(&str, Schedule)> = SCHEDULES
         .iter()
         .flat_map(|s| [s.1, s.2].into_iter().chain(s.3.iter().copied()).map(|o| (o, s.0)))
+        // InvokeAI's `_k`.
+        .chain([("k", Schedule::Karras)])
         .collect();
     endings.sort_by_key(|(ending, _)| std::cmp::Reverse(ending.len()));
     for (ending, kind) in endings {
         let rest = lower.strip_suffix(&ending.to_lowercase());
-        let rest = rest.and_then(|r| r.strip_suffix([' ', '_']));
-        if let Some(info) = rest.and_then(by_name) {
+        let rest = rest.and_then(|r| r.strip_suffix([' ', '_', '-']));
+        if let Some((info, _)) = rest.and_then(by_name) {
             return Ok((info, kind));
         }
     }
-    let hint = instead(name, SAMPLERS.iter().map(|s| s.name));
+    let names = || SAMPLERS.iter().map(|s| s.name);
+    let hint = if foreign::is_missing(name) {
+        let known: Vec<&str> = names().collect();
+        format!("other programs have it, this one has {}", known.join(", "))
+    } else {
+        instead(name, names())
+    };
     Err(UnknownName { what: "sampler", name: name.into(), hint })
 }
 
-fn by_name(name: &str) -> Option<&'static SamplerInfo> {
-    let same = |other: &str| other.eq_ignore_ascii_case(name);
-    SAMPLERS.iter().find(|s| same(s.name) || s.aliases.iter().any(|a| same(a)))
+/// The sampler of a name, and the schedule that the name itself means, else `Automatic`.
+fn by_name(name: &str) -> Option<(&'static SamplerInfo, Schedule)> {
+    let wanted = foreign::plain(name);
+    let same = |other: &str| foreign::plain(other) == wanted;
+    let own = SAMPLERS.iter().find(|s| same(s.name) || s.aliases.iter().any(|a| same(a)));
+    own.map(|info| (info, Schedule::Automatic)).or_else(|| {
+        let (kind, schedule) = foreign::find(name)?;
+        Some((kind.info(), schedule.unwrap_or_default()))
+    })
 }
 
-/// What to write instead: the name that is meant, if one is alike, else any of them.
+/// What to write instead: the name that is meant, where one is a slip of the finger away, else any
+/// of them. A digit more or less is another sampler.
 fn instead(name: &str, known: impl Iterator<Item = &'static str>) -> String {
-    let (lower, known) = (name.to_lowercase(), Vec::from_iter(known));
-    let likeness = |other: &str| strsim::jaro_winkler(&lower, &other.to_lowercase());
-    let alike = known.iter().filter(|name| likeness(name) > 0.75);
-    match alike.max_by(|a, b| likeness(a).total_cmp(&likeness(b))) {
+    let (wanted, known) = (foreign::plain(name), Vec::from_iter(known));
+    let digits = |name: &str| name.chars().filter(char::is_ascii_digit).collect::<String>();
+    let distance = |other: &str| strsim::osa_distance(&wanted, &foreign::plain(other));
+    let near = |other: &&&str| {
+        distance(other) <= 1 + wanted.chars().count() / 6 && digits(&wanted) == digits(other)
+    };
+    match known.iter().filter(near).min_by_key(|other| distance(other)) {
         Some(nearest) => format!("did you mean {nearest:?}?"),
         None => format!("known are {}", known.join(", ")),
     }

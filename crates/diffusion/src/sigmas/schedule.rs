@@ -35,16 +35,16 @@ pub enum Schedule {
 /// All schedules in A1111's order: label, name in files and links, other names.
 pub const SCHEDULES: [(Schedule, &str, &str, &[&str]); 12] = [
     (Schedule::Automatic, "Automatic", "automatic", &[]),
-    (Schedule::Uniform, "Uniform", "uniform", &[]),
+    (Schedule::Uniform, "Uniform", "uniform", &["discrete"]),
     (Schedule::Karras, "Karras", "karras", &[]),
     (Schedule::Exponential, "Exponential", "exponential", &[]),
-    (Schedule::Polyexponential, "Polyexponential", "polyexponential", &[]),
+    (Schedule::Polyexponential, "Polyexponential", "polyexponential", &["poly_exponential"]),
     (Schedule::SgmUniform, "SGM Uniform", "sgm_uniform", &["SGMUniform"]),
     (Schedule::KlOptimal, "KL Optimal", "kl_optimal", &[]),
-    (Schedule::AlignYourSteps, "Align Your Steps", "align_your_steps", &[]),
+    (Schedule::AlignYourSteps, "Align Your Steps", "align_your_steps", &["AYS"]),
     (Schedule::Simple, "Simple", "simple", &[]),
     (Schedule::Normal, "Normal", "normal", &[]),
-    (Schedule::Ddim, "DDIM", "ddim", &[]),
+    (Schedule::Ddim, "DDIM", "ddim", &["ddim_uniform"]),
     (Schedule::Beta, "Beta", "beta", &[]),
 ];
 
@@ -83,7 +83,10 @@ impl Schedule {
             s.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
         };
         let wanted = plain(name);
-        SCHEDULES.iter().find(|s| plain(s.1) == wanted).map(|s| s.0)
+        let same = |s: &&(Self, &str, &str, &[&str])| {
+            plain(s.1) == wanted || s.3.iter().any(|other| plain(other) == wanted)
+        };
+        SCHEDULES.iter().find(same).map(|s| s.0)
     }
 
     /// `n` descending noise levels and a final zero. Some schedules give another number: DDIM one

@@ -37,3 +37,52 @@ fn the_table_has_the_known_ends() {
     assert_eq!(table.lcm().sigmas().len(), 50);
     assert_eq!(table.sigma_to_t(table.sigma_max()), 999.0);
 }
+
+#[test]
+fn samplers_by_the_names_of_other_programs() {
+    for (name, schedule, label, means) in [
+        // ComfyUI
+        ("dpmpp_2m", None, "DPM++ 2M", Schedule::Automatic),
+        ("dpmpp_2m", Some("normal"), "DPM++ 2M", Schedule::Normal),
+        ("dpmpp_2m", Some("karras"), "DPM++ 2M", Schedule::Automatic),
+        ("dpmpp_2s_ancestral", None, "DPM++ 2S a", Schedule::Automatic),
+        ("dpmpp_2m_sde_gpu", Some("exponential"), "DPM++ 2M SDE", Schedule::Automatic),
+        ("euler_ancestral", Some("sgm_uniform"), "Euler a", Schedule::SgmUniform),
+        ("dpm_2_ancestral", Some("ddim_uniform"), "DPM2 a", Schedule::Ddim),
+        ("uni_pc", None, "UniPC", Schedule::Automatic),
+        // InvokeAI
+        ("dpmpp_2m_k", None, "DPM++ 2M", Schedule::Automatic),
+        ("euler_k", None, "Euler", Schedule::Karras),
+        ("kdpm_2_a", None, "DPM2 a", Schedule::Automatic),
+        // diffusers
+        ("EulerAncestralDiscreteScheduler", None, "Euler a", Schedule::Uniform),
+        ("DPMSolverMultistepScheduler", None, "DPM++ 2M", Schedule::Uniform),
+        ("DPMSolverMultistepScheduler", Some("Karras"), "DPM++ 2M", Schedule::Automatic),
+        ("PNDMScheduler", None, "PLMS", Schedule::Automatic),
+        // kohya
+        ("dpmsolver++", None, "DPM++ 2M", Schedule::Uniform),
+        ("k_dpm_2_a", None, "DPM2 a", Schedule::Automatic),
+        ("pndm", None, "PLMS", Schedule::Automatic),
+        // stable-diffusion.cpp
+        ("dpm++2m", Some("discrete"), "DPM++ 2M", Schedule::Uniform),
+        ("dpm++2s_a", None, "DPM++ 2S a", Schedule::Automatic),
+        ("euler_a", Some("ays"), "Euler a", Schedule::AlignYourSteps),
+        // A1111, Civitai, NovelAI
+        ("DPM++ 2M SDE Karras", None, "DPM++ 2M SDE", Schedule::Karras),
+        ("dpmpp_2m_karras", None, "DPM++ 2M", Schedule::Automatic),
+        ("k_dpmpp_2s_ancestral", None, "DPM++ 2S a", Schedule::Automatic),
+        ("DPM++ 2S a Karras", None, "DPM++ 2S a", Schedule::Automatic),
+    ] {
+        let (info, found) = resolve(name, schedule, false).unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!((info.name, found), (label, means), "{name} {schedule:?}");
+    }
+}
+
+#[test]
+fn near_spelling_is_no_near_meaning() {
+    let hint = |name: &str| resolve(name, None, false).unwrap_err().hint;
+    assert!(hint("DPM++ 2N").contains("did you mean \"DPM++ 2M\""), "{}", hint("DPM++ 2N"));
+    assert!(hint("heunpp2").contains("other programs have it"), "{}", hint("heunpp2"));
+    assert!(hint("DPM++ 4M").starts_with("known are"), "{}", hint("DPM++ 4M"));
+    assert!(hint("deis").starts_with("other programs"), "{}", hint("deis"));
+}

@@ -5,7 +5,7 @@ use crate::optim::nearest;
 use crate::{Error, Result};
 use std::path::Path;
 use toml::{Table, Value};
-use wayword_diffusion::sigmas::resolve;
+use wayword_diffusion::sigmas::{Schedule, resolve};
 use wayword_interface::Diagnostic;
 
 /// Flags of a line, what they are in a table, and in words.
@@ -18,16 +18,6 @@ const FLAGS: &[(&str, &str, &str)] = &[
     ("l", "scale", "a number"),
     ("ss", "sample_sampler", "a sampler's name"),
     ("g", "guidance_scale", "a number, which changes nothing here as in kohya's trainer"),
-];
-
-/// Kohya's names of samplers that are not among the drawing's own.
-const SAMPLERS: &[(&str, &str)] = &[
-    ("pndm", "PLMS"),
-    ("lms", "LMS"),
-    ("euler_a", "Euler a"),
-    ("dpm_2", "DPM2"),
-    ("dpm_2_a", "DPM2 a"),
-    ("dpmsolver++", "DPM++ 2M Uniform"),
 ];
 
 /// The prompts of a file, or of the lines themselves; `plain` is what they leave out. The seeds of
@@ -140,13 +130,11 @@ fn keys() -> Vec<&'static str> {
     FLAGS.iter().map(|(_, key, _)| *key).collect()
 }
 
-/// A sampler by our name or kohya's.
+/// A sampler by our name or another program's, with its schedule where that is not its own.
 pub(super) fn sampler(option: &str, name: &str) -> Result<String> {
-    let lower = name.trim().to_lowercase();
-    let bare = lower.strip_prefix("k_").unwrap_or(&lower);
-    let ours = SAMPLERS.iter().find(|(theirs, _)| *theirs == bare).map_or(name.trim(), |s| s.1);
-    match resolve(ours, None, false) {
-        Ok(_) => Ok(ours.into()),
+    match resolve(name, None, false) {
+        Ok((info, Schedule::Automatic)) => Ok(info.name.into()),
+        Ok((info, schedule)) => Ok(format!("{} {}", info.name, schedule.label())),
         Err(unknown) => {
             let error = Error::option(option, "a sampler's name", format!("`{name}`"));
             Err(error.with_hint(unknown.hint))
