@@ -1,5 +1,6 @@
 //! From a caption file to the caption of one sample: kohya's pipeline, in kohya's order.
 use crate::random::{RandomSource, choose, shuffle};
+use crate::text_file::{self, NotText};
 use crate::unicode::{is_space, strip};
 
 /// Why a caption file cannot be used.
@@ -11,6 +12,18 @@ pub enum CaptionFileError {
     /// The file is no UTF-8 text.
     #[error("caption file is not UTF-8 at byte {0}\nhint: save it as UTF-8")]
     NotUtf8(usize),
+    /// The file is no text at all.
+    #[error("caption file is {0}\nhint: save it as UTF-8")]
+    NotText(NotText),
+}
+
+impl From<NotText> for CaptionFileError {
+    fn from(why: NotText) -> Self {
+        match why {
+            NotText::OtherEncoding(at) => Self::NotUtf8(at),
+            other => Self::NotText(other),
+        }
+    }
 }
 
 /// Reads the bytes of a caption file. Without wildcards its first line counts, stripped; with them
@@ -18,10 +31,12 @@ pub enum CaptionFileError {
 /// order mark stays, as in kohya; the tokenizer drops it.
 ///
 /// # Errors
-/// An empty file, or one that is not UTF-8.
+/// An empty file, or one that is neither UTF-8 nor UTF-16.
 pub fn read_caption_file(bytes: &[u8], wildcards: bool) -> Result<String, CaptionFileError> {
-    let text =
-        std::str::from_utf8(bytes).map_err(|e| CaptionFileError::NotUtf8(e.valid_up_to()))?;
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) if !text.contains('\0') => text.into(),
+        _ => text_file::decode(bytes)?,
+    };
     if text.is_empty() {
         return Err(CaptionFileError::Empty);
     }
@@ -332,6 +347,7 @@ mod tests {
     fn unusable_caption_files() {
         assert_eq!(read_caption_file(b"", false), Err(CaptionFileError::Empty));
         assert_eq!(read_caption_file(b"ab\xff", true), Err(CaptionFileError::NotUtf8(2)));
+        assert_eq!(read_caption_file(b"\xff\xfea\0b\0", false).as_deref(), Ok("ab"));
         assert_eq!(read_caption_file(b"\n\n", true).as_deref(), Ok(""));
     }
 

@@ -3,6 +3,7 @@ use super::simple::SimpleWildcards;
 use super::store::{Value, Wildcards};
 use crate::Quirks;
 use crate::attention::number;
+use crate::text_file;
 use crate::unicode::{digit, strip};
 use serde_yaml_ng::Value as Yaml;
 use std::io;
@@ -46,7 +47,8 @@ pub fn read_simple_folder(folder: &Path) -> io::Result<SimpleWildcards> {
     each_file(folder, |path, name| {
         if let Some(stem) = name.strip_suffix(".txt") {
             let bytes = std::fs::read(path)?;
-            let text = String::from_utf8_lossy(&bytes);
+            let text =
+                text_file::decode(&bytes).unwrap_or_else(|_| String::from_utf8_lossy(&bytes));
             files.insert(stem.to_owned(), text.lines().map(str::to_owned).collect());
         }
         Ok(())
@@ -78,16 +80,20 @@ fn each_file(folder: &Path, mut read: impl FnMut(&Path, &str) -> io::Result<()>)
     Ok(())
 }
 
-/// A file's text, bytes that are not UTF-8 left out as in the peer; a byte order mark is no text,
-/// except with quirks.
+/// A file's text; of other encodings bytes that are not UTF-8 are left out as in the peer. A byte
+/// order mark is no text, except with quirks.
 fn text(path: &Path, name: &str, quirks: Quirks, wildcards: &mut Wildcards) -> io::Result<String> {
     let bytes = std::fs::read(path)?;
+    if quirks == Quirks::Sane
+        && let Ok(text) = text_file::decode(&bytes)
+    {
+        return Ok(text.into_owned());
+    }
     let text: String = bytes.utf8_chunks().map(|chunk| chunk.valid()).collect();
     if text.len() != bytes.len() {
         wildcards.notes.push(format!("{name} is not UTF-8: some characters are missing"));
     }
-    let bare = text.strip_prefix('\u{feff}').filter(|_| quirks == Quirks::Sane);
-    Ok(bare.map(str::to_owned).unwrap_or(text))
+    Ok(text)
 }
 
 fn lines(text: &str) -> Vec<Value> {
@@ -104,18 +110,18 @@ fn structured(
     quirks: Quirks,
     wildcards: &mut Wildcards,
 ) -> io::Result<()> {
-    let text = match String::from_utf8(std::fs::read(path)?) {
+    let bytes = std::fs::read(path)?;
+    let text = match text_file::decode(&bytes) {
         Ok(text) => text,
-        Err(_) => {
-            wildcards.notes.push(format!("{name} is not UTF-8 and left out"));
+        Err(why) => {
+            wildcards.notes.push(format!("{name} is {why}; it is left out"));
             return Ok(());
         }
     };
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let value: Result<Yaml, String> = if name.ends_with(".json") {
-        serde_json::from_str(text).map_err(|error| error.to_string())
+        serde_json::from_str(&text).map_err(|error| error.to_string())
     } else {
-        serde_yaml_ng::from_str(text).map_err(|error| error.to_string())
+        serde_yaml_ng::from_str(&text).map_err(|error| error.to_string())
     };
     let folder = name.rsplit_once('/').map(|(folder, _)| folder);
     let inside = |key: &str| folder.map_or(key.to_owned(), |folder| format!("{folder}/{key}"));

@@ -92,3 +92,18 @@ fn one_line_of_a_file() {
     assert_eq!(drawn("a __hut__", Quirks::A1111).unwrap(), "a hut");
     insta::assert_snapshot!(shown(drawn("a __hut__", Quirks::Sane).unwrap_err()));
 }
+
+#[test]
+fn files_of_windows_editors_are_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let wide: Vec<u8> = "one\r\ntwo\r\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    std::fs::write(dir.path().join("u16.txt"), [b"\xff\xfe".as_slice(), &wide].concat()).unwrap();
+    std::fs::write(dir.path().join("mark.txt"), b"\xef\xbb\xbfthree\n").unwrap();
+    let wildcards = super::files::read_folder(dir.path(), Quirks::Sane).unwrap();
+    let mode = Mode::Combinatorial { limit: 9, seed: 0 };
+    let drawn = |text: &str| expand(text, &wildcards, &mode, Quirks::Sane).unwrap().prompts;
+    assert_eq!(drawn("__u16__"), ["one", "two"]);
+    assert_eq!(drawn("__mark__"), ["three"]);
+    let simple = super::files::read_simple_folder(dir.path()).unwrap();
+    assert_eq!(simple["u16"], ["one", "two"]);
+}
