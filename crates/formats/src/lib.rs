@@ -23,6 +23,7 @@ pub mod modelspec;
 pub mod names;
 mod os;
 pub mod pickle;
+pub mod picture;
 pub mod picture_text;
 pub mod png_text;
 pub mod safetensors;

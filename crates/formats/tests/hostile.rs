@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use wayword_formats::embedding::{self, Embedding, Layout};
 use wayword_formats::map::Map;
 use wayword_formats::pickle::{self, Value};
-use wayword_formats::{Array, Dtype, Infotext, SafeTensors, exif, lora, picture_text, safetensors};
+use wayword_formats::{
+    Array, Dtype, Infotext, SafeTensors, exif, lora, picture, picture_text, safetensors,
+};
 
 /// Feeds bytes to every reader as far as it goes.
 fn read_all(bytes: &[u8]) {
@@ -26,6 +28,7 @@ fn read_all(bytes: &[u8]) {
         let _ = lora::from_value(&value);
     }
     let _ = embedding::from_picture(bytes);
+    let _ = picture::from_bytes(bytes, picture::Reading::SEEN);
     let _ = picture_text::from_bytes(bytes);
     let _ = exif::jpeg_with_comment(bytes, "x");
     let _ = exif::webp_with_comment(bytes, "x");

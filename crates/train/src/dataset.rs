@@ -7,7 +7,6 @@ pub mod bucket;
 pub mod config;
 pub mod crop;
 pub mod image;
-mod jpeg;
 pub mod mask;
 pub mod metadata;
 pub mod pixels;

@@ -15,6 +15,7 @@ use crate::dataset::image;
 use crate::plan::{PlannedPicture, TrainPlan};
 use inspection::Inspection;
 use rayon::prelude::*;
+use std::collections::BTreeMap;
 use wayword_interface::Warning;
 
 /// Looks at the pictures to learn from and at all captions. Pictures are decoded once.
@@ -27,16 +28,21 @@ pub fn inspect(plan: &TrainPlan) -> Result<Vec<Warning>> {
         .map(|place| &plan.pictures[place])
         .collect();
     let inspection = |picture: &&PlannedPicture| {
-        let image::Decoded { rgb, alpha } = image::read(&picture.path, !plan.kohya_numbers)?;
+        let image::Decoded { rgb, alpha, notes } = image::read(&picture.path, !plan.kohya_numbers)?;
         let fit = BucketAssignment { bucket: picture.bucket, resized: picture.resized };
         let set = &plan.sets[picture.set];
         let holes = alpha.filter(|_| !set.alpha_mask).as_ref().is_some_and(holes::has_any);
-        Ok((Inspection::of(&rgb, &fit, set.filter()), holes))
+        Ok((Inspection::of(&rgb, &fit, set.filter()), holes, notes))
     };
-    let inspections: Vec<(Inspection, bool)> =
+    let all: Vec<(Inspection, bool, Vec<String>)> =
         learned.par_iter().map(inspection).collect::<Result<_>>()?;
-    let (inspections, holes): (Vec<Inspection>, Vec<bool>) = inspections.into_iter().unzip();
-    let mut findings = Vec::new();
+    let (mut inspections, mut holes, mut notes) = (Vec::new(), Vec::new(), Vec::new());
+    for (inspection, hole, note) in all {
+        inspections.push(inspection);
+        holes.push(hole);
+        notes.push(note);
+    }
+    let mut findings = read_otherwise(&learned, &notes);
     findings.extend(doubles::exact(&learned));
     findings.extend(doubles::near(&learned, &inspections));
     findings.extend(inspection::blurred(&learned, &inspections));
@@ -48,6 +54,20 @@ pub fn inspect(plan: &TrainPlan) -> Result<Vec<Warning>> {
         .extend(sizes::cut(&learned, plan.sets.iter().any(crate::plan::PictureSet::has_buckets)));
     findings.extend(captions::long(plan));
     Ok(findings)
+}
+
+/// What reading did with pictures (color profiles, animations), each sentence once with its pictures.
+fn read_otherwise(learned: &[&PlannedPicture], notes: &[Vec<String>]) -> Vec<Warning> {
+    let mut told: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (picture, notes) in learned.iter().zip(notes) {
+        for note in notes {
+            told.entry(note).or_default().push(picture.name.clone());
+        }
+    }
+    let one = |(note, names): (&str, Vec<String>)| {
+        finding(format!("{}: {note}", list(&names)), "nothing has to be done if that is meant")
+    };
+    told.into_iter().map(one).collect()
 }
 
 /// A finding with what to do about it.

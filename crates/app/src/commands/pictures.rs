@@ -1,9 +1,9 @@
 //! Picture files: which there are in the places that a user names, and their pixels.
 use crate::failure::Failure;
-use image::{ImageDecoder as _, ImageReader, RgbImage};
+use image::RgbImage;
 use std::path::{Path, PathBuf};
-
-const ENDINGS: &[&str] = &["png", "jpg", "jpeg", "webp", "bmp"];
+use wayword_formats::endings::{self, PICTURES};
+use wayword_formats::picture::{self, Picture, Reading};
 
 /// The picture files among files and directly inside folders, in the order given, each folder
 /// sorted by name.
@@ -31,26 +31,21 @@ pub(crate) fn list(places: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     if found.is_empty() {
         let places: Vec<String> = places.iter().map(|p| p.display().to_string()).collect();
         return Err(Failure::user(format!("no pictures in {}", places.join(", ")))
-            .hint(format!("files ending in .{} are read", ENDINGS.join(", ."))));
+            .hint(format!("files ending in .{} are read", PICTURES[..5].join(", ."))));
     }
     Ok(found)
 }
 
 fn is_picture(path: &Path) -> bool {
-    let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase());
-    path.is_file() && ending.is_some_and(|e| ENDINGS.contains(&e.as_str()))
+    path.is_file() && endings::has(path, PICTURES) && !endings::is_hidden(path)
 }
 
-/// The pixels of a picture file, turned as its EXIF data say.
+/// The pixels of a picture file, as people see it.
 ///
 /// # Errors
 /// If it cannot be read or is no picture.
 pub(crate) fn open(path: &Path) -> Result<RgbImage, Failure> {
-    let reader = ImageReader::open(path)
-        .and_then(ImageReader::with_guessed_format)
-        .map_err(|e| Failure::io("cannot read", path, &e))?;
-    decode(reader)
-        .map_err(|e| Failure::user(format!("{}: not a readable picture: {e}", path.display())))
+    rgb(picture::read(path, Reading::SEEN)?)
 }
 
 /// The pixels of a picture in memory.
@@ -58,16 +53,12 @@ pub(crate) fn open(path: &Path) -> Result<RgbImage, Failure> {
 /// # Errors
 /// If it is no picture.
 pub(crate) fn from_bytes(bytes: &[u8]) -> Result<RgbImage, Failure> {
-    let reader = ImageReader::new(std::io::Cursor::new(bytes)).with_guessed_format()?;
-    Ok(decode(reader)?)
+    let found = picture::from_bytes(bytes, Reading::SEEN);
+    rgb(found.map_err(|fault| Failure::user(fault.to_string()))?)
 }
 
-fn decode<R: std::io::BufRead + std::io::Seek>(
-    reader: ImageReader<R>,
-) -> image::ImageResult<RgbImage> {
-    let mut decoder = reader.into_decoder()?;
-    let orientation = decoder.orientation()?;
-    let mut picture = image::DynamicImage::from_decoder(decoder)?;
-    picture.apply_orientation(orientation);
-    Ok(picture.to_rgb8())
+fn rgb(picture: Picture) -> Result<RgbImage, Failure> {
+    let side = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    RgbImage::from_raw(side(picture.width), side(picture.height), picture.rgb)
+        .ok_or_else(|| Failure::user("a picture's pixels are not as many as its size says"))
 }

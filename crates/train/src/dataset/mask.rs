@@ -7,6 +7,7 @@ use super::scan::PictureFile;
 use crate::error::{AtFile, Error, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
+use wayword_formats::endings;
 
 /// Where masks come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,8 +29,7 @@ pub fn pair(pictures: &mut [PictureFile], folder: &Path) -> Result<()> {
     let mut masks = BTreeMap::new();
     for entry in std::fs::read_dir(folder).at(folder)? {
         let path = entry.at(folder)?.path();
-        let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase());
-        if ending.is_some_and(|e| image::EXTENSIONS.contains(&e.as_str())) {
+        if endings::has(&path, endings::PICTURES) && !endings::is_hidden(&path) {
             masks.insert(path.file_stem().map(|s| s.to_os_string()), path);
         }
     }

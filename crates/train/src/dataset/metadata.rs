@@ -1,10 +1,11 @@
 //! Captions from one file for many pictures: kohya's metadata JSON, or JSON lines.
-use super::image::{EXTENSIONS, size};
+use super::image::size;
 use super::scan::PictureFile;
 use crate::error::{AtFile, Error, Result};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use wayword_formats::endings::PICTURES;
 
 /// What a file says about one picture.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -90,7 +91,7 @@ fn find(key: &str, folder: Option<&Path>) -> Option<PathBuf> {
         if path.is_file() {
             return Some(path);
         }
-        for ending in EXTENSIONS.iter().flat_map(|e| [(*e).to_owned(), e.to_uppercase()]) {
+        for ending in PICTURES.iter().flat_map(|e| [(*e).to_owned(), e.to_uppercase()]) {
             let mut name = path.clone().into_os_string();
             name.push(format!(".{ending}"));
             if Path::new(&name).is_file() {

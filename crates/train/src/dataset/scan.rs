@@ -1,7 +1,8 @@
 //! Finds pictures and captions: kohya's parent of `{repeats}_{class words}` folders, or any folder of pictures.
-use super::image::{EXTENSIONS, UNREAD_EXTENSIONS, size};
+use super::image::size;
 use crate::error::{AtFile, Error, Result};
 use std::path::{Path, PathBuf};
+use wayword_formats::endings::{self, PICTURES, UNREAD_PICTURES};
 use wayword_prompt::caption::{caption_file_candidates, read_caption_file};
 use wayword_prompt::folder_name::FolderName;
 
@@ -176,13 +177,13 @@ fn one(path: &Path, options: &ScanOptions, scan: &mut Scan) -> Result<()> {
     if here == 0 {
         let error = Error::data(format!("{}: no pictures found", path.display()));
         return Err(if without_name.is_empty() {
-            let unread = files.iter().filter(|f| has_ending(f, UNREAD_EXTENSIONS)).count();
+            let unread = files.iter().filter(|f| endings::has(f, UNREAD_PICTURES)).count();
             let also = if unread > 0 {
                 format!(" ({unread} files of other kinds)")
             } else {
                 String::new()
             };
-            error.with_hint(format!("pictures end in {}{also}", EXTENSIONS.join(", ")))
+            error.with_hint(format!("pictures end in {}{also}", PICTURES[..5].join(", ")))
         } else {
             error.with_hint(format!(
                 "it has folders with pictures: name one itself, or rename it as {}",
@@ -210,7 +211,7 @@ pub fn pictures(
     notes: &mut Vec<String>,
 ) -> Result<Vec<PictureFile>> {
     let (files, _) = entries(folder)?;
-    let unread = files.iter().filter(|f| has_ending(f, UNREAD_EXTENSIONS));
+    let unread = files.iter().filter(|f| endings::has(f, UNREAD_PICTURES));
     let unread: Vec<String> = unread.map(|f| file_name(f)).collect();
     let place = folder.display();
     match unread.as_slice() {
@@ -220,11 +221,11 @@ pub fn pictures(
             "{place}: {} pictures, {first} to {last}, are of kinds that are not read; they are left \
              out ({} are read)",
             unread.len(),
-            EXTENSIONS.join(", ")
+            PICTURES[..5].join(", ")
         )),
     }
     let mut found = Vec::new();
-    for path in files.into_iter().filter(|f| has_ending(f, EXTENSIONS)) {
+    for path in files.into_iter().filter(|f| endings::has(f, PICTURES)) {
         let caption = caption(&path, options)?;
         found.push(PictureFile { size: size(&path, options.orient)?, caption, path, mask: None });
     }
@@ -264,7 +265,7 @@ fn entries(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     for entry in std::fs::read_dir(folder).at(folder)? {
         let path = entry.at(folder)?.path();
         let name = file_name(&path);
-        if name.starts_with('.') || name == "__MACOSX" {
+        if endings::is_hidden(&path) || name == "__MACOSX" {
             continue;
         }
         if path.is_dir() { &mut folders } else { &mut files }.push(path);
@@ -275,12 +276,7 @@ fn entries(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
 }
 
 fn count(files: &[PathBuf]) -> usize {
-    files.iter().filter(|f| has_ending(f, EXTENSIONS)).count()
-}
-
-fn has_ending(path: &Path, endings: &[&str]) -> bool {
-    let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase());
-    ending.is_some_and(|e| endings.contains(&e.as_str()))
+    files.iter().filter(|f| endings::has(f, PICTURES)).count()
 }
 
 fn file_name(path: &Path) -> String {

@@ -1,16 +1,14 @@
 //! Decodes JPEG files to the very levels that libjpeg gives, and so kohya's data set.
 //!
-//! Other decoders round the transform differently and enlarge chroma differently at borders: up to 7
-//! levels at single pixels, and more after sharpening filters. Sequential and progressive files with
-//! Huffman codes and 8 bits, gray or of three colors, are read here; the caller has another decoder
-//! for the rest.
+//! Other decoders round the transform differently and enlarge chroma differently at borders. Measured
+//! with zune-jpeg 0.5.15 (through `image` 0.25.10) against Pillow's libjpeg-turbo on 51 photographs:
+//! 46 differ by more than the 3 levels that the golden data allows, by up to 7, the median photograph
+//! by 4. Sequential and progressive files with Huffman codes and 8 bits, gray or of three colors, are
+//! read here; the caller has another decoder for the rest.
 mod entropy;
 mod samples;
 
 use entropy::{Bits, HuffmanTable, Progress};
-
-/// More pixels than this are refused, as Pillow does (a "decompression bomb").
-const MOST_PIXELS: usize = 178_956_970;
 
 /// Why a file was not decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,7 +146,7 @@ fn frame(headers: &mut Headers, s: &[u8], progressive: bool) -> Result<(), Refus
     if width == 0 {
         return Err(Refused::Damaged("the picture has no pixels"));
     }
-    if width * height > MOST_PIXELS {
+    if (width * height) as u64 > super::MOST_PIXELS {
         return Err(Refused::Damaged("the picture is too large"));
     }
     let specs = s.get(6..6 + 3 * count).ok_or(SHORT)?;

@@ -1,0 +1,175 @@
+//! Picture files to pixels of 8 bits: the one place where pictures are decoded.
+//!
+//! PNG, JPEG, WebP and BMP are told by their content. The camera's orientation and the color profile
+//! count unless [`Reading`] switches them off, as kohya's trainer does. Sizes are checked before
+//! anything is decoded, and files of other kinds are refused by name.
+
+mod color;
+mod jpeg;
+mod kinds;
+
+pub use kinds::MOST_PIXELS;
+
+use crate::error::{At, Error, Fault};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
+use std::io::Cursor;
+use std::path::Path;
+
+/// What of a file counts beside its pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reading {
+    /// Turn the picture as its EXIF orientation says.
+    pub orient: bool,
+    /// Convert its colors from its profile to sRGB.
+    pub convert_colors: bool,
+}
+
+impl Reading {
+    /// As people see the picture.
+    pub const SEEN: Self = Self { orient: true, convert_colors: true };
+    /// The pixels as they are stored, as kohya's trainer reads them.
+    pub const STORED: Self = Self { orient: false, convert_colors: false };
+}
+
+/// A decoded picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// Columns.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// `[height, width, 3]`, sRGB; transparent pixels keep the color that the file gives them.
+    pub rgb: Vec<u8>,
+    /// `[height, width]`, 255 being opaque; `None` where the file has no transparency.
+    pub alpha: Option<Vec<u8>>,
+    /// What was done that a viewer would not notice, a sentence each.
+    pub notes: Vec<String>,
+}
+
+impl Picture {
+    /// The colors over white, `[height, width, 3]`.
+    #[must_use]
+    pub fn on_white(&self) -> Vec<u8> {
+        let Some(alpha) = &self.alpha else { return self.rgb.clone() };
+        let mix = |v: u8, a: u8| {
+            let (v, a) = (u32::from(v), u32::from(a));
+            u8::try_from((v * a + 255 * (255 - a) + 127) / 255).unwrap_or(u8::MAX)
+        };
+        let pixels = self.rgb.as_chunks::<3>().0.iter().zip(alpha);
+        pixels.flat_map(|(p, a)| p.map(|v| mix(v, *a))).collect()
+    }
+}
+
+/// Reads a picture file.
+///
+/// # Errors
+/// Where it cannot be read, is no picture or of a kind that is not read, is damaged, or has more than
+/// [`MOST_PIXELS`].
+pub fn read(path: &Path, reading: Reading) -> Result<Picture, Error> {
+    // A bomb is refused by its header alone.
+    size(path, reading)?;
+    from_bytes(&std::fs::read(path).at(path)?, reading).at(path)
+}
+
+/// As [`read`], of bytes in memory.
+///
+/// # Errors
+/// As [`read`], without the path.
+pub fn from_bytes(bytes: &[u8], reading: Reading) -> Result<Picture, Fault> {
+    let mut opened = open(Cursor::new(bytes), bytes)?;
+    let mut notes = Vec::new();
+    notes.extend(kinds::animation(bytes));
+    let profile =
+        if reading.convert_colors { opened.decoder.icc_profile().ok().flatten() } else { None };
+    let own = match opened.format {
+        ImageFormat::Jpeg => read_jpeg(bytes)?,
+        _ => None,
+    };
+    let mut picture = match own {
+        Some(picture) => picture,
+        None => DynamicImage::from_decoder(opened.decoder).map_err(|e| kinds::damaged(&e))?,
+    };
+    if reading.orient {
+        picture.apply_orientation(opened.orientation);
+    }
+    let (width, height) = (picture.width() as usize, picture.height() as usize);
+    let (mut rgb, alpha) = if picture.color().has_alpha() {
+        let rgba = picture.to_rgba8().into_raw();
+        let pixels = rgba.as_chunks::<4>().0;
+        let rgb = pixels.iter().flat_map(|p| [p[0], p[1], p[2]]).collect();
+        (rgb, Some(pixels.iter().map(|p| p[3]).collect()))
+    } else {
+        (picture.to_rgb8().into_raw(), None)
+    };
+    if let Some(profile) = profile {
+        notes.extend(color::to_srgb(&profile, &mut rgb));
+    }
+    Ok(Picture { width, height, rgb, alpha, notes })
+}
+
+/// Width and height from the file's header, after orientation where `reading` says so.
+///
+/// # Errors
+/// As [`read`], as far as the header shows it.
+pub fn size(path: &Path, reading: Reading) -> Result<(usize, usize), Error> {
+    let file = std::fs::File::open(path).at(path)?;
+    let mut reader = std::io::BufReader::new(file);
+    let start = std::io::BufRead::fill_buf(&mut reader).at(path)?.to_vec();
+    let opened = open(reader, &start).at(path)?;
+    let (width, height) = opened.decoder.dimensions();
+    let is_turned = matches!(
+        opened.orientation,
+        Orientation::Rotate90
+            | Orientation::Rotate270
+            | Orientation::Rotate90FlipH
+            | Orientation::Rotate270FlipH
+    );
+    let (width, height) = (width as usize, height as usize);
+    Ok(if reading.orient && is_turned { (height, width) } else { (width, height) })
+}
+
+struct Opened<D> {
+    decoder: D,
+    format: ImageFormat,
+    orientation: Orientation,
+}
+
+/// Reads the header; `start` is the beginning of the file.
+fn open<'a, R: std::io::BufRead + std::io::Seek + 'a>(
+    reader: R,
+    start: &[u8],
+) -> Result<Opened<impl ImageDecoder + use<'a, R>>, Fault> {
+    if let Some(refused) = kinds::refused(start) {
+        return Err(refused);
+    }
+    let reader = ImageReader::new(reader).with_guessed_format()?;
+    let format = reader.format().ok_or_else(kinds::no_picture)?;
+    let mut decoder = reader.into_decoder().map_err(|e| kinds::damaged(&e))?;
+    let (width, height) = decoder.dimensions();
+    kinds::check_size(width, height)?;
+    // Damaged metadata is no reason to refuse a picture.
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    Ok(Opened { decoder, format, orientation })
+}
+
+/// JPEGs to libjpeg's levels. `None` for kinds that the other decoder takes.
+fn read_jpeg(file: &[u8]) -> Result<Option<DynamicImage>, Fault> {
+    let picture = match jpeg::decode(file) {
+        Ok(picture) => picture,
+        Err(jpeg::Refused::OtherKind) => return Ok(None),
+        Err(jpeg::Refused::Damaged(what)) => {
+            return Err(Fault::Container(format!("the picture cannot be read: {what}")));
+        }
+    };
+    let side = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let (width, height) = (side(picture.width), side(picture.height));
+    Ok(if picture.channels == 1 {
+        image::GrayImage::from_raw(width, height, picture.data).map(DynamicImage::ImageLuma8)
+    } else {
+        image::RgbImage::from_raw(width, height, picture.data).map(DynamicImage::ImageRgb8)
+    })
+}
+
+#[cfg(test)]
+mod tests;
