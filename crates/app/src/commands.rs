@@ -17,7 +17,7 @@ mod texts;
 mod train;
 
 use crate::failure::Failure;
-use crate::options::{Command, Options};
+use crate::options::Command;
 use wayword_session::Environment;
 pub(crate) use wayword_session::random_seed;
 
@@ -25,13 +25,13 @@ pub(crate) use wayword_session::random_seed;
 ///
 /// # Errors
 /// The command's failure.
-pub(crate) fn run(options: Options) -> Result<(), Failure> {
-    match options.command {
+pub(crate) fn run(command: Command) -> Result<(), Failure> {
+    match command {
         Command::Inspect(options) => inspect::run(&options),
         Command::Convert(options) => convert::run(&options),
         Command::Likeness(options) => likeness::run(&options),
-        Command::Train(options) => train::run(&options),
-        Command::Check(options) => check::run(&options.train),
+        Command::Train(flags) => train::run(&flags),
+        Command::Check(flags) => check::run(&flags),
         Command::Rerun(options) => rerun::run(&options),
         Command::Draw(options) => draw::run(&options),
         Command::Grid(options) => grid::run(&options),

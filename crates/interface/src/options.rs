@@ -56,6 +56,8 @@ pub struct OptionSpec {
     pub min: f64,
     /// The greatest number.
     pub max: f64,
+    /// What a whole number must be a multiple of.
+    pub multiple_of: u64,
     /// Its default; null where there is none.
     pub default: fn() -> Value,
     /// Given without a flag on the command line.
@@ -64,6 +66,8 @@ pub struct OptionSpec {
     pub many: bool,
     /// Whether it must be given.
     pub need: Need,
+    /// Where it can be given.
+    pub scope: Scope,
     /// Options that cannot be given with it.
     pub conflicts: &'static [&'static str],
     /// The option that must be given with it; empty: none.
@@ -81,6 +85,17 @@ pub enum Need {
     Always,
     /// It must be given unless one of these is.
     Unless(&'static [&'static str]),
+}
+
+/// Where an option can be given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// In files of options, in requests and on the command line.
+    Everywhere,
+    /// In requests and on the command line.
+    Request,
+    /// On the command line alone.
+    Terminal,
 }
 
 impl OptionSpec {
@@ -102,10 +117,12 @@ impl OptionSpec {
             kind: T::KIND,
             min: f64::NEG_INFINITY,
             max: f64::INFINITY,
+            multiple_of: 1,
             default,
             positional: false,
             many: false,
             need: Need::Optional,
+            scope: Scope::Everywhere,
             conflicts: &[],
             requires: "",
             silences: |_| &[],
@@ -140,13 +157,7 @@ impl OptionSpec {
     /// The default as help shows it; `None` where there is none or help says it in words.
     #[must_use]
     pub fn default_text(&self) -> Option<String> {
-        let nothing = |value: &Value| match value {
-            Value::Null | Value::Bool(false) => true,
-            Value::Array(list) => list.is_empty(),
-            Value::String(text) => text.is_empty(),
-            _ => false,
-        };
-        let value = Some((self.default)()).filter(|value| !nothing(value))?;
+        let value = Some((self.default)()).filter(|value| !is_nothing(value))?;
         (!self.help.iter().any(|line| line.contains("[default:"))).then(|| shown(&value))
     }
 
@@ -155,7 +166,23 @@ impl OptionSpec {
     /// # Errors
     /// If the value is of the wrong kind or out of range.
     pub fn fit(&self, value: &Value) -> Result<Value, Unfit> {
-        self.kind.fit(value, self.min, self.max)
+        let value = self.kind.fit(value, self.min, self.max)?;
+        if value.as_u64().is_some_and(|n| !n.is_multiple_of(self.multiple_of)) {
+            let range = self.kind.expected(self.min, self.max);
+            let range = range.replace("whole number", &format!("multiple of {}", self.multiple_of));
+            return Err(Unfit { expected: range, found: format!("`{value}`"), hint: None });
+        }
+        Ok(value)
+    }
+}
+
+/// Whether a value says no more than that nothing was given.
+pub(crate) fn is_nothing(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Array(list) => list.is_empty(),
+        Value::String(text) => text.is_empty(),
+        _ => false,
     }
 }
 

@@ -8,43 +8,30 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use wayword_formats::{Dtype, embedding};
+use wayword_interface::choices;
 
-/// The kind of file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SaveFormat {
-    /// With metadata.
-    #[default]
-    Safetensors,
-    /// A torch pickle.
-    Pt,
-    /// The same under another ending.
-    Ckpt,
-}
-
-impl SaveFormat {
-    /// The ending of its files, without the dot.
-    #[must_use]
-    pub const fn ending(self) -> &'static str {
-        match self {
-            Self::Safetensors => "safetensors",
-            Self::Pt => "pt",
-            Self::Ckpt => "ckpt",
-        }
+choices! {
+    /// The kind of file; its name is the ending.
+    pub enum SaveFormat {
+        /// With metadata
+        Safetensors = "safetensors",
+        /// A torch pickle
+        Pt = "pt",
+        /// The same under another ending
+        Ckpt = "ckpt",
     }
 }
 
-/// The numbers in a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SavePrecision {
-    /// 32 bits, as trained.
-    #[default]
-    Float,
-    /// Half precision.
-    Fp16,
-    /// The upper halves of 32-bit floats.
-    Bf16,
+choices! {
+    /// The numbers in a file.
+    pub enum SavePrecision {
+        /// 32 bits, as trained
+        Float = "float",
+        /// Half precision
+        Fp16 = "fp16",
+        /// The upper halves of 32-bit floats
+        Bf16 = "bf16",
+    }
 }
 
 impl SavePrecision {
@@ -135,7 +122,7 @@ pub fn epoch_name(name: &str, epoch: usize) -> String {
 #[must_use]
 pub fn is_of(name: &str, file: &str) -> bool {
     let endings = [SaveFormat::Safetensors, SaveFormat::Pt, SaveFormat::Ckpt];
-    let stem = endings.iter().find_map(|e| file.strip_suffix(e.ending())?.strip_suffix('.'));
+    let stem = endings.iter().find_map(|e| file.strip_suffix(e.name())?.strip_suffix('.'));
     let Some(rest) = stem.and_then(|s| s.strip_prefix(name)) else { return false };
     let digits = |t: &str, n: usize| t.len() >= n && t.bytes().all(|b| b.is_ascii_digit());
     rest.is_empty()
@@ -148,7 +135,7 @@ pub fn is_of(name: &str, file: &str) -> bool {
 pub struct Saver {
     /// Their folder.
     pub out: PathBuf,
-    /// The kind of file.
+    /// The kind of file; its name is the ending.
     pub format: SaveFormat,
     /// The numbers in it.
     pub precision: SavePrecision,
@@ -160,7 +147,7 @@ impl Saver {
     /// The path of a file by its name without ending.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
-        self.out.join(format!("{name}.{}", self.format.ending()))
+        self.out.join(format!("{name}.{}", self.format.name()))
     }
 
     /// Writes vectors `[vectors.len() / width, width]` and gives the file's path.

@@ -6,19 +6,23 @@ mod gui;
 mod table;
 mod traps;
 
-use crate::config;
-use crate::optim::nearest;
-use crate::{Error, Result};
+use crate::request::Train;
+use serde_json::{Value as Ours, json};
 use table::{Meaning, OFF_AT_ZERO, known, meaning};
-use toml::{Table, Value as Toml};
 use wayword_formats::kohya::{Entry, Form, KohyaOptions, Value};
-use wayword_interface::Warning;
+use wayword_interface::options::{
+    Layer, OptionSpec, Options as _, Origin, entry as toml_entry, nearest,
+};
+use wayword_interface::{Diagnostic, Warning};
+
+/// A result with a diagnostic.
+type Result<T> = std::result::Result<T, Diagnostic>;
 
 /// A file of kohya's options in ours.
 #[derive(Debug, Clone, Default)]
 pub struct Translation {
     /// Our options, as a layer of [`crate::config`].
-    pub layer: Table,
+    pub layer: Layer,
     /// Their `key = value` and ours.
     pub translated: Vec<(String, String)>,
     /// Options that the file leaves out and kohya's trainer has another default for.
@@ -96,14 +100,11 @@ impl Translation {
     }
 
     /// Puts an option of ours, in the kind that it has; what it became, as TOML writes it.
-    fn put(&mut self, key: &str, value: Toml, theirs: &str) -> Result<String> {
-        let fitted = config::fit(key, value).map_err(|what| {
-            Error::data(format!("{theirs}: no value for --{key}: {what}"))
-                .with_hint(format!("correct it, or take it out and give --{key}"))
-        })?;
-        let shown = format!("{key} = {fitted}");
-        self.layer.insert(key.to_owned(), fitted);
-        Ok(shown)
+    fn put(&mut self, name: &str, value: &Ours, theirs: &str) -> Result<String> {
+        let specs: Vec<&OptionSpec> = Train::specs();
+        self.layer.set(Train::REQUEST, &specs, name, value, Origin::Foreign(theirs.to_owned()))?;
+        let value = self.layer.get(name).unwrap_or(value);
+        Ok(toml_entry(name, value).unwrap_or_else(|_| format!("{name} = {value}")))
     }
 }
 
@@ -163,14 +164,14 @@ fn one(entry: &Entry, given: &Given, out: &mut Translation) -> Result<()> {
                 return Ok(());
             }
             let value = first(entry, out);
-            target(entry, ours, Toml::String(value), out)
+            target(entry, ours, &value.into(), out)
         }
         Meaning::List(ours) => {
             let list = match &entry.value {
                 Value::List(list) => list.clone(),
                 other => vec![other.to_string()],
             };
-            target(entry, ours, Toml::Array(list.into_iter().map(Toml::String).collect()), out)
+            target(entry, ours, &list.into(), out)
         }
         Meaning::Switch(ours) => {
             if let Value::Text(stray) = &entry.value
@@ -180,7 +181,7 @@ fn one(entry: &Entry, given: &Given, out: &mut Translation) -> Result<()> {
             } else if !given.on(key) {
                 return Ok(());
             }
-            target(entry, ours, Toml::Boolean(true), out)
+            target(entry, ours, &true.into(), out)
         }
         Meaning::Special => special(entry, given, out),
     }
@@ -205,7 +206,7 @@ fn first(entry: &Entry, out: &mut Translation) -> String {
 }
 
 /// Puts a value under our name.
-fn target(entry: &Entry, ours: &str, value: Toml, out: &mut Translation) -> Result<()> {
+fn target(entry: &Entry, ours: &str, value: &Ours, out: &mut Translation) -> Result<()> {
     let theirs = said(entry);
     let shown = out.put(ours, value, &theirs)?;
     out.translated.push((theirs, shown));
@@ -214,26 +215,25 @@ fn target(entry: &Entry, ours: &str, value: Toml, out: &mut Translation) -> Resu
 
 /// Keys whose effect depends on others.
 fn special(entry: &Entry, given: &Given, out: &mut Translation) -> Result<()> {
-    let text = |text: &str| Toml::String(text.to_owned());
     let value = first(entry, out);
     match entry.key.as_str() {
         "max_train_steps" if given.number("max_train_epochs").is_some_and(|n| n > 0.0) => {
             out.ignore(&said(entry), "max_train_epochs wins");
             Ok(())
         }
-        "max_train_steps" => target(entry, "steps", text(&value), out),
-        "max_train_epochs" => target(entry, "epochs", text(&value), out),
-        "use_object_template" => target(entry, "template", text("object"), out),
+        "max_train_steps" => target(entry, "steps", &json!(value), out),
+        "max_train_epochs" => target(entry, "epochs", &json!(value), out),
+        "use_object_template" => target(entry, "template", &json!("object"), out),
         "use_style_template" if given.on("use_object_template") => {
             out.ignore(&said(entry), "use_object_template wins");
             Ok(())
         }
-        "use_style_template" => target(entry, "template", text("style"), out),
+        "use_style_template" => target(entry, "template", &json!("style"), out),
         "init_word" if given.text("weights").is_some() => {
             out.ignore(&said(entry), "the file of weights is where the word starts");
             Ok(())
         }
-        "init_word" | "weights" => target(entry, "init", text(&value), out),
+        "init_word" | "weights" => target(entry, "init", &json!(value), out),
         "pretrained_model_name_or_path" => {
             let name = value.to_lowercase();
             let hub = ["stable-diffusion-v1-5", "stable-diffusion-v1-4"];
@@ -241,31 +241,31 @@ fn special(entry: &Entry, given: &Given, out: &mut Translation) -> Result<()> {
                 out.ignore(&said(entry), "nothing is downloaded: where --base is not given, the model folders of this machine are searched for it");
                 return Ok(());
             }
-            target(entry, "base", text(&value), out)
+            target(entry, "base", &json!(value), out)
         }
-        "v_parameterization" => target(entry, "prediction", text("v"), out),
+        "v_parameterization" => target(entry, "prediction", &json!("v"), out),
         "mixed_precision" if value.starts_with("fp8") => {
             out.ignore(&said(entry), "weights are never made less exact");
             Ok(())
         }
-        "mixed_precision" => target(entry, "mixed-precision", text(&value), out),
+        "mixed_precision" => target(entry, "mixed_precision", &json!(value), out),
         "use_8bit_adam" | "use_lion_optimizer" if given.on("optimizer_type") => {
             out.ignore(&said(entry), "optimizer_type wins; kohya's trainer takes only one");
             Ok(())
         }
-        "use_8bit_adam" => target(entry, "optimizer", text("AdamW8bit"), out),
-        "use_lion_optimizer" => target(entry, "optimizer", text("Lion"), out),
+        "use_8bit_adam" => target(entry, "optimizer", &json!("AdamW8bit"), out),
+        "use_lion_optimizer" => target(entry, "optimizer", &json!("Lion"), out),
         "sample_every_n_steps"
             if given.number("sample_every_n_epochs").is_some_and(|n| n > 0.0) =>
         {
             out.ignore(&said(entry), "sample_every_n_epochs wins");
             Ok(())
         }
-        "sample_every_n_steps" => target(entry, "sample-every", text(&value), out),
+        "sample_every_n_steps" => target(entry, "sample_every", &json!(value), out),
         // Kohya keeps what 1 step keeps; here 0 keeps all.
         "save_last_n_steps" => {
-            let steps = if given.number("save_last_n_steps") == Some(0.0) { "1" } else { &value };
-            target(entry, "keep-last-steps", text(steps), out)
+            let steps = if given.number("save_last_n_steps") == Some(0.0) { "1" } else { &*value };
+            target(entry, "keep_last_steps", &json!(steps), out)
         }
         "save_last_n_epochs" if given.number("save_last_n_epochs") == Some(0.0) => {
             out.ignore(
@@ -274,55 +274,54 @@ fn special(entry: &Entry, given: &Given, out: &mut Translation) -> Result<()> {
             );
             Ok(())
         }
-        "save_last_n_epochs" => target(entry, "keep-last-epochs", text(&value), out),
+        "save_last_n_epochs" => target(entry, "keep_last_epochs", &json!(value), out),
         "train_data_dir" if given.on("dataset_config") => {
             out.ignore(&said(entry), "dataset_config names the pictures");
             Ok(())
         }
-        _ => target(entry, "images", text(&value), out),
+        _ => target(entry, "images", &json!(value), out),
     }
 }
 
 /// What kohya's trainer does where nothing is said, as far as ours does something else.
 fn assume(given: &Given, out: &mut Translation) -> Result<()> {
-    let mut assume = |what: &str, key: &str, value: Toml| -> Result<()> {
-        let shown = out.put(key, value, what)?;
+    let mut assume = |what: &str, name: &str, value: Ours| -> Result<()> {
+        let shown = out.put(name, &value, what)?;
         out.assumed.push((what.to_owned(), shown));
         Ok(())
     };
-    let text = |text: &str| Toml::String(text.to_owned());
     if !given.on("max_train_steps") && !given.on("max_train_epochs") {
-        assume("no max_train_steps: kohya's 1600", "steps", Toml::Integer(1600))?;
+        assume("no max_train_steps: kohya's 1600", "steps", json!(1600))?;
     }
     if !given.on("learning_rate") {
-        assume("no learning_rate: kohya's 2e-6", "lr", text("2e-6"))?;
+        assume("no learning_rate: kohya's 2e-6", "learning_rate", json!("2e-6"))?;
     }
     let leads = ["lr_scheduler", "lr_scheduler_type"].iter().any(|key| given.on(key));
     if !leads {
-        assume("no lr_scheduler: kohya's", "scheduler", text("constant"))?;
+        assume("no lr_scheduler: kohya's", "scheduler", json!("constant"))?;
     }
     if !given.on("use_object_template") && !given.on("use_style_template") {
-        assume("no template: captions are used", "template", text("none"))?;
+        assume("no template: captions are used", "template", json!("none"))?;
     }
     if !given.on("save_every_n_steps") {
-        assume("no save_every_n_steps: no files on the way", "save-every", Toml::Integer(0))?;
+        assume("no save_every_n_steps: no files on the way", "save_every", json!(0))?;
     }
     let named = given.text("output_name").is_some_and(|name| !name.trim().is_empty());
     if let Some(token) = given.text("token_string").filter(|_| !named) {
-        assume("no output_name: the token's", "name", text(&token))?;
+        assume("no output_name: the token's", "name", json!(token))?;
     }
     let when = ["sample_every_n_steps", "sample_every_n_epochs", "sample_at_first"];
     let previews = when.iter().any(|key| given.on(key));
     let plain = [
-        ("no steps of previews: kohya's", "sample-steps", Toml::Integer(30)),
-        ("no scale of previews: kohya's", "sample-cfg", Toml::Float(7.5)),
-        ("no sample_sampler: kohya's", "sample-sampler", text("ddim")),
+        ("no steps of previews: kohya's", "sample_steps", json!(30)),
+        ("no scale of previews: kohya's", "sample_cfg", json!(7.5)),
+        ("no sample_sampler: kohya's", "sample_sampler", json!("ddim")),
     ];
     for (what, key, value) in plain {
-        if key == "sample-sampler" && given.on("sample_sampler") {
+        if key == "sample_sampler" && given.on("sample_sampler") {
             continue;
         }
-        let shown = out.put(key, value, what)?;
+        let shown = out.put(key, &value, what)?;
         if previews {
             out.assumed.push((what.to_owned(), shown));
         }

@@ -22,6 +22,7 @@ pub mod plan;
 pub mod preflight;
 pub mod previews;
 pub mod report;
+pub mod request;
 pub mod rerun;
 pub mod rng;
 pub mod run_folder;

@@ -26,8 +26,9 @@ mod state;
 
 pub use args::{Args, Literal};
 pub use error::OptimError;
-pub use names::{OPTIMIZERS, nearest};
+pub use names::OPTIMIZERS;
 pub use state::{StateArray, StateData};
+pub use wayword_interface::options::nearest;
 
 use rule::{LatentView, Rule};
 use std::collections::BTreeMap;

@@ -109,7 +109,7 @@ fn golden_kohya_saved_names_and_retention() {
         }
         left.push(name.into());
         let mut left: Vec<String> =
-            left.iter().map(|f| format!("{f}.{}", options.format().ending())).collect();
+            left.iter().map(|f| format!("{f}.{}", options.format().name())).collect();
         left.sort();
         // Folders of `--save_state` hold kohya's own state; ours lies in NAME.run.
         let listed = case["files_left"].as_array().unwrap().iter();

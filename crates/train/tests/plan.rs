@@ -6,6 +6,7 @@ use common::{base, demo, options};
 use std::path::Path;
 use wayword_interface::{Diagnostic, PlainNames};
 use wayword_train::plan::TemplateChoice;
+use wayword_train::request::Train;
 use wayword_train::{Error, Init, TrainOptions, TrainPlan, config};
 
 fn check(change: impl Fn(&mut TrainOptions)) -> Result<TrainPlan, Error> {
@@ -41,7 +42,7 @@ fn defaults_are_decided() {
 fn the_rate_falls_unless_something_else_leads_it() {
     let scheduler = |change: &dyn Fn(&mut TrainOptions)| check(change).unwrap().scheduler;
     assert_eq!(scheduler(&|_| {}), "cosine");
-    assert_eq!(scheduler(&|o| o.lr = Some("5e-3:200, 5e-4:1000".into())), "constant");
+    assert_eq!(scheduler(&|o| o.learning_rate = Some("5e-3:200, 5e-4:1000".into())), "constant");
     assert_eq!(scheduler(&|o| o.optimizer = "AdamWScheduleFree".into()), "constant");
     assert_eq!(scheduler(&|o| o.scheduler = Some("linear".into())), "linear");
 }
@@ -77,7 +78,7 @@ fn mistakes_are_refused_with_a_hint() {
     refuse(&|o| o.steps = Some(0), &["train.steps"]);
     refuse(&|o| o.epochs = Some(3), &["train.epochs", "both"]);
     refuse(&|o| o.resolution = Some((60, 64)), &["train.resolution", "60,64"]);
-    refuse(&|o| o.lr = Some("-1".into()), &["train.learning_rate", "-1"]);
+    refuse(&|o| o.learning_rate = Some("-1".into()), &["train.learning_rate", "-1"]);
     refuse(&|o| o.optimizer = "Adan9".into(), &["train.optimizer", "Adan9"]);
     refuse(&|o| o.scheduler = Some("cosin".into()), &["train.scheduler", "cosin"]);
     refuse(&|o| o.caption_dropout_every_n_epochs = 1, &["left empty", "train.caption_dropout"]);
@@ -144,14 +145,14 @@ fn init_file_must_fit() {
 #[test]
 fn a_list_of_rates_is_as_long_as_it_says() {
     let list = Some("5e-3:20, 5e-4:3000".to_owned());
-    let plan = check(|o| (o.lr, o.steps) = (list.clone(), None)).unwrap();
+    let plan = check(|o| (o.learning_rate, o.steps) = (list.clone(), None)).unwrap();
     assert_eq!((plan.steps, plan.summary(None).scheduler), (3000, list.clone().unwrap()));
-    assert_eq!(check(|o| o.lr = list.clone()).unwrap().steps, 12);
+    assert_eq!(check(|o| o.learning_rate = list.clone()).unwrap().steps, 12);
     // Over what other layers say of length and course.
     let layer = |text: &str| config::parse(text, "t").unwrap();
     let preset = "steps = 1000\nscheduler = \"cosine\"\nwarmup = 5\nbatch = 2";
     let all = |lr: &str| config::merge([layer(preset), layer(lr)]);
-    let of = |lr: &str| config::settings(all(lr)).unwrap().train;
+    let of = |lr: &str| all(lr).read::<Train>().unwrap().options;
     let train = of("lr = \"5e-3:20, 5e-4:3000\"");
     assert_eq!((train.steps, train.scheduler, train.batch), (None, None, 2));
     assert_eq!(of("lr = \"5e-3:20, 5e-4\"").steps, Some(1000));
@@ -216,7 +217,8 @@ fn subsets_without_repeats_are_left_out() {
 fn optimizers_that_average_follow_no_schedule() {
     let plan = check(|o| {
         o.optimizer = "AdamWScheduleFree".into();
-        (o.scheduler, o.warmup, o.lr) = (Some("cosine".into()), "3".into(), Some("1e-3".into()));
+        (o.scheduler, o.warmup, o.learning_rate) =
+            (Some("cosine".into()), "3".into(), Some("1e-3".into()));
     })
     .unwrap();
     let schedule = plan.schedule().unwrap();
@@ -224,7 +226,8 @@ fn optimizers_that_average_follow_no_schedule() {
     let said =
         |plan: &TrainPlan, part: &str| plan.warnings.iter().any(|w| w.message().contains(part));
     assert!(said(&plan, "without cosine and the warm-up of 3 steps"), "{:?}", plan.warnings);
-    let plan = check(|o| (o.optimizer, o.lr) = ("Prodigy".into(), Some("1e-3".into()))).unwrap();
+    let plan = check(|o| (o.optimizer, o.learning_rate) = ("Prodigy".into(), Some("1e-3".into())))
+        .unwrap();
     assert!(said(&plan, "will hardly move"), "{:?}", plan.warnings);
     let plan = check(|o| o.optimizer = "Adafactor".into()).unwrap();
     assert_eq!(plan.summary(None).scheduler, "adafactor");

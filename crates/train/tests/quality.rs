@@ -123,7 +123,7 @@ fn one(
         token: style.then(|| name.clone()),
         template: if style { TemplateChoice::None } else { TemplateChoice::Object },
         init: Some(class.clone()),
-        lr: RECIPES[recipe].1.map(|(rate, _)| rate.to_owned()),
+        learning_rate: RECIPES[recipe].1.map(|(rate, _)| rate.to_owned()),
         steps: Some(STEPS),
         seed: Some(seed),
         scheduler: RECIPES[recipe].1.map(|(_, name)| name.to_owned()),

@@ -35,7 +35,7 @@ fn a_run_leaves_its_files_and_lowers_the_loss() {
     let dir = tempfile::tempdir().unwrap();
     let mut options = options(dir.path());
     (options.steps, options.save_every) = (Some(60), 40);
-    options.lr = Some("0.02".into());
+    options.learning_rate = Some("0.02".into());
     let plan = plan(&options);
     let seen = Mutex::new(Vec::new());
     let events = |event: Event| seen.lock().unwrap().push(event);
@@ -165,7 +165,7 @@ fn a_second_start_is_refused_and_overwriting_starts_again() {
 fn numbers_that_are_not_finite_stop_the_run() {
     let dir = tempfile::tempdir().unwrap();
     let mut options = options(dir.path());
-    options.lr = Some("1e38".into());
+    options.learning_rate = Some("1e38".into());
     let error = training_loop::train(
         base(),
         &plan(&options),

@@ -4,6 +4,7 @@ use crate::failure::Failure;
 use crate::options::Train as Options;
 use crate::show::{self, Progress};
 use wayword_interface::Events as _;
+use wayword_interface::options::Layer;
 use wayword_train::estimate;
 use wayword_train::event::Event;
 
@@ -14,11 +15,10 @@ const CAPTIONS: usize = 20;
 ///
 /// # Errors
 /// As a training that cannot begin.
-pub(crate) fn run(options: &Options) -> Result<(), Failure> {
-    let progress = Progress::new(options.machine.json);
-    let settings = layers::gather(options, &progress)?;
-    let placed = layers::place(&settings, options)?;
-    let (base, plan, memory) = ready::ready(&placed, &settings.train, &progress)?;
+pub(crate) fn run(flags: &Layer) -> Result<(), Failure> {
+    let progress = Progress::new(flags.read::<Options>()?.machine.json);
+    let options = layers::gather(flags, &progress)?;
+    let (base, plan, memory) = ready::ready(&options, &progress)?;
     let estimate = estimate::estimate(&base, &plan, memory)?;
     let summary = plan.summary(Some(estimate));
     progress.end();

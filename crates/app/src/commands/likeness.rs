@@ -63,13 +63,13 @@ pub(crate) fn bundled() -> Result<OnnxImageEncoder, Failure> {
 
 fn open(options: &Options) -> Result<OnnxImageEncoder, Failure> {
     let Some(path) = &options.judge else {
-        if options.size.is_some() || options.normalise.is_some() || options.mean.is_some() {
+        if options.size.is_some() || options.normalize.is_some() || options.mean.is_some() {
             return Err(Failure::user("the bundled judge knows its own size and colours")
-                .hint("--size, --normalise, --mean and --std go with --judge"));
+                .hint("--size, --normalize, --mean and --std go with --judge"));
         }
         return bundled();
     };
-    let named = options.normalise.as_deref().and_then(Normalize::named);
+    let named = options.normalize.and_then(|named| Normalize::named(named.name()));
     let given = options.mean.zip(options.std).map(|(mean, std)| Normalize { mean, std });
     let options = OnnxOptions {
         size: options.size.map(|s| (s.width, s.height)),

@@ -24,12 +24,13 @@ pub(crate) fn apply(o: &Settings, repeated: bool, s: &mut DrawSettings) -> Resul
     s.clip_skip = o.clip_skip.unwrap_or(s.clip_skip);
     s.later_seed_delta = o.ensd.unwrap_or(s.later_seed_delta);
     s.seed = match o.seed {
-        Some(seed) => seed,
+        Some(seed) => seed.or_else(random_seed),
         None if repeated => s.seed,
         None => random_seed(),
     };
     if let Some(strength) = o.subseed_strength {
-        let seed = o.subseed.or(s.variation.map(|v| v.0)).unwrap_or_else(random_seed);
+        let given = o.subseed.map(|seed| seed.or_else(random_seed));
+        let seed = given.or(s.variation.map(|v| v.0)).unwrap_or_else(random_seed);
         s.variation = (strength != 0.0).then_some((seed, strength));
     }
     if let Some(mode) = o.emphasis {

@@ -10,9 +10,10 @@ use crate::stop;
 use std::path::Path;
 use wayword_diffusion::{Base, Memory};
 use wayword_interface::Events as _;
+use wayword_interface::options::Layer;
 use wayword_train::estimate;
 use wayword_train::event::{Event, Outcome};
-use wayword_train::plan::{TrainOptions, TrainPlan};
+use wayword_train::plan::TrainPlan;
 use wayword_train::run_folder::RunFolder;
 use wayword_train::training_loop::{self, RunOptions};
 
@@ -21,20 +22,21 @@ use wayword_train::training_loop::{self, RunOptions};
 /// # Errors
 /// If the options cannot be used, a file cannot be read or written, the numbers stop being finite,
 /// or Ctrl-C ended the run early.
-pub(crate) fn run(options: &Options) -> Result<(), Failure> {
-    let progress = Progress::new(options.machine.json);
-    if options.resume.is_some() {
-        return learn(options, &TrainOptions::default(), &progress);
+pub(crate) fn run(flags: &Layer) -> Result<(), Failure> {
+    let typed: Options = flags.read()?;
+    let progress = Progress::new(typed.machine.json);
+    if typed.resume.is_some() {
+        return learn(&typed, &progress);
     }
-    let settings = layers::gather(options, &progress)?;
-    if let Some(path) = &options.layers.save_config {
-        return layers::save(&settings, path, options.overwrite, &progress);
+    let options = layers::gather(flags, &progress)?;
+    match &options.save_config {
+        Some(path) => layers::save(&options, path, &progress),
+        None => learn(&options, &progress),
     }
-    learn(&layers::place(&settings, options)?, &settings.train, &progress)
 }
 
 /// A run from its start or from where it was stopped.
-fn learn(options: &Options, train: &TrainOptions, progress: &Progress) -> Result<(), Failure> {
+fn learn(options: &Options, progress: &Progress) -> Result<(), Failure> {
     let stop = stop::on_ctrl_c("the step that runs is finished and saved")?;
     let outcome = match &options.resume {
         Some(run) => {
@@ -43,8 +45,8 @@ fn learn(options: &Options, train: &TrainOptions, progress: &Progress) -> Result
             training_loop::resume(&base, run, memory, progress, &stop)?
         }
         None => {
-            refuse_begun(options, train)?;
-            let (base, plan, memory) = ready::ready(options, train, progress)?;
+            refuse_begun(options)?;
+            let (base, plan, memory) = ready::ready(options, progress)?;
             let estimate = estimate::estimate(&base, &plan, memory)?;
             progress.event(Event::Planned(Box::new(plan.summary(Some(estimate)))));
             let run = RunOptions { memory, overwrite: options.overwrite };
@@ -55,9 +57,9 @@ fn learn(options: &Options, train: &TrainOptions, progress: &Progress) -> Result
 }
 
 /// A run of the same name is refused by the library; here it is before a large base is loaded.
-fn refuse_begun(options: &Options, train: &TrainOptions) -> Result<(), Failure> {
-    let Some(name) = &train.name else { return Ok(()) };
-    let run = RunFolder::place(&std::path::absolute(&train.out)?, name);
+fn refuse_begun(options: &Options) -> Result<(), Failure> {
+    let Some(name) = &options.options.name else { return Ok(()) };
+    let run = RunFolder::place(&std::path::absolute(&options.options.out)?, name);
     if options.overwrite || !run.join("plan.json").exists() {
         return Ok(());
     }

@@ -1,29 +1,14 @@
 //! The command line's names for the fields of requests: `train.learning_rate` is `--lr`.
+use crate::options::FLAGS;
 use std::borrow::Cow;
 use wayword_interface::FieldNames;
 
 /// Flags for fields. `any.` stands before the options that several requests share.
 pub(crate) struct Flags;
 
-/// Requests whose fields are flags.
-const REQUESTS: &[&str] = &[
-    "any", "train", "rerun", "draw", "grid", "explain", "inspect", "convert", "likeness", "bench",
-];
-
-/// Fields that the command line calls otherwise.
-const OTHERWISE: &[(&str, &str)] = &[("learning_rate", "--lr"), ("images", "IMAGES")];
-
 impl FieldNames for Flags {
     fn name(&self, path: &str) -> Option<Cow<'_, str>> {
-        let (request, option) = path.split_once('.')?;
-        if !REQUESTS.contains(&request) {
-            return None;
-        }
-        let otherwise = OTHERWISE.iter().find(|(field, _)| *field == option);
-        Some(match otherwise {
-            Some((_, flag)) => Cow::Borrowed(*flag),
-            None => format!("--{}", option.replace('_', "-")).into(),
-        })
+        FLAGS.name(path)
     }
 }
 

@@ -10,7 +10,8 @@ pub struct Choice {
 }
 
 /// Declares an enum whose variants are the names of an option's values, each with its help:
-/// `enum Noise { /// torch's generator Cpu = "cpu", ... }`. It is read and written under the names.
+/// `enum Noise { /// torch's generator Cpu = "cpu", ... }`. It is read and written under the names;
+/// the first is the default.
 #[macro_export]
 macro_rules! choices {
     (
@@ -33,6 +34,13 @@ macro_rules! choices {
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $( Self::$variant => $name, )+ }
+            }
+        }
+
+        /// The first.
+        impl Default for $enum {
+            fn default() -> Self {
+                Self::ALL[0]
             }
         }
 

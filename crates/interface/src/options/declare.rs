@@ -64,7 +64,7 @@ macro_rules! options {
                 $( $( {
                     #[allow(clippy::needless_update, unused_imports, reason = "as the option says")]
                     {
-                        use $crate::options::Need;
+                        use $crate::options::{Need, Scope};
                         $crate::options::OptionSpec {
                             $( $($key: $value,)+ )?
                             group: $group,
@@ -95,7 +95,7 @@ macro_rules! options {
                 )+
             }
 
-            fn from_values(values: &$crate::options::Values) -> Result<Self, $crate::Diagnostic> {
+            fn from_values(values: &$crate::options::Values) -> ::std::result::Result<Self, $crate::Diagnostic> {
                 let mut own = Self::OWN.iter();
                 Ok(Self {
                     $(
@@ -118,14 +118,14 @@ macro_rules! options {
         }
 
         impl ::serde::Serialize for $struct {
-            fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> ::std::result::Result<S::Ok, S::Error> {
                 ::serde::Serialize::serialize(&$crate::options::Options::values(self), serializer)
             }
         }
 
         /// Names and values are checked as in every other form.
         impl<'de> ::serde::Deserialize<'de> for $struct {
-            fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            fn deserialize<D: ::serde::Deserializer<'de>>(deserializer: D) -> ::std::result::Result<Self, D::Error> {
                 let values = <$crate::options::Values as ::serde::Deserialize>::deserialize(deserializer)?;
                 let layer = $crate::options::Layer::json::<Self>(&values);
                 let read = layer.and_then(|layer| layer.read::<Self>());

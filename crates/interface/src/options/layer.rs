@@ -1,5 +1,5 @@
 //! Layers of options: what one place gave, checked; how layers become one; reading into a struct.
-use super::{Need, OptionSpec, Options, Values, nearest};
+use super::{Need, OptionSpec, Options, Values, is_nothing, nearest};
 use crate::Diagnostic;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -151,7 +151,7 @@ impl Layer {
             Err(Diagnostic::new(message).with_field(format!("{}.{}", R::REQUEST, spec.name)))
         };
         let named = |name: &str| format!("{{{}.{name}}}", R::REQUEST);
-        let given = |name: &str| self.given.contains_key(name);
+        let given = |name: &str| self.get(name).is_some_and(|value| !is_nothing(value));
         for spec in &specs {
             let missing = match spec.need {
                 Need::Optional => false,

@@ -1,12 +1,15 @@
 //! The JSON schema of a request, from which a form can be made.
-use super::{Kind, Need, OptionSpec, Options, Values, paragraphs};
+use super::{Kind, Need, OptionSpec, Options, Scope, Values, paragraphs};
+use crate::{PlainNames, render_fields};
 use serde_json::{Value, json};
 
 /// The schema (draft 2020-12) of a request. `x-group` is an option's heading, `x-flag` its flag on
 /// the command line, `x-rare` that few need it.
 #[must_use]
 pub fn schema<R: Options>() -> Value {
-    let mut schema = object(&R::specs());
+    let mut specs = R::specs();
+    specs.retain(|spec| spec.scope != Scope::Terminal);
+    let mut schema = object(&specs);
     let about = paragraphs(R::ABOUT);
     let (title, rest) = about.split_once("\n\n").unwrap_or((&about, ""));
     let head = [
@@ -34,8 +37,11 @@ fn object(specs: &[&'static OptionSpec]) -> Value {
 
 fn property(spec: &OptionSpec) -> Value {
     let mut property = of_kind(&spec.kind, spec.min, spec.max);
+    if spec.multiple_of > 1 {
+        property["multipleOf"] = json!(spec.multiple_of);
+    }
     property["title"] = json!(spec.name.replace('_', " "));
-    property["description"] = json!(spec.help_text());
+    property["description"] = json!(render_fields(&spec.help_text(), &PlainNames));
     let default = (spec.default)();
     if !default.is_null() && spec.need != Need::Always {
         property["default"] = default;

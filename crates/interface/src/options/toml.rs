@@ -1,5 +1,5 @@
 //! Files of options: TOML under the options' names, read with line numbers, written with help.
-use super::{Layer, Options, Origin, Values};
+use super::{Layer, Options, Origin, Scope, Values};
 use crate::Diagnostic;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -18,7 +18,8 @@ impl Layer {
             let at = line(e.span().map_or(0, |span| span.start));
             Diagnostic::new(format!("{file}, line {at}: {}", e.message()))
         })?;
-        let specs = R::specs();
+        let mut specs = R::specs();
+        specs.retain(|spec| spec.scope == Scope::Everywhere);
         let mut layer = Self::default();
         for (key, value) in entries {
             let origin = Origin::Line { file: file.to_owned(), line: line(key.span().start) };
@@ -40,7 +41,7 @@ impl Layer {
 /// If TOML cannot say a value.
 pub fn to_toml<R: Options>(values: &Values) -> Result<String, Diagnostic> {
     let (mut text, mut tables, mut group) = (String::new(), String::new(), "");
-    for spec in R::specs() {
+    for spec in R::specs().into_iter().filter(|spec| spec.scope == Scope::Everywhere) {
         if spec.group != group {
             group = spec.group;
             text.push_str(&format!("\n# {group}\n"));

@@ -1,27 +1,27 @@
-//! `wayword demo`: flags for the demonstration.
-use clap::Args;
+//! What the demonstration is asked.
 use std::path::PathBuf;
+use wayword_interface::options;
 
-/// Teach the bundled small model a person it never saw, and show the result on one sheet.
-///
-/// Everything that it needs is in the program: a complete small model in the layout of Stable
-/// Diffusion 1.x, fifteen pictures of "zarva", and a judge of likeness. It writes a contact sheet,
-/// the word's files and a table of numbers.
-#[derive(Debug, Clone, Args)]
-pub struct Demo {
-    /// Folder for the results
-    #[arg(long, value_name = "DIR", default_value = "wayword-demo", help_heading = "Output")]
-    pub out: PathBuf,
-
-    /// Write events and the numbers as JSON, one object a line, to standard output
-    #[arg(long, help_heading = "Output")]
-    pub json: bool,
-
-    /// Threads to use [default: one per core]
-    #[arg(long, value_name = "N", value_parser = super::common::at_least_one, help_heading = "Machine")]
-    pub threads: Option<usize>,
-
-    /// Seed of the training
-    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "Training")]
-    pub seed: u64,
+options! {
+    /// Teach the bundled small model a person it never saw, and show the result on one sheet.
+    ///
+    /// Everything that it needs is in the program: a complete small model in the layout of Stable
+    /// Diffusion 1.x, fifteen pictures of "zarva", and a judge of likeness. It writes a contact sheet,
+    /// the word's files and a table of numbers.
+    pub struct Demo("demo") {
+        "Output" COMMON {
+            /// Folder for the results
+            out: PathBuf = "wayword-demo".into() => value_name: "DIR";
+            /// Write events and the numbers as JSON, one object a line, to standard output
+            json: bool => scope: Scope::Terminal;
+        }
+        "Machine" COMMON {
+            /// Threads to use [default: one per core]
+            threads: Option<usize> => value_name: "N", min: 1.0;
+        }
+        "Training" COMMON {
+            /// Seed of the training
+            seed: u64 = 1 => value_name: "N";
+        }
+    }
 }

@@ -1,42 +1,31 @@
-//! `wayword explain`: flags for reading a prompt without drawing it.
-use super::common::at_least_one;
-use super::settings::Places;
-use clap::Args;
+//! What an explanation of a prompt is asked.
+use super::Places;
 use std::path::PathBuf;
+use wayword_interface::options;
 
-/// Say how a prompt is read: its tree, its tokens, its words and LoRAs.
-///
-/// Nothing is drawn and no model is loaded. Mistakes are shown at their place in the prompt.
-#[derive(Debug, Clone, Args)]
-pub struct Explain {
-    /// The prompt
-    #[arg(value_name = "PROMPT")]
-    pub prompt: String,
-
-    /// A negative prompt to explain, too
-    #[arg(long, value_name = "PROMPT")]
-    pub negative: Option<String>,
-
-    /// Checkpoint that embeddings must fit; of it only the width of its words is read
-    #[arg(long, value_name = "CKPT")]
-    pub base: Option<PathBuf>,
-
-    #[command(flatten)]
-    pub places: Places,
-
-    /// Seed by which wildcards and variants are chosen
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub seed: u64,
-
-    /// Denoising steps that schedules are laid over
-    #[arg(long, value_name = "N", value_parser = at_least_one, default_value_t = 20)]
-    pub steps: usize,
-
-    /// Read the prompt with the accidents of A1111
-    #[arg(long)]
-    pub a1111_quirks: bool,
-
-    /// Write one JSON object to standard output
-    #[arg(long)]
-    pub json: bool,
+options! {
+    /// Say how a prompt is read: its tree, its tokens, its words and LoRAs.
+    ///
+    /// Nothing is drawn and no model is loaded. Mistakes are shown at their place in the prompt.
+    pub struct Explain("explain") {
+        "" COMMON {
+            /// The prompt
+            prompt: String => value_name: "PROMPT", positional: true, need: Need::Always;
+            /// A negative prompt to explain, too
+            negative: Option<String> => value_name: "PROMPT";
+            /// Checkpoint that embeddings must fit; of it only the width of its words is read
+            base: Option<PathBuf> => value_name: "CKPT";
+            /// Seed by which wildcards and variants are chosen
+            seed: u64 = 1 => value_name: "N";
+            /// Denoising steps that schedules are laid over
+            steps: usize = 20 => value_name: "N", min: 1.0;
+            /// Read the prompt with the accidents of A1111
+            a1111_quirks: bool;
+            /// Write one JSON object to standard output
+            json: bool => scope: Scope::Terminal;
+        }
+        "Prompt" COMMON {
+            + places: Places;
+        }
+    }
 }

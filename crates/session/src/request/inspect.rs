@@ -1,24 +1,20 @@
-//! `wayword inspect`: flags for looking into a file.
-use clap::Args;
+//! What an inspection of a file is asked.
 use std::path::PathBuf;
+use wayword_interface::options;
 
-/// Say what is in a checkpoint, an embedding or LoRA file, or how a picture was drawn.
-#[derive(Debug, Clone, Args)]
-pub struct Inspect {
-    /// A checkpoint, a diffusers folder, an embedding or LoRA file, or a picture, whose settings are
-    /// told
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
-
-    /// Checkpoint whose vocabulary the vectors of an embedding are compared with
-    #[arg(long, value_name = "CKPT")]
-    pub base: Option<PathBuf>,
-
-    /// Skip the hashes: they read the whole file
-    #[arg(long)]
-    pub no_hash: bool,
-
-    /// Write one JSON object to standard output
-    #[arg(long)]
-    pub json: bool,
+options! {
+    /// Say what is in a checkpoint, an embedding or LoRA file, or how a picture was drawn.
+    pub struct Inspect("inspect") {
+        "" COMMON {
+            /// A checkpoint, a diffusers folder, an embedding or LoRA file, or a picture, whose settings are
+            /// told
+            file: PathBuf => value_name: "FILE", positional: true, need: Need::Always;
+            /// Checkpoint whose vocabulary the vectors of an embedding are compared with
+            base: Option<PathBuf> => value_name: "CKPT";
+            /// Skip the hashes: they read the whole file
+            no_hash: bool;
+            /// Write one JSON object to standard output
+            json: bool => scope: Scope::Terminal;
+        }
+    }
 }

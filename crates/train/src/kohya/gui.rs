@@ -1,8 +1,8 @@
 //! The GUI's saved fields as the options that it would send to the script.
-use super::{Translation, said};
-use crate::{Error, Result};
+use super::{Result, Translation, said};
 use std::path::Path;
 use wayword_formats::kohya::{self, Entry, Value};
+use wayword_interface::Diagnostic;
 
 /// Fields that have another name in the script.
 const RENAMED: &[(&str, &str)] = &[
@@ -171,7 +171,7 @@ fn counted(fields: &Fields<'_>) -> Option<u64> {
 /// `additional_parameters` is appended to the command as it stands.
 fn more(text: &str) -> Result<Vec<Entry>> {
     let parsed = kohya::parse(text.as_bytes());
-    let parsed = parsed.map_err(|e| Error::data(format!("additional_parameters: {e}")))?;
+    let parsed = parsed.map_err(|e| Diagnostic::new(format!("additional_parameters: {e}")))?;
     Ok(parsed.entries)
 }
 

@@ -1,6 +1,6 @@
 //! Translations of each form, and the traps that are told.
 use super::*;
-use crate::config::{parse as layer, settings};
+use crate::config::{self, parse as layer};
 use crate::plan::{TemplateChoice, TrainOptions};
 use wayword_formats::kohya::parse;
 use wayword_testing::Report;
@@ -10,7 +10,7 @@ fn of(text: &str) -> Translation {
 }
 
 fn train(translation: &Translation) -> TrainOptions {
-    settings(translation.layer.clone()).unwrap().train
+    translation.layer.read::<Train>().unwrap().options
 }
 
 fn warned(translation: &Translation, part: &str) -> bool {
@@ -109,7 +109,7 @@ fn previews_and_what_stays() {
     let options = train(&found);
     assert_eq!((options.sample_every, options.sample_every_epochs), (0, 2));
     assert_eq!(options.sample_sampler.as_deref(), Some("ddim"));
-    assert!(found.assumed.iter().any(|(_, ours)| ours == "sample-steps = 30"));
+    assert!(found.assumed.iter().any(|(_, ours)| ours == "sample_steps = 30"));
     assert!(found.ignored.iter().any(|(_, why)| why.contains("sample_every_n_epochs wins")));
 }
 
@@ -133,22 +133,25 @@ fn a_command_with_defaults_and_slips() {
     );
     let options = train(&found);
     assert_eq!((options.token.as_deref(), options.batch), (Some("w"), 2));
-    assert_eq!((options.lr.as_deref(), options.steps), (Some("2e-6"), Some(1600)));
+    assert_eq!((options.learning_rate.as_deref(), options.steps), (Some("2e-6"), Some(1600)));
     assert_eq!(found.unknown[0], ("learnin_rate = 1e-6".into(), Some("learning_rate".into())));
     assert_eq!((found.assumed.len(), options.scheduler.as_deref()), (6, Some("constant")));
     assert!(warned(&found, "LoRA") && warned(&found, "fails with Adafactor"));
     assert!(found.layer.get("base").is_some());
     let wrong = parse(b"--train_batch_size many").unwrap();
     let text = translate(&wrong).unwrap_err().to_string();
-    assert!(text.starts_with("train_batch_size = many: no value for --batch"), "{text}");
+    assert!(text.starts_with("train_batch_size = many: no value for {train.batch}"), "{text}");
 }
 
 #[test]
 fn flags_and_files_win_over_it() {
     let found = of("--token_string w --max_train_epochs 9 --learning_rate 1e-6");
     let own = layer("steps = 10\nlr = 0.001", "t").unwrap();
-    let all = settings(config::merge([found.layer, own])).unwrap().train;
-    assert_eq!((all.steps, all.epochs, all.lr.as_deref()), (Some(10), None, Some("0.001")));
+    let all = config::merge([found.layer, own]).read::<Train>().unwrap().options;
+    assert_eq!(
+        (all.steps, all.epochs, all.learning_rate.as_deref()),
+        (Some(10), None, Some("0.001"))
+    );
 }
 
 #[test]
@@ -159,10 +162,10 @@ fn no_key_stands_twice_and_each_has_a_meaning() {
     all.dedup();
     assert_eq!(all.len(), count);
     assert!(count > 190, "{count}");
-    let ours = config::keys();
+    let ours = Train::specs();
     let there = |key: &&str| match meaning(key).unwrap() {
         Meaning::Text(name) | Meaning::List(name) | Meaning::Switch(name) => {
-            ours.iter().any(|own| own == name)
+            ours.iter().any(|own| own.name == name)
         }
         Meaning::Special | Meaning::No(_) => true,
     };

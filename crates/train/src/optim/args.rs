@@ -322,7 +322,7 @@ impl Args {
             Some(key) => Err(OptimError::UnknownArgument {
                 optimizer: self.owner.clone(),
                 key: key.clone(),
-                nearest: super::names::nearest(key, &self.known),
+                nearest: super::nearest(key, &self.known),
                 known: self.known.join(", "),
             }),
         }

@@ -65,15 +65,6 @@ const ALIASES: &[(&str, &str, &str)] = &[
     ("dadaptation", "DAdaptAdamPreprint", ""),
 ];
 
-/// The word of `known` that is nearest to `name`, if any is near.
-#[must_use]
-pub fn nearest(name: &str, known: &[&str]) -> Option<String> {
-    let name = name.to_lowercase();
-    let near = known.iter().map(|k| (strsim::jaro_winkler(&name, &k.to_lowercase()), *k));
-    let best = near.max_by(|a, b| a.0.total_cmp(&b.0))?;
-    (best.0 > 0.8).then(|| best.1.to_owned())
-}
-
 /// What a name leads to.
 pub(super) struct Made {
     pub(super) name: String,
@@ -92,7 +83,7 @@ pub(super) fn make(name: &str, texts: &[String], learning_rate: f64) -> Result<M
     let Some(known) = OPTIMIZERS.iter().find(|o| o.to_lowercase() == wanted) else {
         return Err(OptimError::UnknownOptimizer {
             name: name.into(),
-            nearest: nearest(plain, OPTIMIZERS),
+            nearest: super::nearest(plain, OPTIMIZERS),
             known: OPTIMIZERS.join(", "),
         });
     };

@@ -186,7 +186,7 @@ impl TrainPlan {
         self.optimizer = optimizer.name().into();
         self.warnings.extend(optimizer.note().map(|note| warn(note, None)));
         let own_scale = self.optimizer == "Prodigy" || self.optimizer.starts_with("DAdapt");
-        self.lr = match options.lr.as_deref().map(str::trim) {
+        self.lr = match options.learning_rate.as_deref().map(str::trim) {
             None if own_scale => 1.0,
             None => LEARNING_RATE * f64::from(base.token_rms) / TOKEN_RMS,
             Some(text) if text.contains([':', ',']) => {
@@ -557,7 +557,8 @@ fn optimizer_args(options: &TrainOptions) -> Result<Vec<String>> {
 
 /// The steps until a list of rates ends, which are the run's where it names none.
 fn end_of_rates(options: &TrainOptions) -> Option<usize> {
-    let list: RateList = options.lr.as_deref().filter(|lr| lr.contains(':'))?.parse().ok()?;
+    let list: RateList =
+        options.learning_rate.as_deref().filter(|lr| lr.contains(':'))?.parse().ok()?;
     list.end().map(|end| end as usize)
 }
 
@@ -565,7 +566,7 @@ fn end_of_rates(options: &TrainOptions) -> Option<usize> {
 /// constant one wanders through, and the vectors grow less (docs/quality.md). A list of rates, and
 /// optimizers that average or make their own rates, want a constant one.
 fn usual_scheduler(options: &TrainOptions) -> String {
-    let list = options.lr.as_ref().is_some_and(|lr| lr.contains(':'));
+    let list = options.learning_rate.as_ref().is_some_and(|lr| lr.contains(':'));
     let optimizer = options.optimizer.to_lowercase();
     let own = list || optimizer.contains("schedulefree") || optimizer == "adafactor";
     if own { "constant" } else { "cosine" }.into()

@@ -1,11 +1,14 @@
 //! What a user may ask for: the options of the command line and of files, before they are checked.
 use crate::checkpoint::{SaveFormat, SavePrecision};
 use crate::loss::{Difference, HuberSchedule, LossOptions};
+use crate::lr::RateList;
 use crate::noise_options::{NoiseOptions, Rounding, STEPS};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
+use wayword_interface::options::{Kind, OptionType};
+use wayword_interface::{choices, options};
 use wayword_prompt::template::{OBJECT, STYLE, Templates};
 
 /// Where captions come from.
@@ -21,6 +24,10 @@ pub enum TemplateChoice {
     None,
     /// A file with one sentence a line, `[name]` and `[filewords]` in it.
     File(PathBuf),
+}
+
+impl OptionType for TemplateChoice {
+    const KIND: Kind = Kind::Text;
 }
 
 impl From<String> for TemplateChoice {
@@ -84,150 +91,315 @@ fn read_sentences(path: &Path) -> Result<Vec<String>> {
     Ok(lines.filter(|line| !line.is_empty()).map(str::to_owned).collect())
 }
 
-/// Everything that can be asked for; what is `None` is decided by [`super::TrainPlan::check`].
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
-#[expect(missing_docs, reason = "the names are the flags; their help says what they do")]
-pub struct TrainOptions {
-    pub images: Vec<PathBuf>,
-    pub in_json: Option<PathBuf>,
-    pub dataset_config: Option<PathBuf>,
-    pub dataset_repeats: u64,
-    pub reg_data_dir: Vec<PathBuf>,
-    pub prior_loss_weight: f64,
-    pub enable_bucket: bool,
-    pub bucket_no_upscale: bool,
-    pub min_bucket_reso: Option<usize>,
-    pub max_bucket_reso: Option<usize>,
-    pub bucket_reso_steps: Option<usize>,
-    pub resize_interpolation: Option<String>,
-    pub flip_aug: bool,
-    pub color_aug: bool,
-    pub random_crop: bool,
-    pub face_crop_aug_range: Option<(f64, f64)>,
-    pub alpha_mask: bool,
-    pub masks: Option<PathBuf>,
-    pub latent_cache: Option<PathBuf>,
-    pub kohya_latents: bool,
-    pub caption_prefix: Option<String>,
-    pub caption_suffix: Option<String>,
-    pub shuffle_caption: bool,
-    pub keep_tokens: usize,
-    pub keep_tokens_separator: Option<String>,
-    pub caption_separator: String,
-    pub secondary_separator: Option<String>,
-    pub enable_wildcard: bool,
-    pub caption_dropout_rate: f64,
-    pub caption_dropout_every_n_epochs: u32,
-    pub caption_tag_dropout_rate: f64,
-    pub token_warmup_min: usize,
-    pub token_warmup_step: f64,
-    /// Several words: tables `[[word]]`, instead of name, token, init and vectors.
-    #[serde(rename = "word")]
-    pub words: Vec<WordOptions>,
-    pub name: Option<String>,
-    pub token: Option<String>,
-    pub init: Option<String>,
-    pub vectors: Option<usize>,
-    pub template: TemplateChoice,
-    pub caption_ext: Option<String>,
-    pub resolution: Option<(u32, u32)>,
-    pub batch: usize,
-    pub accumulate: usize,
-    pub steps: Option<usize>,
-    pub epochs: Option<usize>,
-    pub lr: Option<String>,
-    /// The scheduler; without one `cosine`, or `constant` where something else leads the rate.
-    pub scheduler: Option<String>,
-    pub warmup: String,
-    pub lr_scheduler_type: Option<String>,
-    pub lr_scheduler_args: Vec<String>,
-    pub lr_scheduler_num_cycles: Option<f64>,
-    pub lr_scheduler_power: Option<f64>,
-    pub lr_scheduler_min_lr_ratio: Option<f64>,
-    pub lr_scheduler_timescale: Option<u64>,
-    pub lr_decay_steps: String,
-    pub optimizer: String,
-    pub optimizer_args: Vec<String>,
-    pub weight_decay: Option<f64>,
-    pub max_grad_norm: f64,
-    pub clip_skip: Option<usize>,
-    pub lora: Vec<String>,
-    pub loras: Vec<PathBuf>,
-    pub max_token_length: usize,
-    pub loss: String,
-    pub huber_schedule: String,
-    pub huber_c: f64,
-    pub huber_scale: f64,
-    pub min_snr_gamma: Option<f64>,
-    pub scale_v_pred_loss_like_noise_pred: bool,
-    pub v_pred_like_loss: Option<f64>,
-    pub debiased_estimation_loss: bool,
-    pub noise_offset: f64,
-    pub noise_offset_random_strength: bool,
-    pub adaptive_noise_scale: Option<f64>,
-    pub multires_noise_iterations: u32,
-    pub multires_noise_discount: f64,
-    pub ip_noise_gamma: f64,
-    pub ip_noise_gamma_random_strength: bool,
-    pub min_timestep: Option<usize>,
-    pub max_timestep: Option<usize>,
-    pub zero_terminal_snr: bool,
-    pub seed: Option<u64>,
-    pub out: PathBuf,
-    pub save_every: usize,
-    pub save_every_epochs: usize,
-    pub save_n_epoch_ratio: Option<u64>,
-    pub keep_last_steps: usize,
-    pub keep_last_epochs: usize,
-    pub save_format: SaveFormat,
-    pub save_precision: SavePrecision,
-    pub sample_every: usize,
-    pub sample_every_epochs: usize,
-    pub sample_at_first: bool,
-    pub sample_prompts: Option<String>,
-    pub sample_sampler: Option<String>,
-    pub sample_steps: u32,
-    pub sample_cfg: f64,
-    pub metadata_title: Option<String>,
-    pub metadata_author: Option<String>,
-    pub metadata_description: Option<String>,
-    pub metadata_license: Option<String>,
-    pub metadata_tags: Option<String>,
-    pub metadata_usage_hint: Option<String>,
-    pub metadata_trigger_phrase: Option<String>,
-    pub metadata_thumbnail: Option<String>,
-    pub metadata_merged_from: Option<String>,
-    pub metadata_preprocessor: Option<String>,
-    pub metadata_is_negative_embedding: Option<String>,
-    pub training_comment: Option<String>,
-    pub mixed_precision: MixedPrecision,
-    pub kohya_numbers: bool,
+options! {
+    /// Everything that can be asked for; what is `None` is decided by [`super::TrainPlan::check`].
+    pub struct TrainOptions("train") {
+        "" COMMON {
+            /// Folders of pictures
+            images: Vec<PathBuf> => value_name: "IMAGES", positional: true,
+                need: Need::Unless(&["resume", "config", "kohya", "dataset_config", "in_json"]);
+        }
+        "Word" COMMON {
+            /// Name of the word and of its files; what you type in a prompt
+            name: Option<String> => value_name: "NAME", need: Need::Unless(&["resume", "config", "kohya", "words"]);
+            /// Words to start from, `*`, or an embedding file [default: the class words of the folder]
+            init: Option<String> => value_name: "WORDS|FILE";
+            /// What stands for the word in captions [default: NAME]
+            token: Option<String> => value_name: "TOKEN";
+            /// Vectors of the word; each takes one of the 75 places of a prompt [default: 1, or as many as
+            /// the embedding file of {train.init} has]
+            vectors: Option<usize> => value_name: "N", min: 1.0;
+        }
+        "Word" RARE {
+            /// Several words: tables `[[word]]`, instead of name, token, init and vectors
+            words: Vec<WordOptions> => aliases: &["word"];
+        }
+        "Pictures" COMMON {
+            /// Captions: `object` (sentences for a thing or a person), `style` (sentences for a style),
+            /// `none` (the caption files, else the class words), or a file with a sentence a line, in which
+            /// `[name]` is the word and `[filewords]` the picture's own caption
+            template: TemplateChoice => value_name: "KIND";
+            /// Ending of the caption files, with {train.template} none [default: .txt, then .caption]
+            caption_ext: Option<String> => value_name: "EXT";
+            /// Size to train at; pictures are scaled to cover it and cropped [default: the base's own]
+            resolution: Option<(u32, u32)> => value_name: "W,H";
+        }
+        "Pictures" RARE {
+            /// Captions and tags of all pictures in one file, kohya's metadata `.json` or `.jsonl`; IMAGES
+            /// is the folder that its keys count from
+            in_json: Option<PathBuf> => value_name: "FILE";
+            /// A dataset file of kohya's scripts, TOML or JSON, instead of IMAGES
+            dataset_config: Option<PathBuf> => value_name: "FILE";
+            /// How often pictures of folders without a number in their names are seen in an epoch [default:
+            /// 1]
+            dataset_repeats: u64 = 1 => value_name: "N";
+            /// Regularisation pictures: a folder, or a folder of folders `N_class words`
+            reg_data_dir: Vec<PathBuf> => value_name: "DIR";
+            /// What the loss of regularisation pictures counts [default: 1]
+            prior_loss_weight: f64 = 1.0 => value_name: "X";
+            /// Sizes of about the area of {train.resolution} that fit each picture, instead of one size
+            enable_bucket: bool;
+            /// Buckets of the pictures' own sizes, which never enlarge
+            bucket_no_upscale: bool;
+            /// Smallest side of a bucket [default: 256, or half of a smaller side of {train.resolution}]
+            min_bucket_reso: Option<usize> => value_name: "N";
+            /// Largest side of a bucket [default: 1024]
+            max_bucket_reso: Option<usize> => value_name: "N";
+            /// Step of buckets' sides [default: 64; less on bases of small pictures]
+            bucket_reso_steps: Option<usize> => value_name: "N";
+            /// How pictures are resized: area, lanczos, box, nearest, bilinear, bicubic [default: area to
+            /// shrink, lanczos to enlarge]
+            resize_interpolation: Option<String> => value_name: "NAME";
+            /// Mirror a picture every other time; not for faces that are not symmetric
+            flip_aug: bool;
+            /// Change hue or brightness a little every third time
+            color_aug: bool;
+            /// Crop at another place each time instead of the middle
+            random_crop: bool;
+            /// Crop around the face of pictures called `..._cx_cy_w_h`, so that it fills between LOW and
+            /// HIGH of the crop
+            face_crop_aug_range: Option<(f64, f64)> => value_name: "LOW,HIGH";
+            /// The alpha channel says how much each place counts
+            alpha_mask: bool;
+            /// Pictures of the same names that say how much each place counts: white in full, black not
+            masks: Option<PathBuf> => value_name: "DIR";
+            /// Folder that keeps latents for other runs [default: the run's own folder]
+            latent_cache: Option<PathBuf> => value_name: "DIR";
+            /// Use latents that kohya's trainer left beside the pictures (.npz) where their sizes fit
+            kohya_latents: bool;
+        }
+        "Captions" RARE {
+            /// Put before every caption of a file
+            caption_prefix: Option<String> => value_name: "TEXT";
+            /// Put behind every caption of a file
+            caption_suffix: Option<String> => value_name: "TEXT";
+            /// Tags in another order each time
+            shuffle_caption: bool;
+            /// Tags at the front that stay where they are
+            keep_tokens: usize => value_name: "N";
+            /// What divides tags that stay from those that are shuffled
+            keep_tokens_separator: Option<String> => value_name: "TEXT";
+            /// What divides tags [default: ,]
+            caption_separator: String = ",".into() => value_name: "TEXT";
+            /// Divides tags that stay together; becomes the separator at last
+            secondary_separator: Option<String> => value_name: "TEXT";
+            /// Draw one line of a caption file, and one of each {a|b|c}
+            enable_wildcard: bool;
+            /// How often a caption is left empty, 0 to 1
+            caption_dropout_rate: f64 => value_name: "X", min: 0.0, max: 1.0;
+            /// Leave captions empty in every Nth epoch
+            caption_dropout_every_n_epochs: u32 => value_name: "N";
+            /// How often a tag is left out, 0 to 1
+            caption_tag_dropout_rate: f64 => value_name: "X", min: 0.0, max: 1.0;
+            /// Tags with which a caption begins to grow [default: 1]
+            token_warmup_min: usize = 1 => value_name: "N";
+            /// Steps over which captions grow to all their tags; below 1 a share of all
+            token_warmup_step: f64 => value_name: "N";
+        }
+        "Training" COMMON {
+            /// Pictures a batch
+            batch: usize = 1 => value_name: "N", min: 1.0;
+            /// Batches a step
+            accumulate: usize = 1 => value_name: "N", min: 1.0;
+            /// Steps to train [default: 1000]
+            steps: Option<usize> => value_name: "N", min: 1.0, conflicts: &["epochs"],
+                silences: |_| &["epochs"];
+            /// Passes through all pictures and their repeats, instead of {train.steps}
+            epochs: Option<usize> => value_name: "N", min: 1.0, silences: |_| &["steps"];
+            /// Learning rate [default: 1e-3 on Stable Diffusion 1.5; on other bases scaled by the size of
+            /// their word vectors]
+            learning_rate: Option<String> => flag: "lr", value_name: "RATE", silences: silenced_by_rates;
+            /// How the learning rate goes on after the warm-up: `constant`, `linear` (falls to nought) or
+            /// `cosine` (falls in half a wave) [default: cosine]
+            scheduler: Option<String> => value_name: "NAME";
+            /// Steps in which the learning rate rises from nought: a number, or a share such as 10%
+            warmup: String = "0".into() => value_name: "N|%";
+            /// Optimiser
+            optimizer: String = "AdamW".into() => value_name: "NAME";
+            /// Weight decay [default: the optimiser's own; 0.01 for AdamW]
+            weight_decay: Option<f64> => value_name: "X", min: 0.0;
+            /// Longest gradient of the word's vectors; longer ones are shortened; 0: never
+            max_grad_norm: f64 = 1.0 => value_name: "X", min: 0.0;
+            /// Seed of everything random [default: a random one, which is recorded]
+            seed: Option<u64> => value_name: "N";
+            /// Exactly kohya's numbers where ours are saner; docs/training.md says which
+            kohya_numbers: bool;
+        }
+        "Training" RARE {
+            /// A class of torch.optim.lr_scheduler instead of {train.scheduler}
+            lr_scheduler_type: Option<String> => value_name: "CLASS";
+            /// Arguments of the scheduler
+            lr_scheduler_args: Vec<String> => value_name: "K=V", many: true;
+            /// Cycles of a cosine scheduler [default: 1]
+            lr_scheduler_num_cycles: Option<f64> => value_name: "N";
+            /// Exponent of the polynomial scheduler [default: 1]
+            lr_scheduler_power: Option<f64> => value_name: "X";
+            /// The least share of the learning rate
+            lr_scheduler_min_lr_ratio: Option<f64> => value_name: "X";
+            /// Time scale of inverse_sqrt [default: the warm-up]
+            lr_scheduler_timescale: Option<u64> => value_name: "N";
+            /// Steps over which warmup_stable_decay falls
+            lr_decay_steps: String = "0".into() => value_name: "N|%";
+            /// Arguments of the optimiser, such as betas=0.9,0.99
+            optimizer_args: Vec<String> => value_name: "K=V", many: true;
+            /// Tokens of a caption: 75, 150 or 225 [default: 75]
+            max_token_length: usize = 75 => value_name: "N";
+            /// With {train.kohya_numbers}, what noise levels are rounded to
+            mixed_precision: MixedPrecision => value_name: "KIND";
+        }
+        "Loss and noise" RARE {
+            /// l2, l1, huber or smooth_l1 [default: l2]
+            loss: String = "l2".into() => value_name: "KIND";
+            /// How the threshold of huber and smooth_l1 follows the noise level: snr, exponential or
+            /// constant [default: snr]
+            huber_schedule: String = "snr".into() => value_name: "NAME";
+            /// That threshold [default: 0.1]
+            huber_c: f64 = 0.1 => value_name: "X";
+            /// A factor on it [default: 1]
+            huber_scale: f64 = 1.0 => value_name: "X";
+            /// Noise levels of little noise count less; 5 is usual
+            min_snr_gamma: Option<f64> => value_name: "X";
+            /// Noise levels of much noise count more
+            debiased_estimation_loss: bool;
+            /// On bases that predict v: weights as of those that predict the noise
+            scale_v_pred_loss_like_noise_pred: bool;
+            /// On bases that predict the noise: add this share of the loss of v
+            v_pred_like_loss: Option<f64> => value_name: "X";
+            /// Noise that is the same at all places, for darker and brighter pictures; 0.05 is usual
+            noise_offset: f64 => value_name: "X";
+            /// Its strength is drawn between 0 and that
+            noise_offset_random_strength: bool;
+            /// Added to the noise offset: this times the mean of the latents
+            adaptive_noise_scale: Option<f64> => value_name: "X";
+            /// Coarser and coarser noise that is added, at most N maps; 6 is usual
+            multires_noise_iterations: u32 => value_name: "N";
+            /// Strength of each map over that of the one before [default: 0.3]
+            multires_noise_discount: f64 = 0.3 => value_name: "X";
+            /// Noise in the input that the model need not predict; 0.1 is usual
+            ip_noise_gamma: f64 => value_name: "X";
+            /// Its strength is drawn between 0 and that
+            ip_noise_gamma_random_strength: bool;
+            /// Lowest noise level that is trained [default: 0]
+            min_timestep: Option<usize> => value_name: "N";
+            /// Noise levels below this are trained [default: 1000]
+            max_timestep: Option<usize> => value_name: "N";
+            /// The last noise level is pure noise; for bases that predict v
+            zero_terminal_snr: bool;
+        }
+        "Model" COMMON {
+            /// Which layer of the text encoder is used, counted from the last; 1 is the last
+            /// [default: 1]
+            clip_skip: Option<usize> => value_name: "N", min: 1.0;
+        }
+        "Model" RARE {
+            /// Learn the word on top of this LoRA: its name or file, and how much of it; may be given more
+            /// than once. The word is then for use with it
+            lora: Vec<String> => value_name: "NAME:WEIGHT";
+            /// Folder of LoRA files, for {train.lora}; may be given more than once
+            loras: Vec<PathBuf> => value_name: "DIR";
+        }
+        "Output" COMMON {
+            /// A file every N steps; 0: only the last
+            save_every: usize = 200 => value_name: "N";
+            /// Folder for the word's files
+            out: PathBuf = PathBuf::from(".") => value_name: "DIR";
+        }
+        "Output" RARE {
+            /// A file every N epochs, too
+            save_every_epochs: usize => value_name: "N";
+            /// About this many files of epochs, instead of one every N
+            save_n_epoch_ratio: Option<u64> => value_name: "N";
+            /// Remove step files that are more than N steps old
+            keep_last_steps: usize => value_name: "N";
+            /// Keep the files of N epochs
+            keep_last_epochs: usize => value_name: "N";
+            /// Format of the word's files
+            save_format: SaveFormat => value_name: "KIND";
+            /// Type of the numbers in them
+            save_precision: SavePrecision => value_name: "KIND";
+            /// Title in the file [default: the name]
+            metadata_title: Option<String> => value_name: "TEXT";
+            /// Author in the file
+            metadata_author: Option<String> => value_name: "TEXT";
+            /// Description in the file
+            metadata_description: Option<String> => value_name: "TEXT";
+            /// Licence in the file
+            metadata_license: Option<String> => value_name: "TEXT";
+            /// Tags in the file
+            metadata_tags: Option<String> => value_name: "TEXT";
+            /// Hint for users in the file
+            metadata_usage_hint: Option<String> => value_name: "TEXT";
+            /// What calls it, in the file [default: the name]
+            metadata_trigger_phrase: Option<String> => value_name: "TEXT";
+            /// A small picture in the file: an image file, or a `data:` URL
+            metadata_thumbnail: Option<String> => value_name: "FILE|URL";
+            /// What it was merged from, in the file
+            metadata_merged_from: Option<String> => value_name: "TEXT";
+            /// How prompts are prepared for it, in the file
+            metadata_preprocessor: Option<String> => value_name: "TEXT";
+            /// Whether it is for negative prompts, in the file: True or False
+            metadata_is_negative_embedding: Option<String> => value_name: "TEXT";
+            /// A comment in the file, under the key of kohya's LoRA trainer, ss_training_comment
+            training_comment: Option<String> => value_name: "TEXT";
+        }
+        "Previews" RARE {
+            /// Previews every N steps: pictures with the word as it is, in DIR/NAME.run/samples
+            sample_every: usize => value_name: "N";
+            /// Previews after every Nth epoch
+            sample_every_epochs: usize => value_name: "N";
+            /// Previews before the first step, too
+            sample_at_first: bool;
+            /// What they show: a file with a prompt a line, as in `photo of NAME --n blurry --w 512 --h 512
+            /// --d 1 --l 7 --s 20`, a .toml or .json of kohya's, or a prompt [default: photo of NAME]
+            sample_prompts: Option<String> => value_name: "FILE|TEXT";
+            /// Their sampler [default: DPM++ 2M]
+            sample_sampler: Option<String> => value_name: "NAME";
+            /// Their steps, where a prompt says none [default: 20, with {train.kohya} 30]
+            sample_steps: u32 = 20 => value_name: "N";
+            /// How strongly they follow the prompt, where it does not say it [default: 7, with {train.kohya} 7.5]
+            sample_cfg: f64 = 7.0 => value_name: "X";
+        }
+    }
 }
 
-/// A word of several: its table in a file of options.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
-#[expect(missing_docs, reason = "the names are the flags; their help says what they do")]
-pub struct WordOptions {
-    pub name: String,
-    pub token: Option<String>,
-    pub init: Option<String>,
-    pub vectors: Option<usize>,
-    pub lr: Option<f64>,
+options! {
+    /// A word of several: its table in a file of options.
+    pub struct WordOptions("train.word") {
+        "" COMMON {
+            /// Name of the word and of its file
+            name: String => value_name: "NAME", need: Need::Always;
+            /// What stands for it in captions [default: its name]
+            token: Option<String> => value_name: "TOKEN";
+            /// Words to start from, or an embedding file
+            init: Option<String> => value_name: "WORDS|FILE";
+            /// Its vectors [default: 1]
+            vectors: Option<usize> => value_name: "N";
+            /// Its learning rate [default: that of all]
+            lr: Option<f64> => value_name: "RATE", aliases: &["learning_rate"];
+        }
+    }
 }
 
-/// The precision of kohya's run, to whose timesteps its own are rounded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum MixedPrecision {
-    /// 32 bits.
-    #[default]
-    No,
-    /// Half precision.
-    Fp16,
-    /// The upper halves of 32-bit floats.
-    Bf16,
+/// A list of rates says how the rate goes on, and how long the run is if it has an end.
+fn silenced_by_rates(rate: &serde_json::Value) -> &'static [&'static str] {
+    let list = rate.as_str().filter(|rate| rate.contains(':'));
+    match list.and_then(|rate| rate.parse::<RateList>().ok()) {
+        Some(list) if list.end().is_some() => &["scheduler", "warmup", "steps", "epochs"],
+        Some(_) => &["scheduler", "warmup"],
+        None => &[],
+    }
+}
+
+choices! {
+    /// The precision of kohya's run, to whose noise levels its own are rounded.
+    pub enum MixedPrecision {
+        /// 32 bits
+        No = "no",
+        /// Half precision
+        Fp16 = "fp16",
+        /// The upper halves of 32-bit floats
+        Bf16 = "bf16",
+    }
 }
 
 impl MixedPrecision {
@@ -238,124 +410,6 @@ impl MixedPrecision {
             Self::No => Rounding::F32,
             Self::Fp16 => Rounding::F16,
             Self::Bf16 => Rounding::Bf16,
-        }
-    }
-}
-
-impl Default for TrainOptions {
-    fn default() -> Self {
-        Self {
-            images: Vec::new(),
-            in_json: None,
-            dataset_config: None,
-            dataset_repeats: 1,
-            reg_data_dir: Vec::new(),
-            prior_loss_weight: 1.0,
-            enable_bucket: false,
-            bucket_no_upscale: false,
-            min_bucket_reso: None,
-            max_bucket_reso: None,
-            bucket_reso_steps: None,
-            resize_interpolation: None,
-            flip_aug: false,
-            color_aug: false,
-            random_crop: false,
-            face_crop_aug_range: None,
-            alpha_mask: false,
-            masks: None,
-            latent_cache: None,
-            kohya_latents: false,
-            caption_prefix: None,
-            caption_suffix: None,
-            shuffle_caption: false,
-            keep_tokens: 0,
-            keep_tokens_separator: None,
-            caption_separator: ",".into(),
-            secondary_separator: None,
-            enable_wildcard: false,
-            caption_dropout_rate: 0.0,
-            caption_dropout_every_n_epochs: 0,
-            caption_tag_dropout_rate: 0.0,
-            token_warmup_min: 1,
-            token_warmup_step: 0.0,
-            words: Vec::new(),
-            name: None,
-            token: None,
-            init: None,
-            vectors: None,
-            template: TemplateChoice::Object,
-            caption_ext: None,
-            resolution: None,
-            batch: 1,
-            accumulate: 1,
-            steps: None,
-            epochs: None,
-            lr: None,
-            scheduler: None,
-            warmup: "0".into(),
-            lr_scheduler_type: None,
-            lr_scheduler_args: Vec::new(),
-            lr_scheduler_num_cycles: None,
-            lr_scheduler_power: None,
-            lr_scheduler_min_lr_ratio: None,
-            lr_scheduler_timescale: None,
-            lr_decay_steps: "0".into(),
-            optimizer: "AdamW".into(),
-            optimizer_args: Vec::new(),
-            weight_decay: None,
-            max_grad_norm: 1.0,
-            clip_skip: None,
-            lora: Vec::new(),
-            loras: Vec::new(),
-            max_token_length: 75,
-            loss: "l2".into(),
-            huber_schedule: "snr".into(),
-            huber_c: 0.1,
-            huber_scale: 1.0,
-            min_snr_gamma: None,
-            scale_v_pred_loss_like_noise_pred: false,
-            v_pred_like_loss: None,
-            debiased_estimation_loss: false,
-            noise_offset: 0.0,
-            noise_offset_random_strength: false,
-            adaptive_noise_scale: None,
-            multires_noise_iterations: 0,
-            multires_noise_discount: 0.3,
-            ip_noise_gamma: 0.0,
-            ip_noise_gamma_random_strength: false,
-            min_timestep: None,
-            max_timestep: None,
-            zero_terminal_snr: false,
-            seed: None,
-            out: PathBuf::from("."),
-            save_every: 200,
-            save_every_epochs: 0,
-            save_n_epoch_ratio: None,
-            keep_last_steps: 0,
-            keep_last_epochs: 0,
-            save_format: SaveFormat::Safetensors,
-            save_precision: SavePrecision::Float,
-            sample_every: 0,
-            sample_every_epochs: 0,
-            sample_at_first: false,
-            sample_prompts: None,
-            sample_sampler: None,
-            sample_steps: 20,
-            sample_cfg: 7.0,
-            metadata_title: None,
-            metadata_author: None,
-            metadata_description: None,
-            metadata_license: None,
-            metadata_tags: None,
-            metadata_usage_hint: None,
-            metadata_trigger_phrase: None,
-            metadata_thumbnail: None,
-            metadata_merged_from: None,
-            metadata_preprocessor: None,
-            metadata_is_negative_embedding: None,
-            training_comment: None,
-            mixed_precision: MixedPrecision::No,
-            kohya_numbers: false,
         }
     }
 }

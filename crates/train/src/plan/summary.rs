@@ -220,7 +220,7 @@ impl TrainPlan {
             own.push(name.clone());
             files.extend(own);
         }
-        let ending = self.save_format.ending();
+        let ending = self.save_format.name();
         files.iter().map(|file| format!("{file}.{ending}")).collect()
     }
 }

@@ -7,7 +7,7 @@ use wayword_diffusion::{Base, BaseOptions, Memory};
 use wayword_interface::{Quiet, Warning};
 use wayword_train::estimate::{Forecast, MemoryChoice};
 use wayword_train::lora;
-use wayword_train::plan::{TrainOptions, TrainPlan};
+use wayword_train::plan::TrainPlan;
 use wayword_train::preflight;
 
 /// A checked plan, the base that it is for, and what a step keeps in memory. What can be refused is refused before the base is
@@ -18,13 +18,12 @@ use wayword_train::preflight;
 /// under `--strict`, or the base cannot be loaded.
 pub(crate) fn ready(
     options: &Options,
-    train: &TrainOptions,
     progress: &Progress,
 ) -> Result<(Base, TrainPlan, Memory), Failure> {
     let loading = base::place(&options.base, &options.machine, progress)?;
     let sketch = BaseOptions { device: loading.device.memory_estimator(), ..loading.clone() };
-    let mut plan = TrainPlan::check(train, &Base::dry_load(&sketch, &Quiet)?.info)?;
-    plan.warnings.extend(preflight::few(&plan, options.layers.preset.as_deref()));
+    let mut plan = TrainPlan::check(&options.options, &Base::dry_load(&sketch, &Quiet)?.info)?;
+    plan.warnings.extend(preflight::few(&plan, options.preset.as_deref()));
     plan.warnings.extend(preflight::inspect(&plan)?);
     let (memory, warning) = memory(&loading, &plan, options.low_memory)?;
     strict(options, &plan)?;
