@@ -177,7 +177,8 @@ fn utf8(bytes: &[u8]) -> String {
 /// Latin letters, which stand in front or behind; `is_little` where neither tells. Some writers name
 /// UTF-16 and write UTF-8.
 fn utf16(bytes: &[u8], is_little: bool) -> String {
-    if !bytes.contains(&0) && bytes.is_ascii() {
+    // Only a text that is settings as UTF-8 is that: two Latin letters are one Chinese character.
+    if bytes.windows(7).any(|w| w == b"Steps: ") && std::str::from_utf8(bytes).is_ok() {
         return utf8(bytes);
     }
     let units = bytes.as_chunks::<2>().0;
@@ -189,10 +190,6 @@ fn utf16(bytes: &[u8], is_little: bool) -> String {
         _ if zeros(0) == zeros(1) => (units, is_little && zeros(0) > 0),
         _ => (units, zeros(1) > zeros(0)),
     };
-    let has_settings = bytes.windows(7).any(|w| w == b"Steps: ");
-    if has_settings && std::str::from_utf8(bytes).is_ok() {
-        return utf8(bytes);
-    }
     let unit = |u: &[u8; 2]| if swap { u16::from_le_bytes(*u) } else { u16::from_be_bytes(*u) };
     String::from_utf16_lossy(&units.iter().map(unit).collect::<Vec<_>>())
 }
