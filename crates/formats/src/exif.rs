@@ -174,15 +174,20 @@ fn utf8(bytes: &[u8]) -> String {
 }
 
 /// UTF-16 of the byte order that the text itself shows: a byte order mark, else the zero bytes of
-/// Latin letters, which stand in front or behind; `is_little` where neither tells. Some writers name
-/// UTF-16 and write UTF-8.
+/// Latin letters, which stand in front or behind, and the pairs of units that emoji are;
+/// `is_little` where neither tells. Some writers name UTF-16 and write UTF-8.
 fn utf16(bytes: &[u8], is_little: bool) -> String {
     // Only a text that is settings as UTF-8 is that: two Latin letters are one Chinese character.
     if bytes.windows(7).any(|w| w == b"Steps: ") && std::str::from_utf8(bytes).is_ok() {
         return utf8(bytes);
     }
     let units = bytes.as_chunks::<2>().0;
-    let zeros = |i: usize| units.iter().filter(|u| u[i] == 0).count();
+    // A pair has up to two zero bytes in its second halves, so it counts more than these.
+    let pair = |i: usize, w: &[[u8; 2]]| w[0][i] & 0xfc == 0xd8 && w[1][i] & 0xfc == 0xdc;
+    let zeros = |i: usize| {
+        let pairs = units.windows(2).filter(|w| pair(i, w)).count();
+        units.iter().filter(|u| u[i] == 0).count() + 3 * pairs
+    };
     let (units, swap) = match units.first() {
         Some([0xff, 0xfe]) => (&units[1..], true),
         Some([0xfe, 0xff]) => (&units[1..], false),

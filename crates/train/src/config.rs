@@ -63,7 +63,7 @@ pub fn write(request: &Train) -> Result<String, Diagnostic> {
     let mut values = request.values();
     values.remove("preset");
     let head = format!(
-        "# wayword {}: wayword train --config FILE\n# Flags win over what stands here.\n",
+        "# wayword {}: options of a training\n# Flags win over what stands here.\n",
         env!("CARGO_PKG_VERSION")
     );
     Ok(head + &to_toml::<Train>(&values)?)

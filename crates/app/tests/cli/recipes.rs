@@ -36,11 +36,11 @@ fn flags_win_over_files_and_slips_are_named() {
     std::fs::write(program.path("own.toml"), "steps = 7\nlr = 0.002\n").unwrap();
     let files = ["train", "--kohya", "kohya.sh", "--config", "own.toml", "--steps", "9"];
     let run = program.well(&[&files[..], &["--save-config", "all.toml"]].concat());
-    for part in ["learning_rate = 1e-6 -> lr", "odd = 1: unknown", "can hardly teach"] {
+    for part in ["learning_rate = 1e-6 -> learning_rate", "odd = 1: unknown", "can hardly teach"] {
         assert!(run.err.contains(part), "{part}: {}", run.err);
     }
     let all = std::fs::read_to_string(program.path("all.toml")).unwrap();
-    for line in ["steps = 9", "lr = \"0.002\"", "name = \"w\"", "images = [\"img\"]"] {
+    for line in ["steps = 9", "learning_rate = \"0.002\"", "name = \"w\"", "images = [\"img\"]"] {
         assert!(all.lines().any(|l| l == line), "{line}: {all}");
     }
     std::fs::write(program.path("own.toml"), "\nstesp = 7\n").unwrap();

@@ -325,7 +325,7 @@ fn instead(name: &str, known: impl Iterator<Item = &'static str>) -> String {
     let near = |other: &&&str| {
         distance(other) <= 1 + wanted.chars().count() / 6 && digits(&wanted) == digits(other)
     };
-    match known.iter().filter(near).min_by_key(|other| distance(other)) {
+    match known.iter().filter(near).min_by_key(|other| (distance(other), other.len())) {
         Some(nearest) => format!("did you mean {nearest:?}?"),
         None => format!("known are {}", known.join(", ")),
     }

@@ -60,7 +60,7 @@ impl Layer {
             };
             let near = nearest(&key.replace('-', "_"), &known);
             return Err(Diagnostic::new(message)
-                .with_hint(format!("see `wayword {request} --help` for the options"))
+                .with_hint("see the list of options")
                 .with_hint_if(near.map(|near| format!("did you mean `{near}`?"))));
         };
         let value = spec.fit(value).map_err(|unfit| match &origin {

@@ -194,7 +194,7 @@ pub(super) fn stem(path: &Path) -> String {
 }
 
 fn failure(error: PromptError) -> Failure {
-    Failure::from_error(&error)
+    Failure::from(error)
 }
 
 /// What an axis' name means, and the rest of it.
