@@ -51,7 +51,7 @@ pub fn concat(a: &Tensor, b: &Tensor) -> Tensor {
     record(&[a, b], run(Concat { a, b }), move |dy, _| run_all(Split { x: dy, channels }).into())
 }
 
-/// The first and the last channels of x, the inverse of [`concat`]. It has no backward.
+/// The first and the last channels of x, the inverse of [`concat()`]. It has no backward.
 #[must_use]
 pub fn split(x: &Tensor, channels: [usize; 2]) -> (Tensor, Tensor) {
     assert_eq!(x.shape().channels, channels[0] + channels[1], "split: {}", x.shape());
