@@ -22,6 +22,15 @@ fn lora(name: &str) -> Vec<Network> {
     vec![loras.network(name, 0.8, 0.8).unwrap()]
 }
 
+/// Ends those that wait when a test is over, also when it fails: a scope waits for its threads.
+struct StopAtEnd<'a>(&'a Stop);
+
+impl Drop for StopAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.request();
+    }
+}
+
 /// Waits until something holds; fails after a long time.
 fn until(what: &str, holds: impl Fn() -> bool) {
     let start = Instant::now();
@@ -95,6 +104,7 @@ fn a_small_job_with_equal_adapters_goes_first_and_a_training_gives_way() {
     let stop = Stop::default();
     thread::scope(|scope| {
         let (base, stop, mirabo) = (&base, &stop, &mirabo);
+        let _end = StopAtEnd(stop);
         scope.spawn(move || {
             let events = move |event: Event| {
                 if matches!(event, Event::Waiting) {
@@ -113,8 +123,9 @@ fn a_small_job_with_equal_adapters_goes_first_and_a_training_gives_way() {
         let drawing = scope.spawn(move || {
             begun.send(()).unwrap();
             thread::sleep(Duration::from_millis(200));
+            let ended = Instant::now();
             drop(small);
-            Instant::now()
+            ended
         });
         begins.recv_timeout(LONG).unwrap();
         training.give_way(&Stop::default());
@@ -125,7 +136,6 @@ fn a_small_job_with_equal_adapters_goes_first_and_a_training_gives_way() {
         );
         // With nobody there it does not wait.
         training.give_way(&Stop::default());
-        stop.request();
     });
     assert_eq!(base.swapped_modules(), swapped);
 }
@@ -138,6 +148,7 @@ fn a_part_of_a_job_never_waits_for_the_queue() {
     thread::scope(|scope| {
         let (told, waits) = mpsc::channel();
         let (base, stop) = (&base, &stop);
+        let _end = StopAtEnd(stop);
         scope.spawn(move || {
             let events = move |_: Event| told.send(()).unwrap();
             let other = lora("pascoe-lora");
@@ -146,6 +157,5 @@ fn a_part_of_a_job_never_waits_for_the_queue() {
         });
         waits.recv_timeout(LONG).unwrap();
         drop(guard.share());
-        stop.request();
     });
 }
