@@ -25,7 +25,9 @@ pub(crate) use guard::ActiveAdapters;
 
 use crate::{Base, Error, Result};
 use fit::Sizes;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
 use wayword_formats::lora::{self, Adapter, File, Lora};
 use wayword_formats::{Array, Component};
 use wayword_interface::Warning;
@@ -39,12 +41,23 @@ pub struct Loaded {
     /// What it holds; its tensors are views of the mapped file.
     pub lora: Lora,
     hash: OnceLock<Option<String>>,
+    /// What tells this file from another one at the same place, and from itself after a change.
+    version: Option<FileVersion>,
+}
+
+/// Where a file really is, its length and when it was last written.
+type FileVersion = (PathBuf, u64, SystemTime);
+
+fn version(path: &Path) -> Option<FileVersion> {
+    let facts = path.metadata().ok()?;
+    Some((path.canonicalize().ok()?, facts.len(), facts.modified().ok()?))
 }
 
 impl Loaded {
     fn new(file: File) -> Result<Self> {
+        let version = version(&file.path);
         let lora = lora::read(&file.path)?;
-        Ok(Self { file, lora, hash: OnceLock::new() })
+        Ok(Self { file, lora, hash: OnceLock::new(), version })
     }
 
     /// A1111's short hash of the file, computed when first asked for; `None` if it cannot be read.
@@ -71,9 +84,11 @@ pub struct Network {
     pub quirks: Quirks,
 }
 
+/// Two jobs that each read the same file have equal networks.
 impl PartialEq for Network {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.loaded, &other.loaded)
+        let (one, two) = (&self.loaded, &other.loaded);
+        (Arc::ptr_eq(one, two) || (one.version.is_some() && one.version == two.version))
             && self.numbers() == other.numbers()
             && self.quirks == other.quirks
     }
