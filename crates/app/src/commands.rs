@@ -1,52 +1,171 @@
-//! The commands: each takes its options, does its work through the libraries, and shows it.
-mod base;
-mod bench;
-mod check;
-mod checks;
-mod convert;
-mod demo;
-mod draw;
-mod explain;
-mod grid;
-mod inspect;
-mod likeness;
-mod pictures;
-mod rerun;
-mod settings;
-mod texts;
-mod train;
-
+//! A command: its request becomes a job of a session, whose events and result are shown.
 use crate::failure::Failure;
-use crate::options::Command;
-use wayword_session::Environment;
-pub(crate) use wayword_session::random_seed;
+use crate::show::{self, Progress};
+use crate::stop;
+use std::path::Path;
+use std::time::Duration;
+use wayword_session::{
+    Environment, Event, Facts, Job, Outcome, Request, Session, Trained, numbers,
+};
+
+/// Captions that `check` shows at most.
+const CAPTIONS: usize = 20;
+
+/// How a command is shown.
+struct Face {
+    /// Whether a program reads the output.
+    json: bool,
+    /// What the first Ctrl-C still waits for; `None`: it ends the program.
+    waits: Option<&'static str>,
+    /// Whether single sampler steps are news.
+    steps: bool,
+}
 
 /// Runs what was asked for.
 ///
 /// # Errors
 /// The command's failure.
-pub(crate) fn run(command: Command) -> Result<(), Failure> {
-    match command {
-        Command::Inspect(options) => inspect::run(&options),
-        Command::Convert(options) => convert::run(&options),
-        Command::Likeness(options) => likeness::run(&options),
-        Command::Train(flags) => train::run(&flags),
-        Command::Check(flags) => check::run(&flags),
-        Command::Rerun(options) => rerun::run(&options),
-        Command::Draw(options) => draw::run(&options),
-        Command::Grid(options) => grid::run(&options),
-        Command::Explain(options) => explain::run(&options),
-        Command::Demo(options) => demo::run(&options),
-        Command::Bench(options) => bench::run(&options),
+pub(crate) fn run(request: Request) -> Result<(), Failure> {
+    let face = face(&request);
+    let progress = Progress::new(face.json);
+    let session = Session::new(Environment::from_pairs(std::env::vars_os()));
+    let job = session.submit(request);
+    if let Some(what) = face.waits {
+        stop::on_ctrl_c(&job, what)?;
+    }
+    if let Err(failure) = watch(&job, &face, &progress) {
+        // Nobody reads what would come; what is done is kept.
+        job.stop();
+        let _ = job.wait();
+        return Err(failure);
+    }
+    progress.end();
+    let outcome = job.wait()?;
+    if face.json { as_json(&outcome) } else { as_text(&outcome, &progress) }
+}
+
+/// How a request is shown.
+fn face(request: &Request) -> Face {
+    let json = request.values().get("json").is_some_and(|json| *json == true);
+    let waits = match request {
+        Request::Train(_) | Request::Rerun(_) => {
+            Some("the step that runs is finished and saved")
+        }
+        Request::Draw(_) => Some("the step that runs is finished; pictures that are done are kept"),
+        Request::Grid(_) => Some("the step that runs is finished; cells that are done are kept"),
+        Request::Demo(_) => Some("the step that runs is finished"),
+        _ => None,
+    };
+    // The demo draws some hundred pictures; their steps are no news for a program.
+    let steps = !(json && matches!(request, Request::Demo(_)));
+    Face { json, waits, steps }
+}
+
+/// Shows a job's events until it is over.
+fn watch(job: &Job, face: &Face, progress: &Progress) -> Result<(), Failure> {
+    let mut seen = 0;
+    loop {
+        let (events, state) = job.wait_for_events(seen, Duration::from_secs(60));
+        seen += events.len();
+        for event in &events {
+            if face.steps || !matches!(event, Event::DrawStep { .. }) {
+                progress.event(event)?;
+            }
+        }
+        if state.is_over() {
+            return Ok(());
+        }
     }
 }
 
-/// The environment that this process was started in.
-pub(crate) fn environment() -> Environment {
-    Environment::from_pairs(std::env::vars_os())
+fn as_json(outcome: &Outcome) -> Result<(), Failure> {
+    let text = match outcome {
+        // Their events have said all.
+        Outcome::Train(_) | Outcome::Config(_) | Outcome::Draw(_) | Outcome::Grid(_) => {
+            return Ok(());
+        }
+        Outcome::Check(summary) => show::json(&Event::Plan(summary.clone())),
+        Outcome::Explain(explained) => show::json(explained),
+        Outcome::Inspect(facts) | Outcome::Convert(facts) => show::json(facts),
+        Outcome::Likeness(likeness) => show::json(likeness),
+        Outcome::Bench(report) => show::json(report),
+        Outcome::Demo(demo) => {
+            let (numbers, sheet) = (&demo.numbers, &demo.sheet);
+            serde_json::json!({ "event": "numbers", "numbers": numbers, "sheet": sheet })
+                .to_string()
+        }
+    };
+    show::data(&text)
 }
 
-/// Where hashes of files are remembered between runs.
-pub(crate) fn hash_cache() -> Option<std::path::PathBuf> {
-    environment().hash_cache()
+fn as_text(outcome: &Outcome, progress: &Progress) -> Result<(), Failure> {
+    let all = |lines: Vec<String>| lines.iter().try_for_each(|line| show::data(line));
+    match outcome {
+        Outcome::Train(trained) => ended(trained, progress),
+        Outcome::Config(path) => {
+            progress.note(&format!("train with it: wayword train --config \"{}\"", path.display()));
+            show::data(&path.display().to_string())
+        }
+        Outcome::Check(summary) => {
+            all(show::plan::lines(summary, CAPTIONS))?;
+            show::data(&match summary.warnings.len() {
+                0 => "nothing is wrong".into(),
+                1 => "1 warning".into(),
+                n => format!("{n} warnings"),
+            })
+        }
+        Outcome::Draw(_) | Outcome::Grid(_) => Ok(()),
+        Outcome::Explain(explained) => all(explained.to_lines()),
+        Outcome::Inspect(facts) | Outcome::Convert(facts) => all(facts.to_lines()),
+        Outcome::Likeness(likeness) => {
+            let mut facts = Facts::default();
+            for one in &likeness.pictures {
+                facts.line(&one.file.display().to_string(), format!("{:6.3}", one.likeness));
+            }
+            all(facts.to_lines())?;
+            show::data(&format!(
+                "mean {:.3}, spread {:.3}: {} pictures to {} references",
+                likeness.mean,
+                likeness.spread,
+                likeness.pictures.len(),
+                likeness.references
+            ))
+        }
+        Outcome::Bench(report) => all(report.lines.clone()),
+        Outcome::Demo(demo) => {
+            demo.numbers.table().lines().try_for_each(show::data)?;
+            show::data("")?;
+            show::data(&format!("the sheet:  {}", demo.sheet.display()))?;
+            show::data(&format!("the word:   {}", demo.word.display()))?;
+            show::data(&format!(
+                "draw more:  wayword draw \"photo of {} wearing a wizard hat\" --cfg {} --base \"{}\" --embeddings \"{}\"",
+                demo.numbers.word,
+                demo.cfg,
+                demo.base.display(),
+                demo.word.parent().unwrap_or(Path::new("")).display()
+            ))
+        }
+    }
+}
+
+/// How a run ended: the word's file on standard output, the rest beside it.
+fn ended(trained: &Trained, progress: &Progress) -> Result<(), Failure> {
+    let outcome = &trained.outcome;
+    let after = outcome.evaluation_after.map_or(String::new(), |l| format!(" -> {l:.4}"));
+    progress.note(&format!(
+        "{} steps in {}; loss at fixed noise {:.4}{after}",
+        outcome.of,
+        numbers::duration(outcome.seconds),
+        outcome.evaluation_before
+    ));
+    let Some(path) = &outcome.path else { return Ok(()) };
+    let word = path.file_stem().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let base = trained.base.as_ref();
+    let base = base.map_or(String::new(), |base| format!(" --base \"{}\"", base.display()));
+    progress.note(&format!(
+        "draw with it: wayword draw \"photo of {word}\"{base} --embeddings \"{}\"",
+        folder.display()
+    ));
+    show::data(&path.display().to_string())
 }

@@ -2,7 +2,6 @@
 mod commands;
 mod failure;
 mod options;
-mod sheet;
 mod show;
 mod stop;
 

@@ -2,27 +2,13 @@
 mod build;
 
 use crate::failure::Failure;
-use clap::{ArgMatches, Command as Clap};
-use wayword_interface::options::{Layer, Options, SpecNames};
+use clap::Command as Clap;
+use wayword_session::Request;
+use wayword_session::request::{
+    Bench, Convert, Demo, Draw, Explain, Grid, Inspect, Likeness, Rerun, Train,
+};
 
 pub(crate) use build::FLAGS;
-pub(crate) use wayword_session::request::*;
-
-/// A request, as it was typed. A training's flags are one of several layers.
-#[derive(Debug)]
-pub(crate) enum Command {
-    Train(Layer),
-    Check(Layer),
-    Rerun(Rerun),
-    Draw(Box<Draw>),
-    Grid(Box<Grid>),
-    Explain(Explain),
-    Demo(Demo),
-    Likeness(Likeness),
-    Inspect(Inspect),
-    Convert(Convert),
-    Bench(Bench),
-}
 
 /// Flags that the help of `check` shows; the others are those of `train`.
 const OF_CHECK: &[&str] = &[
@@ -44,21 +30,6 @@ const OF_CHECK: &[&str] = &[
     "threads",
     "json",
 ];
-
-/// The names of all requests' options.
-fn names() -> SpecNames {
-    SpecNames::default()
-        .with::<Train>()
-        .with::<Rerun>()
-        .with::<Draw>()
-        .with::<Grid>()
-        .with::<Explain>()
-        .with::<Demo>()
-        .with::<Likeness>()
-        .with::<Inspect>()
-        .with::<Convert>()
-        .with::<Bench>()
-}
 
 fn program() -> Clap {
     let train = build::command::<Train>().override_usage(
@@ -111,30 +82,15 @@ fn program() -> Clap {
 ///
 /// # Errors
 /// A failure that says nothing more, with clap's exit code (0 for help, 2 for mistakes).
-pub(crate) fn read() -> Result<Command, Failure> {
+pub(crate) fn read() -> Result<Request, Failure> {
     let matches = program().try_get_matches().map_err(|error| {
         // A closed pipe below `wayword --help | head` is no mistake.
         let _ = error.print();
         Failure::command_line(u8::try_from(error.exit_code()).unwrap_or(2))
     })?;
-    let (name, matches) = matches.subcommand().ok_or_else(|| Failure::command_line(2))?;
-    Ok(match name {
-        "train" => Command::Train(build::typed::<Train>(matches)?),
-        "check" => Command::Check(build::typed::<Train>(matches)?),
-        "rerun" => Command::Rerun(request(matches)?),
-        "draw" => Command::Draw(Box::new(request(matches)?)),
-        "grid" => Command::Grid(Box::new(request(matches)?)),
-        "explain" => Command::Explain(request(matches)?),
-        "demo" => Command::Demo(request(matches)?),
-        "likeness" => Command::Likeness(request(matches)?),
-        "inspect" => Command::Inspect(request(matches)?),
-        "convert" => Command::Convert(request(matches)?),
-        _ => Command::Bench(request(matches)?),
-    })
-}
-
-fn request<R: Options>(matches: &ArgMatches) -> Result<R, Failure> {
-    Ok(build::typed::<R>(matches)?.read()?)
+    let (command, matches) = matches.subcommand().ok_or_else(|| Failure::command_line(2))?;
+    let specs = Request::specs(command).unwrap_or_default();
+    Ok(Request::from_layer(command, build::typed(command, &specs, matches)?)?)
 }
 
 #[cfg(test)]

@@ -1,16 +1,12 @@
 //! The terminal: what goes to standard output (data) and to standard error (everything else).
-mod facts;
 mod flags;
-mod numbers;
 pub(crate) mod plan;
 mod progress;
 
-pub(crate) use facts::Facts;
 pub(crate) use flags::Flags;
-pub(crate) use numbers::{bytes, duration};
 pub(crate) use progress::Progress;
 
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, FailureKind};
 use std::io::{self, IsTerminal as _, Write as _};
 use wayword_interface::Warning;
 
@@ -20,6 +16,12 @@ use wayword_interface::Warning;
 /// If it cannot be written; a reader that went away is told apart by the failure's kind.
 pub(crate) fn data(line: &str) -> Result<(), Failure> {
     writeln!(io::stdout().lock(), "{line}").map_err(Failure::from)
+}
+
+/// A value as JSON in one line.
+pub(crate) fn json(value: &impl serde::Serialize) -> String {
+    // Only maps with keys that are no texts fail, and there are none.
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 /// Writes a line about the work to standard error. If that is closed, nobody wants to know.
@@ -41,22 +43,20 @@ pub(crate) fn warning(warning: &Warning) {
 
 /// Writes why a command failed.
 pub(crate) fn failure(failure: &Failure) {
-    if matches!(failure.kind(), Kind::CommandLine(_) | Kind::BrokenPipe) {
+    if matches!(failure.kind, FailureKind::CommandLine(_) | FailureKind::BrokenPipe) {
         return;
     }
-    let title = if failure.kind() == Kind::Stopped {
+    let title = if failure.kind == FailureKind::Stopped {
         head("stopped:", YELLOW)
     } else {
         head("error:", RED)
     };
-    note(&format!("{title} {}", failure.message()));
-    for cause in failure.causes() {
+    note(&format!("{title} {}", failure.shown.message));
+    for cause in &failure.shown.causes {
         note(&format!("  caused by: {cause}"));
     }
-    if !failure.hints().is_empty() {
+    if let Some(hint) = &failure.shown.hint {
         note("");
-    }
-    for hint in failure.hints() {
         note(&format!("{} {hint}", head("hint:", CYAN)));
     }
 }

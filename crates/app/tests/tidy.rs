@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Which of our crates a crate may use. A new edge is a decision about the architecture.
 const EDGES: &[(&str, &[&str])] = &[
-    ("app", &["session", "train", "diffusion", "formats", "prompt", "interface"]),
+    ("app", &["session", "formats", "interface"]),
     ("session", &["train", "diffusion", "formats", "prompt", "interface"]),
     ("train", &["diffusion", "tensor", "formats", "prompt", "interface"]),
     ("diffusion", &["tensor", "formats", "prompt", "interface"]),
@@ -117,7 +117,54 @@ fn crates_use_only_what_is_below_them() {
             }
         }
     }
-    none("edges against the direction app -> train -> diffusion -> tensor -> kernels", &findings);
+    none(
+        "edges against the direction app -> session -> train -> diffusion -> tensor -> kernels",
+        &findings,
+    );
+}
+
+#[test]
+fn the_session_knows_no_terminal_and_no_environment() {
+    // Printing and ending the process are denied by the lints of all crates but the program.
+    let words = [
+        "std::env",
+        "env::var",
+        "std::process::exit",
+        "io::stdout",
+        "io::stderr",
+        "allow(clippy::print",
+    ];
+    let mut findings = Vec::new();
+    for path in files(&root().join("crates/session/src"), &["rs"]) {
+        for (n, line) in read(&path).lines().enumerate() {
+            let comment = line.trim_start().starts_with("//");
+            for word in words.iter().filter(|w| !comment && line.contains(**w)) {
+                findings.push(format!("{}:{}: `{word}`", shown(&path), n + 1));
+            }
+        }
+    }
+    none("what only a face may do", &findings);
+}
+
+#[test]
+fn the_session_names_fields_and_no_flags() {
+    let mut findings = Vec::new();
+    for path in files(&root().join("crates/session/src/commands"), &["rs"]) {
+        let text = read(&path);
+        // Tests may spell a line of a file of prompts, which has flags of its own.
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        for (n, line) in code.lines().enumerate() {
+            let comment = line.trim_start().starts_with("//");
+            let flag = line.split("--").skip(1).any(|rest| {
+                rest.starts_with(|c: char| c.is_ascii_lowercase())
+                    && !rest.starts_with("name, found")
+            });
+            if flag && !comment {
+                findings.push(format!("{}:{}: {}", shown(&path), n + 1, line.trim()));
+            }
+        }
+    }
+    none("flags below the program; write {request.field}", &findings);
 }
 
 /// Files with flags of other programs: kohya's options, and the flags in a line of its prompts.

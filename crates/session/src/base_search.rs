@@ -10,16 +10,16 @@ use wayword_interface::Diagnostic;
 const SMALLEST_KNOWN: u64 = 4_000_000_000;
 
 /// What a search found.
-pub struct Found {
+pub(crate) struct Found {
     /// The one to use, and its name.
-    pub original: Result<(PathBuf, &'static str), Vec<PathBuf>>,
+    pub(crate) original: Result<(PathBuf, &'static str), Vec<PathBuf>>,
 }
 
 /// Looks for the one original checkpoint to use where no `--base` was given.
 ///
 /// # Errors
 /// If none or several were found; the failure lists what there is.
-pub fn find(
+pub(crate) fn find(
     environment: &Environment,
     hash: impl Fn(&Path) -> Option<String>,
 ) -> Result<(PathBuf, &'static str), Diagnostic> {

@@ -8,9 +8,10 @@ use wayword_interface::options::{
     Kind, Layer, Need, OptionSpec, Options, Origin, SpecNames, paragraphs,
 };
 use wayword_interface::{Diagnostic, render_fields};
+use wayword_session::Request;
 
 /// The flags of all requests.
-pub(crate) static FLAGS: LazyLock<SpecNames> = LazyLock::new(super::names);
+pub(crate) static FLAGS: LazyLock<SpecNames> = LazyLock::new(Request::names);
 
 /// The command of a request: its help and a flag for each of its options.
 pub(super) fn command<R: Options>() -> Command {
@@ -38,8 +39,12 @@ pub(super) fn command<R: Options>() -> Command {
 /// The options that can be typed: all but tables.
 pub(super) fn flags<R: Options>() -> Vec<&'static OptionSpec> {
     let mut specs = R::specs();
-    specs.retain(|spec| !matches!(spec.kind, Kind::List(Kind::Tables(_)) | Kind::Tables(_)));
+    specs.retain(|spec| is_flag(spec));
     specs
+}
+
+fn is_flag(spec: &OptionSpec) -> bool {
+    !matches!(spec.kind, Kind::List(Kind::Tables(_)) | Kind::Tables(_))
 }
 
 /// One option, without what it has to do with others.
@@ -105,10 +110,13 @@ pub(super) fn arg(spec: &'static OptionSpec) -> Arg {
 ///
 /// # Errors
 /// If a value does not fit; `clap` has refused most of these before.
-pub(super) fn typed<R: Options>(matches: &ArgMatches) -> Result<Layer, Diagnostic> {
-    let specs = flags::<R>();
+pub(super) fn typed(
+    command: &str,
+    specs: &[&'static OptionSpec],
+    matches: &ArgMatches,
+) -> Result<Layer, Diagnostic> {
     let mut layer = Layer::default();
-    for spec in &specs {
+    for spec in specs.iter().filter(|spec| is_flag(spec)) {
         if matches.value_source(spec.name) != Some(ValueSource::CommandLine) {
             continue;
         }
@@ -119,7 +127,7 @@ pub(super) fn typed<R: Options>(matches: &ArgMatches) -> Result<Layer, Diagnosti
             }
             _ => matches.get_one::<String>(spec.name).cloned().into(),
         };
-        layer.set(R::REQUEST, &specs, spec.name, &value, Origin::Field)?;
+        layer.set(command, specs, spec.name, &value, Origin::Field)?;
     }
     Ok(layer)
 }

@@ -1,7 +1,7 @@
 //! Each option of each request: one value as a flag, in TOML and in JSON is the same request.
 use super::*;
 use std::collections::BTreeSet;
-use wayword_interface::options::{Kind, OptionSpec, Scope, entry, schema};
+use wayword_interface::options::{Kind, Layer, OptionSpec, Options, Scope, entry, schema};
 
 #[test]
 fn clap_finds_no_contradiction() {
@@ -56,7 +56,7 @@ fn flags_toml_and_json_agree<R: Options + PartialEq + std::fmt::Debug>() {
             if wanted { command.arg(build::arg(other)) } else { command }
         });
         let matches = alone.try_get_matches_from(words).unwrap_or_else(|e| panic!("{name}: {e}"));
-        let typed: R = build::typed::<R>(&matches).unwrap().read().unwrap();
+        let typed: R = build::typed(R::REQUEST, &R::specs(), &matches).unwrap().read().unwrap();
         assert_ne!(typed, R::default(), "{name}");
         let value = spec.fit(&text.into()).unwrap();
         let json = serde_json::json!({ spec.name: value });

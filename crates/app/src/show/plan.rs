@@ -1,7 +1,6 @@
 //! The plan of a training as a table, shown before the first step.
-use super::{bytes, duration};
-use crate::show::Facts;
-use wayword_train::plan::{Estimate, PlanSummary};
+use wayword_session::numbers::{bytes, duration};
+use wayword_session::{Estimate, Facts, PlanSummary};
 
 /// Captions shown at most before a training.
 pub(crate) const CAPTIONS: usize = 4;

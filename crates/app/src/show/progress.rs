@@ -1,16 +1,14 @@
 //! Events of the libraries to the terminal: a bar where somebody watches, lines where output is
 //! kept, JSON where a program reads.
 mod bar;
-mod json;
 mod lines;
 
 use crate::failure::Failure;
 use bar::Bar;
 use lines::Lines;
 use std::io::{self, IsTerminal as _};
-use wayword_diffusion as diffusion;
-use wayword_interface::{Events, Warning};
-use wayword_train as train;
+use wayword_interface::{Warning, render_fields};
+use wayword_session::Event;
 
 /// Takes events and shows them.
 pub(crate) enum Progress {
@@ -34,11 +32,6 @@ impl Progress {
         }
     }
 
-    /// Whether a program reads the output.
-    pub(crate) fn is_json(&self) -> bool {
-        matches!(self, Progress::Json)
-    }
-
     /// A sentence about the work, for people only.
     pub(crate) fn note(&self, text: &str) {
         match self {
@@ -52,7 +45,7 @@ impl Progress {
     ///
     /// # Errors
     /// If standard output cannot be written.
-    pub(crate) fn data(&self, line: &str) -> Result<(), Failure> {
+    fn data(&self, line: &str) -> Result<(), Failure> {
         let Progress::Bar(bar) = self else { return super::data(line) };
         let mut result = Ok(());
         bar.aside(|| result = super::data(line));
@@ -71,45 +64,46 @@ impl Progress {
         match self {
             Progress::Bar(bar) => bar.aside(|| super::warning(warning)),
             Progress::Lines(_) => super::warning(warning),
-            Progress::Json => json::warned(warning),
+            Progress::Json => {
+                let shown = warning.render(&super::Flags);
+                let object = serde_json::json!({
+                    "event": "warned",
+                    "text": shown.message,
+                    "hint": shown.hint,
+                });
+                let _ = super::data(&object.to_string());
+            }
         }
     }
 
-    fn draw_event(&self, event: &diffusion::Event) {
+    /// Shows an event; files that are results go to standard output.
+    ///
+    /// # Errors
+    /// If standard output cannot be written.
+    pub(crate) fn event(&self, event: &Event) -> Result<(), Failure> {
         match (self, event) {
-            (_, diffusion::Event::Warned(warning)) => self.warn(warning),
-            (Progress::Bar(bar), event) => bar.draw_event(event),
-            (Progress::Lines(lines), event) => lines.draw_event(event),
-            (Progress::Json, event) => json::draw_event(event),
+            (_, Event::Warned(warning)) => self.warn(warning),
+            (Progress::Json, Event::Note { .. }) => {}
+            (Progress::Json, event) => return super::data(&super::json(event)),
+            (_, Event::Note { text }) => self.note(&render_fields(text, &super::Flags)),
+            (_, Event::Saved { part: true, .. }) => {}
+            (_, Event::Saved { path, step: None, .. }) => {
+                return self.data(&path.display().to_string());
+            }
+            (Progress::Bar(bar), event) => bar.event(event),
+            (Progress::Lines(lines), event) => lines.event(event),
         }
-    }
-}
-
-impl Events<diffusion::Event> for Progress {
-    fn event(&self, event: diffusion::Event) {
-        self.draw_event(&event);
-    }
-}
-
-impl Events<train::event::Event> for Progress {
-    fn event(&self, event: train::event::Event) {
-        match (self, &event) {
-            (_, train::event::Event::Draw(event)) => self.draw_event(event),
-            (_, train::event::Event::Warned(warning)) => self.warn(warning),
-            (Progress::Bar(bar), event) => bar.train_event(event),
-            (Progress::Lines(lines), event) => lines.train_event(event),
-            (Progress::Json, event) => json::train_event(event),
-        }
+        Ok(())
     }
 }
 
 /// What of a file was not used, in a line; `None` where all was. What is left out on purpose is
 /// told by `inspect`.
-fn loaded(report: &diffusion::LoadReport) -> Option<String> {
-    if report.unused.is_empty() {
+fn unused(unused: &[String]) -> Option<String> {
+    if unused.is_empty() {
         return None;
     }
-    let names: Vec<&str> = report.unused.iter().take(3).map(String::as_str).collect();
-    let more = if report.unused.len() > names.len() { ", …" } else { "" };
-    Some(format!("  {} tensors not used: {}{more}", report.unused.len(), names.join(", ")))
+    let names: Vec<&str> = unused.iter().take(3).map(String::as_str).collect();
+    let more = if unused.len() > names.len() { ", …" } else { "" };
+    Some(format!("  {} tensors not used: {}{more}", unused.len(), names.join(", ")))
 }

@@ -68,7 +68,7 @@ fn files(out: &Path) -> BTreeMap<String, Vec<u8>> {
 fn date(out: &Path) -> String {
     let plan = std::fs::read(out.join("dog-ti.run/plan.json")).unwrap();
     let plan: serde_json::Value = serde_json::from_slice(&plan).unwrap();
-    wayword_train::checkpoint::date(plan["started"].as_u64().unwrap())
+    wayword_session::numbers::date(plan["started"].as_u64().unwrap())
 }
 
 /// Runs it undisturbed; gives the time until the first step was told.

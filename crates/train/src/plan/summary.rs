@@ -12,7 +12,7 @@ use wayword_prompt::template::Template;
 use wayword_tensor::random::TorchGenerator;
 
 /// A caption that the text encoder will see, and how often it is among all.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EffectiveCaption {
     /// With the token in its place.
     pub text: String,
@@ -51,7 +51,7 @@ pub struct Estimate {
 }
 
 /// A plan in numbers and words.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names are those of the plan")]
 pub struct PlanSummary {
     pub name: String,

@@ -1,11 +1,10 @@
 //! Events as a bar on the terminal: place, loss, rate, time left.
-use super::loaded;
-use crate::show::duration;
+use super::unused;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use wayword_diffusion as diffusion;
-use wayword_train::event::{Event, StepReport};
+use wayword_session::numbers::duration;
+use wayword_session::{Event, StepReport};
 
 /// Redraws a second; more cannot be read.
 const REDRAWS: u8 = 15;
@@ -57,45 +56,35 @@ impl Bar {
         }
     }
 
-    /// Loading and drawing.
-    pub(super) fn draw_event(&self, event: &diffusion::Event) {
+    /// Loading, drawing, training.
+    pub(super) fn event(&self, event: &Event) {
         match event {
-            diffusion::Event::Loading { what, path } => {
+            Event::Loading { what, path } => {
                 self.clear();
                 self.note(&format!("loading {what} {}", path.display()));
             }
-            diffusion::Event::Loaded(report) => {
-                if let Some(line) = loaded(report) {
+            Event::Loaded { unused: names, .. } => {
+                if let Some(line) = unused(names) {
                     self.note(&line);
                 }
             }
-            diffusion::Event::Step { step, of, first, pictures } => {
+            Event::DrawStep { step, of, first, pictures } => {
                 let message = format!("picture {} of {pictures}", first + 1);
                 self.advance("drawing", *step, *of, message);
             }
-            diffusion::Event::Saved(path) => self.note(&format!("wrote {}", path.display())),
-            diffusion::Event::Finished { .. } => self.clear(),
-            _ => {}
-        }
-    }
-
-    /// Training.
-    pub(super) fn train_event(&self, event: &Event) {
-        match event {
-            Event::Planned(summary) => {
+            Event::Drawn { .. } => self.clear(),
+            Event::Plan(summary) => {
                 self.clear();
                 for line in crate::show::plan::lines(summary, crate::show::plan::CAPTIONS) {
                     self.note(&line);
                 }
             }
             Event::Encoded { done, of } => self.advance("pictures", *done, *of, String::new()),
-            Event::Evaluated { step, loss } => {
+            Event::Measured { step, fixed_noise_loss: loss } => {
                 self.note(&format!("loss at fixed noise after {step} steps: {loss:.4}"));
             }
             Event::Step(report) => self.advance("training", report.step, report.of, step(report)),
-            Event::Saved { path, .. }
-            | Event::Previewed { path, .. }
-            | Event::Reported { path } => {
+            Event::Saved { path, .. } | Event::Preview { path, .. } | Event::Report { path } => {
                 self.note(&format!("wrote {}", path.display()));
             }
             Event::Stopped { .. } | Event::Finished(_) => self.clear(),

@@ -1,10 +1,10 @@
 //! Events as lines, for logs: the first step, about twenty on the way, and whatever is slow.
-use super::loaded;
-use crate::show::{duration, note};
+use super::unused;
+use crate::show::note;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
-use wayword_diffusion as diffusion;
-use wayword_train::event::{Event, StepReport};
+use wayword_session::numbers::duration;
+use wayword_session::{Event, StepReport};
 
 /// A step that takes longer gets a line of its own.
 const LONG: Duration = Duration::from_secs(30);
@@ -28,41 +28,31 @@ impl Lines {
         due
     }
 
-    /// Loading and drawing.
-    pub(super) fn draw_event(&self, event: &diffusion::Event) {
+    /// Loading, drawing, training.
+    pub(super) fn event(&self, event: &Event) {
         match event {
-            diffusion::Event::Loading { what, path } => {
+            Event::Loading { what, path } => {
                 note(&format!("loading {what} {}", path.display()));
             }
-            diffusion::Event::Loaded(report) => {
-                if let Some(line) = loaded(report) {
+            Event::Loaded { unused: names, .. } => {
+                if let Some(line) = unused(names) {
                     note(&line);
                 }
             }
-            diffusion::Event::Picture { index, of, seed } => {
+            Event::Picture { index, of, seed } => {
                 note(&format!("picture {} of {of}, seed {seed}", index + 1));
             }
-            diffusion::Event::Saved(path) => note(&format!("wrote {}", path.display())),
-            _ => {}
-        }
-    }
-
-    /// Training.
-    pub(super) fn train_event(&self, event: &Event) {
-        match event {
-            Event::Planned(summary) => {
+            Event::Plan(summary) => {
                 for line in crate::show::plan::lines(summary, crate::show::plan::CAPTIONS) {
                     note(&line);
                 }
             }
             Event::Encoded { done, of } if done == of => note(&format!("{of} pictures encoded")),
-            Event::Evaluated { step, loss } => {
+            Event::Measured { step, fixed_noise_loss: loss } => {
                 note(&format!("loss at fixed noise after {step} steps: {loss:.4}"));
             }
             Event::Step(report) if self.due(report.step, report.of) => note(&step(report)),
-            Event::Saved { path, .. }
-            | Event::Previewed { path, .. }
-            | Event::Reported { path } => {
+            Event::Saved { path, .. } | Event::Preview { path, .. } | Event::Report { path } => {
                 note(&format!("wrote {}", path.display()));
             }
             _ => {}

@@ -1,0 +1,38 @@
+//! What each request does, through the libraries below.
+pub(crate) mod base;
+pub(crate) mod bench;
+mod check;
+mod checks;
+mod convert;
+pub(crate) mod demo;
+mod draw;
+pub(crate) mod explain;
+pub(crate) mod grid;
+mod inspect;
+pub(crate) mod likeness;
+mod pictures;
+mod rerun;
+mod settings;
+mod texts;
+mod train;
+
+pub(crate) use crate::random_seed;
+use crate::session::Context;
+use crate::{Failure, Outcome, Request};
+
+/// Does what was asked for.
+pub(crate) fn run(context: &Context<'_>, request: &Request) -> Result<Outcome, Failure> {
+    match request {
+        Request::Train(request) => train::run(request, context),
+        Request::Check(request) => check::run(request, context),
+        Request::Rerun(request) => rerun::run(request, context),
+        Request::Draw(request) => draw::run(request, context).map(Outcome::Draw),
+        Request::Grid(request) => grid::run(request, context).map(Outcome::Grid),
+        Request::Explain(request) => explain::run(request).map(Box::new).map(Outcome::Explain),
+        Request::Inspect(request) => inspect::run(request, context).map(Outcome::Inspect),
+        Request::Convert(request) => convert::run(request).map(Outcome::Convert),
+        Request::Likeness(request) => likeness::run(request, context).map(Outcome::Likeness),
+        Request::Bench(request) => bench::run(request, context).map(Outcome::Bench),
+        Request::Demo(request) => demo::run(request, context).map(Box::new).map(Outcome::Demo),
+    }
+}

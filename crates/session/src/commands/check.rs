@@ -1,0 +1,18 @@
+//! `wayword check`: what a training would do and take, and what is wrong with its pictures.
+use super::train::{layers, ready};
+use crate::Failure;
+use crate::Outcome;
+use crate::request::Layer;
+use crate::session::Context;
+use wayword_train::estimate;
+
+/// Runs the command. Nothing is written.
+///
+/// # Errors
+/// As a training that cannot begin.
+pub(crate) fn run(given: &Layer, context: &Context<'_>) -> Result<Outcome, Failure> {
+    let options = layers::gather(given, &context.progress)?;
+    let (base, plan, memory) = ready::ready(&options, context)?;
+    let estimate = estimate::estimate(&base, &plan, memory)?;
+    Ok(Outcome::Check(Box::new(plan.summary(Some(estimate)))))
+}

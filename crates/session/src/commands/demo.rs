@@ -1,0 +1,110 @@
+//! `wayword demo`: teaches the bundled model a person, draws her, judges, and shows it on a sheet.
+mod data;
+mod numbers;
+mod page;
+mod studio;
+
+use super::base;
+use crate::Failure;
+use crate::event::Progress;
+use crate::request::Demo as Options;
+use crate::session::Context;
+use crate::sheet;
+use numbers::Numbers;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+use studio::Studio;
+use wayword_diffusion::{Base, BaseOptions};
+use wayword_formats::atomic;
+use wayword_interface::Events as _;
+use wayword_train::estimate;
+use wayword_train::event::{Event, Outcome};
+use wayword_train::plan::{TrainOptions, TrainPlan};
+use wayword_train::training_loop::{self, RunOptions};
+
+/// The word that is learned, the word it starts from, and a word of another concept.
+const WORD: &str = "zarva-ti";
+const INIT: &str = "woman";
+const OTHER: &str = "mirabo-ti";
+
+/// Runs the command.
+///
+/// # Errors
+/// If the folder cannot be written, or Ctrl-C ended it early.
+pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<DemoReport, Failure> {
+    let started = Instant::now();
+    let progress = &context.progress;
+    let out = &options.out;
+    let bundled = data::unpack(out)?;
+    let device = base::device(options.threads, None);
+    let base = Base::load(&BaseOptions::new(&bundled.model, &device), progress)?;
+    let outcome = train(options, &bundled.pictures, &base, progress)?;
+
+    let studio = Studio::new(&base, progress)?;
+    progress.note("judging: how alike are pictures of the word to those it learned from?");
+    let mut numbers = Numbers::measure(&studio, &outcome, out)?;
+    progress.note("drawing the sheet");
+    numbers.seconds.training = outcome.seconds;
+    let rows = page::rows(&studio, &outcome, out)?;
+    numbers.seconds.all = started.elapsed().as_secs_f64();
+    let sheet = sheet::draw(&page::sheet(&numbers, rows))?;
+
+    let picture = out.join("sheet.png");
+    sheet
+        .save(&picture)
+        .map_err(|e| Failure::from(e).hint("choose another folder by {demo.out}"))?;
+    let json = serde_json::to_value(&numbers)?;
+    write(&out.join("numbers.json"), &format!("{json:#}\n"))?;
+    let table = numbers.table();
+    write(&out.join("numbers.txt"), &table)?;
+    let word = out.join(format!("{WORD}.safetensors"));
+    Ok(DemoReport { numbers, sheet: picture, word, base: bundled.model, cfg: studio::CFG })
+}
+
+/// What the demo made.
+#[derive(Debug, Serialize)]
+pub struct DemoReport {
+    /// Losses, likeness, seconds.
+    pub numbers: Numbers,
+    /// The contact sheet.
+    pub sheet: PathBuf,
+    /// The learned word's file.
+    pub word: PathBuf,
+    /// The bundled model.
+    pub base: PathBuf,
+    /// How strongly prompts guide it best.
+    pub cfg: f64,
+}
+
+/// Learns the word with the program's defaults. A demo of earlier is replaced.
+fn train(
+    options: &Options,
+    pictures: &Path,
+    base: &Base,
+    progress: &Progress<'_>,
+) -> Result<Outcome, Failure> {
+    let wanted = TrainOptions {
+        images: vec![pictures.to_owned()],
+        name: Some(WORD.into()),
+        init: Some(INIT.into()),
+        seed: Some(options.seed),
+        out: options.out.clone(),
+        ..TrainOptions::default()
+    };
+    let mut plan = TrainPlan::check(&wanted, &base.info)?;
+    plan.recognize(base)?;
+    let run = RunOptions { overwrite: true, ..RunOptions::default() };
+    let estimate = estimate::estimate(base, &plan, run.memory)?;
+    progress.event(Event::Planned(Box::new(plan.summary(Some(estimate)))));
+    let outcome = training_loop::train(base, &plan, run, progress, progress.stop)?;
+    if outcome.is_finished() { Ok(outcome) } else { Err(stopped()) }
+}
+
+fn stopped() -> Failure {
+    Failure::stopped("the demo is not complete").hint("start it again with `wayword demo`")
+}
+
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    atomic::write_bytes(path, text.as_bytes()).map_err(|e| Failure::io("cannot write", path, &e))
+}

@@ -1,0 +1,142 @@
+//! Draws with the words of the demo, and judges what was drawn.
+use super::{INIT, WORD, stopped};
+use crate::Failure;
+use crate::commands::{likeness, pictures};
+use crate::event::Progress;
+use image::RgbImage;
+use std::path::Path;
+use std::sync::Arc;
+use wayword_diffusion::{Base, DrawPlan, DrawSettings, Embeddings, Event, draw};
+use wayword_interface::Events;
+use wayword_train::image_encoder::{ImageEncoder as _, OnnxImageEncoder};
+
+/// How strongly prompts guide: what the bundled model wants.
+pub(super) const CFG: f64 = 4.0;
+
+/// Pictures that are computed at once: large enough that calls cost nothing.
+const BATCH: usize = 16;
+
+/// A base to draw with and a judge to look at the pictures.
+pub(super) struct Studio<'a> {
+    base: &'a Base,
+    judge: OnnxImageEncoder,
+    progress: &'a Progress<'a>,
+    /// The judge's vectors of the pictures that were learned from.
+    references: Vec<Vec<f32>>,
+    /// Those pictures.
+    pub(super) shown: Vec<RgbImage>,
+}
+
+impl<'a> Studio<'a> {
+    pub(super) fn new(base: &'a Base, progress: &'a Progress<'a>) -> Result<Self, Failure> {
+        let shown: Vec<RgbImage> = super::data::PICTURES
+            .iter()
+            .map(|bytes| pictures::from_bytes(bytes))
+            .collect::<Result<_, _>>()?;
+        let judge = likeness::bundled()?;
+        let references = vectors(&judge, &shown)?;
+        Ok(Studio { base, judge, progress, references, shown })
+    }
+
+    /// No learned words.
+    pub(super) fn no_words(&self) -> Embeddings {
+        Embeddings::new(self.base)
+    }
+
+    /// The learned word, with the rows that a file of it holds.
+    pub(super) fn word_of(&self, file: &Path) -> Result<Embeddings, Failure> {
+        self.word(wayword_formats::embedding::read(file)?.vectors)
+    }
+
+    /// The learned word as it was before the first step.
+    pub(super) fn word_at_start(&self) -> Result<Embeddings, Failure> {
+        let id = self.base.tokenizer.whole_word(INIT);
+        let id = id.ok_or_else(|| Failure::user(format!("`{INIT}` is no word of the base")))?;
+        self.word(self.base.token_vector(id)?)
+    }
+
+    /// Another word with these rows.
+    pub(super) fn named(&self, name: &str, rows: Vec<f32>) -> Result<Embeddings, Failure> {
+        let mut words = self.no_words();
+        words.add(name, rows, None)?;
+        Ok(words)
+    }
+
+    fn word(&self, rows: Vec<f32>) -> Result<Embeddings, Failure> {
+        self.named(WORD, rows)
+    }
+
+    /// One picture for each prompt; the seeds are `seed` of each prompt.
+    pub(super) fn draw(
+        &self,
+        words: &Embeddings,
+        prompts: &[(String, u64)],
+    ) -> Result<Vec<RgbImage>, Failure> {
+        let words = Arc::new(words.clone());
+        let mut drawn = Vec::with_capacity(prompts.len());
+        // Runs of seeds that count on are drawn together.
+        let mut rest = prompts;
+        while let Some(((_, first), _)) = rest.split_first() {
+            let run =
+                rest.iter().zip(*first..).take_while(|((_, seed), next)| seed == next).count();
+            let (now, later) = rest.split_at(run);
+            let mut settings = DrawSettings::new(self.base, "");
+            settings.prompts = now.iter().map(|(prompt, _)| prompt.clone()).collect();
+            settings.cfg = CFG;
+            settings.seed = *first;
+            settings.count = now.len();
+            settings.batch = BATCH;
+            settings.embeddings = Some(Arc::clone(&words));
+            let plan = DrawPlan::new(self.base, settings)?;
+            // Single pictures are no news here; a bar may move.
+            let events = |event: Event| {
+                if matches!(event, Event::Step { .. }) {
+                    Events::event(self.progress, event);
+                }
+            };
+            let pictures = draw(self.base, &plan, &events, self.progress.stop)?;
+            if pictures.len() < now.len() {
+                return Err(stopped());
+            }
+            for picture in pictures {
+                let (width, height) = (picture.width, picture.height);
+                let picture = RgbImage::from_raw(width, height, picture.rgb);
+                drawn.push(picture.ok_or_else(|| Failure::user("a picture of the wrong size"))?);
+            }
+            rest = later;
+        }
+        Ok(drawn)
+    }
+
+    /// How alike pictures are to those that were learned from: mean dot product.
+    pub(super) fn likeness(&self, pictures: &[RgbImage]) -> Result<f64, Failure> {
+        let vectors = vectors(&self.judge, pictures)?;
+        Ok(wayword_train::image_encoder::similarity(&vectors, &self.references)?.mean)
+    }
+
+    /// How alike the learned pictures are among themselves.
+    pub(super) fn similarity_within(&self) -> Result<f64, Failure> {
+        Ok(wayword_train::image_encoder::similarity_within(&self.references)?.mean)
+    }
+
+    /// The share of pictures in which the judge sees the word for this output, such as `beach` for
+    /// `place`.
+    pub(super) fn sees(
+        &self,
+        pictures: &[RgbImage],
+        output: &str,
+        word: &str,
+    ) -> Result<f64, Failure> {
+        let mut seen = 0;
+        for picture in pictures {
+            if self.judge.word(picture, output)?.as_deref() == Some(word) {
+                seen += 1;
+            }
+        }
+        Ok(f64::from(seen) / pictures.len() as f64)
+    }
+}
+
+fn vectors(judge: &OnnxImageEncoder, pictures: &[RgbImage]) -> Result<Vec<Vec<f32>>, Failure> {
+    pictures.iter().map(|picture| Ok(judge.vector(picture)?)).collect()
+}

@@ -1,0 +1,182 @@
+//! `wayword draw`: pictures of a prompt, written as they are done.
+mod files;
+mod jobs;
+mod place;
+mod settings;
+
+pub(crate) use place::save;
+
+use super::texts::Texts;
+use super::{base, checks};
+use crate::Failure;
+use crate::event::Progress;
+use crate::request::Draw as Options;
+use crate::session::Context;
+use place::Place;
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use wayword_diffusion::generate::draw_each;
+use wayword_diffusion::img2img::ImageSettings;
+use wayword_diffusion::{Base, DrawPlan, DrawSettings, Embeddings, Event, Loras, repeat};
+use wayword_formats::{embedding, picture_text};
+use wayword_interface::{Events, Warning};
+
+/// Runs the command.
+///
+/// # Errors
+/// If the options cannot be used, a file cannot be read or written, or Ctrl-C ended it early.
+pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Vec<PathBuf>, Failure> {
+    let (progress, stop) = (&context.progress, context.progress.stop);
+    // Everything that can be refused without the base is refused before it is loaded.
+    let found = options.from.as_deref().map(picture_text::read).transpose()?;
+    for remark in found.iter().flat_map(|found| &found.remarks) {
+        progress.warn(Warning::new(remark.clone()).with_field("draw.from"));
+    }
+    let mut from = found.map(|found| found.infotext);
+    if let Some(text) = &mut from {
+        settings::override_text(options, text);
+    }
+    let mut plain = DrawSettings::plain("", (512, 512));
+    let repeated = match &from {
+        Some(text) => Some(repeat::apply(text, &mut plain)?),
+        None => None,
+    };
+    let said: Vec<String> = plain.texts().cloned().collect();
+    let has_size = from.as_ref().is_some_and(|text| text.get("Size").is_some());
+    settings::apply(options, &mut plain)?;
+    settings::image(options, repeated.as_ref(), has_size, &mut plain)?;
+    checks::places_exist(&options.places)?;
+    let mut texts = Texts::new(&options.places, plain.quirks)?;
+    let warn = |warning: Warning| progress.warn(warning);
+    texts.notes().into_iter().map(Warning::new).for_each(warn);
+    texts.combinatorial = options.combinatorial;
+    texts.limit = options.count;
+    if from.is_some() {
+        // What a picture says of itself was drawn already; only what is new is a template.
+        texts.literal = said;
+    }
+    let jobs = jobs::all(options, &plain, &mut texts)?;
+    let count = jobs.iter().map(|job| job.settings.count).sum();
+    let place = Place::new(options, count)?;
+    let base = base::load(&options.base, &options.machine, context)?;
+    // A whole picture to begin with brings its size; a part of one is drawn at the base's own.
+    let whole = |image: &ImageSettings| !image.mask.as_ref().is_some_and(|mask| mask.only_masked);
+    let own_size =
+        options.settings.size.is_none() && !has_size && !plain.image.as_ref().is_some_and(whole);
+    let size = own_size.then_some(base.info.resolution);
+    let words = Arc::new(words(&base, &options.places.embeddings, progress)?);
+    let loras = match options.places.loras.is_empty() {
+        true => None,
+        false => Some(Arc::new(Loras::open(&options.places.loras, progress)?)),
+    };
+    texts.notes().into_iter().map(Warning::new).for_each(warn);
+    let mut plans = Vec::new();
+    for mut job in jobs {
+        let s = &mut job.settings;
+        if let (Some(text), Some(loras), None) = (&from, &loras, &options.prompt) {
+            repeat::rename_loras(text, loras, s)?.into_iter().for_each(warn);
+        }
+        if let Some((width, height)) = size {
+            s.width = if job.sized.0 { s.width } else { width };
+            s.height = if job.sized.1 { s.height } else { height };
+        }
+        let (embeddings, loras) = (Some(Arc::clone(&words)), loras.clone());
+        let settings = DrawSettings { embeddings, loras, ..job.settings };
+        let plan = DrawPlan::new(&base, settings).map_err(Failure::from);
+        plans.push(plan.map_err(|failure| match &job.place {
+            Some(place) => failure.at(place),
+            None => failure,
+        })?);
+    }
+    if let (Some(text), Some(said), Some(plan)) = (&from, repeated, plans.first()) {
+        said.warnings.into_iter().for_each(warn);
+        repeat::compare(text, &base, plan)?.into_iter().for_each(warn);
+    }
+    let (failed, files) = (RefCell::new(None), RefCell::new(Vec::new()));
+    let told = Mutex::new(Vec::new());
+    let mut first = 0;
+    for plan in &plans {
+        let events = OneOfMany { progress, first, of: count, told: &told };
+        let done = draw_each(&*base, plan, &events, stop, &mut |index, picture| {
+            let saved = place.save(&picture, first + index).map(|path| {
+                progress.saved(path.clone(), false);
+                files.borrow_mut().push(path);
+            });
+            if let Err(failure) = saved {
+                // There is no place for the next one either.
+                stop.request();
+                failed.borrow_mut().get_or_insert(failure);
+            }
+        })?;
+        first += done;
+        if stop.is_requested() {
+            break;
+        }
+    }
+    if let Some(failure) = failed.into_inner() {
+        return Err(failure);
+    }
+    if stop.is_requested() && first < count {
+        return Err(Failure::stopped("before all pictures were drawn"));
+    }
+    Ok(files.into_inner())
+}
+
+/// The words in folders and files.
+pub(crate) fn words(
+    base: &Base,
+    places: &[PathBuf],
+    events: &dyn Events<Event>,
+) -> Result<Embeddings, Failure> {
+    let (files, folders): (Vec<PathBuf>, Vec<PathBuf>) =
+        places.iter().cloned().partition(|p| p.is_file());
+    let mut words = Embeddings::load(base, &folders, events)?;
+    for file in files {
+        let word = embedding::read(&file)?;
+        word.fits(base.info.token_width).map_err(|fault| Failure::from(fault.at(&file)))?;
+        let name = word.trigger(&file);
+        if let Some(other) = words.words().iter().find(|word| word.name == name) {
+            let other = other.path.as_deref().unwrap_or(Path::new("")).display();
+            let text = format!("the word `{name}` is that of {}, not of {other}", file.display());
+            events.event(Event::Warned(Warning::new(text)));
+        }
+        words.add(&name, word.vectors.clone(), Some(file))?;
+    }
+    Ok(words)
+}
+
+/// The events of some of several pictures, told as of all.
+struct OneOfMany<'a> {
+    progress: &'a Progress<'a>,
+    first: usize,
+    of: usize,
+    /// Warnings that were told already.
+    told: &'a Mutex<Vec<Warning>>,
+}
+
+impl Events<Event> for OneOfMany<'_> {
+    fn event(&self, event: Event) {
+        let pictures = self.of;
+        let event = match event {
+            Event::Step { step, of, first, .. } => {
+                Event::Step { step, of, first: self.first + first, pictures }
+            }
+            Event::Picture { index, seed, .. } => {
+                Event::Picture { index: self.first + index, of: pictures, seed }
+            }
+            Event::Finished { pictures: done, .. } if self.first + done < pictures => return,
+            Event::Finished { seconds, .. } => Event::Finished { pictures, seconds },
+            Event::Warned(warning) => {
+                let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+                if told.contains(&warning) {
+                    return;
+                }
+                told.push(warning.clone());
+                Event::Warned(warning)
+            }
+            other => other,
+        };
+        Events::event(self.progress, event);
+    }
+}

@@ -1,0 +1,50 @@
+//! The words that a prompt may call: names and how many vectors, whatever their width.
+use crate::Failure;
+use crate::commands::inspect;
+use std::path::{Path, PathBuf};
+use wayword_diffusion::Embeddings;
+use wayword_diffusion::tokenizer::Tokenizer;
+use wayword_formats::embedding;
+
+/// Words without their values: a row of one number stands for each vector, as only the number of
+/// rows counts here and bases of any width may be meant.
+pub(super) struct Words {
+    pub(super) all: Embeddings,
+    /// Files that are not used, and why.
+    pub(super) left_out: Vec<String>,
+}
+
+impl Words {
+    /// Those of folders and files that fit a base, or any where none is named.
+    pub(super) fn open(base: Option<&Path>, places: &[PathBuf]) -> Result<Self, Failure> {
+        let width = base.map(inspect::token_width).transpose()?;
+        let mut words =
+            Self { all: Embeddings::for_width(1, &Tokenizer::new()), left_out: Vec::new() };
+        for place in places {
+            if place.is_file() {
+                let word = embedding::read(place)?;
+                if let Some(width) = width {
+                    word.fits(width).map_err(|fault| Failure::from(fault.at(place)))?;
+                }
+                words.add(&word.trigger(place), word.rows, place.clone())?;
+                continue;
+            }
+            let found = embedding::scan(place, width)?;
+            words.left_out.extend(found.skipped.iter().map(|skipped| skipped.reason.to_string()));
+            for word in found.loaded {
+                words.add(&word.name, word.embedding.rows, word.path)?;
+            }
+        }
+        Ok(words)
+    }
+
+    fn add(&mut self, name: &str, rows: usize, path: PathBuf) -> Result<(), Failure> {
+        if let Some(first) = self.all.words().iter().find(|word| word.name == name) {
+            let first = first.path.clone().unwrap_or_default();
+            let (path, first) = (path.display(), first.display());
+            self.left_out.push(format!("{path}: left out, the word `{name}` is that of {first}"));
+            return Ok(());
+        }
+        Ok(self.all.add(name, vec![0.0; rows], Some(path))?)
+    }
+}

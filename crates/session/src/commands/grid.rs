@@ -1,0 +1,233 @@
+//! `wayword grid`: one prompt with many settings, as cells, a sheet and a page.
+mod axis;
+mod cells;
+mod draw;
+mod page;
+mod words;
+
+use super::texts::Texts;
+use super::{base, checks};
+use crate::Failure;
+use crate::numbers::duration;
+use crate::request::Grid as Options;
+use crate::session::Context;
+use axis::Axis;
+use cells::Cell;
+use draw::Studio;
+use page::{Done, Shown};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+use wayword_diffusion::Loras;
+use wayword_formats::{atomic, embedding};
+use wayword_interface::Warning;
+use words::{Names, Run, Words};
+
+/// Runs the command.
+///
+/// # Errors
+/// If an axis or another option cannot be used, no cell could be drawn, or Ctrl-C ended it early.
+pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<GridFiles, Failure> {
+    let progress = &context.progress;
+    checks::places_exist(&options.places)?;
+    let run = options.run.as_deref().map(Run::open).transpose()?;
+    let axes = axes(options, run.as_ref())?;
+    let names = Names::new(names(&options.places.embeddings)?, run.as_ref());
+    let start = cells::start(options)?;
+    let mut texts = Texts::new(&options.places, start.settings.quirks)?;
+    let cells = cells::cells(&start, &axes, &names, &mut texts)?;
+    for note in texts.notes() {
+        progress.warn(Warning::new(note));
+    }
+    let job = Job { options, run: run.as_ref(), context };
+    job.prepare()?;
+    let (done, failed) = job.draw(&cells)?;
+    if done.is_empty() {
+        return Err(
+            failed.map_or_else(|| Failure::stopped("before the first cell was drawn"), |f| f.1)
+        );
+    }
+    let shown = Shown { prompt: &options.prompt, axes: &axes, done: &done };
+    job.write(&shown)?;
+    match failed {
+        _ if progress.stop.is_requested() && done.len() < cells.len() => {
+            let (done, all) = (done.len(), cells.len());
+            Err(Failure::stopped(format!("after {done} of {all} cells; they are kept and shown")))
+        }
+        Some((count, first)) => Err(Failure::user(format!(
+            "{count} of {} cells could not be drawn: {}",
+            cells.len(),
+            first.message()
+        ))),
+        None => Ok(GridFiles {
+            sheet: job.file("grid.png"),
+            page: job.file("index.html"),
+            cells: done.iter().map(|cell| job.file(&cell.file)).collect(),
+        }),
+    }
+}
+
+/// The files of a grid.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct GridFiles {
+    /// All cells in one picture.
+    pub sheet: PathBuf,
+    /// A page with all cells.
+    pub page: PathBuf,
+    /// The cells' pictures.
+    pub cells: Vec<PathBuf>,
+}
+
+/// The three axes, read and checked.
+fn axes(options: &Options, run: Option<&Run>) -> Result<[Option<Axis>; 3], Failure> {
+    let read = |text: &Option<String>| text.as_deref().map(Axis::read).transpose();
+    let mut axes = [read(&options.x)?, read(&options.y)?, read(&options.z)?];
+    if !options.travel.is_empty() {
+        axes[0] = Some(Axis::travel(&options.travel)?);
+    }
+    if axes.iter().all(Option::is_none) {
+        return Err(
+            Failure::user("a grid needs an axis").hint("such as {grid.x} 'weight: 0.4, 0.8, 1.2'")
+        );
+    }
+    let named = |a: &Axis| (a.kind, a.of.clone());
+    let all: Vec<_> = axes.iter().flatten().map(named).collect();
+    if let Some((i, _)) = all.iter().enumerate().find(|(i, a)| all[..*i].contains(a)) {
+        return Err(Failure::user(format!("two axes are {}", all[i].0.title())));
+    }
+    axes.iter_mut().flatten().try_for_each(|axis| words::fill(axis, run))?;
+    Ok(axes)
+}
+
+/// The names of the words in folders and files; whether they fit is seen at each base.
+fn names(places: &[PathBuf]) -> Result<Vec<String>, Failure> {
+    let mut out = Vec::new();
+    for place in places {
+        if place.is_file() {
+            out.push(embedding::read(place)?.trigger(place));
+        } else {
+            out.extend(embedding::scan(place, None)?.loaded.into_iter().map(|word| word.name));
+        }
+    }
+    Ok(out)
+}
+
+/// How many cells could not be drawn, and why the first could not.
+type Failed = Option<(usize, Failure)>;
+
+/// A grid that is drawn.
+struct Job<'a> {
+    options: &'a Options,
+    run: Option<&'a Run>,
+    context: &'a Context<'a>,
+}
+
+impl Job<'_> {
+    fn file(&self, name: &str) -> PathBuf {
+        self.options.out.join(name)
+    }
+
+    /// Makes the folder, unless it holds a grid.
+    fn prepare(&self) -> Result<(), Failure> {
+        let out = &self.options.out;
+        if self.file("grid.json").exists() && !self.options.overwrite {
+            return Err(Failure::user(format!("there is a grid in {}", out.display()))
+                .hint("another folder by {grid.out}, or {grid.overwrite}"));
+        }
+        let cells = self.file("cells");
+        std::fs::create_dir_all(&cells)
+            .map_err(|e| Failure::io("cannot make the folder", &cells, &e))
+    }
+
+    /// Loads a checkpoint with its words.
+    fn studio(&self, path: Option<&Path>) -> Result<Studio<'_>, Failure> {
+        let mut wanted = self.options.base.clone();
+        if let Some(path) = path {
+            wanted.base = Some(path.to_owned());
+        }
+        let base = base::load(&wanted, &self.options.machine, self.context)?;
+        let words =
+            super::draw::words(&base, &self.options.places.embeddings, &self.context.progress)?;
+        let loras = match self.options.places.loras.as_slice() {
+            [] => None,
+            folders => Some(Arc::new(Loras::open(folders, &self.context.progress)?)),
+        };
+        Ok(Studio::new(base, Words::new(words, self.run), loras))
+    }
+
+    /// Draws and saves cells until the end or until asked to stop; a cell that fails is left blank.
+    /// Gives the cells, and how many failed with the first failure.
+    fn draw(&self, cells: &[Cell]) -> Result<(Vec<Done>, Failed), Failure> {
+        let all: usize = cells.iter().map(|cell| cell.settings.steps as usize).sum();
+        let (start, mut steps) = (Instant::now(), 0);
+        let mut loading = 0.0;
+        let mut done: Vec<Done> = Vec::new();
+        let mut failed: Failed = None;
+        let mut studio: Option<(Option<&Path>, Studio<'_>)> = None;
+        for (index, cell) in cells.iter().enumerate() {
+            if self.context.progress.stop.is_requested() {
+                break;
+            }
+            let path = cell.base.as_deref();
+            if studio.as_ref().is_none_or(|(loaded, _)| *loaded != path) {
+                // The old model goes before the new one comes.
+                drop(studio.take());
+                let begin = Instant::now();
+                studio = Some((path, self.studio(path)?));
+                loading += begin.elapsed().as_secs_f64();
+            }
+            let Some((_, studio)) = &mut studio else { break };
+            let begin = Instant::now();
+            let drawn = studio.draw(cell, (index, cells.len()), &self.context.progress);
+            steps += cell.settings.steps as usize;
+            match drawn {
+                Ok(None) => break,
+                Ok(Some(picture)) => {
+                    let file = name(cell);
+                    super::draw::save(&picture, &self.file(&file))?;
+                    let spent = start.elapsed().as_secs_f64() - loading;
+                    let left = spent / steps.max(1) as f64 * (all - steps) as f64;
+                    self.context.progress.note(&format!(
+                        "cell {} of {}: {file} in {}, {} left",
+                        index + 1,
+                        cells.len(),
+                        duration(begin.elapsed().as_secs_f64()),
+                        duration(left)
+                    ));
+                    self.context.progress.saved(self.file(&file), true);
+                    done.push(Done { at: cell.at, file, picture });
+                }
+                Err(failure) => {
+                    let text = format!("{} is left blank: {}", name(cell), failure.message());
+                    let hint = failure.diagnostic.hint.clone();
+                    self.context.progress.warn(Warning::new(text).with_hint_if(hint));
+                    failed = Some(failed.map_or((1, failure), |(n, first)| (n + 1, first)));
+                }
+            }
+        }
+        done.sort_by_key(|d| [d.at[2], d.at[1], d.at[0]]);
+        Ok((done, failed))
+    }
+
+    /// Writes sheet, page and list.
+    fn write(&self, shown: &Shown<'_>) -> Result<(), Failure> {
+        let write = |name: &str, bytes: &[u8]| {
+            let path = self.file(name);
+            atomic::write_bytes(&path, bytes).map_err(|e| Failure::io("cannot write", &path, &e))
+        };
+        page::sheet(shown, &self.file("grid.png"))?;
+        write("index.html", page::page(shown).as_bytes())?;
+        write("grid.json", serde_json::to_string_pretty(&page::listing(shown))?.as_bytes())?;
+        for name in ["grid.png", "index.html"] {
+            let path = self.file(name);
+            self.context.progress.saved(path, false);
+        }
+        Ok(())
+    }
+}
+
+/// A cell's file below the grid's folder.
+fn name(cell: &Cell) -> String {
+    let [x, y, z] = cell.at;
+    format!("cells/x{x:02}-y{y:02}-z{z:02}.png")
+}

@@ -1,0 +1,306 @@
+//! An axis of a grid: what changes, and its values.
+use crate::Failure;
+use crate::request::Size;
+use std::path::{Path, PathBuf};
+use wayword_diffusion::sigmas::{SamplerKind, Schedule, resolve};
+use wayword_prompt::error::did_you_mean;
+use wayword_prompt::{PromptError, edit, list};
+
+/// What changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    Seed,
+    Steps,
+    Cfg,
+    Sampler,
+    Schedule,
+    ClipSkip,
+    Size,
+    Base,
+    Embedding,
+    Step,
+    Weight,
+    LoraWeight,
+    Replace,
+    Order,
+}
+
+/// The names that are read: ours first, then A1111's.
+const NAMES: [(&str, Kind); 21] = [
+    ("seed", Kind::Seed),
+    ("steps", Kind::Steps),
+    ("cfg", Kind::Cfg),
+    ("cfg scale", Kind::Cfg),
+    ("sampler", Kind::Sampler),
+    ("schedule", Kind::Schedule),
+    ("schedule type", Kind::Schedule),
+    ("clip skip", Kind::ClipSkip),
+    ("size", Kind::Size),
+    ("base", Kind::Base),
+    ("checkpoint", Kind::Base),
+    ("checkpoint name", Kind::Base),
+    ("embedding", Kind::Embedding),
+    ("step", Kind::Step),
+    ("weight", Kind::Weight),
+    ("lora", Kind::LoraWeight),
+    ("lora weight", Kind::LoraWeight),
+    ("replace", Kind::Replace),
+    ("prompt s/r", Kind::Replace),
+    ("order", Kind::Order),
+    ("prompt order", Kind::Order),
+];
+
+impl Kind {
+    /// What stands before values in legends; as in A1111 nothing where the value speaks.
+    fn label(self) -> Option<&'static str> {
+        match self {
+            Self::Seed => Some("Seed"),
+            Self::Steps => Some("Steps"),
+            Self::Cfg => Some("CFG Scale"),
+            Self::ClipSkip => Some("Clip skip"),
+            Self::Step => Some("Step"),
+            Self::Weight => Some("Weight"),
+            Self::LoraWeight => Some("LoRA weight"),
+            Self::Schedule | Self::Sampler | Self::Size | Self::Base | Self::Embedding => None,
+            Self::Replace | Self::Order => None,
+        }
+    }
+
+    /// The axis' name in A1111's infotext.
+    pub(super) fn title(self) -> &'static str {
+        match self {
+            Self::Sampler => "Sampler",
+            Self::Schedule => "Schedule type",
+            Self::Size => "Size",
+            Self::Base => "Checkpoint name",
+            Self::Embedding => "Embedding",
+            Self::Replace => "Prompt S/R",
+            Self::Order => "Prompt order",
+            other => other.label().unwrap_or("Axis"),
+        }
+    }
+}
+
+/// One value.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Value {
+    Seed(u64),
+    /// Steps, clip skip, or a run's step.
+    Count(usize),
+    Number(f64),
+    Sampler(String, SamplerKind, Schedule),
+    Schedule(String),
+    Size(Size),
+    File(PathBuf),
+    Text(String),
+    Order(Vec<usize>),
+}
+
+/// What changes, of what, and how.
+#[derive(Debug, Clone)]
+pub(super) struct Axis {
+    pub(super) kind: Kind,
+    /// The word or LoRA, where the name says which.
+    pub(super) of: Option<String>,
+    pub(super) values: Vec<Value>,
+    /// The texts of an order.
+    pub(super) texts: Vec<String>,
+    /// Whether all steps of the run are meant.
+    pub(super) all: bool,
+}
+
+impl Axis {
+    /// The checkpoints of a travel.
+    pub(super) fn travel(bases: &[PathBuf]) -> Result<Self, Failure> {
+        let values = bases.iter().map(|path| file(&path.to_string_lossy()));
+        let values = values.collect::<Result<_, _>>()?;
+        Ok(Self { kind: Kind::Base, of: None, values, texts: Vec::new(), all: false })
+    }
+
+    /// Reads `NAME: VALUES`. Files must exist, samplers must be known.
+    ///
+    /// # Errors
+    /// Names what is wrong, at its place in the list.
+    pub(super) fn read(text: &str) -> Result<Self, Failure> {
+        let Some((head, values)) = text.split_once(':') else {
+            return Err(Failure::user(format!("`{text}` is no axis"))
+                .hint("an axis is written NAME: VALUES, as in 'weight: 0.4, 0.8'"));
+        };
+        let (kind, of) = name(head.trim())?;
+        let mut axis = Self { kind, of, values: Vec::new(), texts: Vec::new(), all: false };
+        axis.values = match kind {
+            Kind::Seed => seeds(values)?,
+            Kind::Step if values.trim().eq_ignore_ascii_case("all") => {
+                axis.all = true;
+                Vec::new()
+            }
+            Kind::Steps | Kind::ClipSkip | Kind::Step => counts(values, kind)?,
+            Kind::Cfg | Kind::Weight | Kind::LoraWeight => {
+                let rounded = |v: f64| Value::Number((v * 1e8).round() / 1e8);
+                list::numbers(values).map_err(failure)?.into_iter().map(rounded).collect()
+            }
+            _ => {
+                let texts = list::items(values).map_err(failure)?;
+                let texts: Vec<String> = match kind {
+                    Kind::Replace | Kind::Order => texts,
+                    _ => texts.into_iter().filter(|t| !t.is_empty()).collect(),
+                };
+                let of_text = |text: &String| one(kind, text);
+                match kind {
+                    Kind::Order if texts.len() > 6 => {
+                        let many = format!("{} texts have too many orders", texts.len());
+                        return Err(Failure::user(many).hint("6 have 720"));
+                    }
+                    Kind::Order => {
+                        axis.texts = texts;
+                        edit::orders(axis.texts.len()).into_iter().map(Value::Order).collect()
+                    }
+                    _ => texts.iter().map(of_text).collect::<Result<_, _>>()?,
+                }
+            }
+        };
+        if axis.values.is_empty() && !axis.all {
+            return Err(Failure::user(format!("the axis `{}` has no values", head.trim())));
+        }
+        Ok(axis)
+    }
+
+    /// The legend of a value.
+    pub(super) fn legend(&self, place: usize) -> String {
+        let value = match &self.values[place] {
+            Value::Seed(seed) => seed.to_string(),
+            Value::Count(count) => count.to_string(),
+            Value::Number(number) => number.to_string(),
+            Value::Sampler(name, ..) | Value::Schedule(name) => name.clone(),
+            Value::Size(size) => size.to_string(),
+            Value::File(path) => stem(path),
+            Value::Text(text) => text.clone(),
+            Value::Order(order) => {
+                let texts: Vec<&str> = order.iter().map(|i| self.texts[*i].as_str()).collect();
+                texts.join(", ")
+            }
+        };
+        match (self.kind.label(), &self.of) {
+            (Some(label), Some(of)) if self.kind != Kind::Step => format!("{label} {of}: {value}"),
+            (Some(label), _) => format!("{label}: {value}"),
+            (None, _) => value,
+        }
+    }
+}
+
+/// A file's name without its ending.
+pub(super) fn stem(path: &Path) -> String {
+    path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+fn failure(error: PromptError) -> Failure {
+    Failure::from(error)
+}
+
+/// What an axis' name means, and the rest of it.
+fn name(head: &str) -> Result<(Kind, Option<String>), Failure> {
+    let lower = head.to_lowercase();
+    let fits = |known: &str| {
+        let rest = lower.strip_prefix(known)?;
+        (rest.is_empty() || rest.starts_with(' ')).then_some(known.len())
+    };
+    let found = NAMES.iter().filter_map(|(known, kind)| Some((fits(known)?, *kind)));
+    let Some((length, kind)) = found.max_by_key(|(length, _)| *length) else {
+        let known = NAMES.map(|(name, _)| name);
+        let hint = match did_you_mean(head, known) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("known are {}", known.join(", ")),
+        };
+        return Err(Failure::user(format!("unknown axis `{head}`")).hint(hint));
+    };
+    let of = head[length..].trim();
+    let named = [Kind::Embedding, Kind::Step, Kind::Weight, Kind::LoraWeight].contains(&kind);
+    if !of.is_empty() && !named {
+        return Err(Failure::user(format!("unknown axis `{head}`"))
+            .hint(format!("did you mean `{}`?", &head[..length])));
+    }
+    Ok((kind, (!of.is_empty()).then(|| of.to_owned())))
+}
+
+fn seeds(text: &str) -> Result<Vec<Value>, Failure> {
+    let seed = |n: i64| match u64::try_from(n) {
+        Ok(seed) => Ok(Value::Seed(seed)),
+        Err(_) if n == -1 => Ok(Value::Seed(crate::random_seed())),
+        Err(_) => Err(Failure::user(format!("{n} is no seed")).hint("-1 is a random one")),
+    };
+    list::integers(text).map_err(failure)?.into_iter().map(seed).collect()
+}
+
+fn counts(text: &str, kind: Kind) -> Result<Vec<Value>, Failure> {
+    let least = i64::from(kind != Kind::Step);
+    let count = |n: i64| match usize::try_from(n).ok().filter(|_| n >= least) {
+        Some(count) => Ok(Value::Count(count)),
+        None => Err(Failure::user(format!("{}: {n} is below {least}", kind.title()))),
+    };
+    list::integers(text).map_err(failure)?.into_iter().map(count).collect()
+}
+
+fn one(kind: Kind, text: &str) -> Result<Value, Failure> {
+    match kind {
+        Kind::Sampler => {
+            let (sampler, schedule) = resolve(text, None, false)?;
+            Ok(Value::Sampler(text.to_owned(), sampler.kind, schedule))
+        }
+        Kind::Schedule => {
+            resolve("Euler", Some(text), false)?;
+            Ok(Value::Schedule(text.to_owned()))
+        }
+        Kind::Size => {
+            let size = text.parse().map_err(|reason| Failure::user(format!("{text}: {reason}")))?;
+            Ok(Value::Size(size))
+        }
+        Kind::Base | Kind::Embedding => file(text),
+        _ => Ok(Value::Text(text.to_owned())),
+    }
+}
+
+fn file(text: &str) -> Result<Value, Failure> {
+    let path = PathBuf::from(text);
+    match path.exists() {
+        true => Ok(Value::File(path)),
+        false => Err(Failure::user(format!("no such file: {text}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_values_are_read() {
+        let axis = Axis::read("weight eva-ti: 0.4, 0.8-1.2 [2]").unwrap();
+        assert_eq!((axis.kind, axis.of.as_deref()), (Kind::Weight, Some("eva-ti")));
+        let legends: Vec<String> = (0..axis.values.len()).map(|i| axis.legend(i)).collect();
+        assert_eq!(legends, ["Weight eva-ti: 0.4", "Weight eva-ti: 0.8", "Weight eva-ti: 1.2"]);
+        let kind = |text: &str| Axis::read(text).map(|axis| (axis.kind, axis.values.len()));
+        assert_eq!(kind("STEPS: 10-30 (+10)").unwrap(), (Kind::Steps, 3));
+        assert_eq!(kind("step: 0, 100").unwrap(), (Kind::Step, 2));
+        assert_eq!(kind("Prompt S/R: \"a, b\", c").unwrap(), (Kind::Replace, 2));
+        assert_eq!(kind("order: a, b, c").unwrap(), (Kind::Order, 6));
+        assert_eq!(kind("sampler: Euler a, DDIM").unwrap(), (Kind::Sampler, 2));
+        assert_eq!(kind("size: 64x64, 64x128").unwrap(), (Kind::Size, 2));
+        assert_eq!(Axis::read("cfg: 0.6-1.0 (+0.1)").unwrap().legend(5), "CFG Scale: 1.1");
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        for (text, said) in [
+            ("weight 0.4", "is no axis"),
+            ("weigth: 1", "unknown axis"),
+            ("steps eva: 1", "unknown axis"),
+            ("steps: 0", "below 1"),
+            ("seed: -2", "no seed"),
+            ("base: gone.safetensors", "no such file"),
+            ("size: 63x64", "multiples of 8"),
+            ("embedding:", "no values"),
+        ] {
+            let failure = Axis::read(text).unwrap_err();
+            assert!(failure.message().contains(said), "{text}: {}", failure.message());
+        }
+    }
+}

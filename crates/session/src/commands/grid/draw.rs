@@ -1,0 +1,109 @@
+//! Draws cells one after the other; models stay loaded, equal prompts are encoded once.
+use super::cells::Cell;
+use super::words::{Source, Words};
+use crate::Failure;
+use crate::event::Progress;
+use std::rc::Rc;
+use std::sync::Arc;
+use wayword_diffusion::generate::{Drawing, GroupConditioning};
+use wayword_diffusion::{AdapterGuard, Base, DrawPlan, Event, Loras, Picture};
+use wayword_interface::{Events, Warning};
+use wayword_prompt::PromptPlan;
+
+/// Encoded prompts that are remembered; a grid's neighbours are what is asked for again.
+const REMEMBERED: usize = 64;
+
+/// A base with its words, for all cells that are drawn on it.
+pub(super) struct Studio<'a> {
+    pub(super) base: Arc<Base>,
+    pub(super) words: Words<'a>,
+    pub(super) loras: Option<Arc<Loras>>,
+    texts: Vec<(Key, Rc<GroupConditioning>)>,
+    warned: Vec<Warning>,
+}
+
+/// What encoded prompts depend on.
+#[derive(PartialEq)]
+struct Key {
+    prompt: PromptPlan,
+    negative: PromptPlan,
+    clip_skip: usize,
+    rows: Option<(String, Source)>,
+    text_version: u64,
+}
+
+impl<'a> Studio<'a> {
+    pub(super) fn new(base: Arc<Base>, words: Words<'a>, loras: Option<Arc<Loras>>) -> Self {
+        Self { base, words, loras, texts: Vec::new(), warned: Vec::new() }
+    }
+
+    /// Draws a cell, `index` of `of`; `None` if stopped.
+    ///
+    /// # Errors
+    /// If its settings are not possible on this base, or drawing fails.
+    pub(super) fn draw(
+        &mut self,
+        cell: &Cell,
+        (index, of): (usize, usize),
+        progress: &Progress<'_>,
+    ) -> Result<Option<Picture>, Failure> {
+        let plan = self.plan(cell)?;
+        for warning in plan.remarks() {
+            if !self.warned.contains(&warning) {
+                progress.warn(warning.clone());
+                self.warned.push(warning);
+            }
+        }
+        let events = |event: Event| {
+            let event = match event {
+                Event::Step { step, of: steps, .. } => {
+                    Event::Step { step, of: steps, first: index, pictures: of }
+                }
+                other => other,
+            };
+            Events::event(progress, event);
+        };
+        let drawing = Drawing::new(&*self.base, &plan, &events)?;
+        let stop = progress.stop;
+        let Some(guard) = drawing.activate(0, &events, stop)? else { return Ok(None) };
+        let texts = texts(&guard, &mut self.texts, cell, &plan)?;
+        let Some(sampled) = drawing.sample(guard, &texts, &events, stop)? else { return Ok(None) };
+        Ok(Some(drawing.finish(&texts, &sampled, 0, &events)?))
+    }
+
+    /// A cell's settings, checked.
+    fn plan(&mut self, cell: &Cell) -> Result<DrawPlan, Failure> {
+        let mut settings = cell.settings.clone();
+        if !cell.sized {
+            (settings.width, settings.height) = self.base.info.resolution;
+        }
+        settings.embeddings = Some(self.words.with(&self.base, cell.rows.as_ref())?);
+        settings.loras.clone_from(&self.loras);
+        Ok(DrawPlan::new(&self.base, settings)?)
+    }
+}
+
+/// The encoded prompts, from memory where they are known.
+fn texts(
+    model: &AdapterGuard<'_>,
+    known: &mut Vec<(Key, Rc<GroupConditioning>)>,
+    cell: &Cell,
+    plan: &DrawPlan,
+) -> Result<Rc<GroupConditioning>, Failure> {
+    let key = Key {
+        prompt: plan.prompt(0).clone(),
+        negative: plan.negative(0).clone(),
+        clip_skip: cell.settings.clip_skip,
+        rows: cell.rows.clone(),
+        text_version: model.text_version(),
+    };
+    if let Some((_, texts)) = known.iter().find(|(k, _)| *k == key) {
+        return Ok(Rc::clone(texts));
+    }
+    let texts = Rc::new(GroupConditioning::encode(model, plan, 0..1)?);
+    if known.len() == REMEMBERED {
+        known.remove(0);
+    }
+    known.push((key, Rc::clone(&texts)));
+    Ok(texts)
+}

@@ -1,0 +1,229 @@
+//! Which word an axis means, and the rows that it puts in its place.
+use super::axis::{Axis, Kind, Value, stem};
+use crate::Failure;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use wayword_diffusion::{Base, Embeddings};
+use wayword_formats::embedding;
+use wayword_prompt::edit;
+use wayword_train::run_folder::vectors::{self, VectorsFile};
+
+/// Where other rows for a word come from.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Source {
+    File(PathBuf),
+    /// A step of the run; 0 is before the first.
+    Step(usize),
+}
+
+/// A training's words and their rows after each step.
+#[derive(Debug)]
+pub(super) struct Run {
+    /// Each word's name and its rows among the run's.
+    words: Vec<(String, std::ops::Range<usize>)>,
+    rows: VectorsFile,
+    path: PathBuf,
+}
+
+impl Run {
+    /// Reads a folder NAME.run.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
+        let plan = path.join("plan.json");
+        let text = std::fs::read_to_string(&plan).map_err(|e| {
+            Failure::io("no run was begun here: cannot read", &plan, &e)
+                .hint("{grid.run} takes the folder NAME.run that a training made beside its files")
+        })?;
+        let plan: serde_json::Value = serde_json::from_str(&text)?;
+        let mut words = Vec::new();
+        let mut first = 0;
+        for word in plan["words"].as_array().into_iter().flatten() {
+            let vectors = word["vectors"].as_u64().and_then(|n| usize::try_from(n).ok());
+            let (Some(name), Some(vectors)) = (word["name"].as_str(), vectors) else { continue };
+            words.push((name.to_owned(), first..first + vectors));
+            first += vectors;
+        }
+        let rows = vectors::read(&path.join("rows.bin"))?;
+        if words.is_empty() || first != rows.count {
+            let what = format!(
+                "{}: its plan has {first} vectors, its rows {}",
+                path.display(),
+                rows.count
+            );
+            return Err(Failure::user(what));
+        }
+        Ok(Self { words, rows, path: path.to_owned() })
+    }
+
+    /// The steps that it has rows of.
+    pub(super) fn steps(&self) -> Vec<usize> {
+        self.rows.steps.iter().map(|s| s.step as usize).collect()
+    }
+
+    /// A word's rows after a step.
+    fn at(&self, word: &str, step: usize) -> Result<Vec<f32>, Failure> {
+        let range =
+            self.words.iter().find(|(name, _)| name == word).map(|(_, range)| range.clone());
+        let record = self.rows.steps.iter().find(|s| s.step as usize == step);
+        let (Some(range), Some(record)) = (range, record) else {
+            let last = self.rows.steps.last().map_or(0, |s| s.step);
+            return Err(Failure::user(format!(
+                "step {step}: {} has no rows of it",
+                self.path.display()
+            ))
+            .hint(format!("it has steps 1 to {last}")));
+        };
+        let width = self.rows.width;
+        Ok(record.vectors[range.start * width..range.end * width].to_vec())
+    }
+}
+
+/// Fills in the steps that `step: all` means: at most nine of the run, evenly, the last one too.
+pub(super) fn fill(axis: &mut Axis, run: Option<&Run>) -> Result<(), Failure> {
+    if axis.kind != Kind::Step {
+        return Ok(());
+    }
+    let Some(run) = run else {
+        return Err(Failure::user("an axis `step` needs the run whose steps it shows")
+            .hint("name it: {grid.run} DIR/NAME.run"));
+    };
+    let steps = run.steps();
+    if axis.all {
+        let shown = steps.len().min(9);
+        let step = |i: usize| steps.get((i + 1) * steps.len() / shown.max(1) - 1).copied();
+        axis.values = (0..shown).filter_map(step).map(Value::Count).collect();
+    }
+    let missing = axis.values.iter().find_map(|value| match value {
+        Value::Count(n) if !steps.contains(n) => Some(*n),
+        _ => None,
+    });
+    match (missing, steps.last()) {
+        (_, None) => Err(Failure::user(format!("{} has no steps yet", run.path.display()))),
+        (None, _) => Ok(()),
+        (Some(n), Some(last)) => {
+            Err(Failure::user(format!("step {n}: {} has no rows of it", run.path.display()))
+                .hint(format!("it has steps {} to {last}", steps[0])))
+        }
+    }
+}
+
+/// The names of words that a prompt may call.
+pub(super) struct Names {
+    pub(super) known: Vec<String>,
+    pub(super) of_run: Vec<String>,
+}
+
+impl Names {
+    /// Those of the folders of embeddings, and of the run.
+    pub(super) fn new(known: Vec<String>, run: Option<&Run>) -> Self {
+        let of_run = run.map_or_else(Vec::new, |r| r.words.iter().map(|w| w.0.clone()).collect());
+        Self { known, of_run }
+    }
+
+    /// The word that was named, else the only one in the prompt.
+    pub(super) fn in_prompt(&self, named: Option<&str>, prompt: &str) -> Result<String, Failure> {
+        if let Some(named) = named {
+            return Ok(named.to_owned());
+        }
+        let all = self.known.iter().chain(&self.of_run);
+        let mut here: Vec<&String> =
+            all.filter(|name| !edit::places(prompt, name).is_empty()).collect();
+        here.sort();
+        here.dedup();
+        match here.as_slice() {
+            [one] => Ok((*one).clone()),
+            [] => Err(Failure::user("no learned word stands in the prompt").hint(
+                "name their folder by {grid.embeddings}, or say which word: 'weight WORD: …'",
+            )),
+            several => {
+                let names: Vec<&str> = several.iter().map(|n| n.as_str()).collect();
+                Err(Failure::user(format!(
+                    "several words stand in the prompt: {}",
+                    names.join(", ")
+                ))
+                .hint("say which is meant: 'weight WORD: …'"))
+            }
+        }
+    }
+
+    /// The run's word.
+    pub(super) fn of_run(&self, named: Option<&str>, prompt: &str) -> Result<String, Failure> {
+        match (named, self.of_run.as_slice()) {
+            (Some(named), _) if self.of_run.iter().any(|n| n == named) => Ok(named.to_owned()),
+            (Some(named), _) => Err(Failure::user(format!("`{named}` is no word of the run"))
+                .hint(format!("its words are {}", self.of_run.join(", ")))),
+            (None, [one]) => Ok(one.clone()),
+            (None, _) => self.in_prompt(None, prompt),
+        }
+    }
+
+    /// The word that a file's rows are for: as named, else the one in the prompt whose name begins
+    /// the file's name (as step files do), else the only one in the prompt.
+    pub(super) fn for_file(
+        &self,
+        named: Option<&str>,
+        prompt: &str,
+        path: &Path,
+    ) -> Result<String, Failure> {
+        let stem = stem(path);
+        if named.is_some() {
+            return self.in_prompt(named, prompt);
+        }
+        if !edit::places(prompt, &stem).is_empty() {
+            return Ok(stem);
+        }
+        let base = stem.rsplit_once('-').filter(|(_, n)| n.bytes().all(|b| b.is_ascii_digit()));
+        if let Some((base, _)) = base.filter(|(base, _)| !edit::places(prompt, base).is_empty()) {
+            return Ok(base.to_owned());
+        }
+        self.in_prompt(None, prompt)
+            .map_err(|f| f.hint(format!("say which word `{stem}` is for: 'embedding WORD: …'")))
+    }
+}
+
+/// The words of a base, and of it with other rows.
+pub(super) struct Words<'a> {
+    all: Arc<Embeddings>,
+    changed: BTreeMap<(String, Source), Arc<Embeddings>>,
+    run: Option<&'a Run>,
+}
+
+impl<'a> Words<'a> {
+    pub(super) fn new(all: Embeddings, run: Option<&'a Run>) -> Self {
+        Self { all: Arc::new(all), changed: BTreeMap::new(), run }
+    }
+
+    /// The words with one that has other rows.
+    ///
+    /// # Errors
+    /// If the rows cannot be read or do not fit the base.
+    pub(super) fn with(
+        &mut self,
+        base: &Base,
+        rows: Option<&(String, Source)>,
+    ) -> Result<Arc<Embeddings>, Failure> {
+        let Some(key) = rows else { return Ok(Arc::clone(&self.all)) };
+        if let Some(known) = self.changed.get(key) {
+            return Ok(Arc::clone(known));
+        }
+        let (name, source) = key;
+        let mut words = Embeddings::clone(&self.all);
+        match source {
+            Source::File(path) => {
+                let word = embedding::read(path)?;
+                word.fits(base.info.token_width).map_err(|f| Failure::from(f.at(path)))?;
+                words.add(name, word.vectors, Some(path.clone()))?;
+            }
+            Source::Step(step) => {
+                let run = self.run.ok_or_else(|| Failure::user("no run"))?;
+                words.add(name, run.at(name, *step)?, None)?;
+            }
+        }
+        let words = Arc::new(words);
+        self.changed.insert(key.clone(), Arc::clone(&words));
+        Ok(words)
+    }
+}

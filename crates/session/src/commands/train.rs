@@ -1,0 +1,118 @@
+//! `wayword train`: a plan from the options, the run, and how it ended.
+pub(super) mod layers;
+pub(super) mod ready;
+
+use super::base;
+use crate::Failure;
+use crate::Trained;
+use crate::request::{Prediction, Train as Options};
+use crate::session::Context;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use wayword_diffusion::{Base, Memory};
+use wayword_interface::Events as _;
+use wayword_interface::options::Layer;
+use wayword_train::estimate;
+use wayword_train::event::{Event, Outcome};
+use wayword_train::plan::TrainPlan;
+use wayword_train::run_folder::RunFolder;
+use wayword_train::training_loop::{self, RunOptions};
+
+/// Runs the command.
+///
+/// # Errors
+/// If the options cannot be used, a file cannot be read or written, the numbers stop being finite,
+/// or Ctrl-C ended the run early.
+pub(crate) fn run(flags: &Layer, context: &Context<'_>) -> Result<crate::Outcome, Failure> {
+    let typed: Options = flags.read()?;
+    if typed.resume.is_some() {
+        return learn(&typed, context);
+    }
+    let options = layers::gather(flags, &context.progress)?;
+    if let Some(path) = &options.save_config {
+        layers::save(&options, path)?;
+        return Ok(crate::Outcome::Config(path.clone()));
+    }
+    learn(&options, context)
+}
+
+/// A run from its start or from where it was stopped.
+fn learn(options: &Options, context: &Context<'_>) -> Result<crate::Outcome, Failure> {
+    let (progress, stop) = (&context.progress, context.progress.stop);
+    let outcome = match &options.resume {
+        Some(run) => {
+            let (base, memory) = load_for(options, run, context)?;
+            progress.note(&format!("going on with {}", run.display()));
+            training_loop::resume(&base, run, memory, progress, stop)?
+        }
+        None => {
+            refuse_begun(options)?;
+            let (base, plan, memory) = ready::ready(options, context)?;
+            let estimate = estimate::estimate(&base, &plan, memory)?;
+            progress.event(Event::Planned(Box::new(plan.summary(Some(estimate)))));
+            let run = RunOptions { memory, overwrite: options.overwrite };
+            training_loop::train(&base, &plan, run, progress, stop)?
+        }
+    };
+    end(outcome, options.base.base.clone())
+}
+
+/// A run of the same name is refused by the library; here it is before a large base is loaded.
+fn refuse_begun(options: &Options) -> Result<(), Failure> {
+    let Some(name) = &options.options.name else { return Ok(()) };
+    let run = RunFolder::place(&std::path::absolute(&options.options.out)?, name);
+    if options.overwrite || !run.join("plan.json").exists() {
+        return Ok(());
+    }
+    let shown = run.display();
+    Err(Failure::user(format!("{shown}: there is a run of this name already")).hint(format!(
+        "go on with it by {{train.resume}} \"{shown}\", or throw it away by {{train.overwrite}}"
+    )))
+}
+
+/// The base of a run that goes on: as the options say, else as the run remembers.
+fn load_for(
+    options: &Options,
+    run: &Path,
+    context: &Context<'_>,
+) -> Result<(Arc<Base>, Memory), Failure> {
+    let progress = &context.progress;
+    let (mut base, mut machine) = (options.base.clone(), options.machine.clone());
+    // Where it cannot be read, the library says so when it opens the run.
+    let plan = std::fs::read(run.join("plan.json")).ok();
+    let plan: Option<TrainPlan> = plan.and_then(|text| serde_json::from_slice(&text).ok());
+    if let Some(plan) = &plan {
+        base.base.get_or_insert_with(|| plan.base.path.clone());
+        if let Some(vae) = &plan.base.vae {
+            base.vae.get_or_insert_with(|| vae.path.clone());
+        }
+        machine.precision = Some(base::precision_of(&plan.precision));
+        if plan.loss.v_prediction {
+            base.prediction.get_or_insert(Prediction::V);
+        }
+    } else if !run.join("plan.json").is_file() {
+        return Err(Failure::user(format!("{}: no run was begun here", run.display()))
+            .hint("give the folder NAME.run that a training made beside its files"));
+    }
+    let loading = base::place(&base, &machine, context)?;
+    let mut memory = Memory::Keep;
+    if let Some(plan) = plan {
+        let warning;
+        (memory, warning) = ready::memory(&loading.options, &plan, options.low_memory)?;
+        if let Some(warning) = warning {
+            progress.event(Event::Warned(warning));
+        }
+    }
+    Ok((context.base(&loading)?, memory))
+}
+
+/// What came of a run; one that was stopped has no result.
+pub(super) fn end(outcome: Outcome, base: Option<PathBuf>) -> Result<crate::Outcome, Failure> {
+    if outcome.is_finished() {
+        return Ok(crate::Outcome::Train(Trained { outcome, base }));
+    }
+    let run = outcome.run.display();
+    let message = format!("after step {} of {}; all of it is saved", outcome.step, outcome.of);
+    Err(Failure::stopped(message)
+        .hint(format!("go on with `wayword train {{train.resume}} \"{run}\"`")))
+}

@@ -1,0 +1,70 @@
+//! Presets, files and flags put together, and what is said about a translation from kohya's options.
+use crate::Failure;
+use crate::event::Progress;
+use crate::request::Train as Options;
+use std::path::Path;
+use wayword_formats::{atomic, kohya as kohya_file};
+use wayword_interface::options::Layer;
+use wayword_interface::{Events as _, Warning};
+use wayword_train::config;
+use wayword_train::event::Event;
+use wayword_train::kohya::{self, Translation};
+
+/// Everything that was asked for: the defaults, a preset, kohya's options, `wayword.toml`, flags.
+///
+/// # Errors
+/// If a file cannot be read, or something in it is unknown or has no place.
+pub(crate) fn gather(flags: &Layer, progress: &Progress<'_>) -> Result<Options, Failure> {
+    let typed: Options = flags.read()?;
+    let file = typed.config.as_deref().map(config::read).transpose()?.unwrap_or_default();
+    let kohya = typed.kohya.as_deref().map(|path| translated(path, progress)).transpose()?;
+    // Kohya's options are a recipe of their own.
+    let plain = kohya.is_none().then_some("person");
+    let name = typed.preset.as_deref().or(file.text("preset")).or(plain).map(str::to_owned);
+    let preset = name.as_deref().map(config::preset).transpose()?.unwrap_or_default();
+    let all = config::merge([preset, kohya.unwrap_or_default(), file, flags.clone()]);
+    let preset = name.map(|name| name.trim().to_lowercase());
+    Ok(Options { preset, ..all.read()? })
+}
+
+/// Writes all options to a file that `--config` reads.
+pub(super) fn save(options: &Options, path: &Path) -> Result<(), Failure> {
+    if path.exists() && !options.overwrite {
+        let message = format!("{} exists already", path.display());
+        return Err(Failure::user(message).hint("give another name, or {train.overwrite}"));
+    }
+    let written = atomic::write_bytes(path, config::write(options)?.as_bytes());
+    written.map_err(|e| Failure::io("cannot write", path, &e))
+}
+
+fn translated(path: &Path, progress: &Progress<'_>) -> Result<Layer, Failure> {
+    let found = kohya::translate(&kohya_file::read(path)?)?;
+    say(&found, progress);
+    Ok(found.layer)
+}
+
+/// What became of each of kohya's options.
+fn say(found: &Translation, progress: &Progress<'_>) {
+    let list = |title: &str, lines: Vec<String>| {
+        if !lines.is_empty() {
+            progress.note(title);
+            lines.iter().for_each(|line| progress.note(&format!("  {line}")));
+        }
+    };
+    let arrows = |pairs: &[(String, String)]| -> Vec<String> {
+        let width = pairs.iter().map(|(from, _)| from.chars().count().min(44)).max().unwrap_or(0);
+        pairs.iter().map(|(from, to)| format!("{from:<width$} -> {to}")).collect()
+    };
+    let reasons = found.ignored.iter().map(|(what, why)| format!("{what}: {why}")).collect();
+    list("translated from kohya's options:", arrows(&found.translated));
+    list("taken as kohya's defaults:", arrows(&found.assumed));
+    list("without effect here:", reasons);
+    for (what, near) in &found.unknown {
+        let text = format!("{what}: unknown, and ignored");
+        let hint = near.as_ref().map(|near| format!("did you mean {near}?"));
+        progress.event(Event::Warned(Warning::new(text).with_hint_if(hint)));
+    }
+    for warning in &found.warnings {
+        progress.event(Event::Warned(warning.clone()));
+    }
+}

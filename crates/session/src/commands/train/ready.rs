@@ -1,0 +1,107 @@
+//! All that comes before the first step: the plan, what is found in it, memory, the base.
+use crate::Failure;
+use crate::failure::unrendered;
+use crate::commands::base;
+use crate::request::Train as Options;
+use crate::session::Context;
+use std::sync::Arc;
+use wayword_diffusion::{Base, BaseOptions, Memory};
+use wayword_interface::{Quiet, Warning};
+use wayword_train::estimate::{Forecast, MemoryChoice};
+use wayword_train::lora;
+use wayword_train::plan::TrainPlan;
+use wayword_train::preflight;
+
+/// A checked plan, the base that it is for, and what a step keeps in memory. What can be refused is
+/// refused before the base is loaded.
+///
+/// # Errors
+/// If the options or pictures cannot be used, the run does not fit into memory, something is found
+/// under `--strict`, or the base cannot be loaded.
+pub(crate) fn ready(
+    options: &Options,
+    context: &Context<'_>,
+) -> Result<(Arc<Base>, TrainPlan, Memory), Failure> {
+    let loading = base::place(&options.base, &options.machine, context)?;
+    let sketch = BaseOptions {
+        device: loading.options.device.memory_estimator(),
+        ..loading.options.clone()
+    };
+    let mut plan = TrainPlan::check(&options.options, &Base::dry_load(&sketch, &Quiet)?.info)?;
+    plan.warnings.extend(preflight::few(&plan, options.preset.as_deref()));
+    plan.warnings.extend(preflight::inspect(&plan)?);
+    let (memory, warning) = memory(&loading.options, &plan, options.low_memory)?;
+    strict(options, &plan)?;
+    context.progress.go_on()?;
+    let base = context.base(&loading)?;
+    plan.recognize(&base)?;
+    plan.warnings.extend(lora::remarks(&base, &plan.loras)?);
+    strict(options, &plan)?;
+    plan.warnings.extend(warning);
+    Ok((base, plan, memory))
+}
+
+/// Under `--strict` whatever was found ends the run.
+fn strict(options: &Options, plan: &TrainPlan) -> Result<(), Failure> {
+    if !options.strict || plan.warnings.is_empty() {
+        return Ok(());
+    }
+    let mut text = format!("{{train.strict}}: {} warnings", plan.warnings.len());
+    for warning in &plan.warnings {
+        let shown = unrendered(&warning.0);
+        text.push_str(&format!("\n  {}", shown.message));
+        if let Some(hint) = shown.hint {
+            text.push_str(&format!("\n    {hint}"));
+        }
+    }
+    Err(Failure::user(text).hint("mend them, or leave {train.strict} out"))
+}
+
+/// What a step keeps, by the memory that is free; a warning where that was not asked for.
+///
+/// # Errors
+/// If the run does not fit.
+pub(crate) fn memory(
+    loading: &BaseOptions,
+    plan: &TrainPlan,
+    low_memory: bool,
+) -> Result<(Memory, Option<Warning>), Failure> {
+    let forecast = Forecast::of(loading, plan)?;
+    let free = loading.device.device_memory().map(|memory| memory.free);
+    let told = |bytes: usize| crate::numbers::bytes(bytes as u64);
+    let warn = |text: String, hint: &str| Some(Warning::new(text).with_hint(hint));
+    Ok(match (forecast.choose(free, low_memory), free) {
+        (MemoryChoice::Asked, _) => (Memory::Recompute, None),
+        (MemoryChoice::Keep, Some(_)) => (Memory::Keep, None),
+        (MemoryChoice::Keep, None) => {
+            let need = told(forecast.keep);
+            let text =
+                format!("the run will take {need}; how much is free, this system does not tell");
+            (Memory::Keep, warn(text, "where that is too much, use {train.low_memory}"))
+        }
+        (MemoryChoice::Needed, free) => {
+            let text = format!(
+                "the run would take {}, and {} are free: blocks are computed twice ({{train.low_memory}})",
+                told(forecast.keep),
+                crate::numbers::bytes(free.unwrap_or(0))
+            );
+            let hint = "a step takes about a third longer; the word is the same";
+            (Memory::Recompute, warn(text, hint))
+        }
+        (MemoryChoice::TooLarge, free) => {
+            let text = format!(
+                "the run would take {}, {} with {{train.low_memory}}, and {} are free",
+                told(forecast.keep),
+                told(forecast.recompute),
+                crate::numbers::bytes(free.unwrap_or(0))
+            );
+            let hint = match plan.batch {
+                1 => "end other programs, or use a smaller {train.resolution}",
+                _ => {
+                    "use a smaller {train.batch} (with {train.accumulate} for the same effect) or {train.resolution}"
+                }
+            };
+            return Err(Failure::user(text).hint(hint));
+        }
+    })
+}

@@ -1,0 +1,207 @@
+//! What happens in a job, told in one type for all kinds of jobs.
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use wayword_diffusion as diffusion;
+use wayword_interface::{Stop, Warning};
+use wayword_train::event::{self as train, StepReport};
+use wayword_train::plan::PlanSummary;
+
+/// One thing that happened. In JSON an object whose `event` says which.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// A sentence for people.
+    Note {
+        /// The sentence.
+        text: String,
+    },
+    /// Something that the user should know, but that stops nothing.
+    Warned(Warning),
+    /// A file is being read.
+    Loading {
+        /// What it is: `base model`, `VAE`, `embeddings`.
+        what: String,
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// A base is ready.
+    Loaded {
+        /// Tensors that are used.
+        tensors: usize,
+        /// Tensors that nobody took.
+        unused: Vec<String>,
+        /// Tensors that are left out on purpose.
+        left_out: Vec<String>,
+    },
+    /// One sampler step of one group of pictures is done.
+    DrawStep {
+        /// Steps done of this group.
+        step: usize,
+        /// Steps of this group.
+        of: usize,
+        /// Pictures before this group.
+        first: usize,
+        /// All pictures.
+        pictures: usize,
+    },
+    /// The job waits until others that use the base with other adapters are done.
+    Waiting,
+    /// A picture is done.
+    Picture {
+        /// Its place, from 0.
+        index: usize,
+        /// All pictures.
+        of: usize,
+        /// Its seed.
+        seed: u64,
+    },
+    /// All pictures are done.
+    Drawn {
+        /// Pictures made.
+        pictures: usize,
+        /// Seconds it took.
+        seconds: f64,
+    },
+    /// A file was written.
+    Saved {
+        /// The file.
+        path: PathBuf,
+        /// After how many steps, for a training's files.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<usize>,
+        /// Whether it is a part of a larger result, as a grid's cell.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        part: bool,
+    },
+    /// What a training will do, before anything is done.
+    Plan(Box<PlanSummary>),
+    /// A picture was turned into latents.
+    Encoded {
+        /// Pictures done.
+        done: usize,
+        /// All pictures.
+        of: usize,
+    },
+    /// The evaluation loss was computed.
+    Measured {
+        /// After how many steps.
+        step: usize,
+        /// The mean loss at fixed noise.
+        fixed_noise_loss: f64,
+    },
+    /// A training step was made.
+    Step(StepReport),
+    /// A preview was drawn.
+    Preview {
+        /// The picture.
+        path: PathBuf,
+        /// After how many steps.
+        step: usize,
+    },
+    /// A run's page was written.
+    Report {
+        /// The page.
+        path: PathBuf,
+    },
+    /// A training was asked to stop; its state is saved.
+    Stopped {
+        /// Steps done.
+        step: usize,
+        /// Steps planned.
+        of: usize,
+        /// The run's folder, by which it goes on.
+        run: PathBuf,
+    },
+    /// All steps of a training are done.
+    Finished(train::Outcome),
+}
+
+impl Event {
+    /// An event of drawing or loading; `None` for news that no face shows.
+    #[must_use]
+    pub fn of_drawing(event: diffusion::Event) -> Option<Self> {
+        use diffusion::Event as From;
+        Some(match event {
+            From::Loading { what, path } => Self::Loading { what: what.into(), path },
+            From::Loaded(report) => Self::Loaded {
+                tensors: report.tensors,
+                unused: report.unused,
+                left_out: report.left_out,
+            },
+            From::Step { step, of, first, pictures } => {
+                Self::DrawStep { step, of, first, pictures }
+            }
+            From::Waiting => Self::Waiting,
+            From::Picture { index, of, seed } => Self::Picture { index, of, seed },
+            From::Saved(path) => Self::Saved { path, step: None, part: false },
+            From::Warned(warning) => Self::Warned(warning),
+            From::Finished { pictures, seconds } => Self::Drawn { pictures, seconds },
+            #[allow(unreachable_patterns, reason = "the libraries may tell more one day")]
+            _ => return None,
+        })
+    }
+
+    /// An event of a training.
+    #[must_use]
+    pub fn of_training(event: train::Event) -> Option<Self> {
+        use train::Event as From;
+        Some(match event {
+            From::Draw(event) => return Self::of_drawing(event),
+            From::Planned(summary) => Self::Plan(summary),
+            From::Encoded { done, of } => Self::Encoded { done, of },
+            From::Evaluated { step, loss } => Self::Measured { step, fixed_noise_loss: loss },
+            From::Step(report) => Self::Step(report),
+            From::Saved { path, step } => Self::Saved { path, step: Some(step), part: false },
+            From::Previewed { path, step } => Self::Preview { path, step },
+            From::Reported { path } => Self::Report { path },
+            From::Warned(warning) => Self::Warned(warning),
+            From::Stopped { step, of, run } => Self::Stopped { step, of, run },
+            From::Finished(outcome) => Self::Finished(outcome),
+            #[allow(unreachable_patterns, reason = "the libraries may tell more one day")]
+            _ => return None,
+        })
+    }
+}
+
+/// Where a job's work tells what happens, and hears that it is to stop.
+pub(crate) struct Progress<'a> {
+    pub(crate) tell: &'a (dyn Fn(Event) + Sync),
+    pub(crate) stop: &'a Stop,
+}
+
+impl Progress<'_> {
+    /// A sentence for people.
+    pub(crate) fn note(&self, text: &str) {
+        (self.tell)(Event::Note { text: text.to_owned() });
+    }
+
+    /// A warning.
+    pub(crate) fn warn(&self, warning: Warning) {
+        (self.tell)(Event::Warned(warning));
+    }
+
+    /// A file was written, `part` of a larger result or not.
+    pub(crate) fn saved(&self, path: PathBuf, part: bool) {
+        (self.tell)(Event::Saved { path, step: None, part });
+    }
+
+    /// Ends the job's work here if it was asked to stop.
+    pub(crate) fn go_on(&self) -> Result<(), crate::Failure> {
+        if self.stop.is_requested() {
+            return Err(crate::Failure::stopped("before the work began"));
+        }
+        Ok(())
+    }
+}
+
+impl wayword_interface::Events<diffusion::Event> for Progress<'_> {
+    fn event(&self, event: diffusion::Event) {
+        Event::of_drawing(event).into_iter().for_each(self.tell);
+    }
+}
+
+impl wayword_interface::Events<train::Event> for Progress<'_> {
+    fn event(&self, event: train::Event) {
+        Event::of_training(event).into_iter().for_each(self.tell);
+    }
+}

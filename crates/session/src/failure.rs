@@ -1,0 +1,105 @@
+//! How a job fails: a diagnostic, and whether it was stopped rather than wrong.
+use std::path::Path;
+use wayword_interface::{Diagnostic, FieldNames, Rendered};
+
+/// Why a job has no result.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Failure {
+    /// Whether somebody asked it to stop; what was done until then is kept.
+    pub stopped: bool,
+    /// What happened, and what to do.
+    pub diagnostic: Diagnostic,
+}
+
+impl Failure {
+    /// The user's input does not fit. Message: lower case, no full stop.
+    pub(crate) fn user(message: impl Into<String>) -> Self {
+        Diagnostic::new(message).into()
+    }
+
+    /// A job that ended early, but tidily.
+    pub(crate) fn stopped(message: impl Into<String>) -> Self {
+        Self { stopped: true, diagnostic: Diagnostic::new(message) }
+    }
+
+    /// An error of the operating system, with the file that it is about.
+    pub(crate) fn io(what: &str, path: &Path, error: &std::io::Error) -> Self {
+        let cause = std::io::Error::new(error.kind(), error.to_string());
+        Diagnostic::new(format!("{what} {}", path.display())).with_source(cause).into()
+    }
+
+    /// An error that knows no way out.
+    pub(crate) fn of(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Diagnostic::of(error).into()
+    }
+
+    /// The same with a way out.
+    pub(crate) fn hint(self, hint: impl Into<String>) -> Self {
+        Self { diagnostic: self.diagnostic.with_hint(hint), ..self }
+    }
+
+    /// Names the place that it is about, before what went wrong there.
+    pub(crate) fn at(mut self, place: &str) -> Self {
+        self.diagnostic.message = format!("{place}: {}", self.diagnostic.message);
+        self
+    }
+
+    /// What happened, without causes.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.diagnostic.message
+    }
+
+    /// Texts with the face's names of fields.
+    #[must_use]
+    pub fn render(&self, names: &dyn FieldNames) -> Rendered {
+        self.diagnostic.render(names)
+    }
+}
+
+/// A diagnostic's texts that still name fields as `{train.resume}`, for a face to render.
+pub(crate) fn unrendered(diagnostic: &Diagnostic) -> Rendered {
+    diagnostic.render(&|path: &str| Some(format!("{{{path}}}")))
+}
+
+impl From<Diagnostic> for Failure {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self { stopped: false, diagnostic }
+    }
+}
+
+/// `?` on the libraries' errors: their text, causes, hint and field.
+macro_rules! from_library {
+    ($($error:ty),*) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Diagnostic::from(error).into()
+            }
+        }
+    )*};
+}
+
+/// `?` on errors that know no way out.
+macro_rules! from_plain {
+    ($($error:ty),*) => {$(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::of(error)
+            }
+        }
+    )*};
+}
+
+from_library!(
+    wayword_formats::Error,
+    wayword_prompt::PromptError,
+    wayword_diffusion::Error,
+    wayword_diffusion::sigmas::UnknownName,
+    wayword_train::Error
+);
+from_plain!(
+    std::io::Error,
+    serde_json::Error,
+    image::ImageError,
+    ab_glyph::InvalidFont
+);

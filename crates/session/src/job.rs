@@ -1,0 +1,201 @@
+//! A job: its state, its events, its result; shared by whoever watches it.
+use crate::{Event, Failure, Outcome};
+use serde::{Deserialize, Serialize};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use wayword_interface::Stop;
+
+/// How far a job is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobState {
+    /// Others come first.
+    Queued,
+    /// It works.
+    Running,
+    /// It has a result.
+    Finished,
+    /// Something was wrong.
+    Failed,
+    /// It was asked to stop, and did.
+    Stopped,
+}
+
+impl JobState {
+    /// Whether nothing more will happen.
+    #[must_use]
+    pub const fn is_over(self) -> bool {
+        matches!(self, Self::Finished | Self::Failed | Self::Stopped)
+    }
+}
+
+/// How much of the present phase is done.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct JobProgress {
+    /// `queued`, `loading`, `encoding`, `training`, `drawing`.
+    pub phase: String,
+    /// Parts of the phase that are done.
+    pub done: usize,
+    /// All parts; 0 where nobody knows.
+    pub of: usize,
+    /// Seconds to the end of the phase, where they can be told.
+    pub seconds_left: Option<f64>,
+}
+
+/// A job's handle. Clones are the same job.
+#[derive(Debug, Clone)]
+pub struct Job(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    stop: Stop,
+    inner: Mutex<Inner>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct Inner {
+    state: JobState,
+    events: Vec<Event>,
+    progress: JobProgress,
+    phase_began: Instant,
+    result: Option<Result<Arc<Outcome>, Failure>>,
+}
+
+impl Job {
+    pub(crate) fn new() -> Self {
+        let progress = JobProgress { phase: "queued".into(), ..JobProgress::default() };
+        Self(Arc::new(Shared {
+            stop: Stop::default(),
+            inner: Mutex::new(Inner {
+                state: JobState::Queued,
+                events: Vec::new(),
+                progress,
+                phase_began: Instant::now(),
+                result: None,
+            }),
+            changed: Condvar::new(),
+        }))
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks it to stop after the step that runs. One that is still queued ends at once.
+    pub fn stop(&self) {
+        self.0.stop.request();
+        // In one hold of the lock, so that it does not begin in between.
+        let mut inner = self.inner();
+        if inner.state == JobState::Queued {
+            inner.state = JobState::Stopped;
+            inner.result = Some(Err(Failure::stopped("before it began")));
+            self.0.changed.notify_all();
+        }
+    }
+
+    /// How far it is.
+    #[must_use]
+    pub fn state(&self) -> JobState {
+        self.inner().state
+    }
+
+    /// How much of the present phase is done.
+    #[must_use]
+    pub fn progress(&self) -> JobProgress {
+        self.inner().progress.clone()
+    }
+
+    /// What happened, from the `first`th event on.
+    #[must_use]
+    pub fn events_since(&self, first: usize) -> Vec<Event> {
+        self.inner().events.get(first..).unwrap_or_default().to_vec()
+    }
+
+    /// As [`Job::events_since`], but waits for an event or the job's end, at most so long. The
+    /// state is that after these events.
+    #[must_use]
+    pub fn wait_for_events(&self, first: usize, most: Duration) -> (Vec<Event>, JobState) {
+        let waiting = |inner: &mut Inner| inner.events.len() <= first && !inner.state.is_over();
+        let waited = self.0.changed.wait_timeout_while(self.inner(), most, waiting);
+        let (inner, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        (inner.events.get(first..).unwrap_or_default().to_vec(), inner.state)
+    }
+
+    /// Its result, once there is one.
+    #[must_use]
+    pub fn result(&self) -> Option<Result<Arc<Outcome>, Failure>> {
+        self.inner().result.clone()
+    }
+
+    /// Waits for its result.
+    ///
+    /// # Errors
+    /// Why there is none: it failed, or it was stopped.
+    pub fn wait(&self) -> Result<Arc<Outcome>, Failure> {
+        let mut inner = self.inner();
+        loop {
+            if let Some(result) = &inner.result {
+                return result.clone();
+            }
+            inner = self.0.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    pub(crate) fn stop_flag(&self) -> &Stop {
+        &self.0.stop
+    }
+
+    /// It runs now; `false` where it has ended already.
+    pub(crate) fn begin(&self) -> bool {
+        let mut inner = self.inner();
+        if inner.state != JobState::Queued {
+            return false;
+        }
+        inner.state = JobState::Running;
+        self.0.changed.notify_all();
+        true
+    }
+
+    pub(crate) fn push(&self, event: Event) {
+        let mut inner = self.inner();
+        let told = match &event {
+            Event::Loading { .. } => Some(("loading", 0, 0, None)),
+            Event::Encoded { done, of } => Some(("encoding", *done, *of, None)),
+            Event::Step(report) => {
+                Some(("training", report.step, report.of, Some(report.remaining)))
+            }
+            Event::DrawStep { step, of, first, pictures } => {
+                Some(("drawing", first * of + step, pictures * of, None))
+            }
+            _ => None,
+        };
+        if let Some((phase, done, of, left)) = told {
+            if inner.progress.phase != phase {
+                inner.phase_began = Instant::now();
+            }
+            let spent = inner.phase_began.elapsed().as_secs_f64();
+            #[expect(clippy::cast_precision_loss, reason = "a rough forecast")]
+            let guessed =
+                (done > 0 && of >= done).then(|| spent / done as f64 * (of - done) as f64);
+            inner.progress =
+                JobProgress { phase: phase.into(), done, of, seconds_left: left.or(guessed) };
+        }
+        inner.events.push(event);
+        self.0.changed.notify_all();
+    }
+
+    pub(crate) fn end(&self, result: Result<Outcome, Failure>) {
+        let mut inner = self.inner();
+        if inner.result.is_some() {
+            return;
+        }
+        inner.state = match &result {
+            Ok(_) => JobState::Finished,
+            Err(failure) if failure.stopped => JobState::Stopped,
+            Err(_) => JobState::Failed,
+        };
+        inner.result = Some(result.map(Arc::new));
+        self.0.changed.notify_all();
+    }
+}

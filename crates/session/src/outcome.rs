@@ -1,0 +1,44 @@
+//! What a job gives.
+use crate::Facts;
+use crate::commands::{bench, demo, explain, grid, likeness};
+use serde::Serialize;
+use std::path::PathBuf;
+use wayword_train::event as train;
+use wayword_train::plan::PlanSummary;
+
+/// The result of a job, by the request that it answers.
+#[derive(Debug, Serialize)]
+#[serde(tag = "command", content = "result", rename_all = "snake_case")]
+pub enum Outcome {
+    /// A training or a repeated one.
+    Train(Trained),
+    /// A file of options was written instead of training.
+    Config(PathBuf),
+    /// What a training would do.
+    Check(Box<PlanSummary>),
+    /// The pictures' files, in the order of drawing.
+    Draw(Vec<PathBuf>),
+    /// A grid.
+    Grid(grid::GridFiles),
+    /// How a prompt is read.
+    Explain(Box<explain::Explained>),
+    /// What is in a file.
+    Inspect(Facts),
+    /// The file that was written.
+    Convert(Facts),
+    /// How alike pictures are.
+    Likeness(likeness::LikenessReport),
+    /// What was measured.
+    Bench(bench::BenchReport),
+    /// What the demo made.
+    Demo(Box<demo::DemoReport>),
+}
+
+/// A training that went to its end.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Trained {
+    /// Files, losses, seconds.
+    pub outcome: train::Outcome,
+    /// The checkpoint, as it was named; `None` where it was found.
+    pub base: Option<PathBuf>,
+}

@@ -1,0 +1,150 @@
+//! A session: the bases that are loaded, the machine, and the queue of jobs.
+use crate::commands::{self, base};
+use crate::event::Progress;
+use crate::{Environment, Event, Failure, Job, Request};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+use wayword_diffusion::{Base, BaseOptions};
+use wayword_interface::Events;
+
+/// Where requests become jobs. Heavy jobs run one after the other, in the order of their
+/// submission; light ones (inspect, explain, convert) run at once.
+#[derive(Debug)]
+pub struct Session {
+    core: Arc<Core>,
+    heavy: Sender<(Request, Job)>,
+}
+
+/// What jobs share.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) environment: Environment,
+    bases: Mutex<Vec<(BaseKey, Arc<Base>)>>,
+}
+
+/// What decides whether a loaded base can be used again.
+#[derive(Debug, PartialEq)]
+struct BaseKey {
+    path: PathBuf,
+    /// When the files were changed, and their sizes.
+    stamps: Vec<Option<(SystemTime, u64)>>,
+    vae: Option<PathBuf>,
+    prediction: Option<String>,
+    device: String,
+}
+
+impl BaseKey {
+    fn of(options: &BaseOptions, device: &str) -> Self {
+        let stamp = |path: &PathBuf| {
+            let about = std::fs::metadata(path).ok()?;
+            Some((about.modified().ok()?, about.len()))
+        };
+        Self {
+            path: options.path.clone(),
+            stamps: [Some(&options.path), options.vae.as_ref()]
+                .into_iter()
+                .flatten()
+                .map(stamp)
+                .collect(),
+            vae: options.vae.clone(),
+            prediction: options.prediction.map(|kind| format!("{kind:?}")),
+            device: device.to_owned(),
+        }
+    }
+}
+
+impl Core {
+    /// The base of these options, loaded or as it is kept. `device` says threads and precision.
+    ///
+    /// A base that nobody uses goes before another comes, so that at most one is held in vain.
+    pub(crate) fn base(
+        &self,
+        options: &BaseOptions,
+        device: &str,
+        events: &dyn Events<wayword_diffusion::Event>,
+    ) -> Result<Arc<Base>, Failure> {
+        let key = BaseKey::of(options, device);
+        // Held while loading: a second job that wants the same base waits for it.
+        let mut bases = self.bases.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, base)) = bases.iter().find(|(known, _)| *known == key) {
+            return Ok(Arc::clone(base));
+        }
+        bases.retain(|(_, base)| Arc::strong_count(base) > 1);
+        let base = Arc::new(Base::load(options, events)?);
+        bases.push((key, Arc::clone(&base)));
+        Ok(base)
+    }
+
+    /// Bases that are loaded.
+    fn loaded(&self) -> Vec<PathBuf> {
+        let bases = self.bases.lock().unwrap_or_else(PoisonError::into_inner);
+        bases.iter().map(|(key, _)| key.path.clone()).collect()
+    }
+}
+
+/// What a command works with.
+pub(crate) struct Context<'a> {
+    pub(crate) core: &'a Core,
+    pub(crate) progress: Progress<'a>,
+}
+
+impl Context<'_> {
+    /// Loads a base, or takes it as it is kept.
+    pub(crate) fn base(&self, place: &base::Place) -> Result<Arc<Base>, Failure> {
+        self.core.base(&place.options, &place.device, &self.progress)
+    }
+}
+
+impl Session {
+    /// A session without a loaded base.
+    #[must_use]
+    pub fn new(environment: Environment) -> Self {
+        let core = Arc::new(Core { environment, bases: Mutex::default() });
+        let (heavy, waiting) = channel::<(Request, Job)>();
+        let worker = Arc::clone(&core);
+        // It ends when the session, which holds the other end of the channel, does.
+        std::thread::spawn(move || {
+            for (request, job) in waiting {
+                run(&worker, &request, &job);
+            }
+        });
+        Self { core, heavy }
+    }
+
+    /// Puts a request into the queue.
+    pub fn submit(&self, request: impl Into<Request>) -> Job {
+        let (request, job) = (request.into(), Job::new());
+        if request.is_light() {
+            let (core, job) = (Arc::clone(&self.core), job.clone());
+            std::thread::spawn(move || run(&core, &request, &job));
+        } else if self.heavy.send((request, job.clone())).is_err() {
+            job.end(Err(Failure::user("the session's worker has ended")));
+        }
+        job
+    }
+
+    /// The checkpoints that are loaded and kept.
+    #[must_use]
+    pub fn loaded_bases(&self) -> Vec<PathBuf> {
+        self.core.loaded()
+    }
+}
+
+/// Does a job's work. A panic is the job's failure, not the session's.
+fn run(core: &Core, request: &Request, job: &Job) {
+    if !job.begin() {
+        return;
+    }
+    let tell = |event: Event| job.push(event);
+    let progress = Progress { tell: &tell, stop: job.stop_flag() };
+    let context = Context { core, progress };
+    let done = catch_unwind(AssertUnwindSafe(|| commands::run(&context, request)));
+    job.end(done.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason");
+        Err(Failure::user(format!("a fault of this program: {text}")).hint("please report it"))
+    }));
+}

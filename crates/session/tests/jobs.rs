@@ -1,0 +1,165 @@
+//! Jobs on the bundled model: order, events, stopping, bases that are kept and shared.
+use serde_json::{Value, json};
+use std::path::Path;
+use std::time::Duration;
+use wayword_session::{Environment, Event, Job, JobState, Outcome, Request, Session};
+
+fn demo(name: &str) -> String {
+    wayword_testing::repository().join("demo").join(name).display().to_string()
+}
+
+fn session() -> Session {
+    Session::new(Environment::default())
+}
+
+/// A request of these options and `more`.
+fn request(mut options: Value, more: Value) -> Request {
+    let all = options.as_object_mut().unwrap();
+    all.extend(more.as_object().unwrap().clone());
+    Request::from_json(all.clone()).unwrap()
+}
+
+fn draw(out: &Path, more: Value) -> Request {
+    let base = demo("wayword-mini.safetensors");
+    let draw = json!({ "command": "draw", "prompt": "a photo of a woman", "base": base, "out": out, "seed": 1 });
+    request(draw, more)
+}
+
+fn train(out: &Path, more: Value) -> Request {
+    let (base, pictures) = (demo("wayword-mini.safetensors"), demo("concepts/100_zarva woman"));
+    let train = json!({ "command": "train", "images": [pictures], "base": base, "name": "zarva-ti", "out": out });
+    request(train, more)
+}
+
+/// Waits until an event of a job fits; its events until then.
+fn until(job: &Job, fits: impl Fn(&Event) -> bool) -> Vec<Event> {
+    loop {
+        let seen = job.events_since(0);
+        if seen.iter().any(&fits) {
+            return seen;
+        }
+        assert!(!job.state().is_over(), "{:?} {:?}", job.result(), seen);
+        let _ = job.wait_for_events(seen.len(), Duration::from_secs(5));
+    }
+}
+
+#[test]
+fn a_base_is_loaded_once_for_several_jobs() {
+    let dir = tempfile::tempdir().unwrap();
+    let session = session();
+    let one = session.submit(draw(&dir.path().join("a"), json!({ "steps": 2 })));
+    let two = session.submit(draw(&dir.path().join("b"), json!({ "steps": 2 })));
+    let files = |job: &Job| match &*job.wait().unwrap() {
+        Outcome::Draw(files) => std::fs::read(&files[0]).unwrap(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(files(&one), files(&two));
+    let loaded = |job: &Job| {
+        job.events_since(0).iter().filter(|e| matches!(e, Event::Loaded { .. })).count()
+    };
+    assert_eq!((loaded(&one), loaded(&two)), (1, 0));
+    assert_eq!(session.loaded_bases().len(), 1);
+}
+
+#[test]
+fn heavy_jobs_run_one_after_the_other_and_light_ones_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let session = session();
+    let first = session.submit(train(&dir.path().join("a"), json!({ "steps": 2000 })));
+    until(&first, |event| matches!(event, Event::Step(_)));
+    let second = session.submit(draw(&dir.path().join("b"), json!({ "steps": 1 })));
+    let third = session.submit(draw(&dir.path().join("c"), json!({ "steps": 1 })));
+    let light = session.submit(request(json!({ "command": "explain" }), json!({ "prompt": "a photo" })));
+    assert!(matches!(&*light.wait().unwrap(), Outcome::Explain(_)));
+    assert_eq!((first.state(), second.state()), (JobState::Running, JobState::Queued));
+    // One that is still queued ends at once, and is not begun later.
+    third.stop();
+    assert_eq!(third.state(), JobState::Stopped);
+    first.stop();
+    assert!(first.wait().unwrap_err().stopped);
+    second.wait().unwrap();
+    assert_eq!(first.state(), JobState::Stopped);
+    assert!(third.events_since(0).is_empty() && !dir.path().join("c").exists());
+}
+
+#[test]
+fn a_training_stops_within_a_step_and_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let session = session();
+    let job = session.submit(train(dir.path(), json!({ "steps": 2000, "seed": 3 })));
+    let seen = until(&job, |event| matches!(event, Event::Step(report) if report.step >= 3));
+    job.stop();
+    assert!(job.wait().unwrap_err().stopped);
+    let last = |events: &[Event]| {
+        let step = |event: &Event| match event {
+            Event::Step(report) => Some(report.step),
+            _ => None,
+        };
+        events.iter().filter_map(step).max().unwrap()
+    };
+    let all = job.events_since(0);
+    assert!(last(&all) < 2000);
+    // What was seen while it ran is the beginning of what is replayed.
+    assert_eq!(all[..seen.len()], seen);
+    let stopped = all.iter().find_map(|event| match event {
+        Event::Stopped { step, run, .. } => Some((*step, run.clone())),
+        _ => None,
+    });
+    let (step, run) = stopped.unwrap();
+    assert_eq!(step, last(&all));
+    let again = session.submit(request(json!({ "command": "train" }), json!({ "resume": run })));
+    until(&again, |event| matches!(event, Event::Step(report) if report.step == step + 1));
+    again.stop();
+    assert!(again.wait().unwrap_err().stopped);
+}
+
+#[test]
+fn encoding_stops_between_two_pictures() {
+    let dir = tempfile::tempdir().unwrap();
+    let session = session();
+    let job = session.submit(train(dir.path(), json!({ "steps": 5 })));
+    until(&job, |event| matches!(event, Event::Loaded { .. }));
+    job.stop();
+    assert!(job.wait().unwrap_err().stopped);
+    assert!(!job.events_since(0).iter().any(|event| matches!(event, Event::Step(r) if r.step > 1)));
+}
+
+#[test]
+fn a_drawing_stops_within_a_step() {
+    let dir = tempfile::tempdir().unwrap();
+    let session = session();
+    let job = session.submit(draw(dir.path(), json!({ "steps": 150, "count": 50 })));
+    until(&job, |event| matches!(event, Event::DrawStep { .. }));
+    job.stop();
+    assert!(job.wait().unwrap_err().stopped);
+    let progress = job.progress();
+    assert_eq!(progress.phase, "drawing");
+    assert!(progress.done < progress.of, "{progress:?}");
+}
+
+#[test]
+fn events_come_back_from_json() {
+    let dir = tempfile::tempdir().unwrap();
+    let job = session().submit(train(dir.path(), json!({ "steps": 2 })));
+    let outcome = job.wait().unwrap();
+    let Outcome::Train(trained) = &*outcome else { panic!("{outcome:?}") };
+    assert!(trained.outcome.path.as_ref().unwrap().is_file());
+    let events = job.events_since(0);
+    assert!(events.len() > 10, "{events:?}");
+    for event in events {
+        let json = serde_json::to_string(&event).unwrap();
+        assert_eq!(serde_json::from_str::<Event>(&json).unwrap(), event, "{json}");
+    }
+    let shown = serde_json::to_value(&*outcome).unwrap();
+    assert_eq!(shown["command"], "train");
+}
+
+#[test]
+fn a_job_fails_with_a_diagnostic() {
+    let gone = json!({ "command": "draw", "prompt": "a", "base": "gone.safetensors" });
+    let job = session().submit(request(gone, json!({ "out": "nowhere" })));
+    let failure = job.wait().unwrap_err();
+    assert!(!failure.stopped && failure.message().contains("gone.safetensors"));
+    assert_eq!(job.state(), JobState::Failed);
+    std::fs::remove_dir("nowhere").ok();
+}
