@@ -4,6 +4,7 @@ use crate::show::{self, Progress};
 use crate::stop;
 use std::path::Path;
 use std::time::Duration;
+use wayword_interface::render_fields;
 use wayword_session::{
     Environment, Event, Facts, Job, Outcome, Request, Session, Trained, numbers,
 };
@@ -48,9 +49,7 @@ pub(crate) fn run(request: Request) -> Result<(), Failure> {
 fn face(request: &Request) -> Face {
     let json = request.values().get("json").is_some_and(|json| *json == true);
     let waits = match request {
-        Request::Train(_) | Request::Rerun(_) => {
-            Some("the step that runs is finished and saved")
-        }
+        Request::Train(_) | Request::Rerun(_) => Some("the step that runs is finished and saved"),
         Request::Draw(_) => Some("the step that runs is finished; pictures that are done are kept"),
         Request::Grid(_) => Some("the step that runs is finished; cells that are done are kept"),
         Request::Demo(_) => Some("the step that runs is finished"),
@@ -88,6 +87,7 @@ fn as_json(outcome: &Outcome) -> Result<(), Failure> {
         Outcome::Explain(explained) => show::json(explained),
         Outcome::Inspect(facts) | Outcome::Convert(facts) => show::json(facts),
         Outcome::Likeness(likeness) => show::json(likeness),
+        Outcome::Devices(list) => show::json(list),
         Outcome::Bench(report) => show::json(report),
         Outcome::Demo(demo) => {
             let (numbers, sheet) = (&demo.numbers, &demo.sheet);
@@ -99,7 +99,9 @@ fn as_json(outcome: &Outcome) -> Result<(), Failure> {
 }
 
 fn as_text(outcome: &Outcome, progress: &Progress) -> Result<(), Failure> {
-    let all = |lines: Vec<String>| lines.iter().try_for_each(|line| show::data(line));
+    let all = |lines: Vec<String>| {
+        lines.iter().try_for_each(|line| show::data(&render_fields(line, &show::Flags)))
+    };
     match outcome {
         Outcome::Train(trained) => ended(trained, progress),
         Outcome::Config(path) => {
@@ -131,6 +133,7 @@ fn as_text(outcome: &Outcome, progress: &Progress) -> Result<(), Failure> {
                 likeness.references
             ))
         }
+        Outcome::Devices(list) => all(list.to_lines()),
         Outcome::Bench(report) => all(report.lines.clone()),
         Outcome::Demo(demo) => {
             demo.numbers.table().lines().try_for_each(show::data)?;

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use clap::Command as Clap;
 use wayword_session::Request;
 use wayword_session::request::{
-    Bench, Convert, Demo, Draw, Explain, Grid, Inspect, Likeness, Rerun, Train,
+    Bench, Convert, Demo, Devices, Draw, Explain, Grid, Inspect, Likeness, Rerun, Train,
 };
 
 pub(crate) use build::FLAGS;
@@ -76,6 +76,7 @@ fn program() -> Clap {
         .subcommand(build::command::<Inspect>())
         .subcommand(build::command::<Convert>())
         .subcommand(build::command::<Bench>())
+        .subcommand(build::command::<Devices>())
 }
 
 /// Reads the command line. Help, version and mistakes are written by clap itself.

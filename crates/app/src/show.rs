@@ -7,8 +7,9 @@ pub(crate) use flags::Flags;
 pub(crate) use progress::Progress;
 
 use crate::failure::{Failure, FailureKind};
+use serde_json::Value;
 use std::io::{self, IsTerminal as _, Write as _};
-use wayword_interface::Warning;
+use wayword_interface::{Warning, render_fields};
 
 /// Writes a line of data to standard output.
 ///
@@ -18,10 +19,21 @@ pub(crate) fn data(line: &str) -> Result<(), Failure> {
     writeln!(io::stdout().lock(), "{line}").map_err(Failure::from)
 }
 
-/// A value as JSON in one line.
+/// A value as JSON in one line; fields in its texts are flags.
 pub(crate) fn json(value: &impl serde::Serialize) -> String {
     // Only maps with keys that are no texts fail, and there are none.
-    serde_json::to_string(value).unwrap_or_default()
+    let mut value = serde_json::to_value(value).unwrap_or_default();
+    name_flags(&mut value);
+    value.to_string()
+}
+
+fn name_flags(value: &mut Value) {
+    match value {
+        Value::String(text) if text.contains('{') => *text = render_fields(text, &Flags),
+        Value::Array(list) => list.iter_mut().for_each(name_flags),
+        Value::Object(map) => map.values_mut().for_each(name_flags),
+        _ => {}
+    }
 }
 
 /// Writes a line about the work to standard error. If that is closed, nobody wants to know.

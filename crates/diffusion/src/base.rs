@@ -17,7 +17,7 @@ use std::sync::{Arc, OnceLock};
 use wayword_formats::checkpoint::{Checkpoint, Layout, Naming};
 use wayword_formats::hash::HashCache;
 use wayword_formats::{Array, Component, Dtype};
-use wayword_interface::Events;
+use wayword_interface::{Events, Stop};
 use wayword_tensor::Device;
 
 /// What the UNet predicts.
@@ -43,14 +43,22 @@ pub struct BaseOptions {
     pub hashes: Option<PathBuf>,
     /// Where the weights go.
     pub device: Device,
+    /// Ends the loading between two tensors.
+    pub stop: Stop,
 }
 
 impl BaseOptions {
     /// A checkpoint on a device, everything else as the file has it.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>, device: &Device) -> Self {
-        let device = device.clone();
-        Self { path: path.into(), vae: None, prediction: None, hashes: None, device }
+        Self {
+            path: path.into(),
+            vae: None,
+            prediction: None,
+            hashes: None,
+            device: device.clone(),
+            stop: Stop::default(),
+        }
     }
 }
 
@@ -119,7 +127,8 @@ impl Base {
     /// Loads a base model.
     ///
     /// # Errors
-    /// If the files cannot be read, are of another family, or lack a part of the model.
+    /// If the files cannot be read, are of another family, or lack a part of the model;
+    /// [`Error::Stopped`] where a stop was requested.
     pub fn load(options: &BaseOptions, events: &dyn Events<Event>) -> Result<Self> {
         events.event(Event::Loading { what: "base model", path: options.path.clone() });
         let hashes = |path: &PathBuf| hash(path, options);
@@ -152,7 +161,7 @@ impl Base {
             vae: part(other.as_ref().unwrap_or(&file), Component::Vae),
             heads: text_heads(&file),
         };
-        let mut base = Self::assemble(&options.device, &sources)?;
+        let mut base = Self::assemble(&options.device, &sources, &options.stop)?;
         let report = &mut base.info.report;
         for file in std::iter::once(&file).chain(&other) {
             report.unused.extend(file.unknown.iter().cloned());
@@ -177,9 +186,9 @@ impl Base {
     }
 
     /// Builds the models; what is missing stands in the report.
-    pub(crate) fn assemble(device: &Device, sources: &Sources) -> Result<Self> {
+    pub(crate) fn assemble(device: &Device, sources: &Sources, stop: &Stop) -> Result<Self> {
         let mut report = LoadReport::default();
-        let text = Weights::prepare(device, Component::Text, &*sources.text)?;
+        let text = Weights::prepare(device, Component::Text, &*sources.text, stop)?;
         let table = token_table(&*sources.text)?;
         let encoder = TextEncoder::load(device, &text.root(), sources.heads, table);
         let store = |source: &Arc<dyn Source>, weights: &Weights| ComponentModules {
@@ -188,11 +197,11 @@ impl Base {
         };
         let mut modules = BTreeMap::from([(Component::Text, store(&sources.text, &text))]);
         report.add(text.finish());
-        let unet = Weights::prepare(device, Component::Unet, &*sources.unet)?;
+        let unet = Weights::prepare(device, Component::Unet, &*sources.unet, stop)?;
         let predictor = Unet::load(device, &unet.root());
         modules.insert(Component::Unet, store(&sources.unet, &unet));
         report.add(unet.finish());
-        let vae = Weights::prepare(device, Component::Vae, &*sources.vae)?;
+        let vae = Weights::prepare(device, Component::Vae, &*sources.vae, stop)?;
         let coder = Vae::load(&vae.root());
         report.add(vae.finish());
         report.add(widths(&encoder, &predictor, &report));
@@ -254,11 +263,18 @@ impl Base {
         }
         if self.exact_vae.get().is_none() {
             let device = self.device.exact();
-            let weights = Weights::prepare(&device, Component::Vae, &*self.vae_source)?;
+            let never = Stop::default();
+            let weights = Weights::prepare(&device, Component::Vae, &*self.vae_source, &never)?;
             let vae = Vae::load(&weights.root());
             drop(self.exact_vae.set((vae, device)));
         }
         Ok(self.exact_vae.get())
+    }
+
+    /// Waits until the hashes of its files are known; `false` where a stop was requested before.
+    #[must_use]
+    pub fn is_hashed_unless_stopped(&self, stop: &Stop) -> bool {
+        self.hash.iter().chain(&self.vae_hash).all(|hash| hash.is_ready_unless_stopped(stop))
     }
 
     /// SHA-256 of the checkpoint, 64 hex digits; waits until it is computed. `None` for folders.
@@ -278,7 +294,8 @@ impl Base {
         match self.sha256()? {
             Some(hash) => Ok(Some(hash)),
             None if self.info.path.is_dir() => {
-                fingerprint(&self.info.path, self.hashes.as_deref()).map(Some)
+                let (path, hashes) = (&self.info.path, self.hashes.as_deref());
+                fingerprint(path, hashes, &Stop::default()).map(Some)
             }
             None => Ok(None),
         }
@@ -297,11 +314,15 @@ impl Base {
 /// in which hashes are remembered.
 ///
 /// # Errors
-/// If a file cannot be read.
-pub fn fingerprint(path: &Path, hashes: Option<&Path>) -> Result<String> {
+/// If a file cannot be read; [`Error::Stopped`] where a stop was requested.
+pub fn fingerprint(path: &Path, hashes: Option<&Path>, stop: &Stop) -> Result<String> {
     let mut cache = HashCache::open(hashes.unwrap_or(Path::new("")));
-    let hash = if path.is_dir() { cache.sha256_of_folder(path) } else { cache.sha256(path) };
-    Ok(hash?)
+    let hash = if path.is_dir() {
+        cache.sha256_of_folder(path, stop)
+    } else {
+        cache.sha256_unless_stopped(path, stop)
+    };
+    hash?.ok_or(Error::Stopped)
 }
 
 /// The hash of a file, begun; folders have none.
@@ -312,9 +333,10 @@ fn hash(path: &Path, options: &BaseOptions) -> Option<FileHash> {
 /// The token table as the file has it; a stand-in where it is missing, which the report says.
 pub(crate) fn token_table(source: &dyn Source) -> Result<Array> {
     const NAME: &str = "text_model.embeddings.token_embedding.weight";
-    match source.names().iter().any(|name| name == NAME) {
-        true => source.load(NAME),
-        false => Ok(Array::from_f32(vec![1, 1], &[0.0]).expect("one value in the shape of one")),
+    if source.names().iter().any(|name| name == NAME) {
+        source.load(NAME)
+    } else {
+        Ok(Array::from_f32(vec![1, 1], &[0.0]).expect("one value in the shape of one"))
     }
 }
 

@@ -22,13 +22,8 @@ pub enum Error {
         report: Box<LoadReport>,
     },
     /// A plan asks for something that cannot be.
-    #[error("{option}: {reason}")]
-    Plan {
-        /// The option as it stands on the command line, without dashes.
-        option: &'static str,
-        /// What is wrong with its value.
-        reason: String,
-    },
+    #[error(transparent)]
+    Plan(#[from] Diagnostic),
     /// A prompt cannot be understood.
     #[error("prompt: {0}")]
     Prompt(#[from] wayword_prompt::PromptError),
@@ -60,6 +55,9 @@ pub enum Error {
         /// The reader's words.
         reason: String,
     },
+    /// A stop was requested before there was a result.
+    #[error("stopped before the work was done")]
+    Stopped,
     /// A computation gave something that is not a number.
     #[error("{what} is not a number")]
     NotANumber {
@@ -80,6 +78,7 @@ impl Error {
             Self::Embedding { .. } => Some(
                 "embeddings work only with the family of models that they were trained for".into(),
             ),
+            Self::Plan(diagnostic) => diagnostic.hint.clone(),
             Self::Lora { hint, .. } => hint.clone(),
             Self::Prompt(e) => e.hint.clone(),
             Self::NotANumber { .. } => Some(
@@ -96,6 +95,7 @@ impl From<Error> for Diagnostic {
         match error {
             Error::File(error) => error.into(),
             Error::Device(error) => error.into(),
+            Error::Plan(diagnostic) => diagnostic,
             other => {
                 let hint = other.hint();
                 Self::of(other).with_hint_if(hint)

@@ -185,9 +185,17 @@ impl<'a> Drawing<'a> {
         // The hires pass may have other adapters.
         drop(guard);
         match s.hires {
-            None => Ok(Some(Sampled { latents: first, grid, first: None, hires: None })),
+            None => {
+                let sampled = Sampled { latents: first, grid, first: None, hires: None };
+                Ok(self.hashed(stop).then_some(sampled))
+            }
             Some(_) => self.hires(conditioning.pictures.clone(), first, events, stop),
         }
+    }
+
+    /// Waits for the base's hash, which stands in a picture's text; `false` if stopped.
+    fn hashed(&self, stop: &Stop) -> bool {
+        self.model.base().is_hashed_unless_stopped(stop)
     }
 
     /// The pass at the larger size.
@@ -227,7 +235,7 @@ impl<'a> Drawing<'a> {
             return Ok(None);
         };
         let first = wanted.upscaler.on_pixels().then_some(first);
-        Ok(Some(Sampled { latents, grid, first, hires: Some(conditioning) }))
+        Ok(self.hashed(stop).then_some(Sampled { latents, grid, first, hires: Some(conditioning) }))
     }
 
     /// One picture's latent at a larger size, before anything is cut off.

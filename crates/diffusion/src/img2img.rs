@@ -120,9 +120,8 @@ pub struct Masked {
 /// If a mask is of another size than its picture, or a side is 0.
 #[must_use]
 pub fn prepare(settings: &ImageSettings, (width, height): (usize, usize)) -> Prepared {
-    let fitted = |p: &Pixels| match p.size() == (width, height) {
-        true => p.clone(),
-        false => fit(p, (width, height), settings.fit),
+    let fitted = |p: &Pixels| {
+        if p.size() == (width, height) { p.clone() } else { fit(p, (width, height), settings.fit) }
     };
     let Some(wanted) = &settings.mask else {
         return Prepared { picture: fitted(&settings.picture), masked: None };

@@ -7,9 +7,9 @@ use crate::img2img::{self, ImageSettings};
 use crate::samplers::SamplerOptions;
 use crate::sigmas::{SamplerKind, Schedule};
 use crate::vae::LATENT_SIZE;
-use crate::{Base, Embeddings, Error, Loras, Network, Result};
+use crate::{Base, Embeddings, Loras, Network, Result};
 use std::sync::Arc;
-use wayword_interface::Warning;
+use wayword_interface::{Diagnostic, Warning};
 use wayword_prompt::schedule::Pass;
 use wayword_prompt::{Emphasis, Language, PromptPlan, Quirks};
 use wayword_tensor::random::NoiseKind;
@@ -157,12 +157,11 @@ impl DrawPlan {
         };
         if embeddings.width() != base.info.token_width {
             let (expected, found) = (base.info.token_width, embeddings.width());
-            let reason = format!("expected rows of {expected} values, found {found}");
-            return Err(Error::Plan { option: "embeddings", reason });
+            let reason = format!("expected vectors of {expected} values, found {found}");
+            return Err(Diagnostic::new(reason).with_field("any.embeddings").into());
         }
-        let calls = |sampler: SamplerKind, steps: u32| match sampler.info().second_order {
-            true => 2 * steps,
-            false => steps,
+        let calls = |sampler: SamplerKind, steps: u32| {
+            if sampler.info().second_order { 2 * steps } else { steps }
         };
         let first = calls(settings.sampler, settings.steps);
         let language = Language { quirks: settings.quirks, emphasis: settings.emphasis };
@@ -187,9 +186,8 @@ impl DrawPlan {
                 let sampler = hires.sampler.unwrap_or(settings.sampler);
                 let steps = hires.steps.unwrap_or(settings.steps);
                 let pass = Pass::hires(first, calls(sampler, steps));
-                let or = |own: &'_ [String], first: &[String]| match own.is_empty() {
-                    true => first.to_vec(),
-                    false => own.to_vec(),
+                let or = |own: &'_ [String], first: &[String]| {
+                    if own.is_empty() { first.to_vec() } else { own.to_vec() }
                 };
                 let (prompts, negatives, chosen) = read(
                     &or(&hires.prompts, &settings.prompts),
@@ -310,9 +308,10 @@ impl DrawPlan {
         let chosen = chosen.flat_map(|c| c.warnings.iter().cloned());
         let mask = self.settings.image.as_ref().and_then(|image| image.mask.as_ref());
         let blank = mask.filter(|mask| img2img::covers_nothing(mask)).map(|mask| {
-            Warning::new(match mask.only_masked {
-                true => "the mask covers nothing, so the whole picture is drawn anew",
-                false => "the mask covers nothing, so the picture stays as it is",
+            Warning::new(if mask.only_masked {
+                "the mask covers nothing, so the whole picture is drawn anew"
+            } else {
+                "the mask covers nothing, so the picture stays as it is"
             })
         });
         let mut all: Vec<Warning> = Vec::new();

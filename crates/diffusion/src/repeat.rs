@@ -14,7 +14,7 @@ use crate::{Base, DrawPlan, DrawSettings, Error, Result};
 use std::collections::BTreeMap;
 use wayword_formats::hash::{short_model, short_network};
 use wayword_formats::infotext::Infotext;
-use wayword_interface::Warning;
+use wayword_interface::{Diagnostic, Warning};
 use wayword_prompt::Emphasis;
 use wayword_tensor::random::NoiseKind;
 
@@ -193,7 +193,7 @@ fn cannot(key: &str, value: &str) -> Warning {
 }
 
 fn wrong(key: &str, reason: String) -> Error {
-    Error::Plan { option: "from", reason: format!("its text says `{key}`: {reason}") }
+    Diagnostic::new(format!("its text says `{key}`: {reason}")).with_field("draw.from").into()
 }
 
 fn number<T: std::str::FromStr>(key: &str, value: &str) -> Result<T> {

@@ -12,6 +12,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use wayword_formats::{Array, Component, Dtype};
+use wayword_interface::Stop;
 use wayword_tensor::Device;
 
 /// Widths and depths of a model.
@@ -151,10 +152,8 @@ impl Shapes {
         for (side, blocks, sampler, first, from, to) in [encoder, decoder] {
             self.layer(&format!("{side}.conv_in"), &[first, from, 3, 3]);
             let is_encoder = side == "encoder";
-            let widths: Vec<usize> = match is_encoder {
-                true => d.vae.clone(),
-                false => d.vae.iter().rev().copied().collect(),
-            };
+            let widths: Vec<usize> =
+                if is_encoder { d.vae.clone() } else { d.vae.iter().rev().copied().collect() };
             let mut width = first;
             for (level, outputs) in widths.iter().copied().enumerate() {
                 let at = format!("{side}.{blocks}.{level}");
@@ -269,9 +268,10 @@ impl Source for Made {
     fn load(&self, name: &str) -> Result<Array> {
         let (key, shape) = &self.tensors[name];
         let values = tensor(key, shape);
-        let array = match self.half {
-            true => Array::new(Dtype::F16, shape.clone(), halves(&values)),
-            false => Array::from_f32(shape.clone(), &values),
+        let array = if self.half {
+            Array::new(Dtype::F16, shape.clone(), halves(&values))
+        } else {
+            Array::from_f32(shape.clone(), &values)
         };
         array.map_err(|fault| Error::File(fault.at(Path::new("synthetic"))))
     }
@@ -317,7 +317,8 @@ pub fn write(path: &Path, dimensions: &Dimensions) -> std::io::Result<()> {
 /// If the device has no room.
 pub fn unet(device: &Device, dimensions: &Dimensions) -> Result<crate::Unet> {
     let made = Made { half: true, ..Made::new(dimensions, Component::Unet) };
-    let weights = crate::weights::Weights::prepare(device, Component::Unet, &made)?;
+    let weights =
+        crate::weights::Weights::prepare(device, Component::Unet, &made, &Stop::default())?;
     Ok(crate::Unet::load(device, &weights.root()))
 }
 
@@ -327,7 +328,8 @@ pub fn unet(device: &Device, dimensions: &Dimensions) -> Result<crate::Unet> {
 /// If the device has no room.
 pub fn unet_f32(device: &Device, dimensions: &Dimensions) -> Result<crate::Unet> {
     let made = Made::new(dimensions, Component::Unet);
-    let weights = crate::weights::Weights::prepare(device, Component::Unet, &made)?;
+    let weights =
+        crate::weights::Weights::prepare(device, Component::Unet, &made, &Stop::default())?;
     Ok(crate::Unet::load(device, &weights.root()))
 }
 
@@ -337,7 +339,8 @@ pub fn unet_f32(device: &Device, dimensions: &Dimensions) -> Result<crate::Unet>
 /// If the device has no room.
 pub fn vae(device: &Device, dimensions: &Dimensions) -> Result<crate::Vae> {
     let made = Made { half: true, ..Made::new(dimensions, Component::Vae) };
-    let weights = crate::weights::Weights::prepare(device, Component::Vae, &made)?;
+    let weights =
+        crate::weights::Weights::prepare(device, Component::Vae, &made, &Stop::default())?;
     Ok(crate::Vae::load(&weights.root()))
 }
 
@@ -347,7 +350,8 @@ pub fn vae(device: &Device, dimensions: &Dimensions) -> Result<crate::Vae> {
 /// If the device has no room.
 pub fn text(device: &Device, dimensions: &Dimensions) -> Result<crate::TextEncoder> {
     let made = Made { half: true, ..Made::new(dimensions, Component::Text) };
-    let weights = crate::weights::Weights::prepare(device, Component::Text, &made)?;
+    let weights =
+        crate::weights::Weights::prepare(device, Component::Text, &made, &Stop::default())?;
     let table = crate::base::token_table(&made)?;
     Ok(crate::TextEncoder::load(device, &weights.root(), None, table))
 }
@@ -363,7 +367,8 @@ impl Base {
     pub fn synthetic(device: &Device, dimensions: &Dimensions) -> Result<Self> {
         let [unet, vae, text] =
             Component::ALL.map(|c| Arc::new(Made::new(dimensions, c)) as Arc<dyn Source>);
-        let base = Self::assemble(device, &Sources { text, unet, vae, heads: None })?;
+        let base =
+            Self::assemble(device, &Sources { text, unet, vae, heads: None }, &Stop::default())?;
         assert!(base.info.report.is_whole(), "{}", base.info.report);
         Ok(base)
     }

@@ -3,11 +3,12 @@
 //! Rows of the token table plus rows of the position table, then layers of causal self-attention
 //! and a feed-forward with quick GELU, then the final norm on every token. There is no padding
 //! mask. The token rows are a step of their own ([`TextEncoder::embed`]): they are what learns.
+use crate::Result;
 use crate::tokenizer::POSITIONS;
 use crate::weights::Cursor;
-use crate::{Error, Result};
 use std::sync::Arc;
 use wayword_formats::Array;
+use wayword_interface::Diagnostic;
 use wayword_tensor::ops::{self, Heads};
 use wayword_tensor::{Constants, Device, Indices, Shape, Tensor, Weight, block};
 
@@ -167,9 +168,9 @@ impl TextEncoder {
     /// If there is no such token.
     pub fn token_row(&self, id: u32) -> Result<Vec<f32>> {
         let width = self.width();
-        let outside = || Error::Plan {
-            option: "token id",
-            reason: format!("{id} is not below the vocabulary's {}", self.vocabulary()),
+        let outside = || {
+            let all = self.vocabulary();
+            Diagnostic::new(format!("the token id {id} is not below the vocabulary's {all}"))
         };
         let size = self.table.dtype().size() * width;
         let start = (id as usize).checked_mul(size).ok_or_else(outside)?;

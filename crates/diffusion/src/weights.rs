@@ -13,6 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use wayword_formats::{Array, Component, Dtype};
+use wayword_interface::Stop;
 use wayword_tensor::{Device, HostWeight, Layout, Values, Weight};
 
 /// Channels are normalised in this many groups everywhere in Stable Diffusion 1.x.
@@ -66,11 +67,12 @@ impl Weights {
     /// Prepares every tensor of a source.
     ///
     /// # Errors
-    /// If a tensor cannot be read or the device has no room for it.
+    /// If a tensor cannot be read, the device has no room for it, or a stop was requested.
     pub(crate) fn prepare(
         device: &Device,
         component: Component,
         source: &dyn Source,
+        stop: &Stop,
     ) -> Result<Self, crate::Error> {
         let names = source.names();
         let all: BTreeSet<&str> = names.iter().map(String::as_str).collect();
@@ -81,6 +83,9 @@ impl Weights {
         };
         let jobs: Vec<_> = names.iter().filter_map(module).collect();
         let one = |(module, weight, bias): &(String, String, Option<String>)| {
+            if stop.is_requested() {
+                return Err(crate::Error::Stopped);
+            }
             let weight = source.load(weight)?;
             let bias = bias.as_ref().map(|b| source.load(b)).transpose()?;
             let shape = |array: &Array| array.shape().to_vec();

@@ -159,3 +159,15 @@ fn a_part_of_a_job_never_waits_for_the_queue() {
         drop(guard.share());
     });
 }
+
+#[test]
+fn loading_ends_where_a_stop_was_requested() {
+    let options = BaseOptions::new(common::tiny_file(), &common::device());
+    let base = Base::load(&options, &Quiet).unwrap();
+    assert!(base.is_hashed_unless_stopped(&Stop::default()));
+    options.stop.request();
+    let error = Base::load(&options, &Quiet).unwrap_err();
+    assert!(matches!(error, wayword_diffusion::Error::Stopped), "{error}");
+    // A hash that is there is no reason to wait.
+    assert!(base.is_hashed_unless_stopped(&options.stop));
+}

@@ -25,16 +25,16 @@ fn plans_refuse_what_cannot_be() {
     let good = || settings(&base);
     let words = Embeddings::for_width(768, &base.tokenizer);
     for (settings, word) in [
-        (DrawSettings { width: 100, ..good() }, "size: 100,64"),
+        (DrawSettings { width: 100, ..good() }, "any.size: 100,64"),
         (DrawSettings { steps: 0, ..good() }, "steps"),
         (DrawSettings { count: 0, ..good() }, "count"),
         (DrawSettings { cfg: f64::NAN, ..good() }, "cfg"),
-        (DrawSettings { clip_skip: 5, ..good() }, "clip-skip: 5 is not 1 to 4"),
+        (DrawSettings { clip_skip: 5, ..good() }, "any.clip_skip: 5 is not 1 to 4"),
         (DrawSettings { prompts: vec!["a".into(); 2], count: 3, ..good() }, "prompt: 2 texts"),
-        (DrawSettings { variation: Some((1, 1.5)), ..good() }, "variation"),
+        (DrawSettings { variation: Some((1, 1.5)), ..good() }, "any.subseed_strength"),
         (DrawSettings { prompts: vec!["a <lora:x:1>".into()], ..good() }, "LoRA"),
         (DrawSettings { prompts: vec!["a <foo:x>".into()], ..good() }, "foo"),
-        (DrawSettings { embeddings: Some(words.into()), ..good() }, "expected rows of 64"),
+        (DrawSettings { embeddings: Some(words.into()), ..good() }, "expected vectors of 64"),
     ] {
         let error = DrawPlan::new(&base, settings).unwrap_err().to_string();
         assert!(error.contains(word), "{error:?} does not name {word:?}");
@@ -83,9 +83,12 @@ fn a_broken_vae_is_said() {
     let broken = "first_stage_model.decoder.conv_out.bias";
     let tensors: Vec<(String, Array)> = file
         .names()
-        .map(|name| match name == broken {
-            true => (name.to_owned(), Array::from_f32(vec![3], &[0.0, f32::NAN, 0.0]).unwrap()),
-            false => (name.to_owned(), file.get(name).unwrap()),
+        .map(|name| {
+            if name == broken {
+                (name.to_owned(), Array::from_f32(vec![3], &[0.0, f32::NAN, 0.0]).unwrap())
+            } else {
+                (name.to_owned(), file.get(name).unwrap())
+            }
         })
         .collect();
     let path = dir.path().join("broken.safetensors");
@@ -187,9 +190,9 @@ fn pictures_and_second_passes_are_checked() {
             DrawSettings { image: Some(ImageSettings { mask: mask(32), ..image() }), ..good() },
             "mask",
         ),
-        (DrawSettings { image: Some(image()), hires: hires(2.0), ..good() }, "hires-scale"),
-        (DrawSettings { hires: hires(0.0), ..good() }, "hires-scale"),
-        (DrawSettings { hires: hires(f64::NAN), ..good() }, "hires-scale"),
+        (DrawSettings { image: Some(image()), hires: hires(2.0), ..good() }, "any.hires_scale"),
+        (DrawSettings { hires: hires(0.0), ..good() }, "any.hires_scale"),
+        (DrawSettings { hires: hires(f64::NAN), ..good() }, "any.hires_scale"),
         (DrawSettings { width: 8192, hires: hires(2.0), ..good() }, "cannot be drawn"),
     ] {
         let error = DrawPlan::new(&base, settings).unwrap_err().to_string();

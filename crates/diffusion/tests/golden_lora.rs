@@ -389,12 +389,11 @@ fn golden_lora_vectors_of_lycoris() {
             let ours = merged(adapter, &shape, &base, multiplier, Quirks::Sane).unwrap();
             // Between nothing and all of it A1111 goes straight, LyCORIS on ways of its own.
             let bends = adapter.dora_scale.is_some() || adapter.kind.name() == "BOFT";
-            let expected: Vec<f32> = match bends {
-                true => {
-                    let w = base.to_f32().unwrap();
-                    w.iter().zip(&whole).map(|(w, e)| w + multiplier * (e - w)).collect()
-                }
-                false => file.get(key).unwrap().to_f32().unwrap(),
+            let expected: Vec<f32> = if bends {
+                let w = base.to_f32().unwrap();
+                w.iter().zip(&whole).map(|(w, e)| w + multiplier * (e - w)).collect()
+            } else {
+                file.get(key).unwrap().to_f32().unwrap()
             };
             report.within(&name, key, difference(&ours, &expected), limit);
         }

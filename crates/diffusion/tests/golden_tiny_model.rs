@@ -31,9 +31,10 @@ fn widen(from: &Path, to: &Path) {
     let file = SafeTensors::open(from).unwrap();
     let wide = |name: &str| {
         let array = file.get(name).unwrap();
-        let wide = match array.dtype().is_float() {
-            true => Array::from_f32(array.shape().to_vec(), &array.to_f32().unwrap()).unwrap(),
-            false => array,
+        let wide = if array.dtype().is_float() {
+            Array::from_f32(array.shape().to_vec(), &array.to_f32().unwrap()).unwrap()
+        } else {
+            array
         };
         (name.to_owned(), wide)
     };

@@ -9,6 +9,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
+use wayword_interface::Stop;
 
 /// SHA-256 of a whole file, 64 hex digits.
 ///
@@ -16,6 +17,14 @@ use std::time::UNIX_EPOCH;
 /// Where it cannot be read.
 pub fn sha256(path: &Path) -> Result<String, Error> {
     digest(File::open(path).at(path)?).at(path)
+}
+
+/// The same, `None` where a stop was requested before the end.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn sha256_unless_stopped(path: &Path, stop: &Stop) -> Result<Option<String>, Error> {
+    digest_unless_stopped(File::open(path).at(path)?, stop).at(path)
 }
 
 /// SHA-256 of a safetensors file after its header: the hash by which kohya's tools and A1111 know a
@@ -60,13 +69,20 @@ pub fn sha256_bytes(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-fn digest(mut from: impl Read) -> Result<String, Fault> {
+fn digest(from: impl Read) -> Result<String, Fault> {
+    Ok(digest_unless_stopped(from, &Stop::default())?.unwrap_or_default())
+}
+
+fn digest_unless_stopped(mut from: impl Read, stop: &Stop) -> Result<Option<String>, Fault> {
     let mut sum = Sha256::new();
     // What fits into the second cache is not read from memory twice.
     let mut buffer = vec![0; 1 << 17];
     loop {
+        if stop.is_requested() {
+            return Ok(None);
+        }
         match from.read(&mut buffer)? {
-            0 => return Ok(hex(&sum.finalize())),
+            0 => return Ok(Some(hex(&sum.finalize()))),
             n => sum.update(&buffer[..n]),
         }
     }
@@ -107,26 +123,42 @@ impl HashCache {
     /// # Errors
     /// Where the file cannot be read.
     pub fn sha256(&mut self, path: &Path) -> Result<String, Error> {
+        Ok(self.sha256_unless_stopped(path, &Stop::default())?.unwrap_or_default())
+    }
+
+    /// The same, `None` where a stop was requested before the end.
+    ///
+    /// # Errors
+    /// Where the file cannot be read.
+    pub fn sha256_unless_stopped(
+        &mut self,
+        path: &Path,
+        stop: &Stop,
+    ) -> Result<Option<String>, Error> {
         if let Some(known) = self.known(path) {
-            return Ok(known);
+            return Ok(Some(known));
         }
         let (key, size, changed) = about(path)?;
-        let sha256 = sha256(path)?;
+        let Some(sha256) = sha256_unless_stopped(path, stop)? else { return Ok(None) };
         // A file that grew while it was read must not be remembered.
         if about(path)? == (key.clone(), size, changed.clone()) {
             self.known.insert(key, Known { size, changed, sha256: sha256.clone() });
             let text = serde_json::to_vec_pretty(&self.known).unwrap_or_default();
             let _ = atomic::write_bytes(&self.file, &text);
         }
-        Ok(sha256)
+        Ok(Some(sha256))
     }
 
     /// One hash for the weights of a diffusers folder: over the names and hashes of the files below
-    /// its parts for text, noise and pixels.
+    /// its parts for text, noise and pixels; `None` where a stop was requested.
     ///
     /// # Errors
     /// Where a file cannot be read.
-    pub fn sha256_of_folder(&mut self, folder: &Path) -> Result<String, Error> {
+    pub fn sha256_of_folder(
+        &mut self,
+        folder: &Path,
+        stop: &Stop,
+    ) -> Result<Option<String>, Error> {
         let mut all = String::new();
         for part in ["text_encoder", "unet", "vae"] {
             let part_folder = folder.join(part);
@@ -140,10 +172,13 @@ impl HashCache {
             files.sort();
             for file in files {
                 let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                all.push_str(&format!("{part}/{name} {}\n", self.sha256(&file)?));
+                let Some(hash) = self.sha256_unless_stopped(&file, stop)? else {
+                    return Ok(None);
+                };
+                all.push_str(&format!("{part}/{name} {hash}\n"));
             }
         }
-        Ok(sha256_bytes(all.as_bytes()))
+        Ok(Some(sha256_bytes(all.as_bytes())))
     }
 
     /// The hash, if it is known already.
@@ -165,7 +200,22 @@ fn about(path: &Path) -> Result<(String, u64, String), Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::{HashCache, sha256};
+    use super::{HashCache, Stop, sha256, sha256_unless_stopped};
+
+    #[test]
+    fn hashing_ends_where_a_stop_was_requested() {
+        let dir = tempfile::tempdir().unwrap();
+        let (file, cache) = (dir.path().join("a"), dir.path().join("hashes.json"));
+        std::fs::write(&file, b"one").unwrap();
+        let stop = Stop::default();
+        let whole = sha256_unless_stopped(&file, &stop).unwrap();
+        assert_eq!(whole, Some(sha256(&file).unwrap()));
+        stop.request();
+        assert_eq!(sha256_unless_stopped(&file, &stop).unwrap(), None);
+        let mut cache = HashCache::open(&cache);
+        assert_eq!(cache.sha256_unless_stopped(&file, &stop).unwrap(), None);
+        assert_eq!(cache.known(&file), None);
+    }
 
     #[test]
     fn a_changed_file_is_hashed_again() {

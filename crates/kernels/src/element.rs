@@ -61,9 +61,10 @@ mod tests {
             bits = bits.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let x = f32::from_bits(bits);
             let got = <bf16 as Element>::put(x);
-            match x.is_nan() {
-                true => assert!(got.is_nan()),
-                false => assert_eq!(got.to_bits(), bf16::from_f32(x).to_bits(), "{x:e}"),
+            if x.is_nan() {
+                assert!(got.is_nan())
+            } else {
+                assert_eq!(got.to_bits(), bf16::from_f32(x).to_bits(), "{x:e}")
             }
         }
     }

@@ -260,9 +260,10 @@ impl Packed {
 
 impl PanelValue for bf16 {
     fn in_place(w: &Packed, direction: Direction, panel: usize) -> Option<(&[Self], usize)> {
-        match direction == Direction::Forward && w.format == BlockFormat::Bf16Pairs {
-            true => Some(w.panel(panel)),
-            false => w.kept(direction, panel),
+        if direction == Direction::Forward && w.format == BlockFormat::Bf16Pairs {
+            Some(w.panel(panel))
+        } else {
+            w.kept(direction, panel)
         }
     }
 
@@ -288,9 +289,10 @@ impl PanelValue for bf16 {
 
 impl PanelValue for f32 {
     fn in_place(w: &Packed, direction: Direction, panel: usize) -> Option<(&[Self], usize)> {
-        match direction == Direction::Forward && w.format == BlockFormat::F32 {
-            true => Some(w.panel(panel)),
-            false => w.kept(direction, panel),
+        if direction == Direction::Forward && w.format == BlockFormat::F32 {
+            Some(w.panel(panel))
+        } else {
+            w.kept(direction, panel)
         }
     }
 

@@ -369,13 +369,12 @@ impl<'a> Rows<'a> {
         };
         // Whole tiles of every kernel for these products.
         let tile = if w.products() == crate::Products::Bf16 { 32 } else { 24 };
-        let each = match is_small(rows, w) {
+        let each = if is_small(rows, w) {
             // Each piece lays its rows out once, and the panels are there.
-            true => rows.div_ceil(4).next_multiple_of(8),
-            false => {
-                let panels = columns.div_ceil(COLUMNS);
-                schedule::rows_of_block(rows, each, tile, panels, cpu.pool.threads())
-            }
+            rows.div_ceil(4).next_multiple_of(8)
+        } else {
+            let panels = columns.div_ceil(COLUMNS);
+            schedule::rows_of_block(rows, each, tile, panels, cpu.pool.threads())
         };
         Self { x, rows, length, each }
     }

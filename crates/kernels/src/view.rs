@@ -114,8 +114,9 @@ impl<'a> From<ViewMut<'a>> for PartsMut<'a> {
 /// How far apart rows of so many values are best kept: not a multiple of 4 KB, which would put all
 /// of them in the same places of a cache.
 pub(crate) const fn apart<V>(length: usize) -> usize {
-    match (length * size_of::<V>()).is_multiple_of(4096) {
-        true => length + 64 / size_of::<V>(),
-        false => length,
+    if (length * size_of::<V>()).is_multiple_of(4096) {
+        length + 64 / size_of::<V>()
+    } else {
+        length
     }
 }

@@ -7,14 +7,25 @@ use crate::unicode::{is_space, strip};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CaptionFileError {
     /// The file holds no byte.
-    #[error("caption file is empty\nhint: delete it or write a caption")]
+    #[error("caption file is empty")]
     Empty,
     /// The file is no UTF-8 text.
-    #[error("caption file is not UTF-8 at byte {0}\nhint: save it as UTF-8")]
+    #[error("caption file is not UTF-8 at byte {0}")]
     NotUtf8(usize),
     /// The file is no text at all.
-    #[error("caption file is {0}\nhint: save it as UTF-8")]
+    #[error("caption file is {0}")]
     NotText(NotText),
+}
+
+impl CaptionFileError {
+    /// What to do about it.
+    #[must_use]
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::Empty => "delete it or write a caption",
+            Self::NotUtf8(_) | Self::NotText(_) => "save it as UTF-8",
+        }
+    }
 }
 
 impl From<NotText> for CaptionFileError {

@@ -16,12 +16,11 @@ pub fn items(text: &str) -> Result<Vec<String>, PromptError> {
     loop {
         let rest = &text[at..];
         let start = at + rest.len() - rest.trim_start().len();
-        let (item, end) = match text[start..].starts_with('"') {
-            true => quoted(text, start)?,
-            false => {
-                let end = text[start..].find(',').map_or(text.len(), |n| start + n);
-                (text[start..end].to_owned(), end)
-            }
+        let (item, end) = if text[start..].starts_with('"') {
+            quoted(text, start)?
+        } else {
+            let end = text[start..].find(',').map_or(text.len(), |n| start + n);
+            (text[start..end].to_owned(), end)
         };
         out.push(item.trim().to_owned());
         if end >= text.len() {

@@ -15,17 +15,16 @@ pub(crate) struct Found {
     pub(crate) original: Result<(PathBuf, &'static str), Vec<PathBuf>>,
 }
 
-/// Looks for the one original checkpoint to use where no `--base` was given.
+/// The one original checkpoint to use where none was named.
 ///
 /// # Errors
 /// If none or several were found; the failure lists what there is.
 pub(crate) fn find(
-    environment: &Environment,
+    finds: &[PathBuf],
     hash: impl Fn(&Path) -> Option<String>,
 ) -> Result<(PathBuf, &'static str), Diagnostic> {
-    let finds = checkpoints(&environment.checkpoint_folders());
     let big = |p: &Path| std::fs::metadata(p).is_ok_and(|m| m.len() >= SMALLEST_KNOWN);
-    match choose(&finds, |p| if big(p) { hash(p) } else { None }).original {
+    match choose(finds, |p| if big(p) { hash(p) } else { None }).original {
         Ok(found) => Ok(found),
         Err(_) if finds.is_empty() => Err(Diagnostic::new("no checkpoint given, and none found").with_hint(
             "give a Stable Diffusion 1.x file with `{any.base} FILE`; looked in the Hugging Face \
@@ -33,9 +32,9 @@ pub(crate) fn find(
         )),
         Err(originals) => {
             let (what, list) = if originals.is_empty() {
-                ("no checkpoint given, and none of those found is the original 1.4 or 1.5", &finds)
+                ("no checkpoint given, and none of those found is the original 1.4 or 1.5", finds)
             } else {
-                ("no checkpoint given, and several originals found", &originals)
+                ("no checkpoint given, and several originals found", originals.as_slice())
             };
             let mut text = what.to_owned();
             for path in list.iter().take(20) {
@@ -66,10 +65,17 @@ fn choose(finds: &[PathBuf], hash: impl Fn(&Path) -> Option<String>) -> Found {
     Found { original: Err(originals.into_values().collect()) }
 }
 
+/// Checkpoints in the usual folders and in others.
+pub(crate) fn checkpoints(environment: &Environment, more: &[PathBuf]) -> Vec<PathBuf> {
+    let mut folders = environment.checkpoint_folders();
+    folders.extend_from_slice(more);
+    below(&folders)
+}
+
 /// Checkpoint files below the places, sorted, each real file once. Files inside a diffusers folder
 /// are parts of a checkpoint and left out; so are the parts of other kinds of models, which these
 /// folders do not hold.
-fn checkpoints(places: &[PathBuf]) -> Vec<PathBuf> {
+fn below(places: &[PathBuf]) -> Vec<PathBuf> {
     let mut found: BTreeMap<PathBuf, PathBuf> = BTreeMap::new();
     for place in places {
         walk(place, 6, &mut found);
@@ -128,7 +134,7 @@ mod tests {
         touch(&r.join("webui/models/Stable-diffusion/put models here.txt"));
         let places = [r.join("hub"), r.join("webui/models/Stable-diffusion"), r.join("missing")];
         assert_eq!(
-            names(&checkpoints(&places), r),
+            names(&below(&places), r),
             [
                 "hub/models--a--b/snapshots/1/v1-5-pruned-emaonly.safetensors",
                 "hub/models--a--c/snapshots/1",

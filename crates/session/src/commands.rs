@@ -5,6 +5,7 @@ mod check;
 mod checks;
 mod convert;
 pub(crate) mod demo;
+pub(crate) mod devices;
 mod draw;
 pub(crate) mod explain;
 pub(crate) mod grid;
@@ -20,9 +21,15 @@ pub(crate) use crate::random_seed;
 use crate::session::Context;
 use crate::{Failure, Outcome, Request};
 
-/// Does what was asked for.
-pub(crate) fn run(context: &Context<'_>, request: &Request) -> Result<Outcome, Failure> {
-    match request {
+/// Does what was asked for, with the session's folders after those of the request.
+pub(crate) fn run(context: &Context<'_>, mut request: Request) -> Result<Outcome, Failure> {
+    if let Some(places) = request.places_mut() {
+        let folders = context.core.folders();
+        places.embeddings.extend(folders.embeddings);
+        places.loras.extend(folders.loras);
+        places.wildcards.extend(folders.wildcards);
+    }
+    match &request {
         Request::Train(request) => train::run(request, context),
         Request::Check(request) => check::run(request, context),
         Request::Rerun(request) => rerun::run(request, context),
@@ -32,6 +39,7 @@ pub(crate) fn run(context: &Context<'_>, request: &Request) -> Result<Outcome, F
         Request::Inspect(request) => inspect::run(request, context).map(Outcome::Inspect),
         Request::Convert(request) => convert::run(request).map(Outcome::Convert),
         Request::Likeness(request) => likeness::run(request, context).map(Outcome::Likeness),
+        Request::Devices(_) => Ok(Outcome::Devices(devices::run(context))),
         Request::Bench(request) => bench::run(request, context).map(Outcome::Bench),
         Request::Demo(request) => demo::run(request, context).map(Box::new).map(Outcome::Demo),
     }

@@ -1,7 +1,10 @@
 //! What happens in a job, told in one type for all kinds of jobs.
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use wayword_diffusion as diffusion;
+use wayword_formats::png_text::encode_rgb8;
 use wayword_interface::{Stop, Warning};
 use wayword_train::event::{self as train, StepReport};
 use wayword_train::plan::PlanSummary;
@@ -43,6 +46,15 @@ pub enum Event {
         first: usize,
         /// All pictures.
         pictures: usize,
+    },
+    /// A drawing in progress, where previews were asked for.
+    DrawPreview {
+        /// The picture's place, from 0.
+        index: usize,
+        /// Sampler steps done.
+        step: usize,
+        /// A small PNG file in base64.
+        png: String,
     },
     /// The job waits until others that use the base with other adapters are done.
     Waiting,
@@ -132,6 +144,12 @@ impl Event {
                 Self::DrawStep { step, of, first, pictures }
             }
             From::Waiting => Self::Waiting,
+            From::Preview { index, step, picture } => {
+                let side = |n: usize| u32::try_from(n).ok();
+                let (width, height) = (side(picture.width)?, side(picture.height)?);
+                let png = encode_rgb8(width, height, &picture.rgb, &[]).ok()?;
+                Self::DrawPreview { index, step, png: BASE64.encode(png) }
+            }
             From::Picture { index, of, seed } => Self::Picture { index, of, seed },
             From::Saved(path) => Self::Saved { path, step: None, part: false },
             From::Warned(warning) => Self::Warned(warning),
@@ -188,7 +206,7 @@ impl Progress<'_> {
     /// Ends the job's work here if it was asked to stop.
     pub(crate) fn go_on(&self) -> Result<(), crate::Failure> {
         if self.stop.is_requested() {
-            return Err(crate::Failure::stopped("before the work began"));
+            return Err(crate::Failure::stopped("before the work was done"));
         }
         Ok(())
     }

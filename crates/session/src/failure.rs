@@ -93,13 +93,23 @@ macro_rules! from_plain {
 from_library!(
     wayword_formats::Error,
     wayword_prompt::PromptError,
-    wayword_diffusion::Error,
-    wayword_diffusion::sigmas::UnknownName,
-    wayword_train::Error
+    wayword_diffusion::sigmas::UnknownName
 );
-from_plain!(
-    std::io::Error,
-    serde_json::Error,
-    image::ImageError,
-    ab_glyph::InvalidFont
-);
+from_plain!(std::io::Error, serde_json::Error, image::ImageError, ab_glyph::InvalidFont);
+
+/// A stop is no fault.
+impl From<wayword_diffusion::Error> for Failure {
+    fn from(error: wayword_diffusion::Error) -> Self {
+        let stopped = matches!(error, wayword_diffusion::Error::Stopped);
+        Self { stopped, diagnostic: error.into() }
+    }
+}
+
+impl From<wayword_train::Error> for Failure {
+    fn from(error: wayword_train::Error) -> Self {
+        match error {
+            wayword_train::Error::Draw(error) => error.into(),
+            other => Diagnostic::from(other).into(),
+        }
+    }
+}

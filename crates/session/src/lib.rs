@@ -58,6 +58,7 @@ mod event;
 mod facts;
 mod failure;
 mod job;
+mod library;
 pub mod numbers;
 mod outcome;
 pub mod request;
@@ -66,6 +67,7 @@ mod sheet;
 
 pub use commands::bench::BenchReport;
 pub use commands::demo::DemoReport;
+pub use commands::devices::{DeviceFacts, DeviceList};
 pub use commands::explain::Explained;
 pub use commands::grid::GridFiles;
 pub use commands::likeness::LikenessReport;
@@ -74,9 +76,11 @@ pub use event::Event;
 pub use facts::Facts;
 pub use failure::Failure;
 pub use job::{Job, JobProgress, JobState};
+pub use library::{Folders, Library, Listed};
 pub use outcome::{Outcome, Trained};
 pub use request::Request;
 pub use session::Session;
+pub use wayword_diffusion::{DeviceInfo, devices};
 pub use wayword_train::event::StepReport;
 pub use wayword_train::plan::{Estimate, PlanSummary};
 

@@ -1,6 +1,6 @@
 //! What a job gives.
 use crate::Facts;
-use crate::commands::{bench, demo, explain, grid, likeness};
+use crate::commands::{bench, demo, devices, explain, grid, likeness};
 use serde::Serialize;
 use std::path::PathBuf;
 use wayword_train::event as train;
@@ -28,6 +28,8 @@ pub enum Outcome {
     Convert(Facts),
     /// How alike pictures are.
     Likeness(likeness::LikenessReport),
+    /// What can compute.
+    Devices(devices::DeviceList),
     /// What was measured.
     Bench(bench::BenchReport),
     /// What the demo made.

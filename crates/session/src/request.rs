@@ -2,6 +2,7 @@
 mod bench;
 mod convert;
 mod demo;
+mod devices;
 mod draw;
 mod explain;
 mod grid;
@@ -13,6 +14,7 @@ mod settings;
 pub use bench::{Bench, Instructions, Work as BenchWork};
 pub use convert::{Convert, FileType as ConvertType, Layout as ConvertLayout};
 pub use demo::Demo;
+pub use devices::Devices;
 pub use draw::{Content, Draw, Format, Hires, Image, Shape};
 pub use explain::Explain;
 pub use grid::Grid;
@@ -143,6 +145,7 @@ requests! {
     "inspect" Inspect(Inspect) "What is in a file.";
     "convert" Convert(Convert) "Write a file in another form.";
     "bench" Bench(Bench) "Measure this machine.";
+    "devices" Devices(Devices) "Which devices can compute.";
 }
 
 impl Request {
@@ -154,10 +157,20 @@ impl Request {
         Self::from_layer("check", given(training)?)
     }
 
+    /// The folders that its prompts may use.
+    pub(crate) fn places_mut(&mut self) -> Option<&mut Places> {
+        match self {
+            Self::Draw(request) => Some(&mut request.places),
+            Self::Grid(request) => Some(&mut request.places),
+            Self::Explain(request) => Some(&mut request.places),
+            _ => None,
+        }
+    }
+
     /// Whether it needs so little that it waits for no other job.
     #[must_use]
     pub const fn is_light(&self) -> bool {
-        matches!(self, Self::Explain(_) | Self::Inspect(_) | Self::Convert(_))
+        matches!(self, Self::Explain(_) | Self::Inspect(_) | Self::Convert(_) | Self::Devices(_))
     }
 }
 
@@ -167,8 +180,7 @@ fn all() -> String {
 
 fn unknown(command: &str) -> Diagnostic {
     let near = nearest(command, Request::COMMANDS).map(|near| format!("did you mean `{near}`?"));
-    Diagnostic::new(format!("`{command}` is not a command"))
-        .with_hint(near.unwrap_or_else(all))
+    Diagnostic::new(format!("`{command}` is not a command")).with_hint(near.unwrap_or_else(all))
 }
 
 /// What of a training differs from the defaults: that counts as given.
@@ -198,7 +210,7 @@ macro_rules! from_struct {
     )*};
 }
 
-from_struct!(Rerun, Draw, Grid, Explain, Inspect, Convert, Likeness, Bench, Demo);
+from_struct!(Rerun, Draw, Grid, Explain, Inspect, Convert, Likeness, Bench, Demo, Devices);
 
 impl Serialize for Request {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,4 +1,5 @@
 //! Jobs on the bundled model: order, events, stopping, bases that are kept and shared.
+use base64::Engine as _;
 use serde_json::{Value, json};
 use std::path::Path;
 use std::time::Duration;
@@ -69,7 +70,8 @@ fn heavy_jobs_run_one_after_the_other_and_light_ones_at_once() {
     until(&first, |event| matches!(event, Event::Step(_)));
     let second = session.submit(draw(&dir.path().join("b"), json!({ "steps": 1 })));
     let third = session.submit(draw(&dir.path().join("c"), json!({ "steps": 1 })));
-    let light = session.submit(request(json!({ "command": "explain" }), json!({ "prompt": "a photo" })));
+    let light =
+        session.submit(request(json!({ "command": "explain" }), json!({ "prompt": "a photo" })));
     assert!(matches!(&*light.wait().unwrap(), Outcome::Explain(_)));
     assert_eq!((first.state(), second.state()), (JobState::Running, JobState::Queued));
     // One that is still queued ends at once, and is not begun later.
@@ -162,4 +164,41 @@ fn a_job_fails_with_a_diagnostic() {
     assert!(!failure.stopped && failure.message().contains("gone.safetensors"));
     assert_eq!(job.state(), JobState::Failed);
     std::fs::remove_dir("nowhere").ok();
+}
+
+#[test]
+fn a_drawing_tells_previews_where_they_were_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let job = session().submit(draw(dir.path(), json!({ "steps": 4, "preview_every": 2 })));
+    job.wait().unwrap();
+    let png = |event: &Event| match event {
+        Event::DrawPreview { step, index: 0, png } => Some((*step, png.clone())),
+        _ => None,
+    };
+    let previews: Vec<_> = job.events_since(0).iter().filter_map(png).collect();
+    assert_eq!(previews.iter().map(|(step, _)| *step).collect::<Vec<_>>(), [2, 4]);
+    for (_, png) in previews {
+        let bytes = base64::engine::general_purpose::STANDARD.decode(png).unwrap();
+        let picture = image::load_from_memory(&bytes).unwrap();
+        assert!(picture.width() >= 8 && picture.height() >= 8);
+    }
+}
+
+#[test]
+fn requests_come_back_from_json() {
+    let dir = tempfile::tempdir().unwrap();
+    for request in [draw(dir.path(), json!({ "cfg": 4 })), train(dir.path(), json!({}))] {
+        let json = serde_json::to_string(&request).unwrap();
+        assert_eq!(serde_json::from_str::<Request>(&json).unwrap(), request, "{json}");
+    }
+    let refused = |value: Value| {
+        Request::from_json(value.as_object().unwrap().clone()).unwrap_err().to_string()
+    };
+    assert!(refused(json!({ "prompt": "a" })).contains("`command`"));
+    assert!(refused(json!({ "command": "paint" })).contains("`paint` is not a command"));
+    assert!(refused(json!({ "command": "draw", "promt": "a" })).contains("`promt`"));
+    assert!(refused(json!({ "command": "train" })).contains("must be given"));
+    for command in Request::COMMANDS {
+        assert!(Request::schema(command).unwrap()["properties"].is_object(), "{command}");
+    }
 }

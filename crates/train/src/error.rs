@@ -64,6 +64,12 @@ impl From<Error> for Diagnostic {
     }
 }
 
+/// A diagnostic about a file, named before what is wrong there.
+pub(crate) fn about(path: &Path, mut diagnostic: Diagnostic) -> Diagnostic {
+    diagnostic.message = format!("{}: {}", path.display(), diagnostic.message);
+    diagnostic
+}
+
 /// A result with this crate's error.
 pub type Result<T> = std::result::Result<T, Error>;
 

@@ -11,6 +11,7 @@ use crate::dataset::bucket::BucketAssignment;
 use crate::dataset::mask::{self, Masks};
 use crate::dataset::scan::PictureFile;
 use crate::dataset::{Filter, Pixels, crop, image, resize};
+use crate::error::about;
 use crate::event::Event;
 use crate::plan::{PictureSet, PlannedFile, PlannedPicture, TrainPlan};
 use crate::{Error, Result, loss};
@@ -257,7 +258,7 @@ impl Reader<'_> {
             Some(PlannedFile { path, sha256 }) => {
                 unchanged(path, sha256)?;
                 let read = kohya::read(path, picture);
-                Some(read.map_err(|what| Error::data(format!("{}: {what}", path.display())))?)
+                Some(read.map_err(|unfit| about(path, unfit))?)
             }
         };
         let mut view = |mirrored: bool| -> Result<LatentView> {

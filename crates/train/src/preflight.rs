@@ -16,18 +16,21 @@ use crate::plan::{PlannedPicture, TrainPlan};
 use inspection::Inspection;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
-use wayword_interface::Warning;
+use wayword_interface::{Stop, Warning};
 
 /// Looks at the pictures to learn from and at all captions. Pictures are decoded once.
 ///
 /// # Errors
-/// If a picture cannot be read.
-pub fn inspect(plan: &TrainPlan) -> Result<Vec<Warning>> {
+/// If a picture cannot be read, or a stop was requested.
+pub fn inspect(plan: &TrainPlan, stop: &Stop) -> Result<Vec<Warning>> {
     let learned: Vec<&PlannedPicture> = (0..plan.pictures.len())
         .filter(|place| !plan.is_regular(*place))
         .map(|place| &plan.pictures[place])
         .collect();
     let inspection = |picture: &&PlannedPicture| {
+        if stop.is_requested() {
+            return Err(wayword_diffusion::Error::Stopped.into());
+        }
         let image::Decoded { rgb, alpha, notes } = image::read(&picture.path, !plan.kohya_numbers)?;
         let fit = BucketAssignment { bucket: picture.bucket, resized: picture.resized };
         let set = &plan.sets[picture.set];

@@ -24,6 +24,8 @@ options! {
     /// How the machine is used.
     pub struct Machine("any") {
         "Machine" COMMON {
+            /// Device to compute on, as `wayword devices` names it [default: the first of them]
+            device: Option<String> => value_name: "NAME";
             /// Precision of the products; sums are always f32 [default: bf16 where the processor has
             /// such products, else f32]
             precision: Option<Precision> => value_name: "KIND";

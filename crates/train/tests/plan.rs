@@ -249,3 +249,16 @@ fn each_line_of_captions_is_shown_as_it_is_drawn() {
     assert_eq!(texts, ["two", "zarva-ti one"]);
     assert!(plan.warnings.iter().any(|w| w.message().contains("1 of 2 captions")));
 }
+
+#[test]
+fn a_plan_ends_where_a_stop_was_requested() {
+    let stop = wayword_interface::Stop::default();
+    let options = options(Path::new("out"));
+    let plan = TrainPlan::check_unless_stopped(&options, &base().info, &stop).unwrap();
+    wayword_train::preflight::inspect(&plan, &stop).unwrap();
+    stop.request();
+    let stopped = |error: &Error| matches!(error, Error::Draw(wayword_diffusion::Error::Stopped));
+    let refused = TrainPlan::check_unless_stopped(&options, &base().info, &stop);
+    assert!(stopped(&refused.unwrap_err()));
+    assert!(stopped(&wayword_train::preflight::inspect(&plan, &stop).unwrap_err()));
+}

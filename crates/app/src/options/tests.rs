@@ -114,6 +114,7 @@ macro_rules! each_request {
         $check::<Inspect>();
         $check::<Convert>();
         $check::<Bench>();
+        $check::<Devices>();
     };
 }
 

@@ -12,9 +12,10 @@ pub(crate) fn lines(plan: &PlanSummary, most: usize) -> Vec<String> {
     let mut facts = Facts::default();
     let vectors =
         if plan.vectors == 1 { "1 vector".into() } else { format!("{} vectors", plan.vectors) };
-    let token = match plan.token == plan.name {
-        true => String::new(),
-        false => format!(", written {} in captions", plan.token),
+    let token = if plan.token == plan.name {
+        String::new()
+    } else {
+        format!(", written {} in captions", plan.token)
     };
     facts.line("word", format!("{}, {vectors}, from \"{}\"{token}", plan.name, plan.init));
     facts.line("base", base(plan));
@@ -94,9 +95,10 @@ fn pictures(plan: &PlanSummary) -> String {
 
 fn captions(plan: &PlanSummary, most: usize) -> String {
     let total = plan.captions.len();
-    let mut lines = vec![match plan.template {
-        true => format!("{total} sentences, one drawn for each picture"),
-        false => format!("{total} of the pictures' own"),
+    let mut lines = vec![if plan.template {
+        format!("{total} sentences, one drawn for each picture")
+    } else {
+        format!("{total} of the pictures' own")
     }];
     for caption in plan.captions.iter().take(most) {
         let without = if caption.has_embedding { "" } else { "   (without the word)" };

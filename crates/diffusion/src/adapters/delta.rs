@@ -126,9 +126,8 @@ fn change(
         AdapterKind::Lokr { w1, w2, t2 } => kronecker(w1, w2, t2.as_ref())?,
         AdapterKind::Ia3 { weight, on_input } => {
             let factors = weight.to_f32()?;
-            let of = |i: usize| match on_input {
-                true => factors[i % columns / sizes.kernel],
-                false => factors[i / columns],
+            let of = |i: usize| {
+                if *on_input { factors[i % columns / sizes.kernel] } else { factors[i / columns] }
             };
             w.iter().enumerate().map(|(i, w)| w * of(i)).collect()
         }
@@ -199,16 +198,16 @@ fn rotated(
     let size = blocks.shape().last().copied().unwrap_or(1);
     let count = sizes.out / size;
     let blocks = Blocks { values: &values, count, size };
-    let rotations = match is_rotation {
-        true => values.clone(),
-        false => {
-            let constraint = adapter.alpha.unwrap_or(0.0) * sizes.out as f32;
-            rotate::rotations(blocks, constraint)
-        }
+    let rotations = if is_rotation {
+        values.clone()
+    } else {
+        let constraint = adapter.alpha.unwrap_or(0.0) * sizes.out as f32;
+        rotate::rotations(blocks, constraint)
     };
-    let mut new = match butterfly {
-        true => rotate::boft(&rotations, blocks, w, columns),
-        false => rotate::oft(&rotations, size, w, columns),
+    let mut new = if butterfly {
+        rotate::boft(&rotations, blocks, w, columns)
+    } else {
+        rotate::oft(&rotations, size, w, columns)
     };
     if let Some(rescale) = rescale {
         for (row, factor) in new.chunks_exact_mut(columns).zip(rescale.to_f32()?) {

@@ -67,9 +67,10 @@ pub(super) fn factor_rows(factor: &Factor, tucker: bool) -> usize {
 }
 
 fn need(holds: bool, what: &'static str, expected: String, array: &Array) -> Result<(), Misfit> {
-    match holds {
-        true => Ok(()),
-        false => Err(Misfit { what, expected, found: format!("{:?}", array.shape()) }),
+    if holds {
+        Ok(())
+    } else {
+        Err(Misfit { what, expected, found: format!("{:?}", array.shape()) })
     }
 }
 
@@ -184,9 +185,10 @@ fn kronecker(w1: &Factor, w2: &Factor, t2: Option<&Array>, sizes: &Sizes) -> Res
     let found = [coarse.0 * fine.0, coarse.1 * fine.1];
     let expected = [sizes.out, sizes.columns()];
     let text = |v: [usize; 2]| format!("a product of {v:?}");
-    match found == expected {
-        true => Ok(()),
-        false => Err(Misfit { what: "lokr", expected: text(expected), found: text(found) }),
+    if found == expected {
+        Ok(())
+    } else {
+        Err(Misfit { what: "lokr", expected: text(expected), found: text(found) })
     }
 }
 

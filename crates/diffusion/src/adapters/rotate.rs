@@ -58,9 +58,10 @@ fn cayley(out: &mut [f32], q: &[f64], b: usize) {
         for row in 0..b {
             let factor = if row == pivot { 0.0 } else { m[row * width + pivot] };
             let target = &mut m[row * width..(row + 1) * width];
-            match row == pivot {
-                true => target.copy_from_slice(&line),
-                false => target.iter_mut().zip(&line).for_each(|(v, l)| *v -= factor * l),
+            if row == pivot {
+                target.copy_from_slice(&line)
+            } else {
+                target.iter_mut().zip(&line).for_each(|(v, l)| *v -= factor * l)
             }
         }
     }

@@ -73,9 +73,10 @@ fn rank(prompt: &str, text: &str, span: &Range<usize>) -> Result<usize, PromptEr
 }
 
 fn wrong(prompt: &str, text: &str, span: &Range<usize>, what: &str, such: &str) -> PromptError {
-    let message = match text.is_empty() {
-        true => format!("{what} is missing"),
-        false => format!("`{text}` is not {what}"),
+    let message = if text.is_empty() {
+        format!("{what} is missing")
+    } else {
+        format!("`{text}` is not {what}")
     };
     // An empty argument is shown at the colon before it.
     let span = if span.is_empty() { span.start - 1..span.start } else { span.clone() };

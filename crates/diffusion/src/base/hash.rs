@@ -2,7 +2,12 @@
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
 use wayword_formats::hash::{HashCache, sha256};
+use wayword_interface::Stop;
+
+/// How often one who waits looks whether it is to stop.
+const LOOK_FOR_STOP: Duration = Duration::from_millis(50);
 
 /// A hash that a thread computes; cheap to clone.
 #[derive(Debug, Clone)]
@@ -40,6 +45,20 @@ impl FileHash {
     fn set(&self, value: std::result::Result<String, String>) {
         *self.state.value.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
         self.state.ready.notify_all();
+    }
+
+    /// Waits until the hash is there; `false` where a stop was requested before.
+    #[must_use]
+    pub fn is_ready_unless_stopped(&self, stop: &Stop) -> bool {
+        let mut value = self.state.value.lock().unwrap_or_else(PoisonError::into_inner);
+        while value.is_none() {
+            if stop.is_requested() {
+                return false;
+            }
+            let waited = self.state.ready.wait_timeout(value, LOOK_FOR_STOP);
+            (value, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+        true
     }
 
     /// The hash, 64 hex digits; waits for it.

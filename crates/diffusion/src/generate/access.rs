@@ -1,6 +1,6 @@
 //! How a drawing comes to the model: on its own, or inside a job that holds it.
-use crate::{AdapterGuard, Base, Error, Event, JobSize, Network, Result};
-use wayword_interface::{Events, Stop};
+use crate::{AdapterGuard, Base, Event, JobSize, Network, Result};
+use wayword_interface::{Diagnostic, Events, Stop};
 
 /// Where a drawing takes its adapter guards from.
 #[derive(Debug, Clone, Copy)]
@@ -47,10 +47,11 @@ impl<'a> ModelAccess<'a> {
         match self {
             Self::Queue(base, size) => base.activate_unless_stopped(adapters, size, events, stop),
             Self::Inside(guard) if guard.networks() == adapters => Ok(Some(guard.share())),
-            Self::Inside(_) => Err(Error::Plan {
-                option: "prompt",
-                reason: "a picture drawn inside a training has the training's LoRAs only".into(),
-            }),
+            Self::Inside(_) => Err(Diagnostic::new(
+                "a picture drawn inside a training has the training's LoRAs only",
+            )
+            .with_field("draw.prompt")
+            .into()),
         }
     }
 }

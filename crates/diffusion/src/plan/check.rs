@@ -1,13 +1,11 @@
 //! What a drawing's numbers may be.
 use super::DrawSettings;
 use crate::hires::HiresSize;
-use crate::{Base, Error, Result};
+use crate::{Base, Result};
+use wayword_interface::Diagnostic;
 
-fn require(holds: bool, option: &'static str, reason: String) -> Result<()> {
-    match holds {
-        true => Ok(()),
-        false => Err(Error::Plan { option, reason }),
-    }
+fn require(holds: bool, field: &str, reason: String) -> Result<()> {
+    if holds { Ok(()) } else { Err(Diagnostic::new(reason).with_field(field).into()) }
 }
 
 /// Whether a side can be drawn.
@@ -20,33 +18,36 @@ pub(super) fn numbers(base: &Base, s: &DrawSettings) -> Result<()> {
     let nearest = |n: u32| (n.saturating_add(4) / 8).clamp(1, 1024) * 8;
     require(
         side(w) && side(h),
-        "size",
+        "any.size",
         format!(
             "{w},{h}: sides must be multiples of 8 up to 8192, such as {},{}",
             nearest(w),
             nearest(h)
         ),
     )?;
-    require((1..=1000).contains(&s.steps), "steps", format!("{} is not 1 to 1000", s.steps))?;
-    require(s.cfg.is_finite(), "cfg", format!("{} is not a number", s.cfg))?;
-    require(s.count >= 1, "count", "0 pictures".into())?;
-    require(s.batch >= 1, "batch", "0 pictures at once".into())?;
-    for (option, texts) in [("prompt", s.prompts.len()), ("negative", s.negatives.len())] {
+    require((1..=1000).contains(&s.steps), "any.steps", format!("{} is not 1 to 1000", s.steps))?;
+    require(s.cfg.is_finite(), "any.cfg", format!("{} is not a number", s.cfg))?;
+    require(s.count >= 1, "draw.count", "0 pictures".into())?;
+    require(s.batch >= 1, "draw.batch", "0 pictures at once".into())?;
+    for (option, texts) in [("draw.prompt", s.prompts.len()), ("any.negative", s.negatives.len())] {
         let fits = texts == 1 || texts == s.count;
         require(fits, option, format!("{texts} texts for {} pictures", s.count))?;
     }
     let layers = base.text.layers.len();
     require(
         (1..=layers).contains(&s.clip_skip),
-        "clip-skip",
+        "any.clip_skip",
         format!("{} is not 1 to {layers}, the layers of this text encoder", s.clip_skip),
     )?;
     if let Some((_, strength)) = s.variation {
         let fits = (0.0..=1.0).contains(&strength);
-        require(fits, "variation", format!("strength {strength} is not 0 to 1"))?;
+        require(fits, "any.subseed_strength", format!("{strength} is not 0 to 1"))?;
     }
     if let Some((w, h)) = s.seed_resize {
-        require(side(w) && side(h), "seed-resize", format!("{w},{h} are not multiples of 8"))?;
+        let reason = format!("the seed's size {w},{h}: sides must be multiples of 8");
+        if !(side(w) && side(h)) {
+            return Err(Diagnostic::new(reason).into());
+        }
     }
     Ok(())
 }
@@ -54,23 +55,27 @@ pub(super) fn numbers(base: &Base, s: &DrawSettings) -> Result<()> {
 /// A picture to begin with, and its mask.
 pub(super) fn image(s: &DrawSettings) -> Result<()> {
     let Some(image) = &s.image else { return Ok(()) };
-    require(s.hires.is_none(), "hires-scale", "a picture to begin with has no second pass".into())?;
+    require(
+        s.hires.is_none(),
+        "any.hires_scale",
+        "a picture to begin with has no second pass".into(),
+    )?;
     let (w, h) = image.picture.size();
-    require(w * h > 0 && image.picture.channels == 3, "image", "it has no pixels".into())?;
+    require(w * h > 0 && image.picture.channels == 3, "any.image", "it has no pixels".into())?;
     require(
         (0.0..=1.0).contains(&image.denoise),
-        "denoise",
+        "any.denoise",
         format!("{} is not 0 to 1", image.denoise),
     )?;
     let Some(mask) = &image.mask else { return Ok(()) };
     let (mw, mh) = mask.mask.size();
     require(
         (mw, mh) == (w, h) && mask.mask.channels == 1,
-        "mask",
+        "any.mask",
         format!("it is {mw}x{mh} and the picture {w}x{h}: both must be of one size"),
     )?;
     let blur = (0.0..=1000.0).contains(&mask.blur);
-    require(blur, "mask-blur", format!("{} is not 0 to 1000 pixels", mask.blur))
+    require(blur, "any.mask_blur", format!("{} is not 0 to 1000 pixels", mask.blur))
 }
 
 /// A second pass.
@@ -78,21 +83,25 @@ pub(super) fn hires(s: &DrawSettings) -> Result<()> {
     let Some(hires) = &s.hires else { return Ok(()) };
     if let HiresSize::Scale(scale) = hires.size {
         let fits = (0.125..=16.0).contains(&scale);
-        require(fits, "hires-scale", format!("{scale} is not 0.125 to 16"))?;
+        require(fits, "any.hires_scale", format!("{scale} is not 0.125 to 16"))?;
     }
     if let HiresSize::Pixels(x, y) = hires.size {
-        require(x > 0 || y > 0, "hires-size", "one of the sides must be above 0".into())?;
+        require(x > 0 || y > 0, "any.hires_size", "one of the sides must be above 0".into())?;
     }
     let (w, h) = hires.size.target((s.width, s.height)).latents();
     let fits = |n: usize| (1..=1024).contains(&n);
     let reason = || format!("{}x{} cannot be drawn: sides are 8 to 8192", 8 * w, 8 * h);
-    require(fits(w) && fits(h), "hires-scale", reason())?;
+    require(fits(w) && fits(h), "any.hires_scale", reason())?;
     let denoise = hires.denoise;
-    require((0.0..=1.0).contains(&denoise), "hires-denoise", format!("{denoise} is not 0 to 1"))?;
+    require(
+        (0.0..=1.0).contains(&denoise),
+        "any.hires_denoise",
+        format!("{denoise} is not 0 to 1"),
+    )?;
     let steps = hires.steps.unwrap_or(s.steps);
-    require((1..=1000).contains(&steps), "hires-steps", format!("{steps} is not 1 to 1000"))?;
+    require((1..=1000).contains(&steps), "any.hires_steps", format!("{steps} is not 1 to 1000"))?;
     for (option, texts) in
-        [("hires-prompt", hires.prompts.len()), ("hires-negative", hires.negatives.len())]
+        [("any.hires_prompt", hires.prompts.len()), ("any.hires_negative", hires.negatives.len())]
     {
         let fits = texts <= 1 || texts == s.count;
         require(fits, option, format!("{texts} texts for {} pictures", s.count))?;

@@ -49,10 +49,8 @@ fn property(spec: &OptionSpec) -> Value {
     if !spec.group.is_empty() {
         property["x-group"] = json!(spec.group);
     }
-    property["x-flag"] = match spec.positional {
-        true => json!(spec.value_name),
-        false => json!(format!("--{}", spec.flag())),
-    };
+    property["x-flag"] =
+        if spec.positional { json!(spec.value_name) } else { json!(format!("--{}", spec.flag())) };
     if spec.rare {
         property["x-rare"] = json!(true);
     }

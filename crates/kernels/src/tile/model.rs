@@ -55,10 +55,8 @@ impl TileUnit for Model {
                 // SAFETY: the caller's contract.
                 unsafe {
                     let c = p.c.cast::<u8>().add(row * SIDE * p.c_stride + column * 64);
-                    let mut sums: Sums = match p.add {
-                        true => load(c.cast::<f32>(), p.c_stride),
-                        false => [[0.0; SIDE]; SIDE],
-                    };
+                    let mut sums: Sums =
+                        if p.add { load(c.cast::<f32>(), p.c_stride) } else { [[0.0; SIDE]; SIDE] };
                     for i in 0..p.count {
                         let segment = &*p.segments.add(i);
                         for block in 0..p.blocks {

@@ -282,9 +282,10 @@ impl<'a> World<'a> {
         name: &str,
         context: &Context,
     ) -> Result<Gen, PromptError> {
-        let message = match self.wildcards.names().any(|known| known == name) {
-            true => format!("the wildcard `{name}` has no values"),
-            false => format!("no wildcard called `{name}`"),
+        let message = if self.wildcards.names().any(|known| known == name) {
+            format!("the wildcard `{name}` has no values")
+        } else {
+            format!("no wildcard called `{name}`")
         };
         if let (Quirks::Sane, Command::Wildcard { place, .. }) = (self.quirks, command) {
             let error = PromptError::new(message, &place.text, place.span.clone());

@@ -1,16 +1,29 @@
 //! The base of a command: found, named, loaded onto the processor.
 use crate::request;
-use crate::session::Context;
+use crate::session::{Context, Core};
 use crate::{Failure, base_search};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use wayword_diffusion::{Base, BaseOptions, CpuOptions, Device, Precision, Prediction, cpu};
+use wayword_diffusion::{
+    Base, BaseOptions, Device, DeviceOptions, Precision, Prediction, find_device,
+};
 use wayword_formats::hash::HashCache;
+use wayword_interface::options::nearest;
 
-/// The processor with the threads and precision that were asked for.
-pub(crate) fn device(threads: Option<usize>, precision: Option<request::Precision>) -> Device {
-    let precision = precision.map_or_else(Precision::best, self::precision);
-    cpu(CpuOptions { threads, precision, ..CpuOptions::default() })
+/// The device that was asked for, or the first, with its threads and precision.
+///
+/// # Errors
+/// If there is none of this name.
+pub(crate) fn device(machine: &request::Machine, core: &Core) -> Result<Device, Failure> {
+    let found = match (&machine.device, core.devices.first()) {
+        (None, Some(first)) => first,
+        (name, _) => {
+            let name = name.as_deref().unwrap_or_default();
+            find_device(&core.devices, name).map_err(wayword_diffusion::Error::from)?
+        }
+    };
+    let (threads, precision) = (machine.threads, machine.precision.map(precision));
+    Ok(found.open(DeviceOptions { precision, threads }).map_err(wayword_diffusion::Error::from)?)
 }
 
 /// The library's word for a precision.
@@ -77,9 +90,7 @@ pub(crate) fn place(
     context: &Context<'_>,
 ) -> Result<Place, Failure> {
     let path = match &base.base {
-        Some(path) if !path.exists() => {
-            return Err(Failure::user(format!("no such checkpoint: {}", path.display())));
-        }
+        Some(path) if !path.exists() => called(path, context)?,
         Some(path) => path.clone(),
         None => search(context)?,
     };
@@ -91,27 +102,62 @@ pub(crate) fn place(
             request::Prediction::V => Prediction::V,
         }),
         hashes: context.core.environment.hash_cache(),
-        device: device(machine.threads, machine.precision),
+        device: device(machine, context.core)?,
+        stop: context.progress.stop.clone(),
     };
-    let precision = machine.precision.map_or_else(Precision::best, self::precision);
-    let device = format!("{:?} threads, {}", machine.threads, precision.name());
+    let (own, precision) = (options.device.name(), options.device.precision().name());
+    let device = format!("{own}, {:?} threads, {precision}", machine.threads);
     Ok(Place { options, device })
 }
 
-fn search(context: &Context<'_>) -> Result<PathBuf, Failure> {
-    let progress = &context.progress;
-    progress.note("no {any.base} given: looking for the original Stable Diffusion 1.5 or 1.4");
+/// The checkpoint that is called so: by the beginning of its SHA-256, as in a picture's settings,
+/// or by its file's name in the folders that are known.
+fn called(name: &Path, context: &Context<'_>) -> Result<PathBuf, Failure> {
+    let core = context.core;
+    let all = base_search::checkpoints(&core.environment, &core.folders().checkpoints);
+    let text = name.to_string_lossy();
+    let own = |path: &&PathBuf| {
+        let full = path.file_name().unwrap_or_default();
+        full == name || (path.is_file() && path.file_stem().unwrap_or_default() == name)
+    };
+    let mut found = all.iter().filter(own);
+    if let (Some(one), None) = (found.next(), found.next()) {
+        return Ok(one.clone());
+    }
+    if (8..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        context.progress.note(&format!("looking for the checkpoint with the hash {text}"));
+        let wanted = text.to_lowercase();
+        for path in all.iter().filter(|path| path.is_file()) {
+            if hash(path, context)?.starts_with(&wanted) {
+                context.progress.note(&format!("using {}", path.display()));
+                return Ok(path.clone());
+            }
+        }
+    }
+    let near =
+        nearest(&text, &all.iter().filter_map(|p| p.file_stem()?.to_str()).collect::<Vec<_>>());
+    let hint = near.map_or_else(
+        || "give its path, its name in a folder of checkpoints, or its hash".to_owned(),
+        |near| format!("did you mean {near}?"),
+    );
+    Err(Failure::user(format!("no such checkpoint: {text}")).hint(hint))
+}
+
+/// A file's SHA-256, remembered where there is a place for that.
+pub(crate) fn hash(path: &Path, context: &Context<'_>) -> Result<String, Failure> {
     let cache = context.core.environment.hash_cache();
-    let (path, name) = base_search::find(&context.core.environment, |path| {
-        if progress.stop.is_requested() {
-            return None;
-        }
-        match &cache {
-            Some(cache) => HashCache::open(cache).sha256(path).ok(),
-            None => wayword_formats::hash::sha256(path).ok(),
-        }
-    })?;
+    let mut cache = HashCache::open(cache.as_deref().unwrap_or(Path::new("")));
+    let hash = cache.sha256_unless_stopped(path, context.progress.stop)?;
+    hash.ok_or_else(|| wayword_diffusion::Error::Stopped.into())
+}
+
+fn search(context: &Context<'_>) -> Result<PathBuf, Failure> {
+    let (core, progress) = (context.core, &context.progress);
+    progress.note("no {any.base} given: looking for the original Stable Diffusion 1.5 or 1.4");
+    let all = base_search::checkpoints(&core.environment, &core.folders().checkpoints);
+    let found = base_search::find(&all, |path| hash(path, context).ok());
     progress.go_on()?;
+    let (path, name) = found?;
     progress.note(&format!("using {name}: {}", path.display()));
     Ok(path)
 }

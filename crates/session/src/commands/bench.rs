@@ -21,7 +21,7 @@ use wayword_interface::Quiet;
 /// # Errors
 /// If the machine has no room.
 pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<BenchReport, Failure> {
-    let precision = options.precision.map_or_else(Precision::best, base::precision);
+    let machine = &options.machine;
     let level = options.instructions.map(|level| match level {
         Instructions::Portable => Level::Portable,
         Instructions::Avx2 => Level::Avx2,
@@ -29,7 +29,13 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<BenchRepor
         Instructions::Avx512Bf16 => Level::Avx512Bf16,
         Instructions::Amx => Level::Amx,
     });
-    let device = cpu(CpuOptions { threads: options.threads, precision, level });
+    let device = match level {
+        None => base::device(machine, context.core)?,
+        Some(level) => {
+            let precision = machine.precision.map_or_else(Precision::best, base::precision);
+            cpu(CpuOptions { threads: machine.threads, precision, level: Some(level) })
+        }
+    };
     let precision = device.precision();
     context.progress.note(&format!("measuring on {}", device.name()));
     let memory = if options.low_memory { Memory::Recompute } else { Memory::Keep };
@@ -153,8 +159,10 @@ fn load(
 }
 
 fn facts(options: &Options, device: &Device, precision: Precision) -> Value {
-    let threads =
-        options.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from));
+    let threads = options
+        .machine
+        .threads
+        .or_else(|| std::thread::available_parallelism().ok().map(usize::from));
     json!({
         "work": format!("{:?}", options.work).to_lowercase(),
         "size": options.size.or(options.base.is_none().then_some(512)),

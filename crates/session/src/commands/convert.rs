@@ -91,9 +91,10 @@ fn lost(word: &Embedding, written: &Embedding, output: &Path, facts: &mut Facts)
     if rest.len() > SHOWN {
         list.push_str(&format!(" and {} more", rest.len() - SHOWN));
     }
-    let place = match output.extension().is_some_and(|e| e.eq_ignore_ascii_case("safetensors")) {
-        true => "which only A1111's .pt holds",
-        false => "which only a .safetensors holds",
+    let place = if output.extension().is_some_and(|e| e.eq_ignore_ascii_case("safetensors")) {
+        "which only A1111's .pt holds"
+    } else {
+        "which only a .safetensors holds"
     };
     let entries = if rest.len() == 1 { "entry" } else { "entries" };
     facts.warn(format!("{} {entries} of IN, {place}, left out: {list}", rest.len()));

@@ -7,7 +7,7 @@ mod studio;
 use super::base;
 use crate::Failure;
 use crate::event::Progress;
-use crate::request::Demo as Options;
+use crate::request::{self, Demo as Options};
 use crate::session::Context;
 use crate::sheet;
 use numbers::Numbers;
@@ -15,7 +15,7 @@ use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use studio::Studio;
-use wayword_diffusion::{Base, BaseOptions};
+use wayword_diffusion::Base;
 use wayword_formats::atomic;
 use wayword_interface::Events as _;
 use wayword_train::estimate;
@@ -37,8 +37,8 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<DemoReport
     let progress = &context.progress;
     let out = &options.out;
     let bundled = data::unpack(out)?;
-    let device = base::device(options.threads, None);
-    let base = Base::load(&BaseOptions::new(&bundled.model, &device), progress)?;
+    let model = request::Base { base: Some(bundled.model.clone()), ..request::Base::default() };
+    let base = context.hashed_base(&base::place(&model, &options.machine, context)?)?;
     let outcome = train(options, &bundled.pictures, &base, progress)?;
 
     let studio = Studio::new(&base, progress)?;

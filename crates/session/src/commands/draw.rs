@@ -66,9 +66,10 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Vec<PathBu
         options.settings.size.is_none() && !has_size && !plain.image.as_ref().is_some_and(whole);
     let size = own_size.then_some(base.info.resolution);
     let words = Arc::new(words(&base, &options.places.embeddings, progress)?);
-    let loras = match options.places.loras.is_empty() {
-        true => None,
-        false => Some(Arc::new(Loras::open(&options.places.loras, progress)?)),
+    let loras = if options.places.loras.is_empty() {
+        None
+    } else {
+        Some(Arc::new(Loras::open(&options.places.loras, progress)?))
     };
     texts.notes().into_iter().map(Warning::new).for_each(warn);
     let mut plans = Vec::new();
@@ -82,7 +83,8 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Vec<PathBu
             s.height = if job.sized.1 { s.height } else { height };
         }
         let (embeddings, loras) = (Some(Arc::clone(&words)), loras.clone());
-        let settings = DrawSettings { embeddings, loras, ..job.settings };
+        let preview_every = options.preview_every;
+        let settings = DrawSettings { embeddings, loras, preview_every, ..job.settings };
         let plan = DrawPlan::new(&base, settings).map_err(Failure::from);
         plans.push(plan.map_err(|failure| match &job.place {
             Some(place) => failure.at(place),
@@ -161,6 +163,9 @@ impl Events<Event> for OneOfMany<'_> {
         let event = match event {
             Event::Step { step, of, first, .. } => {
                 Event::Step { step, of, first: self.first + first, pictures }
+            }
+            Event::Preview { index, step, picture } => {
+                Event::Preview { index: self.first + index, step, picture }
             }
             Event::Picture { index, seed, .. } => {
                 Event::Picture { index: self.first + index, of: pictures, seed }

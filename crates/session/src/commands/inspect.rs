@@ -56,10 +56,7 @@ fn hashes(
     facts: &mut Facts,
     context: &Context<'_>,
 ) -> Result<(), Failure> {
-    let sha256 = match context.core.environment.hash_cache() {
-        Some(cache) => hash::HashCache::open(&cache).sha256(file)?,
-        None => hash::sha256(file)?,
-    };
+    let sha256 = super::base::hash(file, context)?;
     facts.text("sha256", &sha256);
     if kind == Kind::Embedding {
         facts.text("a1111_hash", hash::short_network(&sha256));

@@ -27,17 +27,12 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Outcome, F
     progress.note(&format!("repeating {}", recorded.from.display()));
     recorded.find_files(&options.images)?;
     // Before a large file is loaded; the hash is remembered.
-    recorded.check_base(
-        &path,
-        &fingerprint(&path, context.core.environment.hash_cache().as_deref())?,
-    )?;
-    progress.go_on()?;
+    let cache = context.core.environment.hash_cache();
+    recorded.check_base(&path, &fingerprint(&path, cache.as_deref(), progress.stop)?)?;
     let mut plan = recorded.again(&options.out);
     let (then, by) = (plan.device.clone(), std::mem::take(&mut plan.warnings));
-    let prediction = match plan.loss.v_prediction {
-        true => request::Prediction::V,
-        false => request::Prediction::Epsilon,
-    };
+    let prediction =
+        if plan.loss.v_prediction { request::Prediction::V } else { request::Prediction::Epsilon };
     let place = request::Base {
         base: Some(path.clone()),
         vae: plan.base.vae.as_ref().map(|file| file.path.clone()),
@@ -45,12 +40,13 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Outcome, F
     };
     let machine = request::Machine {
         precision: Some(base::precision_of(&plan.precision)),
+        device: options.device.clone(),
         threads: options.threads,
         json: options.json,
     };
     let loading = base::place(&place, &machine, context)?;
     let (memory, warning) = ready::memory(&loading.options, &plan, options.low_memory)?;
-    let base = context.base(&loading)?;
+    let base = context.hashed_base(&loading)?;
     let name = plan.base.name.clone();
     plan.base.path = std::path::absolute(&path)?;
     plan.recognize(&base)?;
@@ -82,9 +78,10 @@ fn refuse_begun(options: &Options, recorded: &Recorded) -> Result<(), Failure> {
 /// The base as it was named, else where the run had it.
 fn base_of(options: &Options, recorded: &Recorded) -> Result<PathBuf, Failure> {
     if let Some(path) = &options.base {
-        return match path.exists() {
-            true => Ok(path.clone()),
-            false => Err(Failure::user(format!("no such checkpoint: {}", path.display()))),
+        return if path.exists() {
+            Ok(path.clone())
+        } else {
+            Err(Failure::user(format!("no such checkpoint: {}", path.display())))
         };
     }
     let base = &recorded.plan.base;

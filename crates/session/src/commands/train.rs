@@ -103,7 +103,7 @@ fn load_for(
             progress.event(Event::Warned(warning));
         }
     }
-    Ok((context.base(&loading)?, memory))
+    Ok((context.hashed_base(&loading)?, memory))
 }
 
 /// What came of a run; one that was stopped has no result.

@@ -1,5 +1,5 @@
 //! What a measurement of this machine is asked.
-use super::Precision;
+use super::Machine;
 use std::path::PathBuf;
 use wayword_interface::{choices, options};
 
@@ -27,18 +27,11 @@ options! {
             repeats: usize = 3 => value_name: "N", min: 1.0;
         }
         "Machine" COMMON {
-            /// Precision of the products [default: the fastest that this processor has]
-            precision: Option<Precision> => value_name: "KIND";
+            + machine: Machine;
             /// Instructions to use at most, to compare [default: the best that there are]
-            instructions: Option<Instructions> => value_name: "NAME";
-            /// Threads to use [default: one per core]
-            threads: Option<usize> => value_name: "N", min: 1.0;
+            instructions: Option<Instructions> => value_name: "NAME", conflicts: &["device"];
             /// Compute the UNet's blocks a second time in backward instead of keeping what they need
             low_memory: bool;
-        }
-        "Output" COMMON {
-            /// Write one JSON object to standard output
-            json: bool => scope: Scope::Terminal;
         }
     }
 }

@@ -1,4 +1,5 @@
 //! What the demonstration is asked.
+use super::Machine;
 use std::path::PathBuf;
 use wayword_interface::options;
 
@@ -12,12 +13,9 @@ options! {
         "Output" COMMON {
             /// Folder for the results
             out: PathBuf = "wayword-demo".into() => value_name: "DIR";
-            /// Write events and the numbers as JSON, one object a line, to standard output
-            json: bool => scope: Scope::Terminal;
         }
         "Machine" COMMON {
-            /// Threads to use [default: one per core]
-            threads: Option<usize> => value_name: "N", min: 1.0;
+            + machine: Machine;
         }
         "Training" COMMON {
             /// Seed of the training

@@ -51,6 +51,11 @@ options! {
             /// Format of numbered pictures; JPEG loses detail
             format: Format = Format::Png => value_name: "KIND";
         }
+        "Output" RARE {
+            /// Tell a small picture of the drawing in progress every N steps, in the events of
+            /// {any.json} and of other faces
+            preview_every: Option<usize> => value_name: "N", min: 1.0, scope: Scope::Request;
+        }
         "Machine" COMMON {
             + machine: Machine;
         }

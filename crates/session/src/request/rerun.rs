@@ -28,6 +28,9 @@ options! {
             json: bool => scope: Scope::Terminal;
         }
         "Machine" COMMON {
+            /// Device to compute on, as `wayword devices` names it; another than the run's changes the
+            /// last bits [default: the first of them]
+            device: Option<String> => value_name: "NAME";
             /// Threads to use; the results do not depend on it [default: one per core]
             threads: Option<usize> => value_name: "N", min: 1.0;
             /// Compute the UNet's blocks a second time in backward; the results do not depend on it

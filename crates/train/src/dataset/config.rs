@@ -7,9 +7,10 @@ use super::mask;
 use super::resize::{FILTERS, Filter};
 use super::scan::{Folder, ScanOptions, pictures};
 use crate::dataset::metadata;
-use crate::error::{AtFile, Error, Result};
+use crate::error::{AtFile, Error, Result, about};
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
+use wayword_interface::Diagnostic;
 
 /// The types that values have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -222,7 +223,7 @@ pub fn read(
     } else {
         text.parse::<Table>().map_err(|e| Error::run(file, "not TOML").with_source(e))?
     };
-    let found = parse(&table, base, defaults).map_err(|what| Error::run(file, what))?;
+    let found = parse(&table, base, defaults).map_err(|refused| about(file, refused))?;
     notes.extend(without_effect(&table).map(|note| format!("{}: {note}", file.display())));
     Ok(found)
 }
@@ -241,28 +242,27 @@ fn without_effect(table: &Table) -> impl Iterator<Item = String> {
     there.map(|(key, why)| format!("`{key}` has no effect: {why}"))
 }
 
-fn parse(
-    table: &Table,
-    base: &Path,
-    defaults: &Table,
-) -> std::result::Result<Vec<Dataset>, String> {
+/// A part of a file, or what is wrong there.
+type Parsed<T> = std::result::Result<T, Diagnostic>;
+
+fn parse(table: &Table, base: &Path, defaults: &Table) -> Parsed<Vec<Dataset>> {
     let general_keys = [DATASET_KEYS, SUBSET_KEYS].concat();
     known(table, &["general", "datasets"], "the top level")?;
     let empty = Table::new();
     let general = match table.get("general") {
         None => &empty,
-        Some(v) => v.as_table().ok_or("`general` is no table")?,
+        Some(v) => v.as_table().ok_or_else(|| Diagnostic::new("`general` is no table"))?,
     };
     check(general, &general_keys, "[general]")?;
     let datasets = tables(table.get("datasets"), "datasets")?;
     if datasets.is_empty() {
-        return Err("it has no [[datasets]]".into());
+        return Err(Diagnostic::new("it has no [[datasets]]"));
     }
     let mut found = Vec::new();
     for dataset in datasets {
         let subsets = tables(dataset.get("subsets"), "datasets.subsets")?;
         if subsets.is_empty() {
-            return Err("a data set has no [[datasets.subsets]]".into());
+            return Err(Diagnostic::new("a data set has no [[datasets.subsets]]"));
         }
         let mut own = dataset.clone();
         own.remove("subsets");
@@ -271,7 +271,7 @@ fn parse(
         let mut read = read_dataset(&merged(&levels))?;
         let named = subsets.iter().filter(|s| s.contains_key("metadata_file")).count();
         if named != 0 && named != subsets.len() {
-            return Err("a data set mixes subsets with and without metadata_file".into());
+            return Err(Diagnostic::new("a data set mixes subsets with and without metadata_file"));
         }
         for subset in subsets {
             check(subset, &[SUBSET_KEYS, OWN_KEYS].concat(), "[[datasets.subsets]]")?;
@@ -289,24 +289,24 @@ fn merged(levels: &[&Table]) -> Table {
     pairs.map(|(k, v)| (k.clone(), v.clone())).collect()
 }
 
-fn tables<'a>(value: Option<&'a Value>, name: &str) -> std::result::Result<Vec<&'a Table>, String> {
+fn tables<'a>(value: Option<&'a Value>, name: &str) -> Parsed<Vec<&'a Table>> {
     let Some(value) = value else { return Ok(Vec::new()) };
     let list = value.as_array().and_then(|a| a.iter().map(Value::as_table).collect());
-    list.ok_or_else(|| format!("`{name}` is no list of tables"))
+    list.ok_or_else(|| Diagnostic::new(format!("`{name}` is no list of tables")))
 }
 
-fn known(table: &Table, keys: &[&str], place: &str) -> std::result::Result<(), String> {
+fn known(table: &Table, keys: &[&str], place: &str) -> Parsed<()> {
     match table.keys().find(|k| !keys.contains(&k.as_str())) {
         None => Ok(()),
         Some(key) => {
             let nearest = crate::optim::nearest(key, keys);
-            let hint = nearest.map_or_else(String::new, |n| format!(", did you mean `{n}`?"));
-            Err(format!("{place} has no key `{key}`{hint}"))
+            let hint = nearest.map(|near| format!("did you mean `{near}`?"));
+            Err(Diagnostic::new(format!("{place} has no key `{key}`")).with_hint_if(hint))
         }
     }
 }
 
-fn check(table: &Table, keys: &[(&str, Kind)], place: &str) -> std::result::Result<(), String> {
+fn check(table: &Table, keys: &[(&str, Kind)], place: &str) -> Parsed<()> {
     let names: Vec<&str> = keys.iter().map(|(k, _)| *k).collect();
     known(table, &names, place)?;
     for (key, value) in table {
@@ -327,7 +327,8 @@ fn check(table: &Table, keys: &[(&str, Kind)], place: &str) -> std::result::Resu
             Kind::Any => (true, ""),
         };
         if !fits {
-            return Err(format!("{place}: `{key}` is {value}, expected {expected}"));
+            let text = format!("{place}: `{key}` is {value}, expected {expected}");
+            return Err(Diagnostic::new(text));
         }
     }
     Ok(())
@@ -337,7 +338,7 @@ fn number(value: &Value) -> Option<f64> {
     value.as_float().or_else(|| value.as_integer().map(|i| i as f64))
 }
 
-fn read_dataset(options: &Table) -> std::result::Result<Dataset, String> {
+fn read_dataset(options: &Table) -> Parsed<Dataset> {
     let int = |key: &str| options.get(key).and_then(Value::as_integer);
     let side = |key: &str, default: usize| int(key).map_or(default, |i| i as usize);
     let flag = |key: &str| options.get(key).and_then(Value::as_bool).unwrap_or(false);
@@ -361,14 +362,15 @@ fn read_dataset(options: &Table) -> std::result::Result<Dataset, String> {
     })
 }
 
-fn read_subset(options: Table, base: &Path) -> std::result::Result<Subset, String> {
+fn read_subset(options: Table, base: &Path) -> Parsed<Subset> {
     let text = |key: &str| options.get(key).and_then(Value::as_str).map(str::to_owned);
     let path = |key: &str| text(key).map(|p| base.join(p));
     let flag = |key: &str| options.get(key).and_then(Value::as_bool).unwrap_or(false);
     let filter = match text("resize_interpolation") {
         None => None,
         Some(name) => Some(Filter::parse(&name).ok_or_else(|| {
-            format!("`resize_interpolation` is {name}, expected one of {}", FILTERS.join(", "))
+            let all = FILTERS.join(", ");
+            Diagnostic::new(format!("`resize_interpolation` is {name}, expected one of {all}"))
         })?),
     };
     let repeats = options.get("num_repeats").and_then(Value::as_integer);
@@ -385,7 +387,7 @@ fn read_subset(options: Table, base: &Path) -> std::result::Result<Subset, Strin
         options,
     };
     if subset.image_dir.is_none() && subset.metadata_file.is_none() {
-        return Err("a subset has neither image_dir nor metadata_file".into());
+        return Err(Diagnostic::new("a subset has neither image_dir nor metadata_file"));
     }
     Ok(subset)
 }
@@ -394,7 +396,7 @@ fn read_subset(options: Table, base: &Path) -> std::result::Result<Subset, Strin
 mod tests {
     use super::*;
 
-    fn parsed(text: &str) -> std::result::Result<Vec<Dataset>, String> {
+    fn parsed(text: &str) -> Parsed<Vec<Dataset>> {
         let defaults: Table = "batch_size = 7\nflip_aug = true\n".parse().unwrap();
         parse(&text.parse().unwrap(), Path::new("/data"), &defaults)
     }
@@ -445,10 +447,18 @@ mod tests {
     fn mistakes_are_named() {
         let with = |from: &str, to: &str| parsed(&GOOD.replace(from, to)).unwrap_err();
         let error = with("is_reg", "is_regg");
-        assert!(error.contains("did you mean `is_reg`"), "{error}");
-        assert!(with("num_repeats = 3", "num_repeats = \"3\"").contains("expected a whole number"));
-        assert!(with("image_dir = \"/abs/reg\"", "metadata_file = \"m.json\"").contains("mixes"));
-        assert!(with("image_dir = \"5_cat\"", "").contains("neither"));
-        assert!(parsed("[general]").unwrap_err().contains("no [[datasets]]"));
+        assert_eq!(error.hint.as_deref(), Some("did you mean `is_reg`?"));
+        assert!(
+            with("num_repeats = 3", "num_repeats = \"3\"")
+                .message
+                .contains("expected a whole number")
+        );
+        assert!(
+            with("image_dir = \"/abs/reg\"", "metadata_file = \"m.json\"")
+                .message
+                .contains("mixes")
+        );
+        assert!(with("image_dir = \"5_cat\"", "").message.contains("neither"));
+        assert!(parsed("[general]").unwrap_err().message.contains("no [[datasets]]"));
     }
 }

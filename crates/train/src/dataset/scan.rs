@@ -243,19 +243,11 @@ fn caption(picture: &Path, options: &ScanOptions) -> Result<Option<String>> {
             let bytes = std::fs::read(&candidate).at(&candidate)?;
             return match read_caption_file(&bytes, options.wildcard_lines) {
                 Ok(text) => Ok(Some(text)),
-                Err(e) => {
-                    let (what, hint) = split_hint(&e.to_string());
-                    Err(Error::data(format!("{}: {what}", candidate.display())).with_hint(hint))
-                }
+                Err(e) => Err(Error::run(&candidate, &e).with_hint(e.hint())),
             };
         }
     }
     Ok(None)
-}
-
-fn split_hint(text: &str) -> (String, String) {
-    let (what, hint) = text.split_once("\nhint: ").unwrap_or((text, "write a caption into it"));
-    (what.into(), hint.into())
 }
 
 /// Files and folders of a folder, each sorted; hidden ones and what archives leave behind are not

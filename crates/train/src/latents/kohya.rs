@@ -4,11 +4,13 @@
 //! and only where what it does say fits: the picture's size, the size of the latents, and that it is
 //! no older than the picture.
 use super::Latent;
+use crate::error::about;
 use crate::plan::PlannedPicture;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use wayword_diffusion::vae::LATENT_SIZE;
+use wayword_interface::Diagnostic;
 use wayword_tensor::Grid;
 use zip::ZipArchive;
 
@@ -32,53 +34,61 @@ impl Kohya {
 }
 
 /// The fitting file beside a picture, or why there is none.
-pub(crate) fn find(picture: &PlannedPicture) -> Result<PathBuf, String> {
+pub(crate) fn find(picture: &PlannedPicture) -> Result<PathBuf, Diagnostic> {
     let stem = picture.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let (width, height) = picture.size;
     let names = [format!("{stem}.npz"), format!("{stem}_{width:04}x{height:04}_sd.npz")];
     let mut paths = names.iter().map(|name| picture.path.with_file_name(name));
     let Some(path) = paths.find(|path| path.is_file()) else {
-        return Err(format!("{}: has no latents of kohya's", picture.path.display()));
+        let path = picture.path.display();
+        return Err(Diagnostic::new(format!("{path}: has no latents of kohya's")));
     };
     let time = |path: &Path| path.metadata().ok()?.modified().ok();
     if time(&path) < time(&picture.path) {
-        return Err(format!("{}: is older than its picture", path.display()));
+        return Err(Diagnostic::new(format!("{}: is older than its picture", path.display())));
     }
-    read(&path, picture).map_err(|what| format!("{}: {what}", path.display()))?;
+    read(&path, picture).map_err(|unfit| about(&path, unfit))?;
     Ok(path)
 }
 
 /// What a picture's file holds, or why it does not fit.
-pub(super) fn read(path: &Path, picture: &PlannedPicture) -> Result<Kohya, String> {
-    let file = File::open(path).map_err(|e| e.to_string())?;
-    let mut archive = ZipArchive::new(file).map_err(|e| e.to_string())?;
+pub(super) fn read(path: &Path, picture: &PlannedPicture) -> Result<Kohya, Diagnostic> {
+    let file = File::open(path).map_err(Diagnostic::of)?;
+    let mut archive = ZipArchive::new(file).map_err(Diagnostic::of)?;
     let (width, height) = picture.bucket;
     let grid = Grid::new(height / LATENT_SIZE, width / LATENT_SIZE);
     let mut latents = |name: &str| {
         let (shape, values) = array(&mut archive, name)?;
         let wanted = [4, grid.height, grid.width];
         if shape != wanted {
-            return Err(format!("its {name} are {shape:?}, expected {wanted:?}"));
+            let text = format!("its {name} are {shape:?}, expected {wanted:?}");
+            return Err(Diagnostic::new(text));
         }
         let values: Vec<f32> = values.iter().map(|v| *v as f32).collect();
         let finite = values.iter().all(|v| v.is_finite());
-        finite.then_some(values).ok_or_else(|| format!("its {name} are not finite"))
+        finite
+            .then_some(values)
+            .ok_or_else(|| Diagnostic::new(format!("its {name} are not finite")))
     };
     let plain = latents("latents")?;
     let mirrored = latents("latents_flipped").ok();
     let (_, size) = array(&mut archive, "original_size")?;
     if size != [picture.size.0 as f64, picture.size.1 as f64] {
-        return Err(format!("is of a picture of {size:?}"));
+        return Err(Diagnostic::new(format!("is of a picture of {size:?}")));
     }
     Ok(Kohya { grid, plain, mirrored })
 }
 
 /// An array by its name without `.npy`: its shape and numbers.
-fn array(archive: &mut ZipArchive<File>, name: &str) -> Result<(Vec<usize>, Vec<f64>), String> {
+fn array(archive: &mut ZipArchive<File>, name: &str) -> Result<(Vec<usize>, Vec<f64>), Diagnostic> {
     let mut bytes = Vec::new();
-    let member = archive.by_name(&format!("{name}.npy")).map_err(|e| format!("{name}: {e}"))?;
-    member.take(MOST_BYTES).read_to_end(&mut bytes).map_err(|e| format!("{name}: {e}"))?;
-    npy(&bytes).ok_or_else(|| format!("array {name} is damaged or of a kind that is not read"))
+    let damaged = || format!("array {name} cannot be read");
+    let member = archive.by_name(&format!("{name}.npy"));
+    let member = member.map_err(|e| Diagnostic::of(e).in_context(damaged()))?;
+    let read = member.take(MOST_BYTES).read_to_end(&mut bytes);
+    read.map_err(|e| Diagnostic::of(e).in_context(damaged()))?;
+    let other = || format!("array {name} is damaged or of a kind that is not read");
+    npy(&bytes).ok_or_else(|| Diagnostic::new(other()))
 }
 
 /// An array file of NumPy's format 1 to 3: little-endian floats and integers.
@@ -146,7 +156,7 @@ mod tests {
             mask: None,
             latents: None,
         };
-        assert!(find(&picture).unwrap_err().contains("has no latents"));
+        assert!(find(&picture).unwrap_err().message.contains("has no latents"));
         let latents: Vec<u8> = (0..8).flat_map(|i| (i as f32).to_le_bytes()).collect();
         let size: Vec<u8> = [640i64, 480].iter().flat_map(|v| v.to_le_bytes()).collect();
         let file = dir.path().join("a_0640x0480_sd.npz");
@@ -166,6 +176,6 @@ mod tests {
         assert_eq!(found.mean, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0]);
         assert!(found.deviation == [0.0; 8] && read.latent(true).is_none());
         picture.bucket = (16, 16);
-        assert!(find(&picture).unwrap_err().contains("expected [4, 2, 2]"));
+        assert!(find(&picture).unwrap_err().message.contains("expected [4, 2, 2]"));
     }
 }

@@ -19,7 +19,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use wayword_diffusion::tokenizer::Tokenizer;
 use wayword_diffusion::{BaseInfo, Prediction};
 use wayword_formats::embedding::{self, MOST_ROWS};
-use wayword_interface::Warning;
+use wayword_interface::{Stop, Warning};
 
 /// Root mean square of Stable Diffusion 1.5's token table, by which learning rates are scaled.
 const TOKEN_RMS: f64 = 0.0144;
@@ -36,6 +36,18 @@ impl TrainPlan {
     /// # Errors
     /// If an option cannot be used, there are no pictures, or no caption holds the embedding.
     pub fn check(options: &TrainOptions, base: &BaseInfo) -> Result<Self> {
+        Self::check_unless_stopped(options, base, &Stop::default())
+    }
+
+    /// The same; ends while it reads pictures where a stop is requested.
+    ///
+    /// # Errors
+    /// As [`TrainPlan::check`], and [`wayword_diffusion::Error::Stopped`].
+    pub fn check_unless_stopped(
+        options: &TrainOptions,
+        base: &BaseInfo,
+        stop: &Stop,
+    ) -> Result<Self> {
         let mut warnings = Vec::new();
         let asked = requested_embeddings(options)?;
         let name = options.name.as_deref().unwrap_or(&asked[0].name).trim();
@@ -49,8 +61,8 @@ impl TrainPlan {
                 format!("1 to {most}, as the base's text encoder has {} layers", most - 1);
             return Err(Error::option("train.clip_skip", expected, clip_skip.to_string()));
         }
-        let found =
-            find::find(options, options.resolution.unwrap_or(base.resolution), &mut warnings)?;
+        let resolution = options.resolution.unwrap_or(base.resolution);
+        let found = find::find(options, resolution, &mut warnings, stop)?;
         let sentences = options.template.sentences()?;
         remarks(&found, options, sentences.as_deref(), &mut warnings)?;
         warnings.extend(ineffective::find(options, sentences.as_deref()));

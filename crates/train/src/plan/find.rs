@@ -10,7 +10,7 @@ use crate::{Error, Result};
 use std::path::Path;
 use toml::{Table, Value};
 use wayword_formats::hash;
-use wayword_interface::Warning;
+use wayword_interface::{Stop, Warning};
 
 /// What was found, checked.
 #[derive(Debug, Default)]
@@ -31,6 +31,7 @@ pub(super) fn find(
     options: &TrainOptions,
     resolution: (u32, u32),
     warnings: &mut Vec<Warning>,
+    stop: &Stop,
 ) -> Result<Found> {
     let mut notes = Vec::new();
     let defaults = options.subset(resolution);
@@ -71,12 +72,12 @@ pub(super) fn find(
                 };
                 parts.push((folder, set));
             }
-            found.add(&dataset, parts, options, &mut notes)?;
+            found.add(&dataset, parts, options, &mut notes, stop)?;
         }
     } else {
         let dataset = own_dataset(&defaults);
         let parts = own_parts(options, &defaults, &mut notes)?;
-        found.add(&dataset, parts, options, &mut notes)?;
+        found.add(&dataset, parts, options, &mut notes, stop)?;
     }
     if found.pictures.is_empty() {
         return Err(Error::data("there are no pictures: their repeats are 0")
@@ -194,6 +195,7 @@ impl Found {
         parts: Vec<(Folder, PictureSet)>,
         options: &TrainOptions,
         notes: &mut Vec<String>,
+        stop: &Stop,
     ) -> Result<()> {
         let resolution = check_sizes(dataset)?;
         let batch = dataset.batch_size.unwrap_or(options.batch as u64) as usize;
@@ -223,6 +225,9 @@ impl Found {
                     if set.regular { balanced.next().unwrap_or(0) } else { folder.repeats };
                 if repeats == 0 {
                     continue;
+                }
+                if stop.is_requested() {
+                    return Err(wayword_diffusion::Error::Stopped.into());
                 }
                 let path = super::check::absolute(&picture.path);
                 let fit = buckets.choose(&path.display().to_string(), picture.size)?;

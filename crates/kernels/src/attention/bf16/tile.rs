@@ -315,9 +315,10 @@ unsafe fn wide<const WHOLE: usize, const HALF: bool>(
             for v in 0..WHOLE {
                 columns[v] = pairs(_mm512_loadu_si512(b.add(32 * v).cast()));
             }
-            let last = match HALF {
-                true => _mm256_loadu_si256(b.add(32 * WHOLE).cast()),
-                false => _mm256_set1_epi32(0),
+            let last = if HALF {
+                _mm256_loadu_si256(b.add(32 * WHOLE).cast())
+            } else {
+                _mm256_set1_epi32(0)
             };
             let last = std::mem::transmute::<__m256i, __m256bh>(last);
             for i in 0..ROWS {

@@ -34,7 +34,7 @@ impl<'a> Studio<'a> {
             .map(|bytes| pictures::from_bytes(bytes))
             .collect::<Result<_, _>>()?;
         let judge = likeness::bundled()?;
-        let references = vectors(&judge, &shown)?;
+        let references = vectors(&judge, &shown, progress)?;
         Ok(Studio { base, judge, progress, references, shown })
     }
 
@@ -110,7 +110,7 @@ impl<'a> Studio<'a> {
 
     /// How alike pictures are to those that were learned from: mean dot product.
     pub(super) fn likeness(&self, pictures: &[RgbImage]) -> Result<f64, Failure> {
-        let vectors = vectors(&self.judge, pictures)?;
+        let vectors = vectors(&self.judge, pictures, self.progress)?;
         Ok(wayword_train::image_encoder::similarity(&vectors, &self.references)?.mean)
     }
 
@@ -129,6 +129,7 @@ impl<'a> Studio<'a> {
     ) -> Result<f64, Failure> {
         let mut seen = 0;
         for picture in pictures {
+            self.progress.go_on()?;
             if self.judge.word(picture, output)?.as_deref() == Some(word) {
                 seen += 1;
             }
@@ -137,6 +138,14 @@ impl<'a> Studio<'a> {
     }
 }
 
-fn vectors(judge: &OnnxImageEncoder, pictures: &[RgbImage]) -> Result<Vec<Vec<f32>>, Failure> {
-    pictures.iter().map(|picture| Ok(judge.vector(picture)?)).collect()
+fn vectors(
+    judge: &OnnxImageEncoder,
+    pictures: &[RgbImage],
+    progress: &Progress<'_>,
+) -> Result<Vec<Vec<f32>>, Failure> {
+    let vector = |picture: &RgbImage| {
+        progress.go_on()?;
+        Ok(judge.vector(picture)?)
+    };
+    pictures.iter().map(vector).collect()
 }

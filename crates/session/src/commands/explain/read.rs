@@ -126,9 +126,10 @@ pub(super) fn side(
     negative: bool,
 ) -> Result<Side, Failure> {
     let pass = Pass::first(reader.steps);
-    let plan = match negative {
-        false => PromptPlan::positive(text, pass, reader.language),
-        true => PromptPlan::negative(text, pass, reader.language),
+    let plan = if negative {
+        PromptPlan::negative(text, pass, reader.language)
+    } else {
+        PromptPlan::positive(text, pass, reader.language)
     };
     let plan = plan.map_err(prompt)?;
     let asked = reader.loras.asked(&plan)?;

@@ -62,9 +62,10 @@ fn side(name: &str, side: &Side, out: &mut Vec<String>) {
 }
 
 fn lora(lora: &Lora, file: String, out: &mut Vec<String>) {
-    let weights = match lora.text_encoder == lora.unet {
-        true => format!("weight {}", lora.unet),
-        false => format!("text encoder {}, UNet {}", lora.text_encoder, lora.unet),
+    let weights = if lora.text_encoder == lora.unet {
+        format!("weight {}", lora.unet)
+    } else {
+        format!("text encoder {}, UNet {}", lora.text_encoder, lora.unet)
     };
     let modules = lora.modules.map_or_else(String::new, |n| format!(", {n} modules"));
     out.push(format!("  {}: {weights}{modules}{file}", lora.name));
@@ -119,9 +120,8 @@ fn tree(branches: &[Branch], depth: usize, out: &mut Vec<String>) {
 
 /// `step 3`, `steps 1 to 7`, `steps 1, 3, 5, …, 19`.
 fn step_numbers(ranges: &[[i64; 2]]) -> String {
-    let one = |[first, last]: &[i64; 2]| match first == last {
-        true => first.to_string(),
-        false => format!("{first} to {last}"),
+    let one = |[first, last]: &[i64; 2]| {
+        if first == last { first.to_string() } else { format!("{first} to {last}") }
     };
     let mut listed: Vec<String> = ranges.iter().map(one).collect();
     if listed.len() > 6 {

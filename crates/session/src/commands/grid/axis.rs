@@ -261,9 +261,10 @@ fn one(kind: Kind, text: &str) -> Result<Value, Failure> {
 
 fn file(text: &str) -> Result<Value, Failure> {
     let path = PathBuf::from(text);
-    match path.exists() {
-        true => Ok(Value::File(path)),
-        false => Err(Failure::user(format!("no such file: {text}"))),
+    if path.exists() {
+        Ok(Value::File(path))
+    } else {
+        Err(Failure::user(format!("no such file: {text}")))
     }
 }
 

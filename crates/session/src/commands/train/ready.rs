@@ -1,7 +1,7 @@
 //! All that comes before the first step: the plan, what is found in it, memory, the base.
 use crate::Failure;
-use crate::failure::unrendered;
 use crate::commands::base;
+use crate::failure::unrendered;
 use crate::request::Train as Options;
 use crate::session::Context;
 use std::sync::Arc;
@@ -27,13 +27,13 @@ pub(crate) fn ready(
         device: loading.options.device.memory_estimator(),
         ..loading.options.clone()
     };
-    let mut plan = TrainPlan::check(&options.options, &Base::dry_load(&sketch, &Quiet)?.info)?;
+    let (stop, info) = (context.progress.stop, Base::dry_load(&sketch, &Quiet)?.info);
+    let mut plan = TrainPlan::check_unless_stopped(&options.options, &info, stop)?;
     plan.warnings.extend(preflight::few(&plan, options.preset.as_deref()));
-    plan.warnings.extend(preflight::inspect(&plan)?);
+    plan.warnings.extend(preflight::inspect(&plan, stop)?);
     let (memory, warning) = memory(&loading.options, &plan, options.low_memory)?;
     strict(options, &plan)?;
-    context.progress.go_on()?;
-    let base = context.base(&loading)?;
+    let base = context.hashed_base(&loading)?;
     plan.recognize(&base)?;
     plan.warnings.extend(lora::remarks(&base, &plan.loras)?);
     strict(options, &plan)?;

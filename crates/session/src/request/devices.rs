@@ -1,0 +1,14 @@
+//! What a list of devices is asked.
+use wayword_interface::options;
+
+options! {
+    /// List the devices that can compute.
+    ///
+    /// The first is used where no {any.device} is given.
+    pub struct Devices("devices") {
+        "Output" COMMON {
+            /// Write one JSON object to standard output
+            json: bool => scope: Scope::Terminal;
+        }
+    }
+}
