@@ -7,6 +7,7 @@ mod events;
 mod fields;
 pub mod options;
 mod stop;
+pub mod text_file;
 mod warning;
 
 pub use diagnostic::{Diagnostic, Rendered};

@@ -213,6 +213,14 @@ fn later_layers_win_and_silence() {
 }
 
 #[test]
+fn a_windows_path_in_double_quotes_is_named() {
+    let hint = |text: &str| toml(text).unwrap_err().hint;
+    let text = "steps = 5\nprompt = \"C:\\Users\\me\"";
+    assert!(hint(text).is_some_and(|hint| hint.contains("single quotes")), "{text}");
+    assert_eq!(hint("steps = \n"), None);
+}
+
+#[test]
 fn fields_have_the_command_lines_names() {
     let names = SpecNames::default().with::<Try>();
     assert_eq!(names.name("try.learning_rate").unwrap(), "--lr");

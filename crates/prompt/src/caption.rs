@@ -1,7 +1,7 @@
 //! From a caption file to the caption of one sample: kohya's pipeline, in kohya's order.
 use crate::random::{RandomSource, choose, shuffle};
-use crate::text_file::{self, NotText};
 use crate::unicode::{is_space, strip};
+use wayword_interface::text_file::{self, NotText};
 
 /// Why a caption file cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

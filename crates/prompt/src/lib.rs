@@ -25,7 +25,6 @@ pub mod python_random;
 pub mod random;
 pub mod schedule;
 pub mod template;
-pub mod text_file;
 pub(crate) mod unicode;
 pub mod wildcards;
 

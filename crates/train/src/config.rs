@@ -6,6 +6,7 @@ use crate::request::Train;
 use std::path::Path;
 use wayword_interface::Diagnostic;
 use wayword_interface::options::{Layer, Options as _, to_toml};
+use wayword_interface::text_file;
 
 /// The recipes that come with the program, by name; plain TOML that can be read and copied.
 pub const PRESETS: &[(&str, &str)] = &[
@@ -32,7 +33,7 @@ pub fn preset(name: &str) -> Result<Layer, Diagnostic> {
 /// # Errors
 /// If the file cannot be read, is no TOML, or has an option that is unknown or of the wrong kind.
 pub fn read(path: &Path) -> Result<Layer, Diagnostic> {
-    let text = std::fs::read_to_string(path).map_err(|source| {
+    let text = text_file::read(path).map_err(|source| {
         let error = Error::File { path: path.into(), source };
         let hint = error.hint();
         Diagnostic::of(error).with_hint_if(hint)

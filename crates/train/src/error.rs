@@ -136,6 +136,7 @@ fn file_hint(kind: io::ErrorKind) -> Option<&'static str> {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
             Some("choose a folder that you may write to, by {train.out} DIR")
         }
+        io::ErrorKind::InvalidData => Some("save it as UTF-8"),
         io::ErrorKind::NotFound => {
             Some("nothing has this name; relative names count from the folder you are in")
         }

@@ -16,7 +16,8 @@ impl Layer {
         let line = |at: usize| text.get(..at).map_or(1, |before| before.matches('\n').count() + 1);
         let entries: BTreeMap<Spanned<String>, Value> = toml::from_str(text).map_err(|e| {
             let at = line(e.span().map_or(0, |span| span.start));
-            Diagnostic::new(format!("{file}, line {at}: {}", e.message()))
+            let hint = windows_path(text.lines().nth(at - 1).unwrap_or_default());
+            Diagnostic::new(format!("{file}, line {at}: {}", e.message())).with_hint_if(hint)
         })?;
         let mut specs = R::specs();
         specs.retain(|spec| spec.scope == Scope::Everywhere);
@@ -33,6 +34,15 @@ impl Layer {
         }
         Ok(layer)
     }
+}
+
+/// What to do about a backslash in double quotes, which TOML takes for the begin of an escape.
+#[must_use]
+pub fn windows_path(line: &str) -> Option<String> {
+    let value = line.split_once('=')?.1.trim_start();
+    (value.starts_with('"') && value.contains('\\')).then(|| {
+        "write a path with `/`, or in single quotes: `\\` has a meaning in double ones".to_owned()
+    })
 }
 
 /// All options of a request as TOML under their headings; what is left out stands as a comment.

@@ -3,12 +3,12 @@ use super::simple::SimpleWildcards;
 use super::store::{Value, Wildcards};
 use crate::Quirks;
 use crate::attention::number;
-use crate::text_file;
 use crate::unicode::{digit, strip};
 use serde_yaml_ng::Value as Yaml;
 use std::io;
 use std::path::Path;
 use walkdir::WalkDir;
+use wayword_interface::text_file;
 
 /// Reads all `.txt`, `.yaml` and `.json` files below a folder; in the sane reading `.yml` too.
 ///

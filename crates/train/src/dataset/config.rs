@@ -11,6 +11,8 @@ use crate::error::{AtFile, Error, Result, about};
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 use wayword_interface::Diagnostic;
+use wayword_interface::options::windows_path;
+use wayword_interface::text_file;
 
 /// The types that values have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -216,12 +218,22 @@ pub fn read(
     defaults: &Table,
     notes: &mut Vec<String>,
 ) -> Result<Vec<Dataset>> {
-    let text = std::fs::read_to_string(file).at(file)?;
+    let text = text_file::read(file).at(file)?;
     let json = file.extension().is_some_and(|e| e.eq_ignore_ascii_case("json"));
     let table: Table = if json {
         serde_json::from_str(&text).map_err(|e| Error::run(file, "not JSON").with_source(e))?
     } else {
-        text.parse::<Table>().map_err(|e| Error::run(file, "not TOML").with_source(e))?
+        text.parse::<Table>().map_err(|e| {
+            let start = e.span().map_or(0, |span| span.start);
+            let line = text.get(..start).and_then(|before| before.rsplit('\n').next());
+            let line =
+                line.map_or("", |before| text[start - before.len()..].lines().next().unwrap_or(""));
+            let refused = Error::run(file, "not TOML").with_source(e);
+            match windows_path(line) {
+                Some(hint) => refused.with_hint(hint),
+                None => refused,
+            }
+        })?
     };
     let found = parse(&table, base, defaults).map_err(|refused| about(file, refused))?;
     notes.extend(without_effect(&table).map(|note| format!("{}: {note}", file.display())));

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use wayword_formats::endings::PICTURES;
+use wayword_interface::text_file;
 
 /// What a file says about one picture.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -30,7 +31,7 @@ pub fn read(
     separator: &str,
     orient: bool,
 ) -> Result<Vec<PictureFile>> {
-    let text = std::fs::read_to_string(file).at(file)?;
+    let text = text_file::read(file).at(file)?;
     let lines = file.extension().is_some_and(|e| e.eq_ignore_ascii_case("jsonl"));
     let entries = if lines { from_lines(file, &text)? } else { from_object(file, &text)? };
     if entries.is_empty() {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 use wayword_interface::options::{Kind, OptionType};
+use wayword_interface::text_file;
 use wayword_interface::{choices, options};
 use wayword_prompt::template::{OBJECT, STYLE, Templates};
 
@@ -69,7 +70,7 @@ impl TemplateChoice {
 }
 
 fn read_sentences(path: &Path) -> Result<Vec<String>> {
-    let text = std::fs::read_to_string(path).map_err(|source| {
+    let text = text_file::read(path).map_err(|source| {
         if source.kind() == std::io::ErrorKind::NotFound {
             let found = format!("`{}`, which is no file either", path.display());
             return Error::option(

@@ -7,6 +7,7 @@ use std::path::Path;
 use toml::{Table, Value};
 use wayword_diffusion::sigmas::{Schedule, resolve};
 use wayword_interface::Diagnostic;
+use wayword_interface::text_file;
 
 /// Flags of a line, what they are in a table, and in words.
 const FLAGS: &[(&str, &str, &str)] = &[
@@ -31,11 +32,11 @@ pub(super) fn read(given: &str, plain: &PreviewPrompt) -> Result<Vec<PreviewProm
     let is_name = ["txt", "toml", "json"].contains(&ending.as_str());
     let one_line = !given.trim().contains('\n');
     let (text, name) = if one_line && (is_name || path.is_file()) {
-        (std::fs::read_to_string(path).at(path)?, path.display().to_string())
+        (text_file::read(path).at(path)?, path.display().to_string())
     } else {
         (given.to_owned(), "{train.sample_prompts}".into())
     };
-    let text = text.trim_start_matches('\u{feff}');
+    let text = text.as_str();
     let found = match ending.as_str() {
         "toml" if one_line => tables(toml_list(text), &name, plain)?,
         "json" if one_line => tables(json_list(text), &name, plain)?,

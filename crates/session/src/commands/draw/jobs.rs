@@ -6,6 +6,7 @@ use crate::commands::random_seed;
 use crate::commands::texts::Texts;
 use crate::request::Draw as Options;
 use wayword_diffusion::DrawSettings;
+use wayword_interface::text_file;
 
 /// Settings with their prompts.
 pub(super) struct Job {
@@ -29,8 +30,7 @@ pub(super) fn all(
         texts.fill(&mut settings, prompt, negative)?;
         return Ok(vec![Job { settings, sized: (false, false), place: None }]);
     };
-    let file = std::fs::read_to_string(path).map_err(|e| Failure::io("cannot read", path, &e))?;
-    let file = file.strip_prefix('\u{feff}').unwrap_or(&file);
+    let file = text_file::read(path).map_err(|e| Failure::io("cannot read", path, &e))?;
     let mut jobs = Vec::new();
     for (number, line) in file.lines().enumerate() {
         let line = line.trim();

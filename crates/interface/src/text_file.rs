@@ -4,6 +4,8 @@
 //! bytes, so they are refused and not guessed.
 
 use std::borrow::Cow;
+use std::io;
+use std::path::Path;
 
 /// Why bytes are no text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -20,6 +22,16 @@ pub enum NotText {
     /// UTF-16 with half a character.
     #[error("broken UTF-16 text")]
     BrokenUtf16,
+}
+
+/// A file's text, as [`decode`] gives it; bytes that are no text are [`io::ErrorKind::InvalidData`].
+///
+/// # Errors
+/// If it cannot be read or is no text.
+pub fn read(path: &Path) -> io::Result<String> {
+    let bytes = std::fs::read(path)?;
+    let text = decode(&bytes).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))?;
+    Ok(text.into_owned())
 }
 
 /// The text without its byte order mark.
