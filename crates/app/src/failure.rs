@@ -11,6 +11,8 @@ pub(crate) enum FailureKind {
     /// The command line cannot be read, or it only asked for help: clap has said what and chose
     /// the exit code.
     CommandLine(u8),
+    /// The command line cannot be read, and we say why: exit code 2.
+    Usage,
     /// Stopped by Ctrl-C after the work was saved: exit code 130, as shells expect.
     Stopped,
     /// Whoever read our output went away: no error at all.
@@ -36,6 +38,7 @@ impl Failure {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self.kind {
             FailureKind::User => ExitCode::from(1),
+            FailureKind::Usage => ExitCode::from(2),
             FailureKind::CommandLine(code) => ExitCode::from(code),
             FailureKind::Stopped => ExitCode::from(130),
             FailureKind::BrokenPipe => ExitCode::SUCCESS,

@@ -1,8 +1,10 @@
 //! The command line: which commands there are, and what was typed as the request of one of them.
 mod build;
+mod kohya;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use clap::Command as Clap;
+use std::ffi::OsString;
 use wayword_session::Request;
 use wayword_session::request::{
     Bench, Convert, Demo, Devices, Draw, Explain, Grid, Inspect, Likeness, Rerun, Train,
@@ -32,11 +34,11 @@ const OF_CHECK: &[&str] = &[
 ];
 
 fn program() -> Clap {
-    let train = build::command::<Train>().override_usage(
+    let train = kohya::aliases(build::command::<Train>()).override_usage(
         "wayword train IMAGES --base CKPT --name NAME --init WORD [OPTIONS]\n       \
          wayword train --resume DIR/NAME.run [--base CKPT]",
     );
-    let check = build::command::<Train>()
+    let check = kohya::aliases(build::command::<Train>())
         .name("check")
         .about("See what a training would do and take, and what is wrong with its pictures; nothing is written")
         .long_about(
@@ -84,7 +86,17 @@ fn program() -> Clap {
 /// # Errors
 /// A failure that says nothing more, with clap's exit code (0 for help, 2 for mistakes).
 pub(crate) fn read() -> Result<Request, Failure> {
-    let matches = program().try_get_matches().map_err(|error| {
+    let mut words: Vec<OsString> = std::env::args_os().collect();
+    // `wayword help train` is `wayword train --help`.
+    if words.get(1).is_some_and(|word| word == "help") {
+        words.remove(1);
+        words.push("--help".into());
+    }
+    let matches = program().try_get_matches_from(&words).map_err(|error| {
+        let command = words.get(1).and_then(|word| word.to_str()).unwrap_or_default();
+        if let Some(refused) = kohya::refused(command, &error) {
+            return Failure { kind: FailureKind::Usage, ..refused.into() };
+        }
         // A closed pipe below `wayword --help | head` is no mistake.
         let _ = error.print();
         Failure::command_line(u8::try_from(error.exit_code()).unwrap_or(2))

@@ -5,6 +5,8 @@ mod command;
 use crate::error::{At, Error, Fault};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use wayword_interface::options::windows_path;
+use wayword_interface::text_file;
 
 /// The longest file that is read, in bytes; real ones have some thousand.
 const LONGEST: usize = 1 << 20;
@@ -115,13 +117,16 @@ pub fn parse(bytes: &[u8]) -> Result<KohyaOptions, Fault> {
     if let Some(what) = crate::stranger(bytes) {
         return Err(Fault::container(format!("not kohya's options but {what}")));
     }
-    let text = text(bytes)?;
+    let text = text_file::decode(bytes).map_err(|e| Fault::container(e.to_string()))?;
     let trimmed = text.trim();
     if trimmed.is_empty() {
         return Err(Fault::container("the file is empty"));
     }
     if trimmed.starts_with('{') {
         return json(trimmed);
+    }
+    if let Some(words) = command::python_list(trimmed) {
+        return command::of_words(words);
     }
     match trimmed.parse::<toml::Table>() {
         Ok(table) => from_table(&table),
@@ -135,31 +140,9 @@ pub fn parse(bytes: &[u8]) -> Result<KohyaOptions, Fault> {
                 "neither JSON, TOML nor a command line: as TOML, line {line}: {}",
                 error.message()
             );
-            Err(Fault::kind(
-                what,
-                "give the .json that kohya's GUI saved, the .toml of a run, or the command in a text file",
-            ))
-        }
-    }
-}
-
-/// Windows' PowerShell writes UTF-16, its editor a mark before UTF-8.
-fn text(bytes: &[u8]) -> Result<String, Fault> {
-    let wide = |from: fn([u8; 2]) -> u16| -> Result<String, Fault> {
-        let units = bytes[2..].chunks_exact(2).map(|pair| from([pair[0], pair[1]]));
-        let text: Result<String, _> = char::decode_utf16(units).collect();
-        text.map_err(|_| Fault::container("broken UTF-16 text"))
-    };
-    match bytes {
-        [0xff, 0xfe, ..] => wide(u16::from_le_bytes),
-        [0xfe, 0xff, ..] => wide(u16::from_be_bytes),
-        _ => {
-            let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-            let text = std::str::from_utf8(bytes);
-            let text = text.map_err(|e| {
-                Fault::container(format!("no UTF-8 text, from byte {}", e.valid_up_to()))
-            })?;
-            Ok(text.to_owned())
+            let path = windows_path(trimmed.lines().nth(line - 1).unwrap_or_default());
+            let forms = "give the .json that kohya's GUI saved, the .toml of a run, or the command in a text file";
+            Err(Fault::kind(what, path.unwrap_or_else(|| forms.into())))
         }
     }
 }

@@ -40,6 +40,7 @@ pub struct Translation {
 /// # Errors
 /// If a value cannot be what its option needs.
 pub fn translate(options: &KohyaOptions) -> Result<Translation> {
+    other_models(options)?;
     let mut out = Translation::default();
     let mut script = match options.form {
         Form::GuiJson => gui::sent(&options.entries, &mut out)?,
@@ -61,6 +62,60 @@ pub fn translate(options: &KohyaOptions) -> Result<Translation> {
     assume(&given, &mut out)?;
     traps::find(options.form, &given, &mut out);
     Ok(out)
+}
+
+/// What an option of kohya's trainer is here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counterpart {
+    /// The option of this name.
+    Option(&'static str),
+    /// Nothing, and why; a text that may name fields.
+    Nothing(&'static str),
+}
+
+/// What an option of kohya's trainer is here, where that is one thing. Options whose value has
+/// another form here, such as `sample_prompts`' files, have the form of ours.
+#[must_use]
+pub fn counterpart(key: &str) -> Option<Counterpart> {
+    let simple = |(theirs, ours): &(&str, &'static str)| (*theirs == key).then_some(*ours);
+    match meaning(key)? {
+        Meaning::Text(ours) | Meaning::List(ours) | Meaning::Switch(ours) => {
+            Some(Counterpart::Option(ours))
+        }
+        Meaning::Special => table::RENAMED.iter().find_map(simple).map(Counterpart::Option),
+        Meaning::No(why) => Some(Counterpart::Nothing(why)),
+    }
+}
+
+/// All options of kohya's trainer.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    known()
+}
+
+/// Families of models that kohya's other scripts train, by the beginnings of their names.
+const FAMILIES: &[(&str, &str)] = &[
+    ("sdxl", "SDXL"),
+    ("sd3", "Stable Diffusion 3"),
+    ("flux", "Flux"),
+    ("lumina", "Lumina"),
+    ("hunyuan", "Hunyuan"),
+    ("anima", "Anima"),
+];
+
+/// Options of another family's script, or that say so themselves, are refused.
+fn other_models(options: &KohyaOptions) -> Result<()> {
+    let script = options.script.as_deref().unwrap_or_default();
+    let name = script.rsplit(['/', '\\']).next().unwrap_or_default();
+    let by_name = FAMILIES.iter().find(|(begin, _)| name.starts_with(begin));
+    let says = |entry: &Entry| entry.key == "sdxl" && entry.value == Value::Bool(true);
+    let (what, family) = match by_name {
+        Some((_, family)) => (name, *family),
+        None if options.entries.iter().any(says) => ("sdxl = true", "SDXL"),
+        None => return Ok(()),
+    };
+    Err(Diagnostic::new(format!("{what} is for {family}; only Stable Diffusion 1.x is trained"))
+        .with_field("train.kohya")
+        .with_hint("use options of a training of Stable Diffusion 1.x"))
 }
 
 /// Options as the script gets them.

@@ -2,9 +2,41 @@
 use super::{Entry, Form, KohyaOptions, Value};
 use crate::error::Fault;
 
+/// The words of a command as Python prints a list, which kohya's log has: `['accelerate', 'launch']`.
+pub(super) fn python_list(text: &str) -> Option<Vec<String>> {
+    let mut rest = text.strip_prefix('[')?.trim_start();
+    let mut words = Vec::new();
+    loop {
+        let quote = rest.chars().next().filter(|c| *c == '\'' || *c == '"')?;
+        let (mut word, mut letters) = (String::new(), rest[1..].char_indices());
+        let end = loop {
+            match letters.next()? {
+                (at, c) if c == quote => break at + 2,
+                (_, '\\') => word.push(letters.next()?.1),
+                (_, c) => word.push(c),
+            }
+        };
+        words.push(word);
+        rest = rest[end..].trim_start();
+        match rest.strip_prefix(',') {
+            Some(more) => rest = more.trim_start(),
+            None => return rest.strip_prefix(']')?.trim().is_empty().then_some(words),
+        }
+    }
+}
+
+/// Reads a command whose words are known.
+pub(super) fn of_words(words: Vec<String>) -> Result<KohyaOptions, Fault> {
+    let word = |text: String| Word { text, quoted: false };
+    first(&[words.into_iter().map(word).collect()])
+}
+
 /// Reads the first command of a text that has options.
 pub(super) fn parse(text: &str) -> Result<KohyaOptions, Fault> {
-    let commands = split(text)?;
+    first(&split(text)?)
+}
+
+fn first(commands: &[Vec<Word>]) -> Result<KohyaOptions, Fault> {
     let has_options = |words: &&Vec<Word>| words.iter().any(Word::is_flag);
     let trains = |words: &&Vec<Word>| words.iter().any(|word| word.is_script());
     let words = commands.iter().find(trains).or_else(|| commands.iter().find(has_options));

@@ -110,3 +110,21 @@ fn the_file_that_a_command_names_is_read_first() {
     assert_eq!(shown[..2], ["seed=1", "token_string=hoge"]);
     assert_eq!(shown.last().unwrap(), "seed=3");
 }
+
+#[test]
+fn a_command_as_pythons_log_prints_it() {
+    let text = "['accelerate', 'launch', '--num_processes', '1', '/k/train_textual_inversion.py',\n \
+                '--seed', '7', \"--output_name\", 'it\\'s']";
+    let options = parse(text.as_bytes()).unwrap();
+    assert_eq!(options.script.as_deref(), Some("/k/train_textual_inversion.py"));
+    assert_eq!(pairs(&options), ["seed=7", "output_name=it's"]);
+    assert_eq!(options.launcher.len(), 1);
+    assert!(parse(b"['a', 'b'").is_err());
+}
+
+#[test]
+fn a_windows_path_in_double_quotes_is_named() {
+    let error = parse(b"seed = 1\noutput_dir = \"C:\\Users\\me\"\n").unwrap_err();
+    assert!(error.to_string().contains("line 2"), "{error}");
+    assert!(error.hint().is_some_and(|hint| hint.contains("single quotes")), "{error:?}");
+}

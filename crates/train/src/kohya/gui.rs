@@ -71,7 +71,7 @@ pub(super) fn sent(entries: &[Entry], out: &mut Translation) -> Result<Vec<Entry
         if zero(&entry.value) {
             if let Some((_, default)) = ZERO_IS_LOST.iter().find(|(k, _)| *k == key) {
                 let text = format!("{key} = 0 never left the GUI: kohya trained with {default}");
-                out.warn(text, Some("give 0 on the command line if it is meant"));
+                out.warn(text, Some("give 0 beside the file if it is meant"));
             }
             continue;
         }
@@ -111,6 +111,13 @@ pub(super) fn sent(entries: &[Entry], out: &mut Translation) -> Result<Vec<Entry
             }
         }
     }
+    // The GUI's field is empty: it sends Epoch as the number of cycles.
+    let cycles = "lr_scheduler_num_cycles";
+    let empty_cycles = fields.text(cycles).is_none_or(|text| text.trim().is_empty());
+    if empty_cycles && fields.number("epoch") > 0.0 {
+        let value = Value::Text(fields.text("epoch").unwrap_or_default());
+        sent.push(Entry { key: cycles.into(), value });
+    }
     // On the command line, so they win over the file of the run.
     sent.extend(appended);
     Ok(sent)
@@ -122,13 +129,14 @@ fn epoch(entry: &Entry, fields: &Fields<'_>, sent: &mut Vec<Entry>, out: &mut Tr
         out.ignore(&said(entry), "max_train_epochs wins");
     } else if fields.number("max_train_steps") > 0.0 {
         out.ignore(&said(entry), "max_train_steps wins: the GUI's field `Epoch` has no effect");
-        if fields.number("epoch") > 1.0 {
+        let restarts = fields.text("lr_scheduler").is_some_and(|s| s == "cosine_with_restarts");
+        if fields.number("epoch") > 1.0 && !restarts {
             let steps = fields.text("max_train_steps").unwrap_or_default();
             let text = format!(
                 "epoch = {} had no effect in kohya's trainer: it trained max_train_steps = {steps}",
                 entry.value
             );
-            out.warn(text, Some("for epochs, give --epochs N; it wins over the file's steps"));
+            out.warn(text, Some("for epochs, give {train.epochs}; it wins over the file's steps"));
         }
     } else if fields.text("dataset_config").is_some_and(|file| !file.trim().is_empty()) {
         out.ignore(

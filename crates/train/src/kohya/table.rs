@@ -162,6 +162,17 @@ const OPTIONS: &[(&str, Meaning)] = &[
     ("sample_at_first", Switch("sample_at_first")),
 ];
 
+/// Options that depend on others in a file, and what they are on their own.
+pub(super) const RENAMED: &[(&str, &str)] = &[
+    ("pretrained_model_name_or_path", "base"),
+    ("train_data_dir", "images"),
+    ("init_word", "init"),
+    ("weights", "init"),
+    ("max_train_steps", "steps"),
+    ("max_train_epochs", "epochs"),
+    ("sample_every_n_steps", "sample_every"),
+];
+
 /// Keys that change nothing here, by reason.
 const IGNORED: &[(&str, &str)] = &[
     (
@@ -191,11 +202,11 @@ const IGNORED: &[(&str, &str)] = &[
         "logging_dir log_with log_prefix log_tracker_name log_tracker_config wandb_run_name wandb_api_key log_config output_config console_log_level console_log_file console_log_simple",
     ),
     (
-        "a run is always kept so that `--resume DIR/NAME.run` goes on with it exactly",
+        "a run is always kept so that {train.resume} DIR/NAME.run goes on with it exactly",
         "save_state save_state_on_train_end save_last_n_steps_state save_last_n_epochs_state initial_epoch initial_step skip_until_initial_step",
     ),
     (
-        "kohya's state folders cannot be continued (kohya itself counts from 0 again); give the word's file as --init",
+        "kohya's state folders cannot be continued (kohya itself counts from 0 again); give the embedding's file as {train.init}",
         "resume",
     ),
     (
@@ -204,7 +215,7 @@ const IGNORED: &[(&str, &str)] = &[
     ),
     ("its options were read before these", "config_file"),
     (
-        "masks count wherever there are some: --masks, --alpha-mask, or the dataset file's",
+        "masks count wherever there are some: {train.masks}, {train.alpha_mask}, or the dataset file's",
         "masked_loss",
     ),
     ("data sets made by Python code cannot be run", "dataset_class"),

@@ -190,3 +190,35 @@ fn golden_kohya_trace_command_lines() {
     }
     report.finish();
 }
+
+#[test]
+fn other_families_are_refused_by_name() {
+    let refused = |text: &str| translate(&parse(text.as_bytes()).unwrap()).unwrap_err().to_string();
+    assert!(refused("python sdxl_train_textual_inversion.py --seed 1").contains("SDXL"));
+    assert!(refused("sdxl = true\nseed = 1\n").contains("SDXL"));
+    assert!(refused("python C:\\k\\flux_train_network.py --seed 1").contains("Flux"));
+    assert!(refused(&GUI.replace("\"sdxl\":false", "\"sdxl\":true")).contains("SDXL"));
+    let _ = of("python train_textual_inversion.py --seed 1");
+}
+
+#[test]
+fn the_gui_sends_epoch_as_cycles() {
+    let restarts = |cycles: &str| {
+        let text =
+            GUI.replace("\"lr_scheduler\":\"cosine\"", "\"lr_scheduler\":\"cosine_with_restarts\"");
+        let found = of(&text.replace(
+            "\"lr_scheduler_num_cycles\":1",
+            &format!("\"lr_scheduler_num_cycles\":{cycles}"),
+        ));
+        (train(&found).lr_scheduler_num_cycles, warned(&found, "epoch"))
+    };
+    assert_eq!(
+        restarts("\"\"").0,
+        train(&of("lr_scheduler_num_cycles = 8\n")).lr_scheduler_num_cycles
+    );
+    assert!(!restarts("\"\"").1);
+    assert_eq!(
+        restarts("3").0,
+        train(&of("lr_scheduler_num_cycles = 3\n")).lr_scheduler_num_cycles
+    );
+}

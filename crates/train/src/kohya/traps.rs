@@ -141,11 +141,11 @@ fn files(form: Form, given: &Given, out: &mut Translation) {
     let each = given.number("save_every_n_epochs") == Some(1.0);
     if form == Form::GuiJson && each && !given.on("save_last_n_epochs") {
         let text = "save_every_n_epochs 1, the GUI's default, writes a file after each epoch";
-        out.warn(text, Some("--save-every-epochs 0 --save-every 200 writes fewer"));
+        out.warn(text, Some("{train.save_every_epochs} 0 and {train.save_every} 200 write fewer"));
     }
     if form != Form::GuiJson && !given.on("save_model_as") {
         let text = "no save_model_as: kohya writes .pt; here it is .safetensors";
-        out.warn(text, Some("--save-format pt for kohya's"));
+        out.warn(text, Some("{train.save_format} pt is kohya's"));
     }
     for key in ["v2", "sdxl"] {
         if given.on(key) {

@@ -3,19 +3,22 @@ use super::inspection::Inspection;
 use super::{finding, list};
 use crate::plan::PlannedPicture;
 use std::collections::BTreeMap;
+use std::path::Path;
 use wayword_interface::Warning;
 
 /// More pictures than this are not compared each with each.
 const MOST: usize = 20_000;
 
-/// Files with the same bytes.
+/// Files with the same bytes. One file in several data sets, as for training at several sizes, is
+/// meant.
 pub(super) fn exact(pictures: &[&PlannedPicture]) -> Option<Warning> {
-    let mut by_hash: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut by_hash: BTreeMap<&str, BTreeMap<&Path, &str>> = BTreeMap::new();
     for picture in pictures {
-        by_hash.entry(&picture.sha256).or_default().push(&picture.name);
+        by_hash.entry(&picture.sha256).or_default().insert(&picture.path, &picture.name);
     }
+    let doubled = by_hash.values().filter(|files| files.len() > 1);
     let mut doubles: Vec<String> =
-        by_hash.values().filter(|names| names.len() > 1).map(|names| names.join(" = ")).collect();
+        doubled.map(|files| files.values().copied().collect::<Vec<_>>().join(" = ")).collect();
     doubles.sort();
     if doubles.is_empty() {
         return None;

@@ -87,6 +87,8 @@ fn the_same_picture_is_known_again() {
     assert!(doubles::near(&[&a, &same], &inspections).is_none(), "said once");
     assert_eq!(doubles::exact(&[&a, &same]).unwrap().message(), "pictures are there twice: a = b");
     assert!(doubles::exact(&[&a, &b]).is_none());
+    let at_another_size = PlannedPicture { set: 1, bucket: (64, 64), ..a.clone() };
+    assert!(doubles::exact(&[&a, &at_another_size]).is_none(), "one file in two data sets");
 }
 
 #[test]
