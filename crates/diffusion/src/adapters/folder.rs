@@ -4,6 +4,7 @@ use crate::{Event, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use wayword_formats::endings::TENSORS;
 use wayword_formats::lora::{self, File, Folder};
 use wayword_interface::Events;
 use wayword_prompt::error::did_you_mean;
@@ -149,14 +150,23 @@ impl Loras {
         }
     }
 
-    /// What to write instead.
+    /// What to write instead; folders and endings are no part of a name.
     pub(super) fn hint(&self, name: &str) -> Option<String> {
         let names = self.files().flat_map(|f| f.alias.iter().chain([&f.name])).map(String::as_str);
         match self.find(name) {
             Found::Ambiguous(_) => Some("write the file's own name".into()),
             Found::Broken(error) => error.hint(),
             _ if self.folders.is_empty() => Some("name their folder: {any.loras} DIR".into()),
-            _ => did_you_mean(name, names).map(|meant| format!("did you mean `{meant}`?")),
+            _ => did_you_mean(bare(name), names).map(|meant| format!("did you mean `{meant}`?")),
         }
+    }
+}
+
+/// A name without the folder before it and the ending behind it.
+fn bare(name: &str) -> &str {
+    let name = name.rsplit(['/', '\\']).next().unwrap_or(name);
+    match name.rsplit_once('.') {
+        Some((stem, ending)) if TENSORS.contains(&ending) => stem,
+        _ => name,
     }
 }

@@ -59,10 +59,63 @@ impl Embeddings {
         Cow::Owned(out)
     }
 
-    /// Weighted pieces of a prompt, with plain names.
+    /// Weighted pieces of a prompt, with plain names that stand apart.
     #[must_use]
     pub fn spelled(&self, items: &Attention) -> Attention {
-        items.iter().map(|(text, weight)| (self.plain(text).into_owned(), *weight)).collect()
+        let spelled = |text: &str| self.apart(&self.plain(text)).into_owned();
+        items.iter().map(|(text, weight)| (spelled(text), *weight)).collect()
+    }
+
+    /// A text with a blank between a name that begins or ends with a mark and the mark beside it, as
+    /// in `<cat-toy>, red`: the tokenizer joins marks, and the name's own tokens would not be there.
+    fn apart<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let mark = |c: Option<char>| c.is_some_and(|c| !c.is_alphanumeric() && !c.is_whitespace());
+        let (mut out, mut at) = (String::new(), 0);
+        for name in self.names(text) {
+            let (before, rest) = text.split_at(name.start);
+            let (name, after) = rest.split_at(name.len());
+            out.push_str(&before[at..]);
+            if mark(name.chars().next()) && mark(before.chars().next_back()) {
+                out.push(' ');
+            }
+            out.push_str(name);
+            if mark(name.chars().next_back()) && mark(after.chars().next()) {
+                out.push(' ');
+            }
+            at = text.len() - after.len();
+        }
+        if at == 0 {
+            return Cow::Borrowed(text);
+        }
+        out.push_str(&text[at..]);
+        Cow::Owned(out)
+    }
+
+    /// Where the names of words stand in a text, in bytes, the longest at each place; not inside of
+    /// other words.
+    pub(super) fn names(&self, text: &str) -> Vec<Range<usize>> {
+        let inside = |a: Option<char>, b: Option<char>| {
+            a.is_some_and(char::is_alphanumeric) && b.is_some_and(char::is_alphanumeric)
+        };
+        let (mut out, mut at) = (Vec::new(), 0);
+        while at < text.len() {
+            let (before, rest) = text.split_at(at);
+            let starts = !inside(before.chars().next_back(), rest.chars().next());
+            let length = |name: &str| {
+                let length = prefix(rest, name).filter(|length| *length > 0)?;
+                let (name, after) = rest.split_at(length);
+                (!inside(name.chars().next_back(), after.chars().next())).then_some(length)
+            };
+            let longest = self.words.iter().filter_map(|word| length(&word.name)).max();
+            match longest.filter(|_| starts) {
+                Some(length) => {
+                    out.push(at..at + length);
+                    at += length;
+                }
+                None => at += rest.chars().next().map_or(1, char::len_utf8),
+            }
+        }
+        out
     }
 
     /// `embedding:name`, with or without an ending; the longest name counts.
@@ -127,6 +180,29 @@ mod tests {
             words.add(name, vec![1.0], None).unwrap();
         }
         words
+    }
+
+    #[test]
+    fn names_with_marks_stand_apart() {
+        let mut words = Embeddings::for_width(1, &Tokenizer::new());
+        for name in ["<cat-toy>", "wow!", "Easy (1)", "eva"] {
+            words.add(name, vec![1.0], None).unwrap();
+        }
+        for (text, apart) in [
+            ("photo of <cat-toy>, red", "photo of <cat-toy> , red"),
+            ("(<Cat-Toy>)", "( <Cat-Toy> )"),
+            ("wow!!, wow, wow! x", "wow! !, wow, wow! x"),
+            ("an Easy (1), eva, evan, beeva", "an Easy (1) , eva, evan, beeva"),
+            ("é wow!é", "é wow!é"),
+        ] {
+            assert_eq!(words.apart(text), apart);
+        }
+        let find = |text: &str| {
+            let ids = words.tokenizer.encode(&words.apart(text));
+            (0..ids.len()).filter_map(|i| words.find(&ids[i..])).collect::<Vec<_>>()
+        };
+        assert_eq!(find("photo of <cat-toy>, red"), [0]);
+        assert_eq!(find("wow!, Easy (1), eva"), [1, 2, 3]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use wayword_prompt::error::did_you_mean;
 pub struct Unknown {
     /// As it is written.
     pub text: String,
-    /// The word that was probably meant.
+    /// The word that was probably meant, as it is typed in a prompt.
     pub meant: Option<String>,
 }
 
@@ -37,7 +37,7 @@ impl Embeddings {
         let mut out: Vec<Unknown> = Vec::new();
         let mut add = |text: &str, name: &str, is_call: bool| {
             let meant = did_you_mean(name, self.words.iter().map(|w| w.name.as_str()));
-            let unknown = Unknown { text: text.into(), meant: meant.map(str::to_owned) };
+            let unknown = Unknown { text: text.into(), meant: meant.map(typed) };
             if (is_call || meant.is_some()) && !out.contains(&unknown) {
                 out.push(unknown);
             }
@@ -48,9 +48,15 @@ impl Embeddings {
             for call in calls.iter().filter(|call| call.word.is_none()) {
                 add(&text[call.span.clone()], &call.name, true);
             }
+            // Names that are there say nothing of their parts.
+            let mut others = text.clone();
+            for name in self.names(text) {
+                let blank = " ".repeat(name.len());
+                others.replace_range(name, &blank);
+            }
             let divides =
                 |c: char| c.is_whitespace() || [',', '(', ')', '[', ']', ':'].contains(&c);
-            for word in text.split(divides).map(|w| w.trim_matches(['.', '!', '?', ';', '"'])) {
+            for word in others.split(divides).map(|w| w.trim_matches(['.', '!', '?', ';', '"'])) {
                 let ids = self.tokenizer.encode(word);
                 let of_call = calls.iter().any(|call| text[call.span.clone()].contains(word));
                 let lower = word.to_lowercase();
@@ -63,6 +69,18 @@ impl Embeddings {
         }
         out
     }
+}
+
+/// A name as it is typed: brackets would be read as weights.
+fn typed(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    for c in name.chars() {
+        if "()[]\\".contains(c) {
+            out.push('\\');
+        }
+        out.push(c);
+    }
+    out
 }
 
 #[cfg(test)]
@@ -85,6 +103,9 @@ mod tests {
         let found = unknown(&["edvard2-ti"], "photo of (edvrd2-ti:0.8), a t-shirt at the beach");
         assert_eq!(found, one("edvrd2-ti", Some("edvard2-ti")));
         assert_eq!(unknown(&[], "a photo of Evagreen-TI."), one("Evagreen-TI", None));
+        assert_eq!(unknown(&["EasyNegative (1)"], "a EasyNegative \\(1\\), b"), []);
+        let bare = unknown(&["EasyNegative (1)"], "a EasyNegative (1), b");
+        assert_eq!(bare, one("EasyNegative", Some("EasyNegative \\(1\\)")));
         let comfy = unknown(&["eva"], "embedding:evb, eva");
         assert_eq!(comfy, one("embedding:evb", Some("eva")));
         let read = "EDVARD2-TI in a hat, x-edvard2-ti, 8k-uhd, tri-color";

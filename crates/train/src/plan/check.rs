@@ -474,6 +474,12 @@ fn embedding(
         );
         warnings.push(warn(&text, Some(&hint)));
     }
+    let mark = |c: Option<char>| c.is_some_and(|c| !c.is_alphanumeric());
+    if mark(name.chars().next()) || mark(name.chars().next_back()) {
+        let text = format!("`{name}` begins or ends with a mark");
+        let hint = "A1111 reads it together with a comma beside it, and the embedding is not found; use letters, digits, `-` and `_` for {train.name}";
+        warnings.push(warn(&text, Some(hint)));
+    }
     let init = match options.init.as_deref().map(str::trim).filter(|t| !t.is_empty()) {
         Some(text) => Init::parse(text),
         None => Init::Words(class_word(found)?),
