@@ -30,6 +30,17 @@ pub enum Prediction {
     V,
 }
 
+impl Prediction {
+    /// Its name: `epsilon` or `v`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Epsilon => "epsilon",
+            Self::V => "v",
+        }
+    }
+}
+
 /// What to load and where to.
 #[derive(Debug, Clone)]
 pub struct BaseOptions {
@@ -77,6 +88,8 @@ pub struct BaseInfo {
     pub vae: Option<PathBuf>,
     /// What the UNet predicts.
     pub prediction: Prediction,
+    /// Whether that was asked for, whatever the file says.
+    pub prediction_chosen: bool,
     /// Width and height in pixels that it was made for.
     pub resolution: (u32, u32),
     /// Channels of a token.
@@ -146,7 +159,8 @@ impl Base {
     /// # Errors
     /// As [`Base::load`].
     pub fn dry_load(options: &BaseOptions, events: &dyn Events<Event>) -> Result<Self> {
-        let file = Checkpoint::open(&options.path)?;
+        let elsewhere: &[Component] = if options.vae.is_some() { &[Component::Vae] } else { &[] };
+        let file = Checkpoint::open_without(&options.path, elsewhere)?;
         let other = options.vae.as_ref().map(|path| {
             events.event(Event::Loading { what: "VAE", path: path.clone() });
             Checkpoint::open_vae(path)
@@ -181,6 +195,7 @@ impl Base {
         base.info.dtype = file.dtype();
         base.info.vae.clone_from(&options.vae);
         base.info.prediction = options.prediction.unwrap_or_else(|| prediction(&file));
+        base.info.prediction_chosen = options.prediction.is_some();
         base.info.resolution = resolution(&file);
         Ok(base)
     }
@@ -212,6 +227,7 @@ impl Base {
             dtype: None,
             vae: None,
             prediction: Prediction::default(),
+            prediction_chosen: false,
             resolution: (512, 512),
             token_width: encoder.width(),
             text_layers: encoder.layers.len(),

@@ -14,6 +14,9 @@ pub use access::ModelAccess;
 pub use conditioning::{Conditioning, GroupConditioning, PartConditioning};
 pub use picture::{Picture, SmallPicture, encode_picture, with_vae};
 
+pub use infotext::PREDICTION;
+pub(crate) use infotext::{RESIZE_MODE, WITH_QUIRKS};
+
 use crate::hires::Upscaler;
 use crate::pictures::Pixels;
 use crate::plan::DrawPlan;

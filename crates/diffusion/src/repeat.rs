@@ -6,16 +6,17 @@ mod loras;
 
 pub use loras::rename_loras;
 
+use crate::generate::{PREDICTION, RESIZE_MODE, WITH_QUIRKS};
 use crate::hires::{HiresSettings, HiresSize, Upscaler};
 use crate::img2img::{MaskFill, MaskSettings};
-use crate::pictures::Pixels;
+use crate::pictures::{Fit, Pixels};
 use crate::sigmas::{Schedule, resolve};
 use crate::{Base, DrawPlan, DrawSettings, Error, Result};
 use std::collections::BTreeMap;
 use wayword_formats::hash::{short_model, short_network};
 use wayword_formats::infotext::Infotext;
 use wayword_interface::{Diagnostic, Warning};
-use wayword_prompt::Emphasis;
+use wayword_prompt::{Emphasis, Quirks};
 use wayword_tensor::random::NoiseKind;
 
 /// What a text said.
@@ -24,6 +25,8 @@ pub struct Repeat {
     /// How much was changed, where the picture was drawn from another one, which the text does not
     /// hold.
     pub denoise: Option<f64>,
+    /// How the picture to begin with was brought to the size.
+    pub fit: Option<Fit>,
     /// How the mask was used, if there was one; the mask itself, which the text does not hold, is
     /// one of no pixels.
     pub mask: Option<MaskSettings>,
@@ -32,7 +35,8 @@ pub struct Repeat {
 }
 
 /// Keys that say nothing about the pixels, or that are read below together with others.
-const SILENT: [&str; 13] = [
+const SILENT: [&str; 14] = [
+    PREDICTION,
     "Version",
     "User",
     "Model",
@@ -55,7 +59,7 @@ const SILENT: [&str; 13] = [
 pub fn apply(text: &Infotext, settings: &mut DrawSettings) -> Result<Repeat> {
     settings.prompts = vec![text.prompt.clone()];
     settings.negatives = vec![text.negative.clone()];
-    let mut out = Repeat { denoise: None, mask: None, warnings: Vec::new() };
+    let mut out = Repeat { denoise: None, fit: None, mask: None, warnings: Vec::new() };
     let name = |key: &str| text.get(key);
     let (info, schedule) =
         resolve(name("Sampler").unwrap_or("Euler"), name("Schedule type"), false)
@@ -72,6 +76,9 @@ pub fn apply(text: &Infotext, settings: &mut DrawSettings) -> Result<Repeat> {
         let text = "it was drawn with a graphics card's noise, which is imitated";
         let hint = Some("noise of more values than the card has threads differs".into());
         out.warnings.push(Warning::new(text).with_hint_if(hint));
+    }
+    if name("Version").is_some_and(|v| v.starts_with("wayword") && v.ends_with(WITH_QUIRKS)) {
+        settings.quirks = Quirks::A1111;
     }
     if let Some((version, number)) = name("Version").and_then(|v| Some((v, web_ui(v)?))) {
         settings.old_timelines = number < [1, 6, 0, 0];
@@ -122,6 +129,10 @@ fn one(settings: &mut DrawSettings, out: &mut Repeat, key: &str, value: &str) ->
         "Emphasis" => {
             let named = Emphasis::named(value);
             settings.emphasis = named.ok_or_else(|| wrong(key, format!("unknown: {value}")))?;
+        }
+        RESIZE_MODE => {
+            let fit = Fit::named(value);
+            out.fit = Some(fit.ok_or_else(|| wrong(key, format!("unknown: {value}")))?);
         }
         "Mask blur" => mask(out).blur = number(key, value)?,
         "Mask mode" => mask(out).invert = value.eq_ignore_ascii_case("Inpaint not masked"),

@@ -66,6 +66,16 @@ pub fn write_bytes(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write(path, |out| out.write_all(bytes))
 }
 
+/// Whether files can be made in a folder: one is made and removed.
+///
+/// # Errors
+/// Why none can be made.
+pub fn probe(folder: &Path) -> io::Result<()> {
+    let file = folder.join(beside(Path::new("probe"), 0));
+    File::create(&file)?.write_all(&[0])?;
+    fs::remove_file(file)
+}
+
 /// A file name that every system accepts: characters that Windows refuses become `_`, trailing
 /// dots and blanks go, device names get an underscore, and length is cut at 200 bytes.
 #[must_use]

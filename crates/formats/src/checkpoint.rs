@@ -93,8 +93,16 @@ impl Checkpoint {
     /// # Errors
     /// Where it cannot be read, is another kind of model, or lacks a component.
     pub fn open(path: &Path) -> Result<Self, Error> {
+        Self::open_without(path, &[])
+    }
+
+    /// The same for a model of which some components come from elsewhere and may be missing.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::open`].
+    pub fn open_without(path: &Path, elsewhere: &[Component]) -> Result<Self, Error> {
         let found = Self::inspect(path)?;
-        let missing = |c: &Component| found.part(*c).is_none();
+        let missing = |c: &Component| found.part(*c).is_none() && !elsewhere.contains(c);
         let missing: Vec<&str> =
             Component::ALL.iter().filter(|c| missing(c)).map(|c| c.name()).collect();
         if missing.is_empty() {
@@ -105,6 +113,9 @@ impl Checkpoint {
         let hint = match found.part(Component::Vae) {
             Some(_) if has.len() == 1 => {
                 "a VAE goes with {any.vae}, beside a whole model as {any.base}"
+            }
+            None if missing == [Component::Vae.name()] => {
+                "give one with {any.vae}, such as vae-ft-mse-840000-ema-pruned.safetensors"
             }
             _ => "{any.base} wants a whole Stable Diffusion 1.x model",
         };

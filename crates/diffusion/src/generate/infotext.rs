@@ -1,7 +1,8 @@
 //! The text of a picture: its prompt and settings as the web UI writes them.
 use super::GroupConditioning;
 use crate::hires::HiresSize;
-use crate::img2img::{MaskFill, is_blank};
+use crate::img2img::{ImageSettings, MaskFill, is_blank};
+use crate::pictures::Fit;
 use crate::plan::DrawPlan;
 use crate::sigmas::Schedule;
 use crate::{Base, LoadedWord, Result};
@@ -13,6 +14,15 @@ use wayword_tensor::random::NoiseKind;
 
 /// The name under which pictures say who made them.
 const VERSION: &str = concat!("wayword ", env!("CARGO_PKG_VERSION"));
+
+/// The key under which a prediction that was asked for stands.
+pub const PREDICTION: &str = "Prediction";
+
+/// What stands behind the version where what A1111 does by accident was kept.
+pub(crate) const WITH_QUIRKS: &str = " with A1111 quirks";
+
+/// The key under which stands how a picture to begin with was brought to the size.
+pub(crate) const RESIZE_MODE: &str = "Resize mode";
 
 pub(super) fn write(
     base: &Base,
@@ -32,11 +42,19 @@ pub(super) fn write(
     let eta_is_zero = s.sampler_options.eta == Some(0.0);
     let mut extra = second_pass(plan, index);
     extra.extend(masking(plan));
+    if base.info.prediction_chosen {
+        extra.push((PREDICTION.into(), base.info.prediction.name().into()));
+    }
     if let Some(hashes) = lora_hashes(plan, conditioning, index) {
         extra.push(("Lora hashes".into(), hashes));
     }
     if let Some(hashes) = word_hashes(plan, conditioning, hires, index) {
         extra.push(("TI hashes".into(), hashes));
+    }
+    // The web UI does not say it.
+    let fitted = |image: &&ImageSettings| image.fit != Fit::Stretch && s.quirks == Quirks::Sane;
+    if let Some(image) = s.image.as_ref().filter(fitted) {
+        extra.push((RESIZE_MODE.into(), image.fit.name().into()));
     }
     if s.emphasis != Emphasis::Original {
         extra.push(("Emphasis".into(), s.emphasis.name().into()));
@@ -47,6 +65,8 @@ pub(super) fn write(
     }
     let denoise = s.image.as_ref().map(|image| image.denoise);
     let denoise = denoise.or(s.hires.as_ref().map(|hires| hires.denoise));
+    let quirks = if s.quirks == Quirks::A1111 { WITH_QUIRKS } else { "" };
+    let version = format!("{VERSION}{quirks}");
     let job = Job {
         prompt: plan.prompt(index).prompt.clone(),
         negative: plan.negative(index).prompt.clone(),
@@ -70,7 +90,7 @@ pub(super) fn write(
         ensd: (info.uses_ensd && !eta_is_zero).then_some(s.later_seed_delta),
         rng: Some(if s.noise == NoiseKind::Nv { "NV" } else { "CPU" }.into()),
         extra,
-        version: Some(VERSION.into()),
+        version: Some(version),
         ..Job::default()
     };
     Ok(job.infotext().to_string())

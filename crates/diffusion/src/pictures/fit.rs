@@ -13,6 +13,26 @@ pub enum Fit {
     Fill,
 }
 
+impl Fit {
+    const ALL: [Self; 3] = [Self::Stretch, Self::Crop, Self::Fill];
+
+    /// Its name in the web UI.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stretch => "Just resize",
+            Self::Crop => "Crop and resize",
+            Self::Fill => "Resize and fill",
+        }
+    }
+
+    /// The one of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|fit| fit.name().eq_ignore_ascii_case(name))
+    }
+}
+
 /// Brings a picture to `(width, height)` by Lanczos, as the web UI's resize modes do.
 ///
 /// # Panics

@@ -59,7 +59,11 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Vec<PathBu
     let jobs = jobs::all(options, &plain, &mut texts)?;
     let count = jobs.iter().map(|job| job.settings.count).sum();
     let place = Place::new(options, count)?;
-    let base = base::load(&options.base, &options.machine, context)?;
+    let mut model = options.base.clone();
+    if let (Some(text), None) = (&from, model.prediction) {
+        model.prediction = settings::prediction(text)?;
+    }
+    let base = base::load(&model, &options.machine, context)?;
     // A whole picture to begin with brings its size; a part of one is drawn at the base's own.
     let whole = |image: &ImageSettings| !image.mask.as_ref().is_some_and(|mask| mask.only_masked);
     let own_size =

@@ -136,7 +136,8 @@ impl Job<'_> {
         }
         let cells = self.file("cells");
         std::fs::create_dir_all(&cells)
-            .map_err(|e| Failure::io("cannot make the folder", &cells, &e))
+            .map_err(|e| Failure::io("cannot make the folder", &cells, &e))?;
+        atomic::probe(out).map_err(|e| Failure::io("cannot write into", out, &e))
     }
 
     /// Loads a checkpoint with its words.

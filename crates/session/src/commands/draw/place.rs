@@ -75,8 +75,13 @@ fn format(path: &Path) -> Option<Format> {
     }
 }
 
+/// Makes a folder, and sees that files can be written there before anything is computed.
 fn make(dir: &Path) -> Result<(), Failure> {
-    std::fs::create_dir_all(dir).map_err(|e| Failure::io("cannot make the folder", dir, &e))
+    std::fs::create_dir_all(dir).map_err(|e| Failure::io("cannot make the folder", dir, &e))?;
+    atomic::probe(dir).map_err(|e| {
+        Failure::io("cannot write into", dir, &e)
+            .hint("choose another folder by {draw.out}, or allow writing there")
+    })
 }
 
 /// Writes a picture with its settings, in the format of the file's ending.

@@ -2,15 +2,17 @@
 use super::files;
 use crate::Failure;
 use crate::commands::settings;
-use crate::request::{self, Draw as Options, Hires};
+use crate::request::{self, Draw as Options, Hires, Prediction};
 use std::sync::Arc;
 use wayword_diffusion::DrawSettings;
+use wayword_diffusion::generate::PREDICTION;
 use wayword_diffusion::hires::{HiresSettings, HiresSize, UPSCALERS, Upscaler};
 use wayword_diffusion::img2img::{ImageSettings, MaskFill, MaskSettings};
 use wayword_diffusion::pictures::Fit;
 use wayword_diffusion::repeat::Repeat;
 use wayword_diffusion::sigmas::{Schedule, resolve};
 use wayword_formats::infotext::Infotext;
+use wayword_interface::Diagnostic;
 use wayword_prompt::Quirks;
 
 /// Everything but prompts, pictures and files.
@@ -19,6 +21,19 @@ pub(super) fn apply(options: &Options, s: &mut DrawSettings) -> Result<(), Failu
     s.count = options.count.unwrap_or(1);
     s.batch = options.batch;
     second_pass(&options.hires, options.settings.schedule.as_deref(), s)
+}
+
+/// What the UNet predicts, where a picture's text names it.
+pub(super) fn prediction(text: &Infotext) -> Result<Option<Prediction>, Failure> {
+    match text.get(PREDICTION) {
+        None => Ok(None),
+        Some("epsilon") => Ok(Some(Prediction::Epsilon)),
+        Some("v") => Ok(Some(Prediction::V)),
+        Some(other) => {
+            let text = format!("`{PREDICTION}`: expected epsilon or v, found {other}");
+            Err(Diagnostic::new(text).with_field("draw.from").into())
+        }
+    }
 }
 
 /// Takes out of a picture's text what flags say otherwise, so that it need not be supported.
@@ -114,7 +129,8 @@ pub(super) fn image(
     image.fit = match o.fit {
         Some(request::Shape::Crop) => Fit::Crop,
         Some(request::Shape::Fill) => Fit::Fill,
-        Some(request::Shape::Stretch) | None => Fit::Stretch,
+        Some(request::Shape::Stretch) => Fit::Stretch,
+        None => repeated.and_then(|said| said.fit).unwrap_or(Fit::Stretch),
     };
     let said = repeated.and_then(|said| said.mask.clone());
     if let Some(path) = &o.mask {
