@@ -11,8 +11,10 @@ pub enum Container {
     SafeTensors,
     /// A pickle, bare or in a zip archive, as torch writes it.
     Torch,
-    /// A PNG or WebP picture.
+    /// A PNG or WebP picture, which can hold an embedding.
     Picture,
+    /// A picture of another kind: JPEG, BMP, GIF, TIFF, AVIF, HEIC, JPEG XL.
+    OtherPicture,
 }
 
 impl Container {
@@ -43,8 +45,19 @@ impl Container {
         if start.get(8) == Some(&b'{') && start.get(5..8) == Some(&[0, 0, 0]) {
             return Some(Self::SafeTensors);
         }
-        (start.first() == Some(&0x80) && start.get(1).is_some_and(|v| (2..=5).contains(v)))
-            .then_some(Self::Torch)
+        if start.first() == Some(&0x80) && start.get(1).is_some_and(|v| (2..=5).contains(v)) {
+            return Some(Self::Torch);
+        }
+        let others: [&[u8]; 7] =
+            [b"\xff\xd8\xff", b"BM", b"GIF8", b"II*\0", b"MM\0*", b"\xff\x0a", b"\0\0\0\x0cJXL "];
+        let is_brand =
+            |brand: &[u8]| matches!(brand, b"avif" | b"avis" | b"heic" | b"heix" | b"mif1");
+        if others.iter().any(|magic| start.starts_with(magic))
+            || (start.get(4..8) == Some(b"ftyp") && start.get(8..12).is_some_and(is_brand))
+        {
+            return Some(Self::OtherPicture);
+        }
+        None
     }
 
     fn of_ending(path: &Path) -> Option<Self> {

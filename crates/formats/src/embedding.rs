@@ -187,7 +187,7 @@ pub fn read_any(path: &Path) -> Result<Embedding, Error> {
         Some(Container::SafeTensors) => from_safetensors(&SafeTensors::open(path)?).at(path),
         Some(Container::Torch) => from_value(&pickle::read(path)?).at(path),
         Some(Container::Picture) => from_picture(&std::fs::read(path).at(path)?).at(path),
-        None => Err(Fault::kind(
+        Some(Container::OtherPicture) | None => Err(Fault::kind(
             format!("`.{}` is no embedding format that is read", endings::of(path)),
             "known are .safetensors, .pt, .bin, .ckpt, .pth, .png and .webp",
         )

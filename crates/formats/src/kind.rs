@@ -162,6 +162,7 @@ pub fn kind(path: &Path) -> Result<Kind, Error> {
             Err(Error { fault: Fault::Kind { .. }, .. }) => Ok(Kind::Unknown),
             Err(e) => Err(e),
         },
+        Some(Container::OtherPicture) => Ok(Kind::Unknown),
         _ => Ok(of_value(&pickle::read(path)?)),
     }
 }

@@ -12,7 +12,7 @@ mod rerun;
 mod settings;
 
 pub use bench::{Bench, Instructions, Work as BenchWork};
-pub use convert::{Convert, FileType as ConvertType, Layout as ConvertLayout};
+pub use convert::{Convert, FileType as ConvertType, Layout as ConvertLayout, Program};
 pub use demo::Demo;
 pub use devices::Devices;
 pub use draw::{Content, Draw, Format, Hires, Image, Shape};

@@ -169,3 +169,30 @@ fn useless_embeddings_are_shown_with_a_warning() {
     let run = program.well(&["inspect", &word.to_string_lossy(), "--base", &model(), "--json"]);
     assert!(!run.out.contains("warnings"), "{}", run.out);
 }
+
+#[test]
+fn each_program_gets_what_it_reads() {
+    let program = Program::new();
+    let start = repository("demo/words/mirabo-ti.safetensors").to_string_lossy().into_owned();
+    for (name, out, key, dtype) in [
+        ("a1111", "a.safetensors", "emb_params", None),
+        ("a1111", "a.pt", "*", None),
+        ("comfyui", "b.safetensors", "emb_params", None),
+        ("diffusers", "mirabo.safetensors", "mirabo", None),
+        ("invokeai", "d.safetensors", "emb_params", None),
+        ("onetrainer", "e.safetensors", "emp_params", None),
+        ("sdnext", "f.pt", "*", None),
+        ("sdcpp", "g.safetensors", "emb_params", Some(Dtype::F32)),
+    ] {
+        program.well(&["convert", &start, "half.safetensors", "--dtype", "f16", "--overwrite"]);
+        program.well(&["convert", "half.safetensors", out, "--for", name]);
+        let read = embedding::read(&program.path(out)).unwrap();
+        let found = (read.key.as_deref(), read.dtype);
+        assert_eq!(found, (Some(key), dtype.unwrap_or(Dtype::F16)), "{name} {out}");
+    }
+    for (name, out) in [("sdcpp", "x.bin"), ("sdnext", "x.bin"), ("onetrainer", "x.pt")] {
+        let run = program.run(&["convert", &start, out, "--for", name]);
+        assert!(run.err.contains("does not read"), "{name}: {}", run.err);
+        assert!(!program.path(out).exists());
+    }
+}

@@ -1,7 +1,7 @@
 //! `wayword convert`: an embedding in another program's layout.
 use crate::Facts;
 use crate::Failure;
-use crate::request::{Convert as Options, ConvertLayout, ConvertType};
+use crate::request::{Convert as Options, ConvertLayout, ConvertType, Program};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,7 +15,10 @@ use wayword_formats::{Dtype, Embedding};
 /// too large for the type.
 pub(crate) fn run(options: &Options) -> Result<Facts, Failure> {
     let (input, output) = (&options.input, &options.output);
-    let layout = options.layout.map_or_else(|| by_ending(output), Ok)?;
+    let layout = match options.for_program {
+        Some(program) => layout_for(program, output)?,
+        None => options.layout.map_or_else(|| by_ending(output), Ok)?,
+    };
     if !input.is_file() {
         return Err(Failure::user(format!("no such file: {}", input.display())));
     }
@@ -29,8 +32,21 @@ pub(crate) fn run(options: &Options) -> Result<Facts, Failure> {
         );
     }
     let word = embedding::read(input)?;
-    let dtype = options.dtype.map_or_else(|| kept(word.dtype), self::dtype);
-    let name = name(options, &word);
+    let mut dtype = options.dtype.map_or_else(|| kept(word.dtype), self::dtype);
+    let mut name = name(options, &word);
+    let mut remark = None;
+    match options.for_program {
+        Some(Program::SdCpp) => dtype = Dtype::F32,
+        // The only key from which it goes on.
+        Some(Program::OneTrainer) => name = "emp_params".into(),
+        Some(Program::Diffusers) if word.rows > 1 && name != name.to_lowercase() => {
+            name = name.to_lowercase();
+            remark = Some(format!(
+                "the word inside is {name}: newer versions of diffusers use one vector only of a word with capitals"
+            ));
+        }
+        _ => {}
+    }
     let kept_metadata = metadata(&word, dtype);
     match layout {
         ConvertLayout::Kohya => {
@@ -51,6 +67,9 @@ pub(crate) fn run(options: &Options) -> Result<Facts, Failure> {
     facts.text("dtype", written.dtype.to_string().to_lowercase());
     facts.add("vectors", written.rows, written.rows.to_string());
     facts.add("width", written.width, written.width.to_string());
+    if let Some(remark) = remark {
+        facts.warn(remark);
+    }
     if written.vectors != word.vectors {
         facts.warn(format!("values were rounded to {dtype}"));
     }
@@ -103,6 +122,29 @@ fn lost(word: &Embedding, written: &Embedding, output: &Path, facts: &mut Facts)
 /// Whether an entry is a hash of the values.
 fn is_hash(key: &str) -> bool {
     key.starts_with("sshs_") || key == "modelspec.hash_sha256"
+}
+
+/// The layout that a program reads in a file of this ending, as found by running each one's loader.
+fn layout_for(program: Program, output: &Path) -> Result<ConvertLayout, Failure> {
+    let (title, endings, layout): (_, &[&str], _) = match program {
+        Program::A1111 => ("A1111", &["safetensors", "pt", "bin"], None),
+        Program::ComfyUi => ("ComfyUI", &["safetensors", "pt", "bin"], None),
+        Program::Diffusers => {
+            ("diffusers", &["safetensors", "bin"], Some(ConvertLayout::Diffusers))
+        }
+        Program::InvokeAi => ("InvokeAI", &["safetensors", "pt"], None),
+        Program::OneTrainer => ("OneTrainer", &["safetensors"], Some(ConvertLayout::Diffusers)),
+        Program::SdNext => ("SD.Next", &["safetensors", "pt"], None),
+        Program::SdCpp => ("stable-diffusion.cpp", &["safetensors", "pt"], None),
+    };
+    let ending = output.extension().map(|e| e.to_string_lossy().to_lowercase());
+    let ending = ending.unwrap_or_default();
+    if !endings.contains(&ending.as_str()) {
+        let list: Vec<String> = endings.iter().map(|e| format!(".{e}")).collect();
+        return Err(Failure::user(format!("{title} does not read what would be in a `.{ending}`"))
+            .hint(format!("give OUT the ending {}", list.join(" or "))));
+    }
+    layout.map_or_else(|| by_ending(output), Ok)
 }
 
 /// Whose layout an ending means.

@@ -13,6 +13,8 @@ options! {
             input: PathBuf => value_name: "IN", positional: true, need: Need::Always;
             /// The file to write: .safetensors, .pt or .bin
             output: PathBuf => value_name: "OUT", positional: true, need: Need::Always;
+            /// Write what this program reads: its layout, key and type of values
+            for_program: Option<Program> => flag: "for", value_name: "PROGRAM", conflicts: &["layout", "dtype"];
             /// Whose layout [default: by the ending of OUT]
             layout: Option<Layout> => value_name: "KIND";
             /// The word inside diffusers' and A1111's layouts [default: the one in IN, else OUT's name]
@@ -24,6 +26,26 @@ options! {
             /// Write one JSON object to standard output
             json: bool => scope: Scope::Terminal;
         }
+    }
+}
+
+choices! {
+    /// A program that is to read the file.
+    pub enum Program {
+        /// AUTOMATIC1111's web UI, Forge and reForge
+        A1111 = "a1111",
+        /// ComfyUI
+        ComfyUi = "comfyui",
+        /// diffusers, without naming the word again
+        Diffusers = "diffusers",
+        /// InvokeAI
+        InvokeAi = "invokeai",
+        /// OneTrainer, to go on training
+        OneTrainer = "onetrainer",
+        /// SD.Next
+        SdNext = "sdnext",
+        /// stable-diffusion.cpp
+        SdCpp = "sdcpp",
     }
 }
 
