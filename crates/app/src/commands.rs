@@ -74,6 +74,7 @@ fn watch(job: &Job, face: &Face, progress: &Progress) -> Result<(), Failure> {
         if state.is_over() {
             return Ok(());
         }
+        progress.at(&job.progress());
     }
 }
 

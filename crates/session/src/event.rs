@@ -18,6 +18,11 @@ pub enum Event {
         /// The sentence.
         text: String,
     },
+    /// Work begins whose length nobody knows.
+    Phase {
+        /// What it is: `reading images`, `measuring a step`.
+        phase: String,
+    },
     /// Something that the user should know, but that stops nothing.
     Warned(Warning),
     /// A file is being read.
@@ -191,6 +196,11 @@ impl Progress<'_> {
     /// A sentence for people.
     pub(crate) fn note(&self, text: &str) {
         (self.tell)(Event::Note { text: text.to_owned() });
+    }
+
+    /// Work begins whose length nobody knows.
+    pub(crate) fn phase(&self, phase: &str) {
+        (self.tell)(Event::Phase { phase: phase.to_owned() });
     }
 
     /// A warning.

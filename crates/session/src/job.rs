@@ -32,7 +32,8 @@ impl JobState {
 /// How much of the present phase is done.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct JobProgress {
-    /// `queued`, `loading`, `encoding`, `training`, `drawing`.
+    /// `queued`, `loading`, `encoding`, `training`, `drawing`, `decoding`, or what an
+    /// [`Event::Phase`] says.
     pub phase: String,
     /// Parts of the phase that are done.
     pub done: usize,
@@ -166,12 +167,17 @@ impl Job {
                 Some(("training", report.step, report.of, Some(report.remaining)))
             }
             Event::DrawStep { step, of, first, pictures } => {
-                Some(("drawing", first * of + step, pictures * of, None))
+                // What is left of a picture after its last step is the VAE's.
+                let phase = if step == of { "decoding" } else { "drawing" };
+                Some((phase, first * of + step, pictures * of, None))
             }
+            Event::Phase { phase } => Some((phase.as_str(), 0, 0, None)),
             _ => None,
         };
         if let Some((phase, done, of, left)) = told {
-            if inner.progress.phase != phase {
+            // Drawing and decoding take turns, and are timed together.
+            let drawn = |phase: &str| phase == "drawing" || phase == "decoding";
+            if inner.progress.phase != phase && !(drawn(phase) && drawn(&inner.progress.phase)) {
                 inner.phase_began = Instant::now();
             }
             let spent = inner.phase_began.elapsed().as_secs_f64();

@@ -82,6 +82,7 @@ pub use request::Request;
 pub use session::Session;
 pub use wayword_diffusion::{DeviceInfo, devices};
 pub use wayword_train::event::StepReport;
+pub use wayword_train::kohya;
 pub use wayword_train::plan::{Estimate, PlanSummary};
 
 /// A seed that nobody chose. A1111's seeds have 32 bits, and such a seed can be typed.

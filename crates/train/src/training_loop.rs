@@ -202,6 +202,7 @@ fn go_on(
         }
         if written {
             state.save_state()?;
+            page(run, plan, &state.counters, events);
         }
         state.preview((model, plan, run), ended, events, stop)?;
         model.give_way(stop);
@@ -221,17 +222,27 @@ fn go_on(
         state.save_state()?;
     }
     let path = state.save_last(&saver, plan, events)?;
-    match report::write(run.path(), plan, &state.counters) {
-        Ok(path) => events.event(Event::Reported { path }),
-        // The embedding is there; a page about it is no reason to fail.
-        Err(error) => {
-            let warning = Diagnostic::from(error).in_context("the run's page was not written");
-            events.event(Event::Warned(Warning(warning)));
-        }
+    if let Some(path) = page(run, plan, &state.counters, events) {
+        events.event(Event::Reported { path });
     }
     let outcome = outcome(plan, &state.counters, &state.vectors, path);
     events.event(Event::Finished(outcome.clone()));
     Ok(outcome)
+}
+
+/// Writes the run's page. The embedding is there; a page about it is no reason to fail.
+fn page(
+    run: &RunFolder,
+    plan: &TrainPlan,
+    counters: &Counters,
+    events: &dyn Events<Event>,
+) -> Option<PathBuf> {
+    let written = report::write(run.path(), plan, counters);
+    let warn = |error: Error| {
+        let warning = Diagnostic::from(error).in_context("the run's page was not written");
+        events.event(Event::Warned(Warning(warning)));
+    };
+    written.map_err(warn).ok()
 }
 
 /// Whether the evaluation loss is measured on the way: where files are written, but at most

@@ -8,7 +8,7 @@ use bar::Bar;
 use lines::Lines;
 use std::io::{self, IsTerminal as _};
 use wayword_interface::{Warning, render_fields};
-use wayword_session::Event;
+use wayword_session::{Event, JobProgress};
 
 /// Takes events and shows them.
 pub(crate) enum Progress {
@@ -50,6 +50,13 @@ impl Progress {
         let mut result = Ok(());
         bar.aside(|| result = super::data(line));
         result
+    }
+
+    /// Where the job is.
+    pub(crate) fn at(&self, job: &JobProgress) {
+        if let Progress::Bar(bar) = self {
+            bar.show(job);
+        }
     }
 
     /// Nothing more will come: the bar goes away.

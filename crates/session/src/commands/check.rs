@@ -13,6 +13,7 @@ use wayword_train::estimate;
 pub(crate) fn run(given: &Layer, context: &Context<'_>) -> Result<Outcome, Failure> {
     let options = layers::gather(given, &context.progress)?;
     let (base, plan, memory) = ready::ready(&options, context)?;
+    context.progress.phase("measuring a step");
     let estimate = estimate::estimate(&base, &plan, memory)?;
     Ok(Outcome::Check(Box::new(plan.summary(Some(estimate)))))
 }

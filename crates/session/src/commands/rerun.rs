@@ -58,6 +58,7 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Outcome, F
         let hint = Some("the last bits of the word may differ".into());
         plan.warnings.push(Warning::new(text).with_hint_if(hint));
     }
+    progress.phase("measuring a step");
     let estimate = estimate::estimate(&base, &plan, memory)?;
     progress.event(Event::Planned(Box::new(plan.summary(Some(estimate)))));
     let run = RunOptions { memory, overwrite: options.overwrite };

@@ -1,6 +1,7 @@
 //! `wayword train`: a plan from the options, the run, and how it ended.
 pub(super) mod layers;
 pub(super) mod ready;
+mod resume;
 
 use super::base;
 use crate::Failure;
@@ -25,7 +26,8 @@ use wayword_train::training_loop::{self, RunOptions};
 /// or Ctrl-C ended the run early.
 pub(crate) fn run(flags: &Layer, context: &Context<'_>) -> Result<crate::Outcome, Failure> {
     let typed: Options = flags.read()?;
-    if typed.resume.is_some() {
+    if let Some(run) = &typed.resume {
+        resume::refuse_changes(flags, run)?;
         return learn(&typed, context);
     }
     let options = layers::gather(flags, &context.progress)?;
@@ -48,6 +50,7 @@ fn learn(options: &Options, context: &Context<'_>) -> Result<crate::Outcome, Fai
         None => {
             refuse_begun(options)?;
             let (base, plan, memory) = ready::ready(options, context)?;
+            progress.phase("measuring a step");
             let estimate = estimate::estimate(&base, &plan, memory)?;
             progress.event(Event::Planned(Box::new(plan.summary(Some(estimate)))));
             let run = RunOptions { memory, overwrite: options.overwrite };

@@ -4,7 +4,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use wayword_session::numbers::duration;
-use wayword_session::{Event, StepReport};
+use wayword_session::{Event, JobProgress, StepReport};
 
 /// Redraws a second; more cannot be read.
 const REDRAWS: u8 = 15;
@@ -13,6 +13,8 @@ const REDRAWS: u8 = 15;
 #[derive(Default)]
 pub(crate) struct Bar {
     running: Mutex<Option<(String, ProgressBar)>>,
+    /// What stands beside the bar, behind the time left.
+    beside: Mutex<String>,
 }
 
 impl Bar {
@@ -33,20 +35,26 @@ impl Bar {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Moves the bar of this kind of work, which begins with its first event.
-    fn advance(&self, what: &str, done: usize, of: usize, message: String) {
+    /// Shows how far the job is: the phase, the time left, and what else there is room for.
+    pub(super) fn show(&self, progress: &JobProgress) {
         let mut running = self.running();
-        if running.as_ref().is_none_or(|(name, _)| name != what) {
+        if running.as_ref().is_none_or(|(phase, _)| *phase != progress.phase) {
             if let Some((_, old)) = running.take() {
                 old.finish_and_clear();
             }
-            *running = Some((what.to_owned(), new(what)));
+            *running = Some((progress.phase.clone(), new(&progress.phase, progress.of > 0)));
         }
         if let Some((_, bar)) = &*running {
-            bar.set_length(of as u64);
-            bar.set_position(done as u64);
-            bar.set_message(message);
+            bar.set_length(progress.of as u64);
+            bar.set_position(progress.done as u64);
+            let left = progress.seconds_left.map(|s| format!("{} left", duration(s)));
+            let beside = self.beside.lock().unwrap_or_else(PoisonError::into_inner);
+            bar.set_message(message(left.as_deref(), &beside));
         }
+    }
+
+    fn tell_beside(&self, text: String) {
+        *self.beside.lock().unwrap_or_else(PoisonError::into_inner) = text;
     }
 
     /// Takes the bar away.
@@ -60,7 +68,7 @@ impl Bar {
     pub(super) fn event(&self, event: &Event) {
         match event {
             Event::Loading { what, path } => {
-                self.clear();
+                self.tell_beside(String::new());
                 self.note(&format!("loading {what} {}", path.display()));
             }
             Event::Loaded { unused: names, .. } => {
@@ -69,8 +77,8 @@ impl Bar {
                 }
             }
             Event::DrawStep { step, of, first, pictures } => {
-                let message = format!("picture {} of {pictures}", first + 1);
-                self.advance("drawing", *step, *of, message);
+                let picture = format!("picture {} of {pictures}, step {step} of {of}", first + 1);
+                self.tell_beside(picture);
             }
             Event::Drawn { .. } => self.clear(),
             Event::Plan(summary) => {
@@ -79,11 +87,12 @@ impl Bar {
                     self.note(&line);
                 }
             }
-            Event::Encoded { done, of } => self.advance("pictures", *done, *of, String::new()),
+            Event::Encoded { done, of } => self.tell_beside(format!("picture {done} of {of}")),
+            Event::Phase { .. } => self.tell_beside(String::new()),
             Event::Measured { step, fixed_noise_loss: loss } => {
                 self.note(&format!("loss at fixed noise after {step} steps: {loss:.4}"));
             }
-            Event::Step(report) => self.advance("training", report.step, report.of, step(report)),
+            Event::Step(report) => self.tell_beside(step(report)),
             Event::Saved { path, .. } | Event::Preview { path, .. } | Event::Report { path } => {
                 self.note(&format!("wrote {}", path.display()));
             }
@@ -93,27 +102,50 @@ impl Bar {
     }
 }
 
-fn new(what: &str) -> ProgressBar {
+/// A bar, or a moving sign where nobody knows how long it takes.
+fn new(phase: &str, known: bool) -> ProgressBar {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(REDRAWS));
-    let style = ProgressStyle::with_template("{prefix:8} {bar:32} {pos}/{len}  {wide_msg}");
+    let template = if known {
+        "{prefix} {bar:20} {pos}/{len}  {wide_msg}"
+    } else {
+        "{prefix} {spinner} {elapsed}  {wide_msg}"
+    };
+    let style = ProgressStyle::with_template(template);
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("━╸ "));
-    bar.set_prefix(what.to_owned());
+    bar.set_prefix(phase.to_owned());
     bar.enable_steady_tick(Duration::from_millis(250));
     bar
 }
 
-/// What stands beside the bar.
+/// What stands beside the bar: the time left first, as a narrow terminal cuts off the end.
+fn message(left: Option<&str>, beside: &str) -> String {
+    let parts = left.into_iter().chain(Some(beside).filter(|text| !text.is_empty()));
+    parts.collect::<Vec<_>>().join("  ")
+}
+
+/// What stands behind the time left of a training.
 fn step(report: &StepReport) -> String {
     let rate = if report.seconds > 1.0 {
         format!("{:.1} s/step", report.seconds)
     } else {
         format!("{:.1} steps/s", 1.0 / report.seconds.max(1e-6))
     };
-    format!(
-        "loss {:.4}  mean {:.4}  lr {:.1e}  {rate}  {} left",
-        report.loss,
-        report.mean_loss,
-        report.rate,
-        duration(report.remaining)
-    )
+    let (mean, loss) = (report.mean_loss, report.loss);
+    format!("mean loss {mean:.4}  {rate}  loss {loss:.4}  lr {:.1e}", report.rate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A training's line at 80 columns: what is before the message takes at most 44.
+    #[test]
+    fn the_time_left_is_seen_at_80_columns() {
+        let before = "training ".len() + 20 + " 1000/1000  ".len();
+        let line = message(Some("1 h 59 min left"), "mean loss 0.1234  1.2 steps/s");
+        assert!(before + line.chars().count() <= 90, "{line}");
+        assert!(before + "1 h 59 min left  mean loss 0.1234".len() <= 80);
+        assert!(line.starts_with("1 h 59 min left"));
+        assert_eq!(message(None, ""), "");
+    }
 }

@@ -34,6 +34,7 @@ impl Lines {
             Event::Loading { what, path } => {
                 note(&format!("loading {what} {}", path.display()));
             }
+            Event::Phase { phase } => note(phase),
             Event::Loaded { unused: names, .. } => {
                 if let Some(line) = unused(names) {
                     note(&line);

@@ -28,6 +28,7 @@ pub(crate) fn ready(
         ..loading.options.clone()
     };
     let (stop, info) = (context.progress.stop, Base::dry_load(&sketch, &Quiet)?.info);
+    context.progress.phase("reading images");
     let mut plan = TrainPlan::check_unless_stopped(&options.options, &info, stop)?;
     plan.warnings.extend(preflight::few(&plan, options.preset.as_deref()));
     plan.warnings.extend(preflight::inspect(&plan, stop)?);

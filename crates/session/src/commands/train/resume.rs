@@ -1,0 +1,69 @@
+//! What may be said beside `resume`: nothing that would change the run's numbers.
+use crate::Failure;
+use crate::request::{Layer, Train};
+use serde_json::Value;
+use std::path::Path;
+use wayword_interface::Diagnostic;
+use wayword_interface::options::{Options as _, shown};
+use wayword_train::plan::TrainPlan;
+
+/// Options of the machine and of output, which change no number of the run.
+const FREE: &[&str] =
+    &["resume", "base", "vae", "threads", "device", "low_memory", "json", "strict"];
+
+/// An option that would change the run's numbers is refused; one that says what the run has is not.
+pub(super) fn refuse_changes(given: &Layer, run: &Path) -> Result<(), Failure> {
+    // Where it cannot be read, the library says so when it opens the run.
+    let plan = std::fs::read(run.join("plan.json")).ok();
+    let Some(plan) = plan.and_then(|text| serde_json::from_slice::<TrainPlan>(&text).ok()) else {
+        return Ok(());
+    };
+    let values = given.values();
+    for spec in Train::specs().iter().filter(|spec| !FREE.contains(&spec.name)) {
+        let Some(value) = values.get(spec.name) else { continue };
+        let own = own(&plan, spec.name);
+        if own.as_ref().is_some_and(|own| equal(own, value)) {
+            continue;
+        }
+        let has = own.map_or(String::new(), |own| format!(", the run has {}", shown(&own)));
+        let more = spec.name == "steps" && value.as_f64() > Some(plan.steps as f64);
+        let hint = if more {
+            format!(
+                "start another run from its file: {{train.init}} {}.safetensors, with another {{train.name}}",
+                plan.name
+            )
+        } else {
+            format!("leave {{train.{}}} out, or start another run", spec.name)
+        };
+        let text = format!("a run that goes on keeps its options: found {}{has}", shown(value));
+        return Err(Diagnostic::new(text)
+            .with_field(format!("train.{}", spec.name))
+            .with_hint(hint)
+            .into());
+    }
+    Ok(())
+}
+
+/// What the run has for an option, where its plan tells.
+fn own(plan: &TrainPlan, option: &str) -> Option<Value> {
+    Some(match option {
+        "steps" => plan.steps.into(),
+        "learning_rate" => plan.lr.into(),
+        "seed" => plan.seed.into(),
+        "batch" => plan.batch.into(),
+        "accumulate" => plan.accumulate.into(),
+        "name" => plan.name.clone().into(),
+        "precision" => plan.precision.clone().into(),
+        "save_every" => plan.save.every_steps.into(),
+        _ => return None,
+    })
+}
+
+/// Equal as numbers or as texts, whichever way they were written.
+fn equal(own: &Value, given: &Value) -> bool {
+    let number = |value: &Value| value.as_f64().or_else(|| shown(value).parse().ok());
+    match (number(own), number(given)) {
+        (Some(own), Some(given)) => (own - given).abs() <= 1e-9 * own.abs(),
+        _ => shown(own) == shown(given),
+    }
+}
