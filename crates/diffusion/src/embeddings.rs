@@ -13,27 +13,27 @@ use crate::{Base, Error, Event, Result};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-use wayword_formats::embedding::{MOST_ROWS, scan};
+use wayword_formats::embedding::{MOST_VECTORS, scan};
 use wayword_formats::hash;
 use wayword_interface::{Events, Warning};
 
 /// One learned word.
 #[derive(Debug, Clone)]
-pub struct LoadedWord {
+pub struct LoadedEmbedding {
     /// What the user writes.
     pub name: String,
     /// The ids of the name.
     pub ids: Vec<u32>,
-    /// Number of rows, 1 to 75.
-    pub rows: usize,
-    /// `rows * width` values.
+    /// Number of vectors, 1 to 75.
+    pub count: usize,
+    /// `count * width` values.
     pub vectors: Arc<[f32]>,
     /// Its file; `None` for a word that lives in memory.
     pub path: Option<PathBuf>,
     sha256: Arc<OnceLock<Option<String>>>,
 }
 
-impl LoadedWord {
+impl LoadedEmbedding {
     /// SHA-256 of its file, computed when first asked for; `None` without a readable file.
     #[must_use]
     pub fn sha256(&self) -> Option<&str> {
@@ -47,7 +47,7 @@ impl LoadedWord {
 pub struct Embeddings {
     width: usize,
     tokenizer: Tokenizer,
-    words: Vec<LoadedWord>,
+    words: Vec<LoadedEmbedding>,
     /// Places in `words` by the first id of the name, longest name first.
     by_first: BTreeMap<u32, Vec<usize>>,
 }
@@ -117,11 +117,11 @@ impl Embeddings {
     /// # Errors
     /// If the rows do not fit the table, are none or more than 75, or the name has no tokens.
     pub fn add(&mut self, name: &str, vectors: Vec<f32>, path: Option<PathBuf>) -> Result<()> {
-        let rows = vectors.len() / self.width;
-        if vectors.len() != rows * self.width || rows == 0 || rows > MOST_ROWS {
+        let count = vectors.len() / self.width;
+        if vectors.len() != count * self.width || count == 0 || count > MOST_VECTORS {
             return Err(Error::Embedding {
                 name: name.into(),
-                expected: format!("1 to {MOST_ROWS} rows of {} values", self.width),
+                expected: format!("1 to {MOST_VECTORS} vectors of {} values", self.width),
                 found: format!("{} values", vectors.len()),
             });
         }
@@ -131,7 +131,7 @@ impl Embeddings {
             return Err(Error::Embedding { name: name.into(), expected, found });
         };
         let (name, vectors, sha256) = (name.to_owned(), vectors.into(), Arc::default());
-        let word = LoadedWord { name, ids, rows, vectors, path, sha256 };
+        let word = LoadedEmbedding { name, ids, count, vectors, path, sha256 };
         if let Some(old) = self.words.iter_mut().find(|w| w.name == word.name) {
             *old = word;
             return Ok(());
@@ -156,13 +156,13 @@ impl Embeddings {
     /// # Panics
     /// If there is none: places come from [`Embeddings::find`].
     #[must_use]
-    pub fn word(&self, place: usize) -> &LoadedWord {
+    pub fn embedding(&self, place: usize) -> &LoadedEmbedding {
         &self.words[place]
     }
 
     /// All words, in the order in which they were registered.
     #[must_use]
-    pub fn words(&self) -> &[LoadedWord] {
+    pub fn loaded(&self) -> &[LoadedEmbedding] {
         &self.words
     }
 
@@ -186,13 +186,13 @@ mod tests {
         words.add("evagreen-ti", vec![3.0, 4.0], None).unwrap();
         words.add("EvaGreen-TI", vec![5.0, 6.0], None).unwrap();
         let place = words.find(&tokenizer.encode("EVAGREEN - ti, x")).unwrap();
-        assert_eq!(words.word(place).name, "evagreen-ti");
+        assert_eq!(words.embedding(place).name, "evagreen-ti");
         let place = words.find(&tokenizer.encode("evagreen x")).unwrap();
-        assert_eq!(words.word(place).name, "evagreen");
+        assert_eq!(words.embedding(place).name, "evagreen");
         assert_eq!(words.find(&tokenizer.encode("dog")), None);
         words.add("evagreen", vec![7.0; 4], None).unwrap();
-        assert_eq!(words.word(place).rows, 2);
-        assert_eq!(words.words().len(), 3);
+        assert_eq!(words.embedding(place).count, 2);
+        assert_eq!(words.loaded().len(), 3);
         assert!(words.add("x", vec![0.0; 3], None).is_err());
         assert!(words.add(" ", vec![0.0; 2], None).is_err());
     }

@@ -231,7 +231,7 @@ pub fn compare(text: &Infotext, base: &Base, plan: &DrawPlan) -> Result<Vec<Warn
         let own = short_model(own);
         out.push(
             Warning::new(format!("it was drawn with {called} [{said}], this base is [{own}]"))
-                .with_hint("give that checkpoint as {any.base}"),
+                .with_hint("pass that checkpoint with {any.base}"),
         );
     }
     let vae = base.vae_sha256()?;
@@ -245,14 +245,14 @@ pub fn compare(text: &Infotext, base: &Base, plan: &DrawPlan) -> Result<Vec<Warn
         let called = text.get("VAE").unwrap_or("a VAE");
         out.push(
             Warning::new(format!("it was drawn with the VAE {called} [{said}]"))
-                .with_hint("give it as {any.vae}"),
+                .with_hint("pass it with {any.vae}"),
         );
     }
     let mut words = BTreeMap::new();
     for (words_of, networks) in
         [(plan.words(0), plan.networks(0)), (plan.hires_words(0), plan.hires_networks(0))]
     {
-        for word in words_of.words() {
+        for word in words_of.loaded() {
             let name = word.name.replace([':', ','], "");
             let by = networks
                 .iter()

@@ -27,7 +27,7 @@ impl Words {
 
     fn find(&self, rest: &[u32]) -> Option<Found> {
         let word = self.0.iter().position(|(ids, ..)| rest.starts_with(ids))?;
-        Some(Found { word, ids: self.0[word].0.len(), rows: self.0[word].2 })
+        Some(Found { word, ids: self.0[word].0.len(), count: self.0[word].2 })
     }
 }
 
@@ -52,7 +52,7 @@ fn listed(entry: &Value, words: &Words) -> Vec<Chunk> {
         }
         let fix = |pair: &Value| {
             let word = words.0.iter().position(|w| pair[1] == w.1.as_str()).unwrap();
-            Fix { offset: pair[0].as_u64().unwrap() as usize, word, rows: words.0[word].2 }
+            Fix { offset: pair[0].as_u64().unwrap() as usize, word, count: words.0[word].2 }
         };
         let fixes = value["fixes"].as_array().unwrap().iter().map(fix).collect();
         Chunk { tokens, multipliers, fixes }
@@ -118,7 +118,7 @@ fn golden_conditioning_states() {
     folders.sort();
     let loaded = Embeddings::load(&base, &folders, &Quiet).unwrap();
     let vectors: BTreeMap<&str, &[f32]> =
-        loaded.words().iter().map(|w| (w.name.as_str(), &*w.vectors)).collect();
+        loaded.loaded().iter().map(|w| (w.name.as_str(), &*w.vectors)).collect();
     let model = base.activate(&[]).unwrap();
     for case in json["cases"].as_array().unwrap() {
         for variant in case["variants"].as_array().unwrap() {

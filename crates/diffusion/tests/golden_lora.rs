@@ -409,7 +409,7 @@ fn golden_lora_sane_reading() {
     for case in golden.with_files(&mut report) {
         let tags = text(case, "tags");
         let loaded = case["loaded"].as_array().unwrap();
-        let named = wayword_prompt::nets::extract(&tags).1;
+        let named = wayword_prompt::extra_networks::extract(&tags).1;
         match golden.plan(case, Quirks::Sane) {
             // What A1111 drops without a word in the picture is an error, or is applied.
             Err(error) => {

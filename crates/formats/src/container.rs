@@ -88,14 +88,14 @@ mod tests {
         let right = dir.path().join("right.safetensors");
         safetensors::write(&right, &[("emb_params", array())], &none).unwrap();
         std::fs::rename(&right, &swapped).unwrap();
-        assert_eq!(embedding::read(&swapped).unwrap().rows, 2);
+        assert_eq!(embedding::read(&swapped).unwrap().count, 2);
         assert_eq!(kind(&swapped).unwrap(), crate::Kind::Embedding);
         let torch = dir.path().join("torch.pt");
         pickle::write(&torch, &Value::dict([("emb_params", Value::Tensor(array()))])).unwrap();
         for name in ["other.safetensors", "word.tensors"] {
             let path = dir.path().join(name);
             std::fs::copy(&torch, &path).unwrap();
-            assert_eq!(embedding::read(&path).unwrap().rows, 2, "{name}");
+            assert_eq!(embedding::read(&path).unwrap().count, 2, "{name}");
         }
         // A LoRA likewise.
         let key = |end: &str| format!("lora_unet_mid_block_attentions_0_proj_in.lora_{end}.weight");

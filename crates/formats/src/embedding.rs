@@ -20,10 +20,10 @@ use crate::{Container, SafeTensors, endings, pickle};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// The most rows that fit between the start and end token of a prompt.
-pub const MOST_ROWS: usize = 75;
+/// The most vectors that fit between the start and end token of a prompt.
+pub const MOST_VECTORS: usize = 75;
 
-/// How a file holds its rows.
+/// How a file holds its vectors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Layout {
     /// A1111's structure with `string_to_param`.
@@ -56,10 +56,10 @@ impl std::fmt::Display for Layout {
 /// Rows for a text encoder's token table, and what their file says about them.
 #[derive(Debug, Clone)]
 pub struct Embedding {
-    /// The rows, `[rows, width]` row-major; finite but for those of [`read_any`].
+    /// The vectors, `[count, width]` row-major; finite but for those of [`read_any`].
     pub vectors: Vec<f32>,
-    /// How many rows, 1 to 75.
-    pub rows: usize,
+    /// How many vectors, 1 to 75.
+    pub count: usize,
     /// Values a row: 768 for SD 1.x.
     pub width: usize,
     /// How the file holds them.
@@ -84,7 +84,7 @@ impl Embedding {
     /// One row.
     ///
     /// # Panics
-    /// Where `i` is not below [`Embedding::rows`].
+    /// Where `i` is not below [`Embedding::count`].
     #[must_use]
     pub fn row(&self, i: usize) -> &[f32] {
         &self.vectors[i * self.width..(i + 1) * self.width]

@@ -128,7 +128,7 @@ fn golden_lora_cloneofsimo_is_kohya_by_other_names() {
         assert_eq!(ours.embeddings.len(), words.len(), "{}", path.display());
         for (name, word) in &ours.embeddings {
             assert!(words.contains(&name.as_str()), "{name}");
-            assert_eq!((word.rows, word.width), (1, 768), "{name}");
+            assert_eq!((word.count, word.width), (1, 768), "{name}");
             assert_eq!(word.vectors, file.get(name).unwrap().to_f32().unwrap(), "{name}");
         }
         println!("{}: {} words", path.display(), words.len());

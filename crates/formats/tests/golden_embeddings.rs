@@ -29,7 +29,7 @@ fn check(report: &mut Report, case: &Value, path: &Path, e: &Embedding, named: b
     if named {
         same("trigger", Some(e.trigger(path).into()));
     }
-    same("vectors", Some(e.rows.into()));
+    same("vectors", Some(e.count.into()));
     same("dim", Some(e.width.into()));
     if case.get("step").is_some() {
         assert_eq!(e.step, case["step"].as_i64(), "{name}: step");
@@ -42,7 +42,7 @@ fn check(report: &mut Report, case: &Value, path: &Path, e: &Embedding, named: b
         assert_eq!(e.vectors[..first.len()], first, "{name}: first values");
     }
     if let Some(norms) = case["norms"].as_array() {
-        assert_eq!(norms.len(), e.rows, "{name}: norms");
+        assert_eq!(norms.len(), e.count, "{name}: norms");
         for (ours, theirs) in e.norms().iter().zip(norms) {
             let theirs = theirs.as_f64().unwrap();
             report.within(&name, "norm, relative", (ours - theirs).abs() / theirs, 1e-6);

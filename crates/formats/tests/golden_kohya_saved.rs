@@ -84,7 +84,7 @@ fn golden_kohya_saved_files() {
         let want = Array::from_f32_as(dtype, shape.clone(), &exact).unwrap();
 
         let read = embedding::read(&path).unwrap();
-        assert_eq!((read.rows, read.width), (shape[0], shape[1]), "{file}");
+        assert_eq!((read.count, read.width), (shape[0], shape[1]), "{file}");
         assert_eq!((read.dtype, read.layout), (dtype, Layout::Kohya), "{file}");
         assert_eq!(read.vectors, want.to_f32().unwrap(), "{file}: values");
         let theirs: BTreeMap<String, String> = match case.get("metadata") {

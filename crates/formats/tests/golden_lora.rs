@@ -219,7 +219,7 @@ fn golden_lora_nothing_is_dropped_silently() {
 }
 
 /// Files whose modules are numbered: the shapes of the modules that the numbers stand for. The
-/// repository holds such files only where their licence allows; the unit tests make their own.
+/// repository holds such files only where their license allows; the unit tests make their own.
 #[test]
 fn numbered_modules_fit_their_shapes() {
     let Some(topic) = topic("lora") else { return };

@@ -184,7 +184,7 @@ proptest! {
             let path = dir.path().join(format!("k.{ending}"));
             embedding::write_kohya(&path, &vectors, width, dtype, &metadata).unwrap();
             let back = embedding::read(&path).unwrap();
-            prop_assert_eq!((back.rows, back.width, back.dtype), (rows, width, dtype));
+            prop_assert_eq!((back.count, back.width, back.dtype), (rows, width, dtype));
             prop_assert_eq!(&back.vectors, &vectors);
             prop_assert_eq!(back.metadata.len(), usize::from(ending == "safetensors"));
         }

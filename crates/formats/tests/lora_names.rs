@@ -165,7 +165,7 @@ fn bundled_words_under_any_single_key() {
         let found = read(&tensors, &[]);
         assert_eq!(found.unknown, [], "{key}");
         assert_eq!(found.embeddings[0].0, "zzword", "{key}");
-        assert_eq!(found.embeddings[0].1.rows, 2, "{key}");
+        assert_eq!(found.embeddings[0].1.count, 2, "{key}");
     }
     let mut tensors = lora;
     tensors.push(("bundle_emb.two.clip_l".into(), array(&[2, 768])));

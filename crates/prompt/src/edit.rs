@@ -1,13 +1,13 @@
 //! Changes to a prompt's text, for grids: other weights, other words, another order.
 use crate::attention::number;
-use crate::nets;
+use crate::extra_networks;
 use std::ops::Range;
 
 /// The places where a word stands in a prompt: upper and lower case alike, not inside a longer
 /// word or a network's tag.
 #[must_use]
 pub fn places(prompt: &str, word: &str) -> Vec<Range<usize>> {
-    let tags: Vec<_> = nets::extract(prompt).1.into_iter().map(|tag| tag.span).collect();
+    let tags: Vec<_> = extra_networks::extract(prompt).1.into_iter().map(|tag| tag.span).collect();
     let inside = |at: usize| tags.iter().any(|span| span.contains(&at));
     let part_of_word = |c: char| c.is_alphanumeric() || c == '_' || c == '-';
     let mut out = Vec::new();
@@ -78,8 +78,10 @@ fn own_bracket(prompt: &str, place: &Range<usize>) -> Range<usize> {
 pub fn weigh_lora(prompt: &str, name: Option<&str>, weight: f64) -> Option<String> {
     let mut out = String::new();
     let mut done = 0;
-    let tags = nets::extract(prompt).1;
-    let meant = |tag: &&nets::NetTag| tag.is_lora() && name.is_none_or(|n| n == tag.name());
+    let tags = extra_networks::extract(prompt).1;
+    let meant = |tag: &&extra_networks::ExtraNetworkTag| {
+        tag.is_lora() && name.is_none_or(|n| n == tag.name())
+    };
     for tag in tags.iter().filter(meant) {
         out.push_str(&prompt[done..tag.span.start]);
         let rest = tag.named().filter(|(key, _)| *key != "te" && *key != "unet");

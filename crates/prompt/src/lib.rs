@@ -5,7 +5,7 @@
 //! | weight | `(word:1.2)`, `((word))`, `[word]` | [`attention`] |
 //! | new window | `a BREAK b` | [`attention`] |
 //! | several prompts | `a AND b :0.5` | [`and`] |
-//! | network | `<lora:name:0.8>` | [`nets`] |
+//! | network | `<lora:name:0.8>` | [`extra_networks`] |
 //! | from, to, when | `[from:to:0.4]` | [`schedule`] |
 //! | alternation | `[a\|b]` | [`schedule`] |
 //! | wildcard, variant | `__hats__`, `{a\|b}` | [`wildcards`] |
@@ -17,9 +17,9 @@ pub mod attention;
 pub mod caption;
 pub mod edit;
 pub mod error;
+pub mod extra_networks;
 pub mod folder_name;
 pub mod list;
-pub mod nets;
 pub mod plan;
 pub mod python_random;
 pub mod random;

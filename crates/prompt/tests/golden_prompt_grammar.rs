@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use wayword_prompt::attention::attention;
 use wayword_prompt::plan::Language;
 use wayword_prompt::schedule::{Pass, entry_at_call, parse};
-use wayword_prompt::{Attention, Emphasis, PromptPlan, Quirks, and, nets};
+use wayword_prompt::{Attention, Emphasis, PromptPlan, Quirks, and, extra_networks};
 use wayword_testing::{Report, topic};
 
 const A1111: Quirks = Quirks::A1111;
@@ -77,7 +77,7 @@ fn golden_prompt_grammar_nets() {
     let Some(cases) = cases("extra_networks") else { return };
     let mut report = Report::new("golden_prompt_grammar_nets");
     for case in &cases {
-        let (text, tags) = nets::extract(prompt(case));
+        let (text, tags) = extra_networks::extract(prompt(case));
         let expected = &case["extra_networks"];
         assert_eq!(text, expected["text"].as_str().unwrap(), "{case}");
         // In order of first use, by kind.

@@ -9,7 +9,7 @@ use wayword_prompt::python_random::PythonRandom;
 use wayword_prompt::schedule::{Node, Pass, parse};
 use wayword_prompt::template::Templates;
 use wayword_prompt::wildcards::{Mode, SimpleWildcards, Value, Wildcards, expand, simple};
-use wayword_prompt::{Attention, Emphasis, PromptPlan, Quirks, and, nets};
+use wayword_prompt::{Attention, Emphasis, PromptPlan, Quirks, and, extra_networks};
 
 const BOTH: [Quirks; 2] = [Quirks::Sane, Quirks::A1111];
 
@@ -143,7 +143,7 @@ proptest! {
 
     #[test]
     fn parts_and_tags_lose_no_text(text in text()) {
-        let (rest, tags) = nets::extract(&text);
+        let (rest, tags) = extra_networks::extract(&text);
         let taken: usize = tags.iter().map(|tag| tag.span.len()).sum();
         prop_assert_eq!(rest.len() + taken, text.len());
         for part in and::split(&text) {

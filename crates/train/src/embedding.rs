@@ -83,7 +83,7 @@ impl PlannedEmbedding {
                 let found = embedding::read(path)?;
                 let name = path.display().to_string();
                 let wanted = (self.vectors, width);
-                vectors::from_embedding(&name, &found.vectors, (found.rows, found.width), wanted)
+                vectors::from_embedding(&name, &found.vectors, (found.count, found.width), wanted)
             }
             Init::Mean => Ok(vectors::from_mean(&base.token_table(), self.vectors, width)),
         }
@@ -181,6 +181,12 @@ pub fn check_name(option: &str, name: &str) -> Result<()> {
             "a name that can be a file's",
             format!("`{name}`: {fault}"),
         ));
+    }
+    if let Some((stem, ending)) = name.rsplit_once('.')
+        && wayword_formats::endings::TENSORS.contains(&ending.to_lowercase().as_str())
+    {
+        return Err(Error::option(option, "a name without an ending", format!("`{name}`"))
+            .with_hint(format!("use {stem}; {{train.save_format}} chooses the ending")));
     }
     let outside = |c: &char| name.starts_with(*c) || name.ends_with(*c);
     let bad = |c: &char| "()[]{}".contains(*c) || (c.is_whitespace() && outside(c));

@@ -75,7 +75,7 @@ fn a_lora_without_its_trigger_brings_class_words_and_learned_words_nearer() {
     for concept in CONCEPTS {
         let (name, class) = concept.split_once(' ').unwrap();
         let word = format!("{name}-ti");
-        assert!(studio.words.words().iter().any(|w| w.name == word), "{word}");
+        assert!(studio.words.loaded().iter().any(|w| w.name == word), "{word}");
         let lora = format!("<lora:{name}-lora:1>");
         let prompts = [
             format!("photo of a {class}"),

@@ -157,7 +157,7 @@ fn golden_kohya_saved_values() {
         };
         for read in [&ours_read, &theirs_read] {
             assert_eq!(read.dtype, dtype, "{}", case["name"]);
-            assert_eq!((read.rows, read.width), (rows.len(), width), "{}", case["name"]);
+            assert_eq!((read.count, read.width), (rows.len(), width), "{}", case["name"]);
             assert_eq!(read.key.as_deref(), case["keys"][0].as_str(), "{}", case["name"]);
         }
         assert_eq!(ours_read.vectors, theirs_read.vectors, "{}", case["name"]);

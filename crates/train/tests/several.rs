@@ -98,7 +98,7 @@ fn each_word_has_its_own_file_and_rate() {
     assert!(outcome.path.unwrap().ends_with("zarva-ti.safetensors"));
     let read = |name: &str| wayword_formats::embedding::read(&dir.path().join(name)).unwrap();
     let (zarva, coat) = (read("zarva-ti.safetensors"), read("coat-ti.safetensors"));
-    assert_eq!((zarva.rows, coat.rows), (2, 1));
+    assert_eq!((zarva.count, coat.count), (2, 1));
     assert_eq!(coat.metadata["modelspec.title"], "coat-ti");
     let moved = |word: usize, now: &[f32]| {
         let start = plan.embeddings[word].start(base()).unwrap();

@@ -98,7 +98,7 @@ impl Base {
             }
         }
         if !changed.is_empty() {
-            // Reading one tensor brings its neighbours' pages, too.
+            // Reading one tensor brings its neighbors' pages, too.
             wanted.values().flatten().for_each(|part| release(part.adapter()));
         }
         Ok(Changed { modules: changed.len(), text })

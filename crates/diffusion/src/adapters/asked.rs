@@ -33,7 +33,7 @@ impl Loras {
     /// # Errors
     /// At a tag with an argument that is no number.
     pub fn asked(&self, prompt: &PromptPlan) -> Result<Vec<Asked>> {
-        let tags = prompt.nets.iter().filter(|tag| tag.is_lora());
+        let tags = prompt.extra_networks.iter().filter(|tag| tag.is_lora());
         let one = |tag| -> Result<Asked> {
             let wanted = tags::read(&prompt.prompt, tag)?;
             let found = self.find(&wanted.name);

@@ -30,7 +30,7 @@ pub(crate) fn choose(
 ) -> Result<Chosen> {
     let (networks, words) = (Vec::new(), Arc::clone(words));
     let mut out = Chosen { networks, words, warnings: Vec::new() };
-    let tags: Vec<_> = prompt.nets.iter().filter(|tag| tag.is_lora()).collect();
+    let tags: Vec<_> = prompt.extra_networks.iter().filter(|tag| tag.is_lora()).collect();
     if tags.is_empty() {
         return Ok(out);
     }
@@ -86,7 +86,7 @@ fn find(
                 &prompt.prompt,
                 wanted.span.clone(),
             );
-            return Err(error.hint("name their folder: {any.loras} DIR").into());
+            return Err(error.hint("pass their folder with {any.loras} DIR").into());
         }
         Found::Ambiguous(_) | Found::Nothing => {
             let text = format!("LoRA `{name}`: {}, drawn without it", loras.reason(name, &found));
@@ -144,12 +144,12 @@ fn bundled(out: &mut Chosen) {
     let mut words = Embeddings::clone(&out.words);
     for network in &out.networks {
         for (name, word) in &network.loaded.lora.embeddings {
-            if words.words().iter().any(|w| w.name == *name) {
+            if words.loaded().iter().any(|w| w.name == *name) {
                 let text = format!(
-                    "LoRA `{}` brings the word `{name}`, but one of that name is there already, which is used",
+                    "LoRA `{}` brings the word `{name}`, but one of that name already exists, which is used",
                     network.name
                 );
-                if out.words.words().iter().any(|w| w.name == *name) {
+                if out.words.loaded().iter().any(|w| w.name == *name) {
                     out.warnings.push(Warning::new(text));
                 }
                 continue;

@@ -156,7 +156,7 @@ impl Loras {
         match self.find(name) {
             Found::Ambiguous(_) => Some("write the file's own name".into()),
             Found::Broken(error) => error.hint(),
-            _ if self.folders.is_empty() => Some("name their folder: {any.loras} DIR".into()),
+            _ if self.folders.is_empty() => Some("pass their folder with {any.loras} DIR".into()),
             _ => did_you_mean(bare(name), names).map(|meant| format!("did you mean `{meant}`?")),
         }
     }

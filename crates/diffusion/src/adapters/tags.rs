@@ -1,7 +1,7 @@
 //! `<lora:NAME:te:unet:dyn>` read: a name, two multipliers and a cut of the rank.
 use std::ops::Range;
 use wayword_prompt::PromptError;
-use wayword_prompt::nets::NetTag;
+use wayword_prompt::extra_networks::ExtraNetworkTag;
 
 /// What a tag asks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,7 +24,7 @@ pub(super) struct Wanted {
 ///
 /// # Errors
 /// At an argument that is no number.
-pub(super) fn read(prompt: &str, tag: &NetTag) -> Result<Wanted, PromptError> {
+pub(super) fn read(prompt: &str, tag: &ExtraNetworkTag) -> Result<Wanted, PromptError> {
     let mut at = tag.span.start + 1 + tag.kind.len() + 1;
     let mut places: Vec<(&str, Range<usize>)> = Vec::new();
     let mut named: Vec<(&str, &str, Range<usize>)> = Vec::new();
@@ -87,7 +87,7 @@ fn wrong(prompt: &str, text: &str, span: &Range<usize>, what: &str, such: &str) 
 #[cfg(test)]
 mod tests {
     use super::read;
-    use wayword_prompt::nets::extract;
+    use wayword_prompt::extra_networks::extract;
 
     fn of(prompt: &str) -> Result<(String, f64, f64, Option<usize>), String> {
         let (_, tags) = extract(prompt);

@@ -16,7 +16,7 @@ pub struct Found {
     /// Tokens that its name takes.
     pub ids: usize,
     /// Its vectors.
-    pub rows: usize,
+    pub count: usize,
 }
 
 /// Where a learned word's vectors stand in a window.
@@ -27,7 +27,7 @@ pub struct Fix {
     /// The caller's number of the word.
     pub word: usize,
     /// Its vectors.
-    pub rows: usize,
+    pub count: usize,
 }
 
 /// One window of the text encoder.
@@ -159,13 +159,13 @@ pub fn chunk(
                 rest = &rest[1..];
                 continue;
             };
-            if open.tokens.len() + found.rows > CHUNK {
+            if open.tokens.len() + found.count > CHUNK {
                 open.close(&mut done, false);
             }
-            let (offset, rows) = (open.tokens.len(), found.rows);
-            open.fixes.push(Fix { offset, word: found.word, rows });
-            open.tokens.resize(offset + rows, PLACEHOLDER);
-            open.multipliers.resize(offset + rows, weight);
+            let (offset, count) = (open.tokens.len(), found.count);
+            open.fixes.push(Fix { offset, word: found.word, count });
+            open.tokens.resize(offset + count, PLACEHOLDER);
+            open.multipliers.resize(offset + count, weight);
             rest = rest.get(found.ids.max(1)..).unwrap_or_default();
         }
     }

@@ -43,7 +43,7 @@ pub fn encode<'a>(
                 let first = text.vocabulary() + extra.len() / width;
                 extra.extend_from_slice(rows(fix.word));
                 // Vectors beyond the window's end are cut off.
-                let places = own.iter_mut().skip(fix.offset + 1).take(fix.rows);
+                let places = own.iter_mut().skip(fix.offset + 1).take(fix.count);
                 places.zip(first..).for_each(|(id, row)| *id = row as u32);
             }
             ids.extend(own);

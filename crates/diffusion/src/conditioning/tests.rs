@@ -6,7 +6,9 @@ use wayword_prompt::Quirks;
 /// A word of four vectors named `big`.
 fn find(tokenizer: &Tokenizer) -> impl Fn(&[u32]) -> Option<Found> {
     let ids = tokenizer.encode("big");
-    move |rest: &[u32]| rest.starts_with(&ids).then_some(Found { word: 0, ids: ids.len(), rows: 4 })
+    move |rest: &[u32]| {
+        rest.starts_with(&ids).then_some(Found { word: 0, ids: ids.len(), count: 4 })
+    }
 }
 
 fn cut(text: &str, quirks: Quirks) -> Chunked {
@@ -24,8 +26,8 @@ fn a_word_that_moves_to_the_next_window_keeps_its_vectors() {
     let tokens = |c: &Chunked| c.chunks.iter().map(|c| c.tokens.clone()).collect::<Vec<_>>();
     assert_eq!(tokens(&sane), tokens(&quirky));
     assert_eq!(sane.chunks[0].fixes, []);
-    assert_eq!(sane.chunks[1].fixes, [Fix { offset: 0, word: 0, rows: 4 }]);
-    assert_eq!(quirky.chunks[0].fixes, [Fix { offset: 61, word: 0, rows: 4 }]);
+    assert_eq!(sane.chunks[1].fixes, [Fix { offset: 0, word: 0, count: 4 }]);
+    assert_eq!(quirky.chunks[0].fixes, [Fix { offset: 61, word: 0, count: 4 }]);
     assert_eq!(quirky.chunks[1].fixes, []);
 }
 
@@ -33,7 +35,7 @@ fn a_word_that_moves_to_the_next_window_keeps_its_vectors() {
 fn a_word_before_the_comma_stays() {
     let text = format!("{}big , {}", "dog ".repeat(56), "fox ".repeat(15));
     let sane = cut(&text, Quirks::Sane);
-    assert_eq!(sane.chunks[0].fixes, [Fix { offset: 56, word: 0, rows: 4 }]);
+    assert_eq!(sane.chunks[0].fixes, [Fix { offset: 56, word: 0, count: 4 }]);
     assert_eq!(sane.chunks.len(), 2);
 }
 

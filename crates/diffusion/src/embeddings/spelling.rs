@@ -49,7 +49,7 @@ impl Embeddings {
         for call in self.calls(text) {
             let Some(word) = call.word else { continue };
             out.push_str(&text[at..call.span.start]);
-            out.push_str(&self.word(word).name);
+            out.push_str(&self.embedding(word).name);
             at = call.span.end;
         }
         if at == 0 {

@@ -117,8 +117,8 @@ fn encode(
         ChunkOptions { comma_backtrack: settings.comma_backtrack, quirks: settings.quirks };
     let find = |ids: &[u32]| {
         let word = words.find(ids)?;
-        let loaded = words.word(word);
-        Some(Found { word, ids: loaded.ids.len(), rows: loaded.rows })
+        let loaded = words.embedding(word);
+        Some(Found { word, ids: loaded.ids.len(), count: loaded.count })
     };
     let mut all = Conditioning { parts: Vec::new(), words: Vec::new() };
     for part in &prompt.parts {
@@ -134,7 +134,7 @@ fn encode(
             model.text(),
             base.device(),
             windows.collect(),
-            |word| &words.word(word).vectors,
+            |word| &words.embedding(word).vectors,
             settings.clip_skip,
             settings.emphasis,
         )?;

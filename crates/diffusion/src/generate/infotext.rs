@@ -5,7 +5,7 @@ use crate::img2img::{ImageSettings, MaskFill, is_blank};
 use crate::pictures::Fit;
 use crate::plan::DrawPlan;
 use crate::sigmas::Schedule;
-use crate::{Base, LoadedWord, Result};
+use crate::{Base, LoadedEmbedding, Result};
 use std::path::Path;
 use wayword_formats::hash::{short_model, short_network};
 use wayword_formats::infotext::{Job, python_float};
@@ -192,7 +192,7 @@ fn word_hashes(
     let mut entries: Vec<String> = Vec::new();
     for (conditioning, words, networks) in std::iter::once(first).chain(hires) {
         // A word that a LoRA brought is known by that file's name.
-        let brought = |word: &LoadedWord| -> Option<String> {
+        let brought = |word: &LoadedEmbedding| -> Option<String> {
             let by = networks
                 .iter()
                 .find(|n| n.loaded.lora.embeddings.iter().any(|(name, _)| *name == word.name))?;
@@ -200,7 +200,7 @@ fn word_hashes(
         };
         for side in [&conditioning.positive, &conditioning.negative] {
             for place in side[pictures.clone()].iter().flat_map(|text| &text.words) {
-                let word = words.word(*place);
+                let word = words.embedding(*place);
                 let name = word.name.replace([':', ','], "");
                 let hash = word.sha256().map(|hash| short_network(hash).to_owned());
                 let entry = hash.or_else(|| brought(word)).map(|hash| format!("{name}: {hash}"));

@@ -5,7 +5,7 @@ use crate::{DrawSettings, Result};
 use std::collections::BTreeMap;
 use wayword_formats::infotext::Infotext;
 use wayword_interface::Warning;
-use wayword_prompt::nets::extract;
+use wayword_prompt::extra_networks::extract;
 
 /// Renames the LoRAs of prompts to what they are called here, as the web UI does when it reads a
 /// picture: where a tag's name has a hash in the text and another file here has that hash.

@@ -1,6 +1,6 @@
 //! Which tensor of a file holds the rows, and whether its values can be used.
 
-use super::{Embedding, Layout, MOST_ROWS};
+use super::{Embedding, Layout, MOST_VECTORS};
 use crate::array::Array;
 use crate::error::Fault;
 use crate::kind::{self, Kind};
@@ -108,20 +108,20 @@ fn other_kind(kind: Kind, count: usize) -> Fault {
 /// Checks the shape of the tensor of rows.
 pub(super) fn rows(array: &Array, key: Option<&str>, layout: Layout) -> Result<Embedding, Fault> {
     let name = key.unwrap_or_default();
-    let (rows, width) = match *array.shape() {
+    let (count, width) = match *array.shape() {
         [width] => (1, width),
-        [rows, width] => (rows, width),
+        [count, width] => (count, width),
         ref other => {
             let found = format!("{other:?}");
-            return Err(Fault::tensor(name, "rows [n, width]", found));
+            return Err(Fault::tensor(name, "vectors [n, width]", found));
         }
     };
-    if rows == 0 || width == 0 {
+    if count == 0 || width == 0 {
         return Err(Fault::tensor(name, "at least one row", format!("{:?}", array.shape())));
     }
-    if rows > MOST_ROWS {
-        let expected = format!("at most {MOST_ROWS} rows, as many as a prompt has places");
-        return Err(Fault::tensor(name, expected, rows.to_string()));
+    if count > MOST_VECTORS {
+        let expected = format!("at most {MOST_VECTORS} vectors, as many as a prompt has places");
+        return Err(Fault::tensor(name, expected, count.to_string()));
     }
     if width > 1 << 20 {
         return Err(Fault::tensor(name, "at most 2^20 values a row", width.to_string()));
@@ -129,7 +129,7 @@ pub(super) fn rows(array: &Array, key: Option<&str>, layout: Layout) -> Result<E
     let vectors = array.to_f32().map_err(|f| f.key(name))?;
     Ok(Embedding {
         vectors,
-        rows,
+        count,
         width,
         layout,
         dtype: array.dtype(),

@@ -139,7 +139,7 @@ fn ends(key: &str, ending: &str) -> bool {
 pub(super) struct Module(BTreeMap<&'static str, (String, Array)>);
 
 impl Module {
-    /// Adds a weight; gives the key back where the weight is there already.
+    /// Adds a weight; gives the key back where the weight already exists.
     pub(super) fn insert(
         &mut self,
         weight: &'static str,

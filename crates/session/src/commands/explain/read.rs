@@ -141,8 +141,8 @@ pub(super) fn side(
         did_you_mean: one.meant,
     };
     let word = |place: &usize| {
-        let word = words.word(*place);
-        Word { name: word.name.clone(), vectors: word.rows, file: word.path.clone() }
+        let word = words.embedding(*place);
+        Word { name: word.name.clone(), vectors: word.count, file: word.path.clone() }
     };
     let note = |note: &PromptError| unrendered(&Diagnostic::from(note.clone())).to_string();
     let mut notes: Vec<String> = plan.notes.iter().map(note).collect();
@@ -167,9 +167,9 @@ fn with_bundled(words: &Embeddings, asked: &[Asked]) -> Embeddings {
     let mut all = words.clone();
     for loaded in asked.iter().filter_map(|a| a.file.as_ref().ok()) {
         for (name, word) in &loaded.lora.embeddings {
-            if all.words().iter().all(|w| w.name != *name) {
+            if all.loaded().iter().all(|w| w.name != *name) {
                 // A name without tokens can be called by nobody.
-                let _ = all.add(name, vec![0.0; word.rows], Some(loaded.file.path.clone()));
+                let _ = all.add(name, vec![0.0; word.count], Some(loaded.file.path.clone()));
             }
         }
     }
@@ -196,8 +196,8 @@ fn part(reader: &Reader, plan: &PartPlan, words: &Embeddings, used: &mut Vec<usi
     let options = ChunkOptions { quirks: reader.language.quirks, ..ChunkOptions::default() };
     let find = |ids: &[u32]| {
         let word = words.find(ids)?;
-        let loaded = words.word(word);
-        Some(Found { word, ids: loaded.ids.len(), rows: loaded.rows })
+        let loaded = words.embedding(word);
+        Some(Found { word, ids: loaded.ids.len(), count: loaded.count })
     };
     let mut first = 1;
     let mut steps: Vec<Stretch> = Vec::new();
@@ -244,10 +244,10 @@ fn window(reader: &Reader, chunk: &Chunk, words: &Embeddings) -> Window {
     while at < used {
         let weight = chunk.multipliers[at + 1];
         if let Some(fix) = chunk.fixes.iter().find(|fix| fix.offset == at) {
-            let text = words.word(fix.word).name.clone();
-            let vectors = Some(fix.rows);
+            let text = words.embedding(fix.word).name.clone();
+            let vectors = Some(fix.count);
             tokens.push(Token { id: None, text, ends_word: true, weight, vectors });
-            at += fix.rows.max(1);
+            at += fix.count.max(1);
             continue;
         }
         let id = body[at];

@@ -26,20 +26,20 @@ impl Words {
                 if let Some(width) = width {
                     word.fits(width).map_err(|fault| Failure::from(fault.at(place)))?;
                 }
-                words.add(&word.trigger(place), word.rows, place.clone())?;
+                words.add(&word.trigger(place), word.count, place.clone())?;
                 continue;
             }
             let found = embedding::scan(place, width)?;
             words.left_out.extend(found.skipped.iter().map(|skipped| skipped.reason.to_string()));
             for word in found.loaded {
-                words.add(&word.name, word.embedding.rows, word.path)?;
+                words.add(&word.name, word.embedding.count, word.path)?;
             }
         }
         Ok(words)
     }
 
     fn add(&mut self, name: &str, rows: usize, path: PathBuf) -> Result<(), Failure> {
-        if let Some(first) = self.all.words().iter().find(|word| word.name == name) {
+        if let Some(first) = self.all.loaded().iter().find(|word| word.name == name) {
             let first = first.path.clone().unwrap_or_default();
             let (path, first) = (path.display(), first.display());
             self.left_out.push(format!("{path}: left out, the word `{name}` is that of {first}"));

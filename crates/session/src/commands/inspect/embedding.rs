@@ -27,7 +27,7 @@ pub(super) fn tell(file: &Path, base: Option<&Path>, facts: &mut Facts) -> Resul
     facts.text("layout", embedding.layout);
     facts.maybe("key", embedding.key.as_ref());
     facts.text("dtype", format!("{:?}", embedding.dtype).to_lowercase());
-    facts.add("vectors", embedding.rows, embedding.rows.to_string());
+    facts.add("vectors", embedding.count, embedding.count.to_string());
     facts.add("width", embedding.width, embedding.width.to_string());
     facts.text("checksum", embedding.checksum4());
     facts.maybe("name_inside", embedding.name.as_ref());
@@ -41,7 +41,7 @@ pub(super) fn tell(file: &Path, base: Option<&Path>, facts: &mut Facts) -> Resul
     }
     let width = table.as_ref().map(|table| table.width);
     let mean_norm = table.as_ref().map(|table| table.mean_norm);
-    // Words of a base of another width are no neighbours.
+    // Words of a base of another width are no neighbors.
     let table = table.filter(|table| table.width == embedding.width);
     let norms = embedding.norms();
     facts.silent("norms", json!(norms));
@@ -118,7 +118,7 @@ fn with_zeros(embedding: &Embedding, mut out: Vec<String>) -> Vec<String> {
         (1..).zip(norms).filter(|(_, norm)| *norm == 0.0).map(|(i, _)| i.to_string()).collect();
     match zeros.len() {
         0 => {}
-        n if n == embedding.rows => out.push("all its values are 0: it means nothing".into()),
+        n if n == embedding.count => out.push("all its values are 0: it means nothing".into()),
         _ => out.push(format!("vector {} is 0: it means nothing", zeros.join(", "))),
     }
     out

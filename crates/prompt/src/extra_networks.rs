@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// A tag: which kind of network, its name and arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NetTag {
+pub struct ExtraNetworkTag {
     /// The kind as written: `lora`, `lyco`, `hypernet`, or anything else.
     pub kind: String,
     /// Everything after the kind, split at `:`. Never empty; the first is the name.
@@ -16,7 +16,7 @@ pub struct NetTag {
 /// The kinds that name a network of the LoRA family.
 pub const LORA_KINDS: [&str; 2] = ["lora", "lyco"];
 
-impl NetTag {
+impl ExtraNetworkTag {
     /// The network's name: its file or alias.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -52,7 +52,7 @@ fn split_named(item: &str) -> Option<(&str, &str)> {
 
 /// Takes all tags `<kind:arguments>` out of a prompt. Nothing is put in their place.
 #[must_use]
-pub fn extract(prompt: &str) -> (String, Vec<NetTag>) {
+pub fn extract(prompt: &str) -> (String, Vec<ExtraNetworkTag>) {
     let mut text = String::new();
     let mut tags = Vec::new();
     let mut at = 0;
@@ -71,7 +71,7 @@ pub fn extract(prompt: &str) -> (String, Vec<NetTag>) {
     (text, tags)
 }
 
-fn tag(prompt: &str, start: usize) -> Option<NetTag> {
+fn tag(prompt: &str, start: usize) -> Option<ExtraNetworkTag> {
     let kind_start = start + 1;
     let rest = prompt[kind_start..].trim_start_matches(is_word);
     let kind_end = prompt.len() - rest.len();
@@ -81,7 +81,7 @@ fn tag(prompt: &str, start: usize) -> Option<NetTag> {
         return None;
     }
     let from = kind_end + 1;
-    Some(NetTag {
+    Some(ExtraNetworkTag {
         kind: prompt[kind_start..kind_end].to_owned(),
         items: prompt[from..from + length].split(':').map(str::to_owned).collect(),
         span: start..from + length + 1,
