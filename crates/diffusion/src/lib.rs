@@ -6,6 +6,7 @@ pub mod base;
 pub mod embeddings;
 mod error;
 mod event;
+pub mod forecast;
 pub mod generate;
 pub mod hires;
 pub mod measure;
@@ -32,7 +33,7 @@ pub mod tokenizer;
 
 pub use adapters::{AdapterGuard, JobSize, Loras, Network};
 pub use base::{Base, BaseInfo, BaseOptions, Prediction};
-pub use embeddings::{Embeddings, LoadedWord};
+pub use embeddings::{Embeddings, LoadedEmbedding};
 pub use error::{Error, Result};
 pub use event::Event;
 pub use generate::{Picture, draw};

@@ -306,3 +306,22 @@ fn a_drawing_in_progress_shows_small_pictures() {
     assert!(previews[0].2 != previews[2].2, "the picture forms");
     assert!(with.iter().zip(&without).all(|(a, b)| a.rgb == b.rgb), "they change no picture");
 }
+
+/// The forecast of a drawing is what it holds, up to the buffers that are always there.
+#[test]
+fn memory_is_counted_before_anything_is_loaded() {
+    use wayword_diffusion::forecast::{BESIDE, DrawForecast};
+    let options = BaseOptions::new(common::tiny_file(), &common::device());
+    let base = Base::load(&options, &Quiet).unwrap();
+    let at = |side: u32, count: usize| {
+        let (width, height) = (side, side);
+        DrawSettings { width, height, count, batch: count, ..settings(&base) }
+    };
+    let forecast = |s: &DrawSettings| DrawForecast::of(&options, s, false).unwrap();
+    let (small, large) = (forecast(&at(64, 1)), forecast(&at(256, 2)));
+    assert!(small.weights > 0 && small.weights == large.weights);
+    assert!(large.peak - BESIDE > 2 * (small.peak - BESIDE - small.weights));
+    draw(&base, &DrawPlan::new(&base, at(256, 2)).unwrap(), &Quiet, &Stop::default()).unwrap();
+    let held = base.device().memory().peak;
+    assert!(large.peak >= held && large.peak - BESIDE < 2 * held, "{large:?} {held}");
+}

@@ -86,6 +86,12 @@ impl Core {
         Ok(base)
     }
 
+    /// Whether a base is kept.
+    pub(crate) fn is_loaded(&self, place: &base::Place) -> bool {
+        let key = BaseKey::of(&place.options, &place.device);
+        lock(&self.bases).iter().any(|(known, _)| *known == key)
+    }
+
     /// The folders beside those of a request.
     pub(crate) fn folders(&self) -> Folders {
         lock(&self.folders).clone()

@@ -71,6 +71,7 @@ const OTHER: &[(&str, &str)] = &[
     ("out", "where it goes"),
     ("format", "where it goes"),
     ("preview_every", "events"),
+    ("force", "the machine"),
     ("device", "the machine"),
     ("precision", "the machine; changes the last bits"),
     ("threads", "the machine; changes no bit"),

@@ -10,6 +10,7 @@ use crate::training_loop::micro_batch::{self, MicroBatch, micro_step};
 use crate::{latents, lora};
 use std::collections::BTreeMap;
 use std::time::Instant;
+use wayword_diffusion::forecast::BESIDE;
 use wayword_diffusion::sigmas::resolve;
 use wayword_diffusion::tokenizer::{BOS, EOS, POSITIONS, VOCABULARY};
 use wayword_diffusion::vae::LATENT_SIZE;
@@ -209,9 +210,6 @@ pub struct Forecast {
     /// Where it computes blocks a second time.
     pub recompute: usize,
 }
-
-/// What a process holds beside tensors: the program, its buffers between operations, pictures.
-const BESIDE: usize = 150 << 20;
 
 impl Forecast {
     /// Counts a plan's step, the encoding of its largest picture and its previews on a base that was

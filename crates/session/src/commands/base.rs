@@ -60,6 +60,18 @@ pub(crate) fn load(
     machine: &request::Machine,
     context: &Context<'_>,
 ) -> Result<Arc<Base>, Failure> {
+    context.base(&for_drawing(base, machine, context)?)
+}
+
+/// The same, not loaded yet.
+///
+/// # Errors
+/// If none was named and not exactly one original is found.
+pub(crate) fn for_drawing(
+    base: &request::Base,
+    machine: &request::Machine,
+    context: &Context<'_>,
+) -> Result<Place, Failure> {
     let mut place = place(base, machine, context)?;
     if place.options.vae.is_none() {
         place.options.vae = vae_beside(&place.options.path);
@@ -70,7 +82,7 @@ pub(crate) fn load(
             context.progress.note(&text);
         }
     }
-    context.base(&place)
+    Ok(place)
 }
 
 /// `NAME.vae.safetensors`, `.pt` or `.ckpt` beside a checkpoint `NAME.…`.
@@ -137,7 +149,10 @@ fn called(name: &Path, context: &Context<'_>) -> Result<PathBuf, Failure> {
     let near =
         nearest(&text, &all.iter().filter_map(|p| p.file_stem()?.to_str()).collect::<Vec<_>>());
     let hint = near.map_or_else(
-        || "give its path, its name in a folder of checkpoints, or its hash".to_owned(),
+        || {
+            let folders = base_search::folders(&core.environment, &core.folders().checkpoints);
+            format!("give its path, its name, or its hash; {}", base_search::looked_in(&folders))
+        },
         |near| format!("did you mean {near}?"),
     );
     Err(Failure::user(format!("no such checkpoint: {text}")).hint(hint))
@@ -153,9 +168,11 @@ pub(crate) fn hash(path: &Path, context: &Context<'_>) -> Result<String, Failure
 
 fn search(context: &Context<'_>) -> Result<PathBuf, Failure> {
     let (core, progress) = (context.core, &context.progress);
-    progress.note("no {any.base} given: looking for the original Stable Diffusion 1.5 or 1.4");
-    let all = base_search::checkpoints(&core.environment, &core.folders().checkpoints);
-    let found = base_search::find(&all, |path| hash(path, context).ok());
+    progress.note("no {any.base} given: searching for the original Stable Diffusion 1.5 or 1.4");
+    let more = core.folders().checkpoints;
+    let all = base_search::checkpoints(&core.environment, &more);
+    let folders = base_search::folders(&core.environment, &more);
+    let found = base_search::find(&all, &folders, |path| hash(path, context).ok());
     progress.go_on()?;
     let (path, name) = found?;
     progress.note(&format!("using {name}: {}", path.display()));

@@ -16,6 +16,7 @@ use place::Place;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use wayword_diffusion::forecast::DrawForecast;
 use wayword_diffusion::generate::draw_each;
 use wayword_diffusion::img2img::ImageSettings;
 use wayword_diffusion::{Base, DrawPlan, DrawSettings, Embeddings, Event, Loras, repeat};
@@ -63,11 +64,21 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Vec<PathBu
     if let (Some(text), None) = (&from, model.prediction) {
         model.prediction = settings::prediction(text)?;
     }
-    let base = base::load(&model, &options.machine, context)?;
+    let loading = base::for_drawing(&model, &options.machine, context)?;
     // A whole picture to begin with brings its size; a part of one is drawn at the base's own.
     let whole = |image: &ImageSettings| !image.mask.as_ref().is_some_and(|mask| mask.only_masked);
     let own_size =
         options.settings.size.is_none() && !has_size && !plain.image.as_ref().is_some_and(whole);
+    if !options.force {
+        let largest = jobs.iter().max_by_key(|job| {
+            let s = &job.settings;
+            u64::from(s.width) * u64::from(s.height) * s.batch.min(s.count) as u64
+        });
+        if let Some(job) = largest {
+            fits(&loading, &job.settings, own_size, context)?;
+        }
+    }
+    let base = context.base(&loading)?;
     let size = own_size.then_some(base.info.resolution);
     let words = Arc::new(words(&base, &options.places.embeddings, progress)?);
     let loras = if options.places.loras.is_empty() {
@@ -129,6 +140,28 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Vec<PathBu
     Ok(files.into_inner())
 }
 
+/// Whether a drawing fits into the memory that is free, as far as the system tells.
+fn fits(
+    loading: &base::Place,
+    settings: &DrawSettings,
+    own_size: bool,
+    context: &Context<'_>,
+) -> Result<(), Failure> {
+    let Some(free) = loading.options.device.device_memory().map(|memory| memory.free) else {
+        return Ok(());
+    };
+    let forecast = DrawForecast::of(&loading.options, settings, own_size)?;
+    let kept = if context.core.is_loaded(loading) { forecast.weights } else { 0 };
+    let need = forecast.peak.saturating_sub(kept) as u64;
+    if need <= free {
+        return Ok(());
+    }
+    let (need, free) = (crate::numbers::bytes(need), crate::numbers::bytes(free));
+    Err(Failure::memory(format!("drawing would take {need} of memory, and {free} are free")).hint(
+        "use a smaller {any.size} or {draw.batch}, end other programs, or try with {draw.force}",
+    ))
+}
+
 /// The words in folders and files.
 pub(crate) fn words(
     base: &Base,
@@ -142,7 +175,7 @@ pub(crate) fn words(
         let word = embedding::read(&file)?;
         word.fits(base.info.token_width).map_err(|fault| Failure::from(fault.at(&file)))?;
         let name = word.trigger(&file);
-        if let Some(other) = words.words().iter().find(|word| word.name == name) {
+        if let Some(other) = words.loaded().iter().find(|word| word.name == name) {
             let other = other.path.as_deref().unwrap_or(Path::new("")).display();
             let text = format!("the word `{name}` is that of {}, not of {other}", file.display());
             events.event(Event::Warned(Warning::new(text)));
