@@ -41,7 +41,14 @@ pub(crate) fn run(request: Request) -> Result<(), Failure> {
         return Err(failure);
     }
     progress.end();
-    let outcome = job.wait()?;
+    let outcome = job.wait().map_err(|failure| {
+        let failure = Failure::from(failure);
+        if face.json {
+            // Whoever reads events hears it there, too.
+            let _ = show::data(&failure.to_json());
+        }
+        failure
+    })?;
     if face.json { as_json(&outcome) } else { as_text(&outcome, &progress) }
 }
 
@@ -49,10 +56,10 @@ pub(crate) fn run(request: Request) -> Result<(), Failure> {
 fn face(request: &Request) -> Face {
     let json = request.values().get("json").is_some_and(|json| *json == true);
     let waits = match request {
-        Request::Train(_) | Request::Rerun(_) => Some("the step that runs is finished and saved"),
-        Request::Draw(_) => Some("the step that runs is finished; pictures that are done are kept"),
-        Request::Grid(_) => Some("the step that runs is finished; cells that are done are kept"),
-        Request::Demo(_) => Some("the step that runs is finished"),
+        Request::Train(_) | Request::Rerun(_) => Some("finishing the current step, then saving"),
+        Request::Draw(_) => Some("finishing the current step; finished images are kept"),
+        Request::Grid(_) => Some("finishing the current step; finished cells are kept"),
+        Request::Demo(_) => Some("finishing the current step"),
         _ => None,
     };
     // The demo draws some hundred pictures; their steps are no news for a program.
@@ -81,7 +88,11 @@ fn watch(job: &Job, face: &Face, progress: &Progress) -> Result<(), Failure> {
 fn as_json(outcome: &Outcome) -> Result<(), Failure> {
     let text = match outcome {
         // Their events have said all.
-        Outcome::Train(_) | Outcome::Config(_) | Outcome::Draw(_) | Outcome::Grid(_) => {
+        Outcome::Train(_)
+        | Outcome::Skipped(_)
+        | Outcome::Config(_)
+        | Outcome::Draw(_)
+        | Outcome::Grid(_) => {
             return Ok(());
         }
         Outcome::Check(summary) => show::json(&Event::Plan(summary.clone())),
@@ -105,6 +116,7 @@ fn as_text(outcome: &Outcome, progress: &Progress) -> Result<(), Failure> {
     };
     match outcome {
         Outcome::Train(trained) => ended(trained, progress),
+        Outcome::Skipped(path) => show::data(&path.display().to_string()),
         Outcome::Config(path) => {
             progress.note(&format!("train with it: wayword train --config \"{}\"", path.display()));
             show::data(&path.display().to_string())
@@ -112,7 +124,7 @@ fn as_text(outcome: &Outcome, progress: &Progress) -> Result<(), Failure> {
         Outcome::Check(summary) => {
             all(show::plan::lines(summary, CAPTIONS))?;
             show::data(&match summary.warnings.len() {
-                0 => "nothing is wrong".into(),
+                0 => "no problems found".into(),
                 1 => "1 warning".into(),
                 n => format!("{n} warnings"),
             })

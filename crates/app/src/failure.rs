@@ -13,6 +13,10 @@ pub(crate) enum FailureKind {
     CommandLine(u8),
     /// The command line cannot be read, and we say why: exit code 2.
     Usage,
+    /// Memory does not suffice: exit code 3.
+    Memory,
+    /// A disk is full or a folder may not be written: exit code 4.
+    Disk,
     /// Stopped by Ctrl-C after the work was saved: exit code 130, as shells expect.
     Stopped,
     /// Whoever read our output went away: no error at all.
@@ -34,15 +38,34 @@ impl Failure {
         Failure { kind: FailureKind::CommandLine(code), shown: Rendered::default() }
     }
 
-    /// 0 well (or nobody listens), 1 failed, 2 command line, 130 stopped.
-    pub(crate) fn exit_code(&self) -> ExitCode {
+    /// As the last event of `--json`.
+    pub(crate) fn to_json(&self) -> String {
+        serde_json::json!({
+            "event": "failed",
+            "message": self.shown.message,
+            "caused_by": self.shown.causes,
+            "hint": self.shown.hint,
+            "exit_code": self.code(),
+        })
+        .to_string()
+    }
+
+    /// 0 well (or nobody listens), 1 input, 2 command line, 3 memory, 4 disk, 130 stopped.
+    fn code(&self) -> u8 {
         match self.kind {
-            FailureKind::User => ExitCode::from(1),
-            FailureKind::Usage => ExitCode::from(2),
-            FailureKind::CommandLine(code) => ExitCode::from(code),
-            FailureKind::Stopped => ExitCode::from(130),
-            FailureKind::BrokenPipe => ExitCode::SUCCESS,
+            FailureKind::BrokenPipe => 0,
+            FailureKind::User => 1,
+            FailureKind::Usage => 2,
+            FailureKind::Memory => 3,
+            FailureKind::Disk => 4,
+            FailureKind::CommandLine(code) => code,
+            FailureKind::Stopped => 130,
         }
+    }
+
+    /// The program's exit code.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.code())
     }
 }
 
@@ -58,9 +81,16 @@ impl From<Diagnostic> for Failure {
 
 impl From<wayword_session::Failure> for Failure {
     fn from(failure: wayword_session::Failure) -> Failure {
-        let stopped = failure.stopped;
+        let kind = failure.kind;
         let failure = Failure::from(failure.diagnostic);
-        if stopped { Failure { kind: FailureKind::Stopped, ..failure } } else { failure }
+        let kind = match kind {
+            _ if failure.kind == FailureKind::BrokenPipe => FailureKind::BrokenPipe,
+            wayword_session::FailureKind::Input => FailureKind::User,
+            wayword_session::FailureKind::Memory => FailureKind::Memory,
+            wayword_session::FailureKind::Disk => FailureKind::Disk,
+            wayword_session::FailureKind::Stopped => FailureKind::Stopped,
+        };
+        Failure { kind, ..failure }
     }
 }
 

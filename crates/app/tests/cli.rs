@@ -18,5 +18,6 @@ mod cli {
     mod recipes;
     mod rerun;
     mod resume;
+    mod scripts;
     mod train;
 }

@@ -2,11 +2,25 @@
 use std::path::Path;
 use wayword_interface::{Diagnostic, FieldNames, Rendered};
 
+/// What kind of failure it is; the command line's exit codes follow it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// A file or a value does not fit.
+    Input,
+    /// Memory does not suffice.
+    Memory,
+    /// A disk is full, or a folder may not be written.
+    Disk,
+    /// Somebody asked it to stop; what was done until then is kept.
+    Stopped,
+}
+
 /// Why a job has no result.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Failure {
-    /// Whether somebody asked it to stop; what was done until then is kept.
-    pub stopped: bool,
+    /// What kind of failure it is.
+    pub kind: FailureKind,
     /// What happened, and what to do.
     pub diagnostic: Diagnostic,
 }
@@ -19,7 +33,7 @@ impl Failure {
 
     /// A job that ended early, but tidily.
     pub(crate) fn stopped(message: impl Into<String>) -> Self {
-        Self { stopped: true, diagnostic: Diagnostic::new(message) }
+        Self { kind: FailureKind::Stopped, diagnostic: Diagnostic::new(message) }
     }
 
     /// An error of the operating system, with the file that it is about.
@@ -31,6 +45,17 @@ impl Failure {
     /// An error that knows no way out.
     pub(crate) fn of(error: impl std::error::Error + Send + Sync + 'static) -> Self {
         Diagnostic::of(error).into()
+    }
+
+    /// It was asked to stop.
+    #[must_use]
+    pub fn is_stop(&self) -> bool {
+        self.kind == FailureKind::Stopped
+    }
+
+    /// Memory does not suffice.
+    pub(crate) fn memory(message: impl Into<String>) -> Self {
+        Self { kind: FailureKind::Memory, ..Self::user(message) }
     }
 
     /// The same with a way out.
@@ -64,7 +89,17 @@ pub(crate) fn unrendered(diagnostic: &Diagnostic) -> Rendered {
 
 impl From<Diagnostic> for Failure {
     fn from(diagnostic: Diagnostic) -> Self {
-        Self { stopped: false, diagnostic }
+        use std::io::ErrorKind::{
+            PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
+        };
+        let of_disk = |error: &std::io::Error| {
+            matches!(
+                error.kind(),
+                StorageFull | QuotaExceeded | ReadOnlyFilesystem | PermissionDenied
+            )
+        };
+        let disk = diagnostic.find::<std::io::Error>().is_some_and(of_disk);
+        Self { kind: if disk { FailureKind::Disk } else { FailureKind::Input }, diagnostic }
     }
 }
 
@@ -101,7 +136,8 @@ from_plain!(std::io::Error, serde_json::Error, image::ImageError, ab_glyph::Inva
 impl From<wayword_diffusion::Error> for Failure {
     fn from(error: wayword_diffusion::Error) -> Self {
         let stopped = matches!(error, wayword_diffusion::Error::Stopped);
-        Self { stopped, diagnostic: error.into() }
+        let failure: Self = Diagnostic::from(error).into();
+        if stopped { Self { kind: FailureKind::Stopped, ..failure } } else { failure }
     }
 }
 

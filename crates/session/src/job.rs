@@ -198,7 +198,7 @@ impl Job {
         }
         inner.state = match &result {
             Ok(_) => JobState::Finished,
-            Err(failure) if failure.stopped => JobState::Stopped,
+            Err(failure) if failure.is_stop() => JobState::Stopped,
             Err(_) => JobState::Failed,
         };
         inner.result = Some(result.map(Arc::new));

@@ -12,6 +12,8 @@ use wayword_train::plan::PlanSummary;
 pub enum Outcome {
     /// A training or a repeated one.
     Train(Trained),
+    /// Nothing was done: the embedding's file is there.
+    Skipped(PathBuf),
     /// A file of options was written instead of training.
     Config(PathBuf),
     /// What a training would do.

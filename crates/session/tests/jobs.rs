@@ -78,7 +78,7 @@ fn heavy_jobs_run_one_after_the_other_and_light_ones_at_once() {
     third.stop();
     assert_eq!(third.state(), JobState::Stopped);
     first.stop();
-    assert!(first.wait().unwrap_err().stopped);
+    assert!(first.wait().unwrap_err().is_stop());
     second.wait().unwrap();
     assert_eq!(first.state(), JobState::Stopped);
     assert!(third.events_since(0).is_empty() && !dir.path().join("c").exists());
@@ -91,7 +91,7 @@ fn a_training_stops_within_a_step_and_goes_on() {
     let job = session.submit(train(dir.path(), json!({ "steps": 2000, "seed": 3 })));
     let seen = until(&job, |event| matches!(event, Event::Step(report) if report.step >= 3));
     job.stop();
-    assert!(job.wait().unwrap_err().stopped);
+    assert!(job.wait().unwrap_err().is_stop());
     let last = |events: &[Event]| {
         let step = |event: &Event| match event {
             Event::Step(report) => Some(report.step),
@@ -112,7 +112,7 @@ fn a_training_stops_within_a_step_and_goes_on() {
     let again = session.submit(request(json!({ "command": "train" }), json!({ "resume": run })));
     until(&again, |event| matches!(event, Event::Step(report) if report.step == step + 1));
     again.stop();
-    assert!(again.wait().unwrap_err().stopped);
+    assert!(again.wait().unwrap_err().is_stop());
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn encoding_stops_between_two_pictures() {
     let job = session.submit(train(dir.path(), json!({ "steps": 5 })));
     until(&job, |event| matches!(event, Event::Loaded { .. }));
     job.stop();
-    assert!(job.wait().unwrap_err().stopped);
+    assert!(job.wait().unwrap_err().is_stop());
     assert!(!job.events_since(0).iter().any(|event| matches!(event, Event::Step(r) if r.step > 1)));
 }
 
@@ -133,7 +133,7 @@ fn a_drawing_stops_within_a_step() {
     let job = session.submit(draw(dir.path(), json!({ "steps": 150, "count": 50 })));
     until(&job, |event| matches!(event, Event::DrawStep { .. }));
     job.stop();
-    assert!(job.wait().unwrap_err().stopped);
+    assert!(job.wait().unwrap_err().is_stop());
     let progress = job.progress();
     assert_eq!(progress.phase, "drawing");
     assert!(progress.done < progress.of, "{progress:?}");
@@ -161,7 +161,7 @@ fn a_job_fails_with_a_diagnostic() {
     let gone = json!({ "command": "draw", "prompt": "a", "base": "gone.safetensors" });
     let job = session().submit(request(gone, json!({ "out": "nowhere" })));
     let failure = job.wait().unwrap_err();
-    assert!(!failure.stopped && failure.message().contains("gone.safetensors"));
+    assert!(!failure.is_stop() && failure.message().contains("gone.safetensors"));
     assert_eq!(job.state(), JobState::Failed);
     std::fs::remove_dir("nowhere").ok();
 }

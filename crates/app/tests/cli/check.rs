@@ -22,7 +22,7 @@ fn good_pictures_have_no_findings() {
     let program = Program::new();
     let (model, zarva) = (model(), zarva());
     let run = program.well(&[&arguments("check", &zarva, &model)[..], &["--strict"]].concat());
-    for part in ["nothing is wrong", "a photo of a zarva-ti", "estimate", "SHA-256"] {
+    for part in ["no problems found", "a photo of a zarva-ti", "estimate", "SHA-256"] {
         assert!(run.out.contains(part), "{part}: {}", run.out);
     }
     let json = program.well(
@@ -62,10 +62,10 @@ fn findings_are_warnings_or_refusals() {
     for part in [
         "7 pictures are few for a person",
         "these will do: say --preset object",
-        "pictures are there twice: 0.png = again.png",
+        "duplicate images: 0.png = again.png",
         "nearly the same: 1.png and mirrored.png",
         "1 picture is blurred: soft.png",
-        "the crop cuts much off 1 of the pictures: wide.png (64x20)",
+        "cropping removes a large part of 1 of the images: wide.png (64x20)",
         "tiny for what is trained: wide.png (64x20)",
     ] {
         assert!(run.out.contains(part), "{part}: {}", run.out);
@@ -86,7 +86,7 @@ fn a_run_that_cannot_fit_is_refused_before_loading() {
     let (model, zarva) = (model(), zarva());
     let train = arguments("train", &zarva, &model);
     let run = program.run(&[&train[..], &["--batch", "4000000"]].concat());
-    assert_eq!(run.code, Some(1));
+    assert_eq!(run.code, Some(3));
     assert!(run.err.contains("with --low-memory, and"), "{}", run.err);
     assert!(!run.err.contains("loading"), "{}", run.err);
 }

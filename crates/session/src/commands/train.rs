@@ -6,7 +6,7 @@ mod resume;
 use super::base;
 use crate::Failure;
 use crate::Trained;
-use crate::request::{Prediction, Train as Options};
+use crate::request::{IfExists, Prediction, Train as Options};
 use crate::session::Context;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -35,7 +35,28 @@ pub(crate) fn run(flags: &Layer, context: &Context<'_>) -> Result<crate::Outcome
         layers::save(&options, path)?;
         return Ok(crate::Outcome::Config(path.clone()));
     }
+    if let Some(run) = begun(&options)? {
+        let file = run.with_extension("safetensors");
+        match options.if_exists {
+            Some(IfExists::Skip) if file.is_file() => {
+                context.progress.note(&format!("{} is there: nothing to do", file.display()));
+                return Ok(crate::Outcome::Skipped(file));
+            }
+            Some(IfExists::Skip | IfExists::Resume) => {
+                let going_on = Options { resume: Some(run), ..options };
+                return learn(&going_on, context);
+            }
+            _ => {}
+        }
+    }
     learn(&options, context)
+}
+
+/// The folder of a run of this name, where there is one.
+fn begun(options: &Options) -> Result<Option<PathBuf>, Failure> {
+    let Some(name) = &options.options.name else { return Ok(None) };
+    let run = RunFolder::place(&std::path::absolute(&options.options.out)?, name);
+    Ok(run.join("plan.json").exists().then_some(run))
 }
 
 /// A run from its start or from where it was stopped.
@@ -44,7 +65,7 @@ fn learn(options: &Options, context: &Context<'_>) -> Result<crate::Outcome, Fai
     let outcome = match &options.resume {
         Some(run) => {
             let (base, memory) = load_for(options, run, context)?;
-            progress.note(&format!("going on with {}", run.display()));
+            progress.note(&format!("resuming {}", run.display()));
             training_loop::resume(&base, run, memory, progress, stop)?
         }
         None => {
@@ -62,14 +83,10 @@ fn learn(options: &Options, context: &Context<'_>) -> Result<crate::Outcome, Fai
 
 /// A run of the same name is refused by the library; here it is before a large base is loaded.
 fn refuse_begun(options: &Options) -> Result<(), Failure> {
-    let Some(name) = &options.options.name else { return Ok(()) };
-    let run = RunFolder::place(&std::path::absolute(&options.options.out)?, name);
-    if options.overwrite || !run.join("plan.json").exists() {
-        return Ok(());
-    }
+    let Some(run) = begun(options)?.filter(|_| !options.overwrite) else { return Ok(()) };
     let shown = run.display();
-    Err(Failure::user(format!("{shown}: there is a run of this name already")).hint(format!(
-        "go on with it by {{train.resume}} \"{shown}\", or throw it away by {{train.overwrite}}"
+    Err(Failure::user(format!("{shown}: a run of this name already exists")).hint(format!(
+        "resume it with {{train.resume}} \"{shown}\", or delete it with {{train.overwrite}}"
     )))
 }
 
@@ -94,7 +111,7 @@ fn load_for(
             base.prediction.get_or_insert(Prediction::V);
         }
     } else if !run.join("plan.json").is_file() {
-        return Err(Failure::user(format!("{}: no run was begun here", run.display()))
+        return Err(Failure::user(format!("{}: no run found here", run.display()))
             .hint("give the folder NAME.run that a training made beside its files"));
     }
     let loading = base::place(&base, &machine, context)?;

@@ -30,8 +30,8 @@ pub(crate) fn gather(flags: &Layer, progress: &Progress<'_>) -> Result<Options, 
 /// Writes all options to a file that `--config` reads.
 pub(super) fn save(options: &Options, path: &Path) -> Result<(), Failure> {
     if path.exists() && !options.overwrite {
-        let message = format!("{} exists already", path.display());
-        return Err(Failure::user(message).hint("give another name, or {train.overwrite}"));
+        let message = format!("{} already exists", path.display());
+        return Err(Failure::user(message).hint("choose another name, or pass {train.overwrite}"));
     }
     let written = atomic::write_bytes(path, config::write(options)?.as_bytes());
     written.map_err(|e| Failure::io("cannot write", path, &e))

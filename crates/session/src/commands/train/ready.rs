@@ -30,6 +30,11 @@ pub(crate) fn ready(
     let (stop, info) = (context.progress.stop, Base::dry_load(&sketch, &Quiet)?.info);
     context.progress.phase("reading images");
     let mut plan = TrainPlan::check_unless_stopped(&options.options, &info, stop)?;
+    match (plan.unusual_rate(), &options.kohya) {
+        // Its user chose it there; no problems found with the file.
+        (Some(warning), Some(_)) => context.progress.note(warning.message()),
+        (warning, _) => plan.warnings.extend(warning),
+    }
     plan.warnings.extend(preflight::few(&plan, options.preset.as_deref()));
     plan.warnings.extend(preflight::inspect(&plan, stop)?);
     let (memory, warning) = memory(&loading.options, &plan, options.low_memory)?;
@@ -55,7 +60,7 @@ fn strict(options: &Options, plan: &TrainPlan) -> Result<(), Failure> {
             text.push_str(&format!("\n    {hint}"));
         }
     }
-    Err(Failure::user(text).hint("mend them, or leave {train.strict} out"))
+    Err(Failure::user(text).hint("fix them, or omit {train.strict}"))
 }
 
 /// What a step keeps, by the memory that is free; a warning where that was not asked for.
@@ -82,11 +87,11 @@ pub(crate) fn memory(
         }
         (MemoryChoice::Needed, free) => {
             let text = format!(
-                "the run would take {}, and {} are free: blocks are computed twice ({{train.low_memory}})",
+                "the run would take {}, and {} are free: gradient checkpointing is used ({{train.low_memory}})",
                 told(forecast.keep),
                 crate::numbers::bytes(free.unwrap_or(0))
             );
-            let hint = "a step takes about a third longer; the word is the same";
+            let hint = "a step takes about a third longer; the embedding is the same";
             (Memory::Recompute, warn(text, hint))
         }
         (MemoryChoice::TooLarge, free) => {
@@ -102,7 +107,7 @@ pub(crate) fn memory(
                     "use a smaller {train.batch} (with {train.accumulate} for the same effect) or {train.resolution}"
                 }
             };
-            return Err(Failure::user(text).hint(hint));
+            return Err(Failure::memory(text).hint(hint));
         }
     })
 }
