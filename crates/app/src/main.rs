@@ -8,7 +8,8 @@ mod stop;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let Err(failure) = options::read().and_then(commands::run) else {
+    let Err(failure) = options::read().and_then(|request| request.map_or(Ok(()), commands::run))
+    else {
         return ExitCode::SUCCESS;
     };
     show::failure(&failure);

@@ -1,5 +1,7 @@
 //! The command line: which commands there are, and what was typed as the request of one of them.
 mod build;
+mod examples;
+mod extra;
 mod kohya;
 
 use crate::failure::{Failure, FailureKind};
@@ -40,27 +42,26 @@ fn program() -> Clap {
     );
     let check = kohya::aliases(build::command::<Train>())
         .name("check")
-        .about("See what a training would do and take, and what is wrong with its pictures; nothing is written")
+        .about("Check images and settings before training, with a forecast of time and memory")
         .long_about(
-            "See what a training would do and take, and what is wrong with its pictures; nothing is written.\n\n\
-             It takes every flag of `wayword train`. It looks for pictures that are there twice, blurred, \
-             tiny or cropped too much, and for captions without the word, shows the captions as they will be \
-             read, and measures one step for a forecast of time and memory. With --strict a warning is an \
-             error.",
+            "Check images and settings before training, with a forecast of time and memory.\n\n\
+             It takes every option of `wayword train` and writes nothing. It finds duplicate, blurred, \
+             tiny and heavily cropped images and captions without the embedding, shows the captions as \
+             they will be read, and measures one step. With --strict, warnings are errors.",
         )
         .override_usage("wayword check IMAGES --base CKPT --name NAME --init WORD [OPTIONS]")
         .mut_args(|arg| {
             let hidden = !OF_CHECK.contains(&arg.get_id().as_str());
             arg.hide(hidden)
         });
-    Clap::new("wayword")
+    let program = Clap::new("wayword")
         .version(env!("CARGO_PKG_VERSION"))
-        .about("Teach Stable Diffusion a new word from a few pictures, and draw with it")
+        .about("Train Stable Diffusion embeddings (textual inversion) and draw with them")
         .long_about(
-            "Teach Stable Diffusion a new word from a few pictures, and draw with it.\n\n\
-             A word is a small file (an embedding, \"textual inversion\") that works with every checkpoint of \
-             the Stable Diffusion 1.x family, in this program and in the others that read such files. The \
-             checkpoint itself is never changed.",
+            "Train Stable Diffusion embeddings (textual inversion) and draw with them.\n\n\
+             An embedding teaches Stable Diffusion 1.x a new word from a few images. It is a small file \
+             that works with every checkpoint of that family, here and in other programs. The checkpoint \
+             itself is never changed.",
         )
         .max_term_width(100)
         .disable_help_subcommand(true)
@@ -79,13 +80,20 @@ fn program() -> Clap {
         .subcommand(build::command::<Convert>())
         .subcommand(build::command::<Bench>())
         .subcommand(build::command::<Devices>())
+        .subcommands(extra::commands());
+    Request::COMMANDS.iter().fold(program, |program, command| {
+        program.mut_subcommand(command, |sub| match examples::of(command) {
+            Some(text) => sub.before_help(text),
+            None => sub,
+        })
+    })
 }
 
-/// Reads the command line. Help, version and mistakes are written by clap itself.
+/// Reads the command line; `None` where nothing more is to be done. Help, version and mistakes are written by clap itself.
 ///
 /// # Errors
 /// A failure that says nothing more, with clap's exit code (0 for help, 2 for mistakes).
-pub(crate) fn read() -> Result<Request, Failure> {
+pub(crate) fn read() -> Result<Option<Request>, Failure> {
     let mut words: Vec<OsString> = std::env::args_os().collect();
     // `wayword help train` is `wayword train --help`.
     if words.get(1).is_some_and(|word| word == "help") {
@@ -102,8 +110,11 @@ pub(crate) fn read() -> Result<Request, Failure> {
         Failure::command_line(u8::try_from(error.exit_code()).unwrap_or(2))
     })?;
     let (command, matches) = matches.subcommand().ok_or_else(|| Failure::command_line(2))?;
+    if let Some(done) = extra::run(command, matches, program) {
+        return done.map(|()| None);
+    }
     let specs = Request::specs(command).unwrap_or_default();
-    Ok(Request::from_layer(command, build::typed(command, &specs, matches)?)?)
+    Ok(Some(Request::from_layer(command, build::typed(command, &specs, matches)?)?))
 }
 
 #[cfg(test)]

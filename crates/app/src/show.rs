@@ -77,7 +77,7 @@ const RED: &str = "31";
 const YELLOW: &str = "33";
 const CYAN: &str = "36";
 
-/// A heading, in colour where somebody can see it and nobody said no (<https://no-color.org>).
+/// A heading, in color where somebody can see it and nobody said no (<https://no-color.org>).
 fn head(text: &str, colour: &str) -> String {
     let refused = std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty());
     if refused || !io::stderr().is_terminal() {

@@ -1,0 +1,69 @@
+//! Names that options take: samplers, noise schedules, optimizers, learning-rate schedules.
+use crate::Facts;
+use serde::Serialize;
+use wayword_diffusion::sigmas::{SAMPLERS, SCHEDULES as NOISE_SCHEDULES};
+use wayword_train::lr::SCHEDULES;
+use wayword_train::optim::OPTIMIZERS;
+
+/// A name that an option takes, with the other names that are read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Named {
+    /// The name.
+    pub name: &'static str,
+    /// Other names for it.
+    pub aliases: Vec<&'static str>,
+    /// What is used with it where nothing is said: of a sampler its noise schedule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub default: Option<&'static str>,
+}
+
+/// The samplers, the default one first.
+#[must_use]
+pub fn samplers() -> Vec<Named> {
+    let named = |info: &wayword_diffusion::sigmas::SamplerInfo| Named {
+        name: info.name,
+        aliases: info.aliases.to_vec(),
+        default: Some(info.schedule.label()),
+    };
+    SAMPLERS.iter().map(named).collect()
+}
+
+/// The noise schedules.
+#[must_use]
+pub fn noise_schedules() -> Vec<Named> {
+    NOISE_SCHEDULES
+        .iter()
+        .map(|(_, name, other, more)| {
+            let aliases = std::iter::once(*other).chain(more.iter().copied()).collect();
+            Named { name, aliases, default: None }
+        })
+        .collect()
+}
+
+/// The optimizers.
+#[must_use]
+pub fn optimizers() -> Vec<Named> {
+    plain(OPTIMIZERS)
+}
+
+/// The learning-rate schedules.
+#[must_use]
+pub fn schedulers() -> Vec<Named> {
+    plain(SCHEDULES)
+}
+
+fn plain(names: &'static [&'static str]) -> Vec<Named> {
+    names.iter().map(|name| Named { name, aliases: Vec::new(), default: None }).collect()
+}
+
+/// Lines for people.
+#[must_use]
+pub fn lines(names: &[Named]) -> Vec<String> {
+    let mut facts = Facts::default();
+    for one in names {
+        let aliases = one.aliases.join(", ");
+        let default = one.default.map_or(String::new(), |default| format!("{default}; "));
+        facts.line(one.name, format!("{default}{aliases}"));
+    }
+    facts.to_lines().iter().map(|line| line.trim_end_matches([' ', ';']).to_owned()).collect()
+}
