@@ -3,7 +3,7 @@ use crate::Quirks;
 use crate::and;
 use crate::attention::{Attention, Emphasis, items};
 use crate::error::{PromptError, did_you_mean};
-use crate::nets::{self, LORA_KINDS, NetTag};
+use crate::extra_networks::{self, ExtraNetworkTag, LORA_KINDS};
 use crate::schedule::{self, Node, Pass, Tree, Unread, entry_at_call};
 
 /// How prompts are read.
@@ -21,7 +21,7 @@ pub struct PromptPlan {
     /// The prompt as given.
     pub prompt: String,
     /// Its network tags, in order.
-    pub nets: Vec<NetTag>,
+    pub extra_networks: Vec<ExtraNetworkTag>,
     /// Its parts; one, unless `AND` divides it.
     pub parts: Vec<PartPlan>,
     /// What a user may not expect: not wrong, but worth a line.
@@ -65,7 +65,7 @@ impl PromptPlan {
     /// A weight that is no number, brackets that nest too deep, and, without
     /// [`Quirks::A1111`], a network tag of an unknown kind.
     pub fn positive(prompt: &str, pass: Pass, language: Language) -> Result<Self, PromptError> {
-        let (text, tags) = nets::extract(prompt);
+        let (text, tags) = extra_networks::extract(prompt);
         if language.quirks == Quirks::Sane {
             tags.iter().try_for_each(|tag| known(prompt, tag))?;
         }
@@ -82,7 +82,7 @@ impl PromptPlan {
             .iter()
             .map(|part| PartPlan::new(&part.text, part.weight, pass, language, &mut notes))
             .collect();
-        Ok(Self { prompt: prompt.to_owned(), nets: tags, parts: parts?, notes })
+        Ok(Self { prompt: prompt.to_owned(), extra_networks: tags, parts: parts?, notes })
     }
 
     /// Reads a negative prompt, in which `AND` and network tags are text.
@@ -91,14 +91,14 @@ impl PromptPlan {
     /// As [`PromptPlan::positive`], but for tags.
     pub fn negative(prompt: &str, pass: Pass, language: Language) -> Result<Self, PromptError> {
         let mut notes = Vec::new();
-        for tag in nets::extract(prompt).1 {
+        for tag in extra_networks::extract(prompt).1 {
             let message = "a network tag in the negative prompt is text";
             notes.push(
                 PromptError::new(message, prompt, tag.span).hint("write it in the positive prompt"),
             );
         }
         let part = PartPlan::new(prompt, 1.0, pass, language, &mut notes)?;
-        Ok(Self { prompt: prompt.to_owned(), nets: Vec::new(), parts: vec![part], notes })
+        Ok(Self { prompt: prompt.to_owned(), extra_networks: Vec::new(), parts: vec![part], notes })
     }
 }
 
@@ -112,6 +112,7 @@ impl PartPlan {
     ) -> Result<Self, PromptError> {
         let tree = schedule::parse(text)?;
         notes.extend(unread_remark(&tree, language.quirks));
+        comma_remarks(text, notes);
         time_remarks(&tree, &tree.nodes, notes);
         let entries = tree.unroll(pass, language.quirks)?.into_iter().map(|entry| {
             let items = items(&entry.text, language.emphasis, language.quirks)?;
@@ -123,7 +124,7 @@ impl PartPlan {
 }
 
 /// Refuses a network tag of a kind that nobody has heard of, which A1111 would drop.
-fn known(prompt: &str, tag: &NetTag) -> Result<(), PromptError> {
+fn known(prompt: &str, tag: &ExtraNetworkTag) -> Result<(), PromptError> {
     if tag.is_lora() {
         return Ok(());
     }
@@ -158,13 +159,33 @@ fn unread_remark(tree: &Tree, quirks: Quirks) -> Option<PromptError> {
     Some(PromptError::new(message, &tree.text, at..at + 1).hint(hint))
 }
 
+/// Notes weights with a decimal comma, which are text.
+fn comma_remarks(text: &str, notes: &mut Vec<PromptError>) {
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    for (colon, _) in text.match_indices(':') {
+        let rest = &text[colon + 1..];
+        let whole = digits(rest);
+        let Some(behind) = rest[whole..].strip_prefix(',') else { continue };
+        let part = digits(behind);
+        let end = colon + 1 + whole + 1 + part;
+        if whole == 0 || part == 0 || !text[end..].starts_with([')', '>']) {
+            continue;
+        }
+        let (written, meant) = (&text[colon + 1..end], text[colon + 1..end].replace(',', "."));
+        let message = format!("`{written}` is not a number: the weight is ignored");
+        notes.push(
+            PromptError::new(message, text, colon..end).hint(format!("write {meant} with a point")),
+        );
+    }
+}
+
 /// Notes brackets that look like a weight and are a time.
 fn time_remarks(tree: &Tree, nodes: &[Node], notes: &mut Vec<PromptError>) {
     for node in nodes {
         if let Node::Scheduled { span, from: None, when, .. } = node {
             let written = &tree.text[when.clone()];
             if written.contains('.') && written.parse().is_ok_and(|v: f64| v > 0.0 && v < 2.0) {
-                let message = format!("`:{written}` in square brackets is a time, no weight");
+                let message = format!("`:{written}` in square brackets is a time, not a weight");
                 notes.push(
                     PromptError::new(message, &tree.text, span.clone())
                         .hint("a weight is written in round brackets: (word:0.8)"),

@@ -21,15 +21,17 @@ pub(crate) struct Found {
 /// If none or several were found; the failure lists what there is.
 pub(crate) fn find(
     finds: &[PathBuf],
+    folders: &[PathBuf],
     hash: impl Fn(&Path) -> Option<String>,
 ) -> Result<(PathBuf, &'static str), Diagnostic> {
     let big = |p: &Path| std::fs::metadata(p).is_ok_and(|m| m.len() >= SMALLEST_KNOWN);
     match choose(finds, |p| if big(p) { hash(p) } else { None }).original {
         Ok(found) => Ok(found),
-        Err(_) if finds.is_empty() => Err(Diagnostic::new("no checkpoint given, and none found").with_hint(
-            "give a Stable Diffusion 1.x file with `{any.base} FILE`; looked in the Hugging Face \
-             cache and in the model folders of A1111 and ComfyUI",
-        )),
+        Err(_) if finds.is_empty() => Err(Diagnostic::new("no checkpoint given, and none found")
+            .with_hint(format!(
+                "give a Stable Diffusion 1.x file with `{{any.base}} FILE`; {}",
+                looked_in(folders)
+            ))),
         Err(originals) => {
             let (what, list) = if originals.is_empty() {
                 ("no checkpoint given, and none of those found is the original 1.4 or 1.5", finds)
@@ -45,6 +47,18 @@ pub(crate) fn find(
             }
             Err(Diagnostic::new(text).with_hint("name one with `{any.base} FILE`"))
         }
+    }
+}
+
+/// The folders that are there, for a hint.
+pub(crate) fn looked_in(folders: &[PathBuf]) -> String {
+    let there: Vec<String> =
+        folders.iter().filter(|f| f.is_dir()).map(|f| f.display().to_string()).collect();
+    match there.as_slice() {
+        [] => {
+            "the model folders of A1111 and ComfyUI and the Hugging Face cache are not there".into()
+        }
+        some => format!("looked in {}", some.join(", ")),
     }
 }
 
@@ -67,9 +81,14 @@ fn choose(finds: &[PathBuf], hash: impl Fn(&Path) -> Option<String>) -> Found {
 
 /// Checkpoints in the usual folders and in others.
 pub(crate) fn checkpoints(environment: &Environment, more: &[PathBuf]) -> Vec<PathBuf> {
+    below(&folders(environment, more))
+}
+
+/// The usual folders, whether they are there or not, and others.
+pub(crate) fn folders(environment: &Environment, more: &[PathBuf]) -> Vec<PathBuf> {
     let mut folders = environment.checkpoint_folders();
     folders.extend_from_slice(more);
-    below(&folders)
+    folders
 }
 
 /// Checkpoint files below the places, sorted, each real file once. Files inside a diffusers folder

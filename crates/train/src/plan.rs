@@ -7,6 +7,7 @@ mod find;
 mod ineffective;
 mod known;
 mod options;
+mod rate;
 mod sets;
 mod summary;
 mod texts;

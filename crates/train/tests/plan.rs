@@ -262,3 +262,30 @@ fn a_plan_ends_where_a_stop_was_requested() {
     assert!(stopped(&refused.unwrap_err()));
     assert!(stopped(&wayword_train::preflight::inspect(&plan, &stop).unwrap_err()));
 }
+
+#[test]
+fn slips_in_rates_names_and_folders_are_told() {
+    let rate = |rate: &str| check(|o| o.learning_rate = Some(rate.into())).unwrap().unusual_rate();
+    assert!(rate("6e-3").is_none() && rate("1e-3").is_none());
+    assert!(rate("1").unwrap().message().contains("times larger"));
+    assert!(rate("1e-5").unwrap().hint().unwrap().contains("{train.learning_rate}"));
+    let prodigy = check(|o| (o.learning_rate, o.optimizer) = (Some("1".into()), "Prodigy".into()));
+    assert!(prodigy.unwrap().unusual_rate().is_none());
+    let error = check(|o| o.name = Some("zarva-ti.safetensors".into())).unwrap_err().to_string();
+    assert!(error.contains("without an ending"), "{error}");
+    let warned = |plan: &TrainPlan, text: &str| {
+        plan.warnings.iter().any(|warning| warning.message().contains(text))
+    };
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("my photos")).unwrap();
+    let parts = check(|o| o.images = vec![dir.path().join("my"), "photos".into()]).unwrap_err();
+    assert!(parts.hint().unwrap().contains("in quotes"), "{parts}");
+    let marked = check(|o| o.name = Some("zog!".into())).unwrap();
+    assert!(warned(&marked, "ends with a mark"), "{:?}", marked.warnings);
+    let two = check(|o| {
+        o.images =
+            vec![demo().join("concepts/100_zarva woman"), demo().join("concepts/100_brovik man")]
+    });
+    assert!(warned(&two.unwrap(), "different subjects"));
+    assert!(!warned(&check(|_| ()).unwrap(), "different subjects"));
+}

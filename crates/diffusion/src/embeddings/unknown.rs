@@ -1,6 +1,6 @@
 //! What a prompt seems to call and nobody knows: such a word is drawn as ordinary text, and the
 //! picture does not tell.
-use super::{Embeddings, LoadedWord};
+use super::{Embeddings, LoadedEmbedding};
 use wayword_interface::Warning;
 use wayword_prompt::PromptPlan;
 use wayword_prompt::error::did_you_mean;
@@ -15,13 +15,13 @@ pub struct Unknown {
 }
 
 impl Unknown {
-    /// What the user should be told; `none` says that there are no learned words at all.
+    /// What the user should be told; `none` says that no embeddings are loaded.
     pub(crate) fn warning(&self, none: bool) -> Warning {
-        let text = format!("`{}` is no learned word and is read as ordinary text", self.text);
+        let text = format!("`{}` is not a known embedding and is read as ordinary text", self.text);
         let hint = match &self.meant {
             Some(meant) => Some(format!("did you mean `{meant}`?")),
             None => none.then(|| {
-                "no learned words are loaded: name their folder by {any.embeddings}".into()
+                "no embeddings are loaded: pass their folder with {any.embeddings}".into()
             }),
         };
         Warning::new(text).with_hint_if(hint)
@@ -60,8 +60,15 @@ impl Embeddings {
                 let ids = self.tokenizer.encode(word);
                 let of_call = calls.iter().any(|call| text[call.span.clone()].contains(word));
                 let lower = word.to_lowercase();
-                let inside = |w: &LoadedWord| ids.windows(w.ids.len()).any(|ids| ids == w.ids);
+                let inside = |w: &LoadedEmbedding| ids.windows(w.ids.len()).any(|ids| ids == w.ids);
                 let known = of_call || self.words.iter().any(inside);
+                let called = |w: &LoadedEmbedding| {
+                    let name = w.name.to_lowercase();
+                    name.strip_suffix("-ti").or(name.strip_suffix("_ti")) == Some(lower.as_str())
+                };
+                if ids.len() == 1 && !known && self.words.iter().any(called) {
+                    add(word, &format!("{word}-ti"), false);
+                }
                 if ids.len() > 1 && word.len() > 2 && !known {
                     add(word, word, lower.ends_with("-ti") || lower.ends_with("_ti"));
                 }
@@ -106,6 +113,7 @@ mod tests {
         assert_eq!(unknown(&["EasyNegative (1)"], "a EasyNegative \\(1\\), b"), []);
         let bare = unknown(&["EasyNegative (1)"], "a EasyNegative (1), b");
         assert_eq!(bare, one("EasyNegative", Some("EasyNegative \\(1\\)")));
+        assert_eq!(unknown(&["cat-ti"], "a cat in a hat"), one("cat", Some("cat-ti")));
         let comfy = unknown(&["eva"], "embedding:evb, eva");
         assert_eq!(comfy, one("embedding:evb", Some("eva")));
         let read = "EDVARD2-TI in a hat, x-edvard2-ti, 8k-uhd, tri-color";

@@ -86,9 +86,19 @@ fn axes(options: &Options, run: Option<&Run>) -> Result<[Option<Axis>; 3], Failu
         axes[0] = Some(Axis::travel(&options.travel)?);
     }
     if axes.iter().all(Option::is_none) {
-        return Err(
-            Failure::user("a grid needs an axis").hint("such as {grid.x} 'weight: 0.4, 0.8, 1.2'")
-        );
+        return Err(Failure::user("a grid needs an axis")
+            .hint("add one, such as {grid.x} 'weight: 0.4, 0.8, 1.2'"));
+    }
+    let of_run = |axis: &Axis| axis.kind == axis::Kind::Step;
+    if let Some(run) = run.filter(|_| !axes.iter().flatten().any(of_run)) {
+        let meant = axes.iter().flatten().any(|axis| axis.kind == axis::Kind::Steps);
+        let last = run.steps().last().copied().unwrap_or_default();
+        let hint = if meant {
+            format!("`steps` are those of the sampler; `step: 200, {last}` are those of the run")
+        } else {
+            format!("add an axis such as 'step: 200, {last}', or leave {{grid.run}} out")
+        };
+        return Err(Failure::user("{grid.run} without an axis `step` changes nothing").hint(hint));
     }
     let named = |a: &Axis| (a.kind, a.of.clone());
     let all: Vec<_> = axes.iter().flatten().map(named).collect();
@@ -132,7 +142,7 @@ impl Job<'_> {
         let out = &self.options.out;
         if self.file("grid.json").exists() && !self.options.overwrite {
             return Err(Failure::user(format!("there is a grid in {}", out.display()))
-                .hint("another folder by {grid.out}, or {grid.overwrite}"));
+                .hint("choose another folder with {grid.out}, or pass {grid.overwrite}"));
         }
         let cells = self.file("cells");
         std::fs::create_dir_all(&cells)

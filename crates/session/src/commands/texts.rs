@@ -104,6 +104,13 @@ impl Texts {
     fn expanded(&mut self, text: &str, mode: &Mode) -> Result<Vec<String>, Failure> {
         // Only with wildcards, or where braces ask for it, is a prompt a template.
         let template = self.given || text.contains('{');
+        if !self.given
+            && let Some(name) = wildcard(text)
+        {
+            self.notes.push(format!(
+                "`__{name}__` is drawn as text: name the folder of wildcards by {{any.wildcards}}"
+            ));
+        }
         if !template || self.literal.iter().any(|literal| literal == text) {
             return Ok(vec![text.to_owned()]);
         }
@@ -120,4 +127,12 @@ impl Texts {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// The first wildcard that a text calls, as in `a __hat__`.
+fn wildcard(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once("__")?;
+    let (name, _) = rest.split_once("__")?;
+    let fits = |c: char| c.is_alphanumeric() || "-_/*".contains(c);
+    (!name.is_empty() && name.chars().all(fits)).then_some(name)
 }

@@ -210,7 +210,7 @@ fn the_gui_sends_epoch_as_cycles() {
             "\"lr_scheduler_num_cycles\":1",
             &format!("\"lr_scheduler_num_cycles\":{cycles}"),
         ));
-        (train(&found).lr_scheduler_num_cycles, warned(&found, "epoch"))
+        (train(&found).lr_scheduler_num_cycles, warned(&found, "had no effect"))
     };
     assert_eq!(
         restarts("\"\"").0,

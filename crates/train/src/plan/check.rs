@@ -1,6 +1,7 @@
 //! From options to a plan: every default decided, every mistake refused before anything is done.
 use super::find::{self, Found};
 use super::ineffective;
+use super::rate::{LEARNING_RATE, TOKEN_RMS};
 use super::{
     FileTexts, PictureSet, PlannedBase, ScheduleOptions, TemplateChoice, TrainOptions, TrainPlan,
     WordOptions,
@@ -18,14 +19,8 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 use wayword_diffusion::tokenizer::Tokenizer;
 use wayword_diffusion::{BaseInfo, Prediction};
-use wayword_formats::embedding::{self, MOST_ROWS};
+use wayword_formats::embedding::{self, MOST_VECTORS};
 use wayword_interface::{Stop, Warning};
-
-/// Root mean square of Stable Diffusion 1.5's token table, by which learning rates are scaled.
-const TOKEN_RMS: f64 = 0.0144;
-
-/// The learning rate for that table.
-const LEARNING_RATE: f64 = 1e-3;
 
 /// Steps where nothing is said.
 const STEPS: usize = 1000;
@@ -438,6 +433,15 @@ fn remarks(
         );
         warnings.push(warn(&text, Some("use larger pictures, or a smaller {train.resolution}")));
     }
+    if found.classes.len() > 1 && options.words.len() < 2 {
+        let list = found.classes.iter().map(|class| format!("`{class}`"));
+        let list = list.collect::<Vec<_>>().join(", ");
+        let text =
+            format!("the folders are of different subjects, and all become one embedding: {list}");
+        let hint =
+            "train each folder on its own, or describe several embeddings in [[word]] tables";
+        warnings.push(warn(&text, Some(hint)));
+    }
     let uncaptioned = count - found.captioned;
     if options.template == TemplateChoice::None && uncaptioned > 0 {
         let text = format!(
@@ -468,9 +472,9 @@ fn embedding(
     }
     let tokenizer = Tokenizer::new();
     if let Some(known) = [name, token].into_iter().find(|t| tokenizer.whole_word(t).is_some()) {
-        let text = format!("`{known}` is a word already");
+        let text = format!("`{known}` is already a word");
         let hint = format!(
-            "where the file is loaded, `{known}` will no longer mean what it did; {known}-ti would"
+            "where the file is loaded, `{known}` loses its usual meaning; use {known}-ti instead"
         );
         warnings.push(warn(&text, Some(&hint)));
     }
@@ -487,8 +491,8 @@ fn embedding(
     let vectors = match &init {
         Init::File(path) => {
             let file = embedding::read(path)?;
-            let count = options.vectors.unwrap_or(file.rows);
-            let shape = (file.rows, file.width);
+            let count = options.vectors.unwrap_or(file.count);
+            let shape = (file.count, file.width);
             let named = path.display().to_string();
             crate::vectors::from_embedding(
                 &named,
@@ -526,10 +530,10 @@ fn embedding(
         }
         Init::Mean => options.vectors.unwrap_or(1),
     };
-    if vectors == 0 || vectors > MOST_ROWS {
+    if vectors == 0 || vectors > MOST_VECTORS {
         return Err(Error::option(
             "train.vectors",
-            format!("1 to {MOST_ROWS}"),
+            format!("1 to {MOST_VECTORS}"),
             vectors.to_string(),
         ));
     }

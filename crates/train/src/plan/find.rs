@@ -7,7 +7,8 @@ use crate::dataset::scan::{self, Folder, ScanOptions};
 use crate::dataset::{mask, metadata, steps};
 use crate::latents::kohya;
 use crate::{Error, Result};
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 use wayword_formats::hash;
 use wayword_interface::{Stop, Warning};
@@ -20,6 +21,8 @@ pub(super) struct Found {
     pub(super) pictures: Vec<PlannedPicture>,
     /// Class words of the first folder that has some.
     pub(super) class: Option<String>,
+    /// The different class words of all folders to learn from.
+    pub(super) classes: BTreeSet<String>,
     /// Pictures to learn from, and those of them with a caption of their own and those enlarged.
     pub(super) learned: usize,
     pub(super) captioned: usize,
@@ -91,6 +94,16 @@ pub(super) fn find(
     Ok(found)
 }
 
+/// A folder whose name has blanks and was given without quotes.
+fn unquoted(images: &[PathBuf]) -> Option<PathBuf> {
+    if images.len() < 2 || images.iter().all(|path| path.exists()) {
+        return None;
+    }
+    let parts: Vec<_> = images.iter().map(|path| path.to_string_lossy()).collect();
+    let whole = PathBuf::from(parts.join(" "));
+    whole.exists().then_some(whole)
+}
+
 fn scan_options(options: &TrainOptions) -> ScanOptions {
     let mut scan = ScanOptions {
         orient: !options.kohya_numbers,
@@ -157,6 +170,10 @@ fn own_parts(
             return Err(Error::option("IMAGES", "a folder of pictures", "nothing"));
         }
         None => {
+            if let Some(meant) = unquoted(&options.images) {
+                return Err(Error::option("IMAGES", "folders that are there", "parts of a name")
+                    .with_hint(format!("write the name in quotes: \"{}\"", meant.display())));
+            }
             let found = scan::scan(&options.images, &scan)?;
             notes.extend(found.notes);
             found.folders
@@ -220,6 +237,7 @@ impl Found {
             set.check()?;
             let class = folder.class.as_ref().filter(|class| !class.is_empty() && !set.regular);
             self.class = self.class.take().or_else(|| class.cloned());
+            self.classes.extend(class.cloned());
             for picture in &folder.pictures {
                 let repeats =
                     if set.regular { balanced.next().unwrap_or(0) } else { folder.repeats };

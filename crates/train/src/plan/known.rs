@@ -31,8 +31,8 @@ impl TrainPlan {
             let name = &self.base.name;
             self.warnings.push(
                 Warning::new(format!(
-                    "{name} is none of the originals of Stable Diffusion 1.4 and 1.5; if it is a \
-                     merge, the word will travel badly to other checkpoints"
+                    "{name} is not an original Stable Diffusion 1.4 or 1.5 file; if it is a \
+                     merge, the word will may not work well with other checkpoints"
                 ))
                 .with_hint("train on the original 1.5, and draw with the merge"),
             );

@@ -100,264 +100,273 @@ options! {
             images: Vec<PathBuf> => value_name: "IMAGES", positional: true,
                 need: Need::Unless(&["resume", "config", "kohya", "dataset_config", "in_json"]);
         }
-        "Word" COMMON {
-            /// Name of the word and of its files; what you type in a prompt
+        "Embedding" COMMON {
+            /// Name of the embedding and of its files: what you type in a prompt
             name: Option<String> => value_name: "NAME", need: Need::Unless(&["resume", "config", "kohya", "words"]);
-            /// Words to start from, `*`, or an embedding file [default: the class words of the folder]
+            /// Initial words, `*`, or an embedding file to start from [default: the class words of
+            /// the folder]
             init: Option<String> => value_name: "WORDS|FILE";
-            /// What stands for the word in captions [default: NAME]
+            /// Placeholder token in captions [default: NAME]
             token: Option<String> => value_name: "TOKEN";
-            /// Vectors of the word; each takes one of the 75 places of a prompt [default: 1, or as many as
-            /// the embedding file of {train.init} has]
+            /// Number of vectors; each takes one of a prompt's 75 tokens [default: 1, or as many as
+            /// the file of {train.init} has]
             vectors: Option<usize> => value_name: "N", min: 1.0;
         }
-        "Word" RARE {
-            /// Several words: tables `[[word]]`, instead of name, token, init and vectors
+        "Embedding" RARE {
+            /// Several embeddings: `[[word]]` tables instead of name, token, init and vectors
             words: Vec<WordOptions> => aliases: &["word"];
         }
-        "Pictures" COMMON {
-            /// Captions: `object` (sentences for a thing or a person), `style` (sentences for a style),
-            /// `none` (the caption files, else the class words), or a file with a sentence a line, in which
-            /// `[name]` is the word and `[filewords]` the picture's own caption
+        "Images" COMMON {
+            /// Captions: `object` (sentences about a person or thing), `style` (sentences about a
+            /// style), `none` (caption files, else the class words), or a file with one sentence
+            /// per line, in which `[name]` is the embedding and `[filewords]` the image's own
+            /// caption
             template: TemplateChoice => value_name: "KIND";
-            /// Ending of the caption files, with {train.template} none [default: .txt, then .caption]
+            /// Extension of caption files, with {train.template} none [default: .txt, then
+            /// .caption]
             caption_ext: Option<String> => value_name: "EXT";
-            /// Size to train at; pictures are scaled to cover it and cropped [default: the base's own]
+            /// Training size in pixels; images are scaled to cover it and cropped [default: the
+            /// base's own]
             resolution: Option<(u32, u32)> => value_name: "W,H";
         }
-        "Pictures" RARE {
-            /// Captions and tags of all pictures in one file, kohya's metadata `.json` or `.jsonl`; IMAGES
-            /// is the folder that its keys count from
+        "Images" RARE {
+            /// Captions and tags of all images in one file (kohya's metadata, .json or .jsonl);
+            /// IMAGES is the folder that its keys are relative to
             in_json: Option<PathBuf> => value_name: "FILE";
-            /// A dataset file of kohya's scripts, TOML or JSON, instead of IMAGES
+            /// Dataset file of kohya's scripts, TOML or JSON, instead of IMAGES
             dataset_config: Option<PathBuf> => value_name: "FILE";
-            /// How often pictures of folders without a number in their names are seen in an epoch [default:
-            /// 1]
+            /// Repeats per epoch for folders without a number in their names [default: 1]
             dataset_repeats: u64 = 1 => value_name: "N";
-            /// Regularisation pictures: a folder, or a folder of folders `N_class words`
+            /// Regularization images: a folder, or a folder of `N_class words` folders
             reg_data_dir: Vec<PathBuf> => value_name: "DIR";
-            /// What the loss of regularisation pictures counts [default: 1]
+            /// Loss weight of regularization images [default: 1]
             prior_loss_weight: f64 = 1.0 => value_name: "X";
-            /// Sizes of about the area of {train.resolution} that fit each picture, instead of one size
+            /// Use aspect-ratio buckets: several sizes with about the area of {train.resolution}
             enable_bucket: bool;
-            /// Buckets of the pictures' own sizes, which never enlarge
+            /// Never enlarge images: use buckets of their own sizes
             bucket_no_upscale: bool;
-            /// Smallest side of a bucket [default: 256, or half of a smaller side of {train.resolution}]
+            /// Smallest bucket side in pixels [default: 256, or half the shorter side of a smaller
+            /// {train.resolution}]
             min_bucket_reso: Option<usize> => value_name: "N";
-            /// Largest side of a bucket [default: 1024]
+            /// Largest bucket side in pixels [default: 1024]
             max_bucket_reso: Option<usize> => value_name: "N";
-            /// Step of buckets' sides [default: 64; less on bases of small pictures]
+            /// Step between bucket sides in pixels [default: 64; less on bases for small images]
             bucket_reso_steps: Option<usize> => value_name: "N";
-            /// How pictures are resized: area, lanczos, box, nearest, bilinear, bicubic [default: area to
+            /// Resize filter: area, lanczos, box, nearest, bilinear or bicubic [default: area to
             /// shrink, lanczos to enlarge]
             resize_interpolation: Option<String> => value_name: "NAME";
-            /// Mirror a picture every other time; not for faces that are not symmetric
+            /// Mirror images at random; not for asymmetric faces
             flip_aug: bool;
-            /// Change hue or brightness a little every third time
+            /// Change hue or brightness at random
             color_aug: bool;
-            /// Crop at another place each time instead of the middle
+            /// Crop at a random position instead of the center
             random_crop: bool;
-            /// Crop around the face of pictures called `..._cx_cy_w_h`, so that it fills between LOW and
-            /// HIGH of the crop
+            /// Crop around the face of images named `..._cx_cy_w_h`, so that the face fills between
+            /// LOW and HIGH of the crop
             face_crop_aug_range: Option<(f64, f64)> => value_name: "LOW,HIGH";
-            /// The alpha channel says how much each place counts
+            /// Use each image's alpha channel as its loss mask
             alpha_mask: bool;
-            /// Pictures of the same names that say how much each place counts: white in full, black not
+            /// Folder of loss masks with the same file names: white counts fully, black not at all
             masks: Option<PathBuf> => value_name: "DIR";
-            /// Folder that keeps latents for other runs [default: the run's own folder]
+            /// Folder for cached latents, shared between runs [default: the run's own folder]
             latent_cache: Option<PathBuf> => value_name: "DIR";
-            /// Use latents that kohya's trainer left beside the pictures (.npz) where their sizes fit
+            /// Use the latents that kohya's trainer cached beside the images (.npz) where their
+            /// sizes match
             kohya_latents: bool;
         }
         "Captions" RARE {
-            /// Put before every caption of a file
+            /// Text before every caption from a file
             caption_prefix: Option<String> => value_name: "TEXT";
-            /// Put behind every caption of a file
+            /// Text after every caption from a file
             caption_suffix: Option<String> => value_name: "TEXT";
-            /// Tags in another order each time
+            /// Shuffle the tags of captions
             shuffle_caption: bool;
-            /// Tags at the front that stay where they are
+            /// Number of leading tags that are not shuffled
             keep_tokens: usize => value_name: "N";
-            /// What divides tags that stay from those that are shuffled
+            /// Separator between the tags that stay and those that are shuffled
             keep_tokens_separator: Option<String> => value_name: "TEXT";
-            /// What divides tags [default: ,]
+            /// Separator between tags [default: ,]
             caption_separator: String = ",".into() => value_name: "TEXT";
-            /// Divides tags that stay together; becomes the separator at last
+            /// Separator inside groups of tags that stay together; replaced by the first separator
+            /// at the end
             secondary_separator: Option<String> => value_name: "TEXT";
-            /// Draw one line of a caption file, and one of each {a|b|c}
+            /// Use a random line of each caption file, and a random choice of each {a|b|c}
             enable_wildcard: bool;
-            /// How often a caption is left empty, 0 to 1
+            /// Probability of an empty caption, 0 to 1
             caption_dropout_rate: f64 => value_name: "X", min: 0.0, max: 1.0;
-            /// Leave captions empty in every Nth epoch
+            /// Use empty captions in every Nth epoch
             caption_dropout_every_n_epochs: u32 => value_name: "N";
-            /// How often a tag is left out, 0 to 1
+            /// Probability that a tag is left out, 0 to 1
             caption_tag_dropout_rate: f64 => value_name: "X", min: 0.0, max: 1.0;
-            /// Tags with which a caption begins to grow [default: 1]
+            /// Number of tags that captions start with [default: 1]
             token_warmup_min: usize = 1 => value_name: "N";
-            /// Steps over which captions grow to all their tags; below 1 a share of all
+            /// Steps until captions have all their tags; below 1 a share of all steps
             token_warmup_step: f64 => value_name: "N";
         }
         "Training" COMMON {
-            /// Pictures a batch
+            /// Batch size
             batch: usize = 1 => value_name: "N", min: 1.0;
-            /// Batches a step
+            /// Gradient accumulation steps
             accumulate: usize = 1 => value_name: "N", min: 1.0;
-            /// Steps to train [default: 1000]
+            /// Number of training steps [default: 1000]
             steps: Option<usize> => value_name: "N", min: 1.0, conflicts: &["epochs"],
                 silences: |_| &["epochs"];
-            /// Passes through all pictures and their repeats, instead of {train.steps}
+            /// Number of passes over all images with their repeats, instead of {train.steps}
             epochs: Option<usize> => value_name: "N", min: 1.0, silences: |_| &["steps"];
-            /// Learning rate [default: 1e-3 on Stable Diffusion 1.5; on other bases scaled by the size of
-            /// their word vectors]
+            /// Learning rate [default: 1e-3 on Stable Diffusion 1.5, scaled to the token vectors of
+            /// other bases]
             learning_rate: Option<String> => flag: "lr", value_name: "RATE", silences: silenced_by_rates;
-            /// How the learning rate goes on after the warm-up: `constant`, `linear` (falls to nought) or
-            /// `cosine` (falls in half a wave) [default: cosine]
+            /// Learning-rate schedule after the warm-up: `constant`, `linear` (decays to zero),
+            /// `cosine` (decays along a half cosine), … [default: cosine]
             scheduler: Option<String> => value_name: "NAME";
-            /// Steps in which the learning rate rises from nought: a number, or a share such as 10%
+            /// Warm-up steps, during which the learning rate rises from zero: a number, or a share
+            /// such as 10%
             warmup: String = "0".into() => value_name: "N|%";
-            /// Optimiser
+            /// Optimizer; `wayword optimizers` lists them
             optimizer: String = "AdamW".into() => value_name: "NAME";
-            /// Weight decay [default: the optimiser's own; 0.01 for AdamW]
+            /// Weight decay [default: the optimizer's own; 0.01 for AdamW]
             weight_decay: Option<f64> => value_name: "X", min: 0.0;
-            /// Longest gradient of the word's vectors; longer ones are shortened; 0: never
+            /// Maximum gradient norm; clips the gradient of the embedding's vectors; 0: no clipping
             max_grad_norm: f64 = 1.0 => value_name: "X", min: 0.0;
-            /// Seed of everything random [default: a random one, which is recorded]
+            /// Random seed [default: random, and recorded]
             seed: Option<u64> => value_name: "N";
-            /// Exactly kohya's numbers where ours are saner; docs/training.md says which
+            /// Reproduce kohya's arithmetic exactly where ours differs; docs/training.md lists the
+            /// differences
             kohya_numbers: bool;
         }
         "Training" RARE {
-            /// A class of torch.optim.lr_scheduler instead of {train.scheduler}
+            /// Class of torch.optim.lr_scheduler to use instead of {train.scheduler}
             lr_scheduler_type: Option<String> => value_name: "CLASS";
-            /// Arguments of the scheduler
+            /// Arguments of the learning-rate schedule
             lr_scheduler_args: Vec<String> => value_name: "K=V", many: true;
-            /// Cycles of a cosine scheduler [default: 1]
+            /// Number of cosine cycles [default: 1]
             lr_scheduler_num_cycles: Option<f64> => value_name: "N";
-            /// Exponent of the polynomial scheduler [default: 1]
+            /// Exponent of the polynomial schedule [default: 1]
             lr_scheduler_power: Option<f64> => value_name: "X";
-            /// The least share of the learning rate
+            /// Minimum share of the learning rate
             lr_scheduler_min_lr_ratio: Option<f64> => value_name: "X";
             /// Time scale of inverse_sqrt [default: the warm-up]
             lr_scheduler_timescale: Option<u64> => value_name: "N";
-            /// Steps over which warmup_stable_decay falls
+            /// Decay steps of warmup_stable_decay
             lr_decay_steps: String = "0".into() => value_name: "N|%";
-            /// Arguments of the optimiser, such as betas=0.9,0.99
+            /// Arguments of the optimizer, such as betas=0.9,0.99
             optimizer_args: Vec<String> => value_name: "K=V", many: true;
-            /// Tokens of a caption: 75, 150 or 225 [default: 75]
+            /// Maximum caption length in tokens: 75, 150 or 225 [default: 75]
             max_token_length: usize = 75 => value_name: "N";
-            /// With {train.kohya_numbers}, what noise levels are rounded to
+            /// With {train.kohya_numbers}: the precision to which timesteps are rounded
             mixed_precision: MixedPrecision => value_name: "KIND";
         }
         "Loss and noise" RARE {
-            /// l2, l1, huber or smooth_l1 [default: l2]
+            /// Loss function: l2, l1, huber or smooth_l1 [default: l2]
             loss: String = "l2".into() => value_name: "KIND";
-            /// How the threshold of huber and smooth_l1 follows the noise level: snr, exponential or
-            /// constant [default: snr]
+            /// How the threshold of huber and smooth_l1 depends on the timestep: snr, exponential
+            /// or constant [default: snr]
             huber_schedule: String = "snr".into() => value_name: "NAME";
-            /// That threshold [default: 0.1]
+            /// Threshold of huber and smooth_l1 [default: 0.1]
             huber_c: f64 = 0.1 => value_name: "X";
-            /// A factor on it [default: 1]
+            /// Factor on the threshold [default: 1]
             huber_scale: f64 = 1.0 => value_name: "X";
-            /// Noise levels of little noise count less; 5 is usual
+            /// Min-SNR weighting: weights timesteps with little noise less; 5 is usual
             min_snr_gamma: Option<f64> => value_name: "X";
-            /// Noise levels of much noise count more
+            /// Weight timesteps with much noise more
             debiased_estimation_loss: bool;
-            /// On bases that predict v: weights as of those that predict the noise
+            /// On v-prediction bases: weight the loss as for noise prediction
             scale_v_pred_loss_like_noise_pred: bool;
-            /// On bases that predict the noise: add this share of the loss of v
+            /// On noise-prediction bases: add this share of the v loss
             v_pred_like_loss: Option<f64> => value_name: "X";
-            /// Noise that is the same at all places, for darker and brighter pictures; 0.05 is usual
+            /// Noise offset, for darker and brighter images; 0.05 is usual
             noise_offset: f64 => value_name: "X";
-            /// Its strength is drawn between 0 and that
+            /// Draw the strength of the noise offset between 0 and its value
             noise_offset_random_strength: bool;
-            /// Added to the noise offset: this times the mean of the latents
+            /// Add this times the mean of the latents to the noise offset
             adaptive_noise_scale: Option<f64> => value_name: "X";
-            /// Coarser and coarser noise that is added, at most N maps; 6 is usual
+            /// Multi-resolution noise: maximum number of coarser noise maps to add; 6 is usual
             multires_noise_iterations: u32 => value_name: "N";
-            /// Strength of each map over that of the one before [default: 0.3]
+            /// Strength of each noise map relative to the previous one [default: 0.3]
             multires_noise_discount: f64 = 0.3 => value_name: "X";
-            /// Noise in the input that the model need not predict; 0.1 is usual
+            /// Input perturbation: extra noise in the input that is not predicted; 0.1 is usual
             ip_noise_gamma: f64 => value_name: "X";
-            /// Its strength is drawn between 0 and that
+            /// Draw the strength of the input perturbation between 0 and its value
             ip_noise_gamma_random_strength: bool;
-            /// Lowest noise level that is trained [default: 0]
+            /// Lowest timestep to train [default: 0]
             min_timestep: Option<usize> => value_name: "N";
-            /// Noise levels below this are trained [default: 1000]
+            /// Train timesteps below this [default: 1000]
             max_timestep: Option<usize> => value_name: "N";
-            /// The last noise level is pure noise; for bases that predict v
+            /// Make the last timestep pure noise; for v-prediction bases
             zero_terminal_snr: bool;
         }
         "Model" COMMON {
-            /// Which layer of the text encoder is used, counted from the last; 1 is the last
-            /// [default: 1]
+            /// Text encoder layer to use, counted from the last; 1 is the last [default: 1]
             clip_skip: Option<usize> => value_name: "N", min: 1.0;
         }
         "Model" RARE {
-            /// Learn the word on top of this LoRA: its name or file, and how much of it; may be given more
-            /// than once. The word is then for use with it
+            /// Train on top of this LoRA: its name or file, and its weight; may be repeated. The
+            /// embedding is then meant to be used with it
             lora: Vec<String> => value_name: "NAME:WEIGHT";
-            /// Folder of LoRA files, for {train.lora}; may be given more than once
+            /// Folder of LoRA files for {train.lora}; may be repeated
             loras: Vec<PathBuf> => value_name: "DIR";
         }
         "Output" COMMON {
-            /// A file every N steps; 0: only the last
+            /// Save a file every N steps; 0: only the last
             save_every: usize = 200 => value_name: "N";
-            /// Folder for the word's files
+            /// Output folder for the embedding's files
             out: PathBuf = PathBuf::from(".") => value_name: "DIR";
         }
         "Output" RARE {
-            /// A file every N epochs, too
+            /// Also save a file every N epochs
             save_every_epochs: usize => value_name: "N";
-            /// About this many files of epochs, instead of one every N
+            /// Save about this many files in total, at ends of epochs
             save_n_epoch_ratio: Option<u64> => value_name: "N";
-            /// Remove step files that are more than N steps old
+            /// Delete step files that are more than N steps old
             keep_last_steps: usize => value_name: "N";
-            /// Keep the files of N epochs
+            /// Keep the files of the last N epochs
             keep_last_epochs: usize => value_name: "N";
-            /// Format of the word's files
+            /// File format of the embedding
             save_format: SaveFormat => value_name: "KIND";
-            /// Type of the numbers in them
+            /// Data type of the values in the file
             save_precision: SavePrecision => value_name: "KIND";
-            /// Title in the file [default: the name]
+            /// Title in the metadata [default: the name]
             metadata_title: Option<String> => value_name: "TEXT";
-            /// Author in the file
+            /// Author in the metadata
             metadata_author: Option<String> => value_name: "TEXT";
-            /// Description in the file
+            /// Description in the metadata
             metadata_description: Option<String> => value_name: "TEXT";
-            /// Licence in the file
+            /// License in the metadata
             metadata_license: Option<String> => value_name: "TEXT";
-            /// Tags in the file
+            /// Tags in the metadata
             metadata_tags: Option<String> => value_name: "TEXT";
-            /// Hint for users in the file
+            /// Usage hint in the metadata
             metadata_usage_hint: Option<String> => value_name: "TEXT";
-            /// What calls it, in the file [default: the name]
+            /// Trigger phrase in the metadata [default: the name]
             metadata_trigger_phrase: Option<String> => value_name: "TEXT";
-            /// A small picture in the file: an image file, or a `data:` URL
+            /// Thumbnail in the metadata: an image file, or a `data:` URL
             metadata_thumbnail: Option<String> => value_name: "FILE|URL";
-            /// What it was merged from, in the file
+            /// Source of a merge in the metadata
             metadata_merged_from: Option<String> => value_name: "TEXT";
-            /// How prompts are prepared for it, in the file
+            /// Preprocessor in the metadata
             metadata_preprocessor: Option<String> => value_name: "TEXT";
-            /// Whether it is for negative prompts, in the file: True or False
+            /// Whether it is for negative prompts, in the metadata: True or False
             metadata_is_negative_embedding: Option<String> => value_name: "TEXT";
-            /// A comment in the file, under the key of kohya's LoRA trainer, ss_training_comment
+            /// Comment in the metadata, under kohya's key ss_training_comment
             training_comment: Option<String> => value_name: "TEXT";
         }
         "Previews" RARE {
-            /// Previews every N steps: pictures with the word as it is, in DIR/NAME.run/samples
+            /// Draw previews every N steps, into DIR/NAME.run/samples
             sample_every: usize => value_name: "N";
-            /// Previews after every Nth epoch
+            /// Draw previews every N epochs
             sample_every_epochs: usize => value_name: "N";
-            /// Previews before the first step, too
+            /// Draw previews before the first step
             sample_at_first: bool;
-            /// What they show: a file with a prompt a line, as in `photo of NAME --n blurry --w 512 --h 512
-            /// --d 1 --l 7 --s 20`, a .toml or .json of kohya's, or a prompt [default: photo of NAME]
+            /// Preview prompts: a file with one prompt per line, such as `photo of NAME --n blurry
+            /// --w 512 --h 512 --d 1 --l 7 --s 20`, a .toml or .json of kohya's, or one prompt
+            /// [default: photo of NAME]
             sample_prompts: Option<String> => value_name: "FILE|TEXT";
-            /// Their sampler [default: DPM++ 2M]
+            /// Sampler of previews [default: DPM++ 2M]
             sample_sampler: Option<String> => value_name: "NAME";
-            /// Their steps, where a prompt says none [default: 20, with {train.kohya} 30]
+            /// Sampling steps of previews whose prompt gives none [default: 20; 30 with
+            /// {train.kohya}]
             sample_steps: u32 = 20 => value_name: "N";
-            /// How strongly they follow the prompt, where it does not say it [default: 7, with {train.kohya} 7.5]
+            /// CFG scale of previews whose prompt gives none [default: 7; 7.5 with {train.kohya}]
             sample_cfg: f64 = 7.0 => value_name: "X";
         }
     }
