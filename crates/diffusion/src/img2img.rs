@@ -48,7 +48,7 @@ pub struct MaskSettings {
 }
 
 impl MaskSettings {
-    /// A mask with the web UI's settings: blurred by 4 pixels, the whole picture, its own colours.
+    /// A mask with the web UI's settings: blurred by 4 pixels, the whole picture, its own colors.
     #[must_use]
     pub fn new(mask: Pixels) -> Self {
         let (mask, fill) = (Arc::new(mask), MaskFill::default());
@@ -59,7 +59,7 @@ impl MaskSettings {
 /// What a masked part begins with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MaskFill {
-    /// The colours around it.
+    /// The colors around it.
     Fill,
     /// What is there.
     #[default]

@@ -298,7 +298,7 @@ impl DrawPlan {
             let both = prompts.iter().enumerate().chain(negatives.iter().enumerate());
             both.flat_map(move |(i, prompt)| {
                 let words = words(i);
-                let none = words.words().is_empty();
+                let none = words.loaded().is_empty();
                 let unknown = words.unknown(prompt).into_iter().map(move |u| u.warning(none));
                 let notes = prompt.notes.iter().cloned().map(Warning::from);
                 notes.chain(unknown)

@@ -119,7 +119,7 @@ impl SigmaTable {
         self.sigmas[self.sigmas.len() - 1]
     }
 
-    /// The noise level at a fractional training step, straight between neighbours in logarithm.
+    /// The noise level at a fractional training step, straight between neighbors in logarithm.
     #[must_use]
     pub fn t_to_sigma(&self, t: f32) -> f32 {
         let last = self.logs.len() - 1;

@@ -16,7 +16,7 @@ use wayword_formats::{Array, Component, Dtype};
 use wayword_interface::Stop;
 use wayword_tensor::{Device, HostWeight, Layout, Values, Weight};
 
-/// Channels are normalised in this many groups everywhere in Stable Diffusion 1.x.
+/// Channels are normalized in this many groups everywhere in Stable Diffusion 1.x.
 pub(crate) const GROUPS: usize = 32;
 
 /// Where tensors come from, one at a time, so that no second copy of a model is ever held.

@@ -17,7 +17,7 @@ fn pixels(tensor: &HostTensor) -> Pixels {
     Pixels { width, height, channels, data: tensor.bytes.clone() }
 }
 
-/// A mask that became grey RGB on its way.
+/// A mask that became gray RGB on its way.
 fn grey(pixels: &Pixels) -> Pixels {
     pixels.channel(0)
 }

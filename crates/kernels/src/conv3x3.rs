@@ -22,7 +22,7 @@ pub struct ConvSizes {
     pub from: Grid,
     /// Height and width of y.
     pub to: Grid,
-    /// Distance between neighbouring outputs, in pixels of x.
+    /// Distance between neighboring outputs, in pixels of x.
     pub stride: usize,
     /// Zeros before the first row and column of x.
     pub pad: usize,

@@ -23,7 +23,7 @@ pub struct NormSizes {
     pub tokens: usize,
     /// Channels of one token, divisible by the groups.
     pub channels: usize,
-    /// Groups of neighbouring channels.
+    /// Groups of neighboring channels.
     pub groups: usize,
     /// Added to the variance.
     pub eps: f32,

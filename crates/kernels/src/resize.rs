@@ -1,4 +1,4 @@
-//! Nearest-neighbour resize of pictures `[height * width, channels]`:
+//! Nearest-neighbor resize of pictures `[height * width, channels]`:
 //! `y[i] = x[i from / to]`, rounded down.
 use crate::{Cpu, Element, Grid};
 

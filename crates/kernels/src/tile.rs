@@ -1,7 +1,7 @@
 //! The innermost products: some rows times a panel of 32 columns.
 //!
 //! A panel holds, for one step after the other, the values of its [`COLUMNS`] columns: single f32
-//! values, or pairs of neighbouring bf16 values for the instruction that multiplies pairs. A
+//! values, or pairs of neighboring bf16 values for the instruction that multiplies pairs. A
 //! [`Kernel`] exists only where the processor has its instructions, because [`Isa`] makes it.
 #[cfg(target_arch = "x86_64")]
 mod bf16;

@@ -86,7 +86,7 @@ fn gather<'a, const N: usize>(
 
 /// Tiles that are transformed by one piece of work.
 const PIECE: usize = 8;
-/// Added to the distance of neighbouring places, which would otherwise often be a multiple of
+/// Added to the distance of neighboring places, which would otherwise often be a multiple of
 /// 4 KB and put all of them into the same lines of the first cache.
 const APART: usize = 32;
 

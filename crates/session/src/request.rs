@@ -24,7 +24,7 @@ pub use rerun::Rerun;
 pub use settings::{Emphasis, Noise, Places, Settings};
 pub use wayword_interface::options::{Layer, Seed, Sides, Size, Values};
 pub use wayword_train::plan::TrainOptions;
-pub use wayword_train::request::{Base, Machine, Precision, Prediction, Train};
+pub use wayword_train::request::{Base, IfExists, Machine, Precision, Prediction, Train};
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -11,7 +11,7 @@
 //! | [`silu`], [`quick_gelu`] | x sigmoid(x), x sigmoid(1.702 x) | time embedding, CLIP |
 //! | [`add`], [`scale`], [`add_channels`] | a + b, f x, x + v per sample | everywhere |
 //! | [`concat()`], [`split`] | (a, b) along channels | UNet skip connections |
-//! | [`resize`] | nearest neighbour | up samplers |
+//! | [`resize`] | nearest neighbor | up samplers |
 //! | [`lookup`], [`gather`] | rows by number | token embeddings, long prompts |
 //! | [`loss`] | mean w kind(p - t) | training |
 //!

@@ -103,7 +103,7 @@ impl Stride {
         }
     }
 
-    /// Distance between neighbouring outputs, in input pixels.
+    /// Distance between neighboring outputs, in input pixels.
     #[must_use]
     pub const fn pixels(self) -> usize {
         match self {

@@ -68,7 +68,7 @@ fn read_otherwise(learned: &[&PlannedPicture], notes: &[Vec<String>]) -> Vec<War
         }
     }
     let one = |(note, names): (&str, Vec<String>)| {
-        finding(format!("{}: {note}", list(&names)), "nothing has to be done if that is meant")
+        finding(format!("{}: {note}", list(&names)), "nothing needs to be done if that is intended")
     };
     told.into_iter().map(one).collect()
 }

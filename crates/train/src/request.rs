@@ -8,13 +8,12 @@ options! {
     /// The checkpoint to work with.
     pub struct Base("any") {
         "Model" COMMON {
-            /// Checkpoint: a .safetensors or .ckpt file, or a diffusers folder. Left out, the Hugging
-            /// Face cache and the model folders of A1111 and ComfyUI are searched for the original 1.5
-            /// or 1.4
+            /// Checkpoint: a .safetensors or .ckpt file, a diffusers folder, or a name or hash in the
+            /// usual folders [default: the original 1.5 or 1.4, if exactly one is found]
             base: Option<PathBuf> => value_name: "CKPT";
-            /// Another VAE than the checkpoint's own
+            /// VAE file to use instead of the checkpoint's own
             vae: Option<PathBuf> => value_name: "FILE";
-            /// What the checkpoint predicts, where its own metadata does not say
+            /// Prediction type, where the checkpoint's metadata does not give it
             prediction: Option<Prediction> => value_name: "KIND";
         }
     }
@@ -23,19 +22,33 @@ options! {
 options! {
     /// How the machine is used.
     pub struct Machine("any") {
-        "Machine" COMMON {
+        "Machine" RARE {
             /// Device to compute on, as `wayword devices` names it [default: the first of them]
             device: Option<String> => value_name: "NAME";
-            /// Precision of the products; sums are always f32 [default: bf16 where the processor has
-            /// such products, else f32]
+        }
+        "Machine" COMMON {
+            /// Matrix-multiply precision (accumulation is f32) [default: bf16 where the processor
+            /// supports it, else f32]
             precision: Option<Precision> => value_name: "KIND";
-            /// Threads to use [default: one per core]
+            /// Number of threads [default: one per core]
             threads: Option<usize> => value_name: "N", min: 1.0;
         }
         "Output" COMMON {
-            /// Write events as JSON, one object a line, to standard output
+            /// Write events to standard output as JSON, one object per line
             json: bool => scope: Scope::Terminal;
         }
+    }
+}
+
+choices! {
+    /// What happens where a run of this name is there.
+    pub enum IfExists {
+        /// It is an error
+        Fail = "fail",
+        /// The run goes on, with the options that it has
+        Resume = "resume",
+        /// Nothing is done where its embedding is there, else the run goes on
+        Skip = "skip",
     }
 }
 
@@ -60,21 +73,18 @@ choices! {
 }
 
 options! {
-    /// Learn a word from a folder of pictures.
+    /// Train an embedding on a folder of images.
     ///
-    /// IMAGES is a plain folder of pictures, a folder named `N_class words` (N repeats, as kohya's
-    /// trainer wants it), or a folder of such folders. The word is written to DIR/NAME.safetensors and,
-    /// every few hundred steps, to DIR/NAME-step00000200.safetensors; pick the one you like best.
+    /// IMAGES is a folder of images, a folder named `N_class words` (N repeats, as in kohya's
+    /// trainer), or a folder of such folders. The embedding is saved as DIR/NAME.safetensors and,
+    /// every few hundred steps, as DIR/NAME-step00000200.safetensors; use the one you like best.
     pub struct Train("train") {
-        "Recipes" COMMON {
-            /// Options from a file, `wayword.toml`, under the names of the flags; flags win over it
+        "Presets and files" COMMON {
+            /// Options from a file such as wayword.toml; flags win over it
             config: Option<PathBuf> => value_name: "FILE", conflicts: &["resume"], scope: Scope::Request;
-            /// Write all options to a file for {train.config}, and end
-            save_config: Option<PathBuf> => value_name: "FILE", conflicts: &["resume"], scope: Scope::Terminal;
-            /// Recipe that the rest is built on: person, object or style [default: person]
+            /// Preset to start from: person, object or style [default: person]
             preset: Option<String> => value_name: "NAME", conflicts: &["resume"];
-            /// Options of kohya's trainer: a .json of its GUI, a .toml of a run, or a command line in a
-            /// file
+            /// Options of kohya's trainer: the GUI's .json, a .toml, or a command line
             kohya: Option<PathBuf> => value_name: "FILE", conflicts: &["resume"], scope: Scope::Request;
         }
         "Model" COMMON {
@@ -82,19 +92,27 @@ options! {
             + options: TrainOptions;
         }
         "Output" COMMON {
-            /// Go on with a run that was stopped; its own options hold
+            /// Resume a stopped run, with its own options
             resume: Option<PathBuf> => value_name: "DIR/NAME.run",
                 conflicts: &["overwrite", "images", "name"], scope: Scope::Request;
-            /// Throw away a run of this name and start again
+            /// Delete a run of this name and start again
             overwrite: bool => scope: Scope::Request;
         }
-        "Pictures" RARE {
-            /// Refuse to begin where anything is found that would otherwise be a warning
+        "Output" RARE {
+            /// What happens where a run of this name is there [default: fail]
+            if_exists: Option<IfExists> => value_name: "WHAT", conflicts: &["resume", "overwrite"], scope: Scope::Request;
+        }
+        "Presets and files" RARE {
+            /// Write all options to a file for {train.config}, and exit
+            save_config: Option<PathBuf> => value_name: "FILE", conflicts: &["resume"], scope: Scope::Terminal;
+        }
+        "Images" RARE {
+            /// Treat warnings as errors
             strict: bool;
         }
         "Machine" RARE {
-            /// Compute the UNet's blocks a second time in backward instead of keeping what they need:
-            /// less memory, a third more time, the same word; chosen by itself where memory is short
+            /// Gradient checkpointing: less memory, about a third slower, the same embedding;
+            /// switched on automatically where memory is short
             low_memory: bool;
         }
         "Machine" COMMON {

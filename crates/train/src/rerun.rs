@@ -36,7 +36,7 @@ impl Recorded {
             return if plan.is_file() {
                 Self::of_plan(&plan)
             } else {
-                Err(Error::run(path, "no run was begun here: it holds no plan.json")
+                Err(Error::run(path, "no run found here: it holds no plan.json")
                     .with_hint("give a word's file, or the folder NAME.run beside it"))
             };
         }

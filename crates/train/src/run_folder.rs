@@ -49,12 +49,10 @@ impl RunFolder {
         let run = Self { path: path.into(), _lock: lock(path)? };
         run.sweep()?;
         if run.file("plan.json").exists() && !overwrite {
-            return Err(Error::run(path, "there is a run of this name already").with_hint(
-                format!(
-                    "go on with it by {{train.resume}} \"{}\", or throw it away by {{train.overwrite}}",
-                    path.display()
-                ),
-            ));
+            return Err(Error::run(path, "a run of this name already exists").with_hint(format!(
+                "go on with it by {{train.resume}} \"{}\", or throw it away by {{train.overwrite}}",
+                path.display()
+            )));
         }
         for name in ["plan.json", "state.safetensors", "rows.bin", "log.jsonl", "report.html"] {
             let old = run.file(name);
@@ -81,7 +79,7 @@ impl RunFolder {
     pub fn open<P: DeserializeOwned>(path: &Path) -> Result<(Self, P)> {
         let plan = path.join("plan.json");
         if !plan.is_file() {
-            return Err(Error::run(path, "no run was begun here: it holds no plan.json")
+            return Err(Error::run(path, "no run found here: it holds no plan.json")
                 .with_hint("give the folder NAME.run that a training made beside its files"));
         }
         let run = Self { path: path.into(), _lock: lock(path)? };

@@ -55,7 +55,7 @@ pub fn train(
         old.extend(Saver::existing(&plan.out, &embedding.name)?);
     }
     if let Some(file) = old.first().filter(|_| !options.overwrite && !plan.run().exists()) {
-        let what = "there is a file of this name already";
+        let what = "a file of this name already exists";
         return Err(Error::run(file, what)
             .with_hint("choose another {train.name}, or use {train.overwrite}"));
     }
@@ -86,13 +86,13 @@ pub fn resume(
     let (then, now) = (&plan.base, &base.info);
     if then.token_rms != now.token_rms || then.token_width != now.token_width {
         let what = format!("the run was begun with another base, {}", then.path.display());
-        return Err(Error::run(path, what).with_hint("give that base by {train.base}"));
+        return Err(Error::run(path, what).with_hint("pass that base with {train.base}"));
     }
     if let Some(then) = &plan.base.sha256
         && base.fingerprint().ok().flatten().is_some_and(|now| now != *then)
     {
         let what = format!("the run was begun with another base, {}", plan.base.path.display());
-        return Err(Error::run(path, what).with_hint("give that base by {train.base}"));
+        return Err(Error::run(path, what).with_hint("pass that base with {train.base}"));
     }
     go_on(base, &plan, &run, memory, events, stop)
 }

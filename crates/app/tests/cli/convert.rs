@@ -25,7 +25,7 @@ fn values_survive_every_layout() {
         let told: Value = serde_json::from_str(&program.well(&arguments).out).unwrap();
         assert_eq!(told["key"], key, "{out}");
         let read = embedding::read(&program.path(out)).unwrap();
-        assert_eq!((read.rows, &read.vectors), (first.rows, &first.vectors), "{out}");
+        assert_eq!((read.count, &read.vectors), (first.count, &first.vectors), "{out}");
         assert_eq!(read.dtype, first.dtype, "{out}");
         from = out.into();
     }
@@ -76,7 +76,7 @@ fn every_layout_turns_into_every_other_and_back() {
             convert(&two, back, "kohya");
             let (one, two, back) = (read(&one), read(&two), read(back));
             for read in [&one, &two, &back] {
-                assert_eq!((read.rows, read.width, read.dtype), (first.rows, 128, first.dtype));
+                assert_eq!((read.count, read.width, read.dtype), (first.count, 128, first.dtype));
                 assert_eq!(read.vectors, first.vectors, "{layout} to {other}");
             }
             assert_eq!(one.metadata.is_empty(), lost > 0, "{layout}");

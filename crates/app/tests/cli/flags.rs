@@ -75,7 +75,7 @@ fn a_word_is_trained_from_each_of_kohyas_files() {
     let gui = plan(&program, "gui");
     assert_eq!(gui["optimizer"], "AdamW8bit");
     assert_eq!((&gui["scheduler"], &gui["words"][0]["vectors"]), (&"cosine".into(), &2.into()));
-    assert_eq!(embedding::read(&program.path("out/gui.safetensors")).unwrap().rows, 2);
+    assert_eq!(embedding::read(&program.path("out/gui.safetensors")).unwrap().count, 2);
     assert!(plan(&program, "toml")["sentences"][0].as_str().unwrap().contains("in the style of"));
     assert!(program.path("out/toml.pt").is_file());
     let command = plan(&program, "command");
@@ -106,7 +106,7 @@ fn two_words_are_learned_at_once() {
     std::fs::write(program.path("two.toml"), text).unwrap();
     program.well(&["train", "--config", "two.toml", "--base", &base(), "--threads", "1"]);
     assert_eq!(names(&program), ["dog-ti.safetensors", "park-ti.safetensors"]);
-    let rows = |name: &str| embedding::read(&program.path(name)).unwrap().rows;
+    let rows = |name: &str| embedding::read(&program.path(name)).unwrap().count;
     assert_eq!((rows("out/dog-ti.safetensors"), rows("out/park-ti.safetensors")), (2, 1));
     assert!(plan(&program, "dog-ti")["sentences"].is_array());
 }

@@ -174,7 +174,7 @@ fn ctrl_c_keeps_the_cells_that_are_done() {
     let rest: Vec<String> = lines.map(Result::unwrap).collect();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:#?}");
     let rest = rest.join("\n");
-    assert!(rest.contains("stopping: the step that runs is finished"), "{rest}");
+    assert!(rest.contains("stopping: finishing the current step"), "{rest}");
     let told = cells(&program, "grid");
     assert!((3..80).contains(&told.len()), "{}", told.len());
     assert!(rest.contains(&format!("after {} of 80 cells", told.len())), "{rest}");

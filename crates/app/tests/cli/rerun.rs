@@ -81,7 +81,7 @@ fn another_base_and_a_changed_picture_are_refused() {
     assert!(run.err.contains(&format!("{name} was changed")), "{}", run.err);
 
     let run = program.run(&["rerun", "a/zarva-ti.safetensors", "--out", "a"]);
-    assert!(run.err.contains("there is a run of this name already"), "{}", run.err);
+    assert!(run.err.contains("a run of this name already exists"), "{}", run.err);
     let words = super::program::repository("demo/words/mirabo-ti.safetensors");
     let run = program.run(&["rerun", &words.to_string_lossy()]);
     assert!(run.err.contains("no run manifest"), "{}", run.err);

@@ -133,7 +133,7 @@ fn the_first_ctrl_c_saves_and_says_how_to_go_on() {
     let rest: Vec<String> = lines.map(Result::unwrap).collect();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:#?}");
     let rest = rest.join("\n");
-    assert!(rest.contains("stopping: the step that runs is finished and saved"), "{rest}");
+    assert!(rest.contains("stopping: finishing the current step, then saving"), "{rest}");
     assert!(rest.contains("hint: go on with `wayword train --resume"), "{rest}");
     assert!(program.path("out/zarva-ti.run/state.safetensors").is_file());
 }

@@ -1,5 +1,5 @@
 //! Layers with transparency, in Pillow's integer arithmetic: the kept part of a picture laid over
-//! the drawn one, and the masked part filled with the colours around it.
+//! the drawn one, and the masked part filled with the colors around it.
 use super::{Fit, Pixels, Region, fit, invert, pillow_gaussian};
 
 /// `a * b / 255`, rounded.
@@ -8,14 +8,14 @@ fn times(a: u8, b: u8) -> u8 {
     (((product >> 8) + product) >> 8).min(255) as u8
 }
 
-/// A picture of a mask's opacity, with colours multiplied by it.
+/// A picture of a mask's opacity, with colors multiplied by it.
 fn masked(picture: &Pixels, opacity: &Pixels) -> Pixels {
     let pairs = picture.data.chunks_exact(3).zip(&opacity.data);
     let data = pairs.flat_map(|(p, a)| [times(p[0], *a), times(p[1], *a), times(p[2], *a), *a]);
     Pixels { width: picture.width, height: picture.height, channels: 4, data: data.collect() }
 }
 
-/// Colours by themselves again.
+/// Colors by themselves again.
 fn divided(mut layer: Pixels) -> Pixels {
     for pixel in layer.data.chunks_exact_mut(4) {
         let alpha = u32::from(pixel[3]);
@@ -28,7 +28,7 @@ fn divided(mut layer: Pixels) -> Pixels {
     layer
 }
 
-/// Lays one layer over another, both with colours by themselves.
+/// Lays one layer over another, both with colors by themselves.
 fn over(below: &mut Pixels, above: &Pixels) {
     for (below, above) in below.data.chunks_exact_mut(4).zip(above.data.chunks_exact(4)) {
         let alpha = u32::from(above[3]);
@@ -89,7 +89,7 @@ impl Overlay {
     }
 }
 
-/// Fills what a mask covers with the colours around it, from far to near.
+/// Fills what a mask covers with the colors around it, from far to near.
 #[must_use]
 pub fn fill_masked(picture: &Pixels, mask: &Pixels) -> Pixels {
     let kept = masked(picture, &invert(mask));

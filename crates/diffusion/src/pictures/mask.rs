@@ -18,7 +18,7 @@ pub fn binary(picture: &Pixels) -> Pixels {
     }
 }
 
-/// Pillow's grey of a colour.
+/// Pillow's gray of a color.
 fn brightness(pixel: &[u8]) -> u8 {
     let part = |c: usize, weight: u32| u32::from(pixel[c]) * weight;
     ((part(0, 19595) + part(1, 38470) + part(2, 7471) + 0x8000) >> 16).min(255) as u8

@@ -25,7 +25,7 @@ pub(super) struct Tables {
     pub(super) entries: Vec<String>,
     /// The id of an entry.
     pub(super) ids: HashMap<String, u32>,
-    /// What two neighbours become. Earlier merges have smaller ids, so the id is also the rank.
+    /// What two neighbors become. Earlier merges have smaller ids, so the id is also the rank.
     merges: HashMap<(u32, u32), u32>,
     /// The symbol that stands for a byte.
     symbols: Vec<char>,

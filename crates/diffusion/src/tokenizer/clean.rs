@@ -84,7 +84,7 @@ fn widths(text: &str) -> String {
     out
 }
 
-/// Without the colour codes of terminals: escape, `[`, digits and semicolons, one letter.
+/// Without the color codes of terminals: escape, `[`, digits and semicolons, one letter.
 fn without_terminal_codes(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;

@@ -54,7 +54,7 @@ fn kind(c: char) -> u32 {
     kind
 }
 
-/// Pairs of neighbours, by category, that nobody writes.
+/// Pairs of neighbors, by category, that nobody writes.
 const PAIRS: [(u32, u32); 10] = [
     (BAD | LOWER | UPPER | BOX | OPEN | CLOSE | MONEY | NUMBER | LAW, BAD),
     (BAD, LOWER | UPPER | BOX | OPEN | CLOSE | MONEY | NUMBER | LAW),

@@ -61,7 +61,7 @@ impl UpBlock {
     }
 }
 
-/// Nearest-neighbour resize, then a convolution.
+/// Nearest-neighbor resize, then a convolution.
 #[derive(Debug, Clone)]
 #[expect(missing_docs, reason = "the names are diffusers'")]
 pub struct Upsample {

@@ -23,13 +23,12 @@ pub(crate) fn run(options: &Options) -> Result<Facts, Failure> {
         return Err(Failure::user(format!("no such file: {}", input.display())));
     }
     if output.exists() && !options.overwrite {
-        return Err(Failure::user(format!("{} is there already", output.display()))
-            .hint("another name, or {convert.overwrite}"));
+        return Err(Failure::user(format!("{} already exists", output.display()))
+            .hint("choose another name, or pass {convert.overwrite}"));
     }
     if options.token.as_ref().is_some_and(|token| token.trim().is_empty()) {
-        return Err(
-            Failure::user("{convert.token} is empty").hint("it is the word that prompts call")
-        );
+        return Err(Failure::user("{convert.token} is empty")
+            .hint("it is the name that is used in prompts"));
     }
     let word = embedding::read(input)?;
     let mut dtype = options.dtype.map_or_else(|| kept(word.dtype), self::dtype);
@@ -39,7 +38,7 @@ pub(crate) fn run(options: &Options) -> Result<Facts, Failure> {
         Some(Program::SdCpp) => dtype = Dtype::F32,
         // The only key from which it goes on.
         Some(Program::OneTrainer) => name = "emp_params".into(),
-        Some(Program::Diffusers) if word.rows > 1 && name != name.to_lowercase() => {
+        Some(Program::Diffusers) if word.count > 1 && name != name.to_lowercase() => {
             name = name.to_lowercase();
             remark = Some(format!(
                 "the word inside is {name}: newer versions of diffusers use one vector only of a word with capitals"
@@ -65,7 +64,7 @@ pub(crate) fn run(options: &Options) -> Result<Facts, Failure> {
     facts.text("layout", written.layout);
     facts.maybe("key", written.key.as_ref());
     facts.text("dtype", written.dtype.to_string().to_lowercase());
-    facts.add("vectors", written.rows, written.rows.to_string());
+    facts.add("vectors", written.count, written.count.to_string());
     facts.add("width", written.width, written.width.to_string());
     if let Some(remark) = remark {
         facts.warn(remark);

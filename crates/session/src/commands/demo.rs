@@ -53,7 +53,7 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<DemoReport
     let picture = out.join("sheet.png");
     sheet
         .save(&picture)
-        .map_err(|e| Failure::from(e).hint("choose another folder by {demo.out}"))?;
+        .map_err(|e| Failure::from(e).hint("choose another folder with {demo.out}"))?;
     let json = serde_json::to_value(&numbers)?;
     write(&out.join("numbers.json"), &format!("{json:#}\n"))?;
     let table = numbers.table();

@@ -72,8 +72,8 @@ fn refuse_begun(options: &Options, recorded: &Recorded) -> Result<(), Failure> {
     if options.overwrite || !run.join("plan.json").exists() {
         return Ok(());
     }
-    let message = format!("{}: there is a run of this name already", run.display());
-    Err(Failure::user(message).hint("choose another folder by {rerun.out} DIR"))
+    let message = format!("{}: a run of this name already exists", run.display());
+    Err(Failure::user(message).hint("choose another folder with {rerun.out} DIR"))
 }
 
 /// The base as it was named, else where the run had it.

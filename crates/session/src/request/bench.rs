@@ -4,33 +4,34 @@ use std::path::PathBuf;
 use wayword_interface::{choices, options};
 
 options! {
-    /// Measure this machine on a model of Stable Diffusion 1.5's size, or on a checkpoint.
+    /// Measure the speed of this machine on a model of Stable Diffusion 1.5's size, or on a checkpoint.
     ///
-    /// Without {bench.base} the weights are made in memory and mean nothing; making them is not timed. One run
-    /// warms up, the median of the others counts. With {bench.base} a whole training step is measured, text
-    /// encoder included, or a whole picture.
+    /// Without {bench.base} the weights are synthetic; making them is not timed. The first run warms up,
+    /// and the median of the others is reported. With {bench.base} a whole training step, text encoder
+    /// included, or a whole image is measured.
     pub struct Bench("bench") {
         "" COMMON {
             /// What to measure
             work: Work => value_name: "WORK", positional: true, need: Need::Always;
-            /// Checkpoint to measure `step`, `draw` or `load` on
+            /// Checkpoint for `step`, `draw` or `load`
             base: Option<PathBuf> => value_name: "CKPT";
-            /// Width and height of the picture in pixels, a multiple of 64 [default: 512, or the base's own]
+            /// Image width and height in pixels, a multiple of 64 [default: 512, or the base's own]
             size: Option<usize> => value_name: "PIXELS", min: 64.0, max: 2048.0, multiple_of: 64;
-            /// Steps of a picture that is drawn with {bench.base}
+            /// Sampling steps of an image drawn with {bench.base}
             steps: usize = 20 => value_name: "N", min: 1.0;
-            /// Where `load` writes its checkpoint of 2 GB, and leaves it [default: a temporary file]
+            /// File that `load` writes its checkpoint of 2 GB to and keeps [default: a temporary
+            /// file]
             write: Option<PathBuf> => value_name: "FILE", conflicts: &["base"];
-            /// Pictures at once
+            /// Batch size
             batch: usize = 1 => value_name: "N", min: 1.0;
-            /// Timed runs
+            /// Number of timed runs
             repeats: usize = 3 => value_name: "N", min: 1.0;
         }
         "Machine" COMMON {
             + machine: Machine;
-            /// Instructions to use at most, to compare [default: the best that there are]
+            /// Highest instruction set to use, for comparison [default: the best available]
             instructions: Option<Instructions> => value_name: "NAME", conflicts: &["device"];
-            /// Compute the UNet's blocks a second time in backward instead of keeping what they need
+            /// Gradient checkpointing
             low_memory: bool;
         }
     }

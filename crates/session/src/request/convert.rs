@@ -3,25 +3,26 @@ use std::path::PathBuf;
 use wayword_interface::{choices, options};
 
 options! {
-    /// Turn an embedding file into another kind: kohya's, A1111's or diffusers'.
+    /// Convert an embedding to another file format: kohya's, A1111's or diffusers'.
     ///
-    /// The ending of OUT chooses: .safetensors is kohya's and read everywhere, .pt is A1111's, .bin is
-    /// diffusers'. The values stay what they are.
+    /// The extension of OUT chooses: .safetensors is kohya's layout, which every program reads, .pt is
+    /// A1111's, .bin is diffusers'. The values do not change.
     pub struct Convert("convert") {
         "" COMMON {
-            /// An embedding: .safetensors, .pt, .bin, or a picture that holds one
+            /// Embedding: .safetensors, .pt, .bin, or an image that contains one
             input: PathBuf => value_name: "IN", positional: true, need: Need::Always;
-            /// The file to write: .safetensors, .pt or .bin
+            /// Output file: .safetensors, .pt or .bin
             output: PathBuf => value_name: "OUT", positional: true, need: Need::Always;
-            /// Write what this program reads: its layout, key and type of values
+            /// Program that will read the file; chooses layout, key and data type
             for_program: Option<Program> => flag: "for", value_name: "PROGRAM", conflicts: &["layout", "dtype"];
-            /// Whose layout [default: by the ending of OUT]
+            /// Layout [default: by the extension of OUT]
             layout: Option<Layout> => value_name: "KIND";
-            /// The word inside diffusers' and A1111's layouts [default: the one in IN, else OUT's name]
+            /// Name inside diffusers' and A1111's layouts [default: the one in IN, else the file
+            /// name of OUT]
             token: Option<String> => value_name: "WORD";
-            /// Type of the values [default: that of IN]
+            /// Data type of the values [default: that of IN]
             dtype: Option<FileType> => value_name: "KIND";
-            /// Write over a file that is there
+            /// Overwrite an existing file
             overwrite: bool;
             /// Write one JSON object to standard output
             json: bool => scope: Scope::Terminal;
@@ -36,11 +37,11 @@ choices! {
         A1111 = "a1111",
         /// ComfyUI
         ComfyUi = "comfyui",
-        /// diffusers, without naming the word again
+        /// diffusers, without giving the name again
         Diffusers = "diffusers",
         /// InvokeAI
         InvokeAi = "invokeai",
-        /// OneTrainer, to go on training
+        /// OneTrainer, to continue training
         OneTrainer = "onetrainer",
         /// SD.Next
         SdNext = "sdnext",
@@ -50,13 +51,13 @@ choices! {
 }
 
 choices! {
-    /// Whose layout a file has.
+    /// Layout of a file.
     pub enum Layout {
         /// One tensor `emb_params`, with metadata in a .safetensors
         Kohya = "kohya",
         /// The structure with `string_to_param`, a .pt or .bin
         A1111 = "a1111",
-        /// One tensor whose key is the word, a .safetensors or .bin
+        /// One tensor whose key is the name, a .safetensors or .bin
         Diffusers = "diffusers",
     }
 }

@@ -4,7 +4,7 @@ use wayword_interface::options;
 options! {
     /// List the devices that can compute.
     ///
-    /// The first is used where no {any.device} is given.
+    /// The first one is the default of {any.device}.
     pub struct Devices("devices") {
         "Output" COMMON {
             /// Write one JSON object to standard output

@@ -8,14 +8,14 @@ use std::path::PathBuf;
 use wayword_interface::{choices, options};
 
 options! {
-    /// Draw pictures from a prompt, with learned words.
+    /// Draw images from a prompt, with your embeddings and LoRAs.
     ///
-    /// A word is triggered by its file's name. `(word:0.8)` weakens it, `(word:1.2)` strengthens it, by
-    /// the rules of A1111. Each picture holds its settings; {draw.from} repeats a picture from them, and
-    /// every other flag changes what it names.
+    /// An embedding is triggered by its file name. `(name:0.8)` weakens it and `(name:1.2)` strengthens
+    /// it, as in A1111. Each image stores its settings; {draw.from} repeats an image from them, and
+    /// every other option changes one of them.
     pub struct Draw("draw") {
         "" COMMON {
-            /// What to draw
+            /// Prompt
             prompt: Option<String> => value_name: "PROMPT", positional: true, need: Need::Unless(&["from", "prompts"]);
         }
         "Model" COMMON {
@@ -23,38 +23,42 @@ options! {
         }
         "Prompt" COMMON {
             + places: Places;
-            /// Draw every possibility of wildcards and variants once, instead of one by chance for each
-            /// seed; {draw.count} is the most
+            /// Draw every combination of wildcards and variants once instead of a random one per
+            /// seed; {draw.count} is the maximum
             combinatorial: bool;
-            /// Draw the prompts of a file, one a line; a line may also be flags in A1111's way, such as
+            /// File with one prompt per line; a line may also be options as in A1111, such as
             /// `--prompt "a cat" --seed 5`
             prompts: Option<PathBuf> => value_name: "FILE", conflicts: &["prompt", "from"];
         }
-        "Picture" COMMON {
+        "Image" COMMON {
             + settings: Settings;
-            /// Repeat a picture (PNG, JPEG, WebP) from the settings that it holds
+            /// Repeat an image (PNG, JPEG, WebP) from the settings in its metadata
             from: Option<PathBuf> => value_name: "IMAGE";
-            /// Pictures to draw; each next one has the next seed [default: 1]
+            /// Number of images; each has the next seed [default: 1]
             count: Option<usize> => value_name: "N", min: 1.0;
-            /// Pictures that are computed at once: faster, but more memory
+            /// Images computed at once: faster, but more memory
             batch: usize = 1 => value_name: "N", min: 1.0;
         }
-        "From a picture" COMMON {
+        "Image to image" COMMON {
             + image: Image;
         }
-        "Second pass" COMMON {
+        "Hires pass" COMMON {
             + hires: Hires;
         }
         "Output" COMMON {
-            /// Folder for numbered pictures, or one file whose ending is a format
+            /// Output folder for numbered images, or one file whose extension is an image format
             out: PathBuf = ".".into() => value_name: "DIR|FILE";
-            /// Format of numbered pictures; JPEG loses detail
+            /// Format of numbered images; JPEG is lossy
             format: Format = Format::Png => value_name: "KIND";
         }
         "Output" RARE {
-            /// Tell a small picture of the drawing in progress every N steps, in the events of
-            /// {any.json} and of other faces
+            /// Send a small preview of the image in progress every N steps, as an event of
+            /// {any.json}
             preview_every: Option<usize> => value_name: "N", min: 1.0, scope: Scope::Request;
+        }
+        "Machine" RARE {
+            /// Draw even if the memory forecast says that it does not fit
+            force: bool => scope: Scope::Request;
         }
         "Machine" COMMON {
             + machine: Machine;
@@ -63,11 +67,11 @@ options! {
 }
 
 choices! {
-    /// A picture file's format.
+    /// Format of an image file.
     pub enum Format {
         /// Lossless
         Png = "png",
-        /// Small, with losses
+        /// Small, lossy
         Jpg = "jpg",
         /// Lossless
         Webp = "webp",

@@ -4,22 +4,22 @@ use std::path::PathBuf;
 use wayword_interface::options;
 
 options! {
-    /// Say how a prompt is read: its tree, its tokens, its words and LoRAs.
+    /// Show how a prompt is read: its structure, tokens, embeddings and LoRAs.
     ///
-    /// Nothing is drawn and no model is loaded. Mistakes are shown at their place in the prompt.
+    /// Nothing is drawn and no model is loaded. Errors are shown at their position in the prompt.
     pub struct Explain("explain") {
         "" COMMON {
-            /// The prompt
+            /// Prompt
             prompt: String => value_name: "PROMPT", positional: true, need: Need::Always;
-            /// A negative prompt to explain, too
+            /// Negative prompt to explain as well
             negative: Option<String> => value_name: "PROMPT";
-            /// Checkpoint that embeddings must fit; of it only the width of its words is read
+            /// Checkpoint that the embeddings must match; only the width of its token table is read
             base: Option<PathBuf> => value_name: "CKPT";
-            /// Seed by which wildcards and variants are chosen
+            /// Seed that chooses wildcards and variants
             seed: u64 = 1 => value_name: "N";
-            /// Denoising steps that schedules are laid over
+            /// Number of sampling steps, for prompt editing
             steps: usize = 20 => value_name: "N", min: 1.0;
-            /// Read the prompt with the accidents of A1111
+            /// Read the prompt with A1111's accidental behavior
             a1111_quirks: bool;
             /// Write one JSON object to standard output
             json: bool => scope: Scope::Terminal;

@@ -3,15 +3,14 @@ use std::path::PathBuf;
 use wayword_interface::options;
 
 options! {
-    /// Say what is in a checkpoint, an embedding or LoRA file, or how a picture was drawn.
+    /// Show what is in a checkpoint, an embedding or a LoRA, or how an image was drawn.
     pub struct Inspect("inspect") {
         "" COMMON {
-            /// A checkpoint, a diffusers folder, an embedding or LoRA file, or a picture, whose settings are
-            /// told
+            /// Checkpoint, diffusers folder, embedding, LoRA, or image with settings
             file: PathBuf => value_name: "FILE", positional: true, need: Need::Always;
-            /// Checkpoint whose vocabulary the vectors of an embedding are compared with
+            /// Checkpoint whose vocabulary is compared with the vectors of an embedding
             base: Option<PathBuf> => value_name: "CKPT";
-            /// Skip the hashes: they read the whole file
+            /// Skip the hashes, for which the whole file is read
             no_hash: bool;
             /// Write one JSON object to standard output
             json: bool => scope: Scope::Terminal;

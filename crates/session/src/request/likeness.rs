@@ -4,31 +4,31 @@ use wayword_interface::options::Size;
 use wayword_interface::{choices, options};
 
 options! {
-    /// Say how alike two sets of pictures are.
+    /// Measure the similarity of two sets of images.
     ///
-    /// A judge is a network that turns a picture into a vector; the likeness of two pictures is the
-    /// cosine of their vectors. The bundled judge knows the small world of the demo; for real photos
-    /// give a DINO, CLIP or face network as an ONNX file.
+    /// An image encoder turns an image into a vector; the similarity of two images is the cosine of
+    /// their vectors. The bundled encoder only knows the demo's images; for photos, pass a DINO, CLIP
+    /// or face network as an ONNX file.
     pub struct Likeness("likeness") {
         "" COMMON {
-            /// Pictures, or folders of pictures
+            /// Images, or folders of images
             pictures: Vec<PathBuf> => value_name: "PICTURES", positional: true, need: Need::Always;
-            /// Pictures to compare with, or folders of pictures
+            /// Images to compare with, or folders of images
             to: Vec<PathBuf> => value_name: "REFERENCES", many: true, need: Need::Always;
         }
-        "Judge" COMMON {
-            /// The judge [default: the bundled one]
+        "Image encoder" COMMON {
+            /// Image encoder [default: the bundled one]
             judge: Option<PathBuf> => value_name: "FILE.onnx";
-            /// Size the judge wants [default: from the file]
+            /// Input size of the encoder [default: from the file]
             size: Option<Size> => value_name: "W,H";
-            /// How the judge wants its colours [default: from the file]
+            /// Color normalization of the encoder [default: from the file]
             normalize: Option<Normalization> => value_name: "KIND", aliases: &["normalise"];
-            /// Mean of each colour, instead of {likeness.normalize}
+            /// Mean of each color channel, instead of {likeness.normalize}
             mean: Option<[f32; 3]> => value_name: "R,G,B", conflicts: &["normalize"], requires: "std";
-            /// Spread of each colour, with {likeness.mean}
+            /// Standard deviation of each color channel, with {likeness.mean}
             std: Option<[f32; 3]> => value_name: "R,G,B", requires: "mean";
-            /// Which output of the judge is the vector [default: `identity`, `image_embeds`,
-            /// `embedding` or `pooler_output`, else the only one]
+            /// Output of the encoder to use [default: `identity`, `image_embeds`, `embedding` or
+            /// `pooler_output`, else the only one]
             output: Option<String> => value_name: "NAME";
         }
         "Output" COMMON {
@@ -39,7 +39,7 @@ options! {
 }
 
 choices! {
-    /// How a judge wants the numbers of colours.
+    /// Color normalization of an image encoder.
     pub enum Normalization {
         /// From 0 to 1
         Unit = "0..1",

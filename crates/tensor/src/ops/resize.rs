@@ -1,4 +1,4 @@
-//! Nearest-neighbour resize of a picture: y[i] = x[floor(i * from / to)] along both sides.
+//! Nearest-neighbor resize of a picture: y[i] = x[floor(i * from / to)] along both sides.
 //!
 //! Shapes: x `[batch, h w, channels]`, y `[batch, h' w', channels]`. Twice the size is the up
 //! sampler; other sizes bring a feature to the size of a skip connection of an odd size. Backward:
@@ -7,7 +7,7 @@ use crate::op::{Description, Operation, run};
 use crate::tape::record;
 use crate::{Grid, Shape, Tensor};
 
-/// Nearest-neighbour resize.
+/// Nearest-neighbor resize.
 #[derive(Debug, Clone, Copy)]
 pub struct Resize<'a> {
     /// `[batch, h w, channels]`

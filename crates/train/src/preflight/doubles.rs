@@ -23,8 +23,8 @@ pub(super) fn exact(pictures: &[&PlannedPicture]) -> Option<Warning> {
     if doubles.is_empty() {
         return None;
     }
-    let text = format!("pictures are there twice: {}", list(&doubles));
-    Some(finding(text, "keep one of each; a folder's repeats say how often pictures are seen"))
+    let text = format!("duplicate images: {}", list(&doubles));
+    Some(finding(text, "keep one of each; use the folder's repeats to show images more often"))
 }
 
 /// Pictures that look alike but for size, compression or a mirror.
@@ -44,5 +44,8 @@ pub(super) fn near(pictures: &[&PlannedPicture], inspections: &[Inspection]) -> 
         return None;
     }
     let text = format!("pictures are nearly the same: {}", list(&pairs));
-    Some(finding(text, "keep one of each pair: what they share is learned as part of the word"))
+    Some(finding(
+        text,
+        "keep one of each pair: what they have in common is learned as part of the embedding",
+    ))
 }

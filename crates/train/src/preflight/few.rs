@@ -41,14 +41,17 @@ pub fn few(plan: &TrainPlan, preset: Option<&str>) -> Vec<Warning> {
 fn too_few(whose: &str, count: usize, preset: Option<&str>) -> Option<Warning> {
     let pictures = format!("{whose}{}", pictures_are(count));
     let Some((name, least, what, usual)) = ENOUGH.iter().find(|e| Some(e.0) == preset) else {
-        let text = format!("{pictures} few: what else they share is learned as part of the word");
+        let text = format!(
+            "{pictures} few: anything else they have in common is learned as part of the embedding"
+        );
         let hint = "5 and more before different backgrounds are usual, 10 to 20 for a person";
         return (count < 5).then(|| finding(text, hint));
     };
     if count >= *least {
         return None;
     }
-    let text = format!("{pictures} few for {what}: what else they share is learned too");
+    let text =
+        format!("{pictures} few for {what}: anything else they have in common is learned too");
     let hint = if *name == "person" && count >= 5 {
         format!("{usual}; for a thing or an animal these will do: say {{train.preset}} object")
     } else {

@@ -75,7 +75,7 @@ pub(super) fn blurred(pictures: &[&PlannedPicture], inspections: &[Inspection]) 
         return None;
     }
     let text = format!("{} blurred: {}", pictures_are(blurred.len()), list(&blurred));
-    Some(finding(text, "leave them out, or use the originals: the word learns the blur too"))
+    Some(finding(text, "remove them, or use the originals: the embedding learns the blur as well"))
 }
 
 /// Pictures of one color.

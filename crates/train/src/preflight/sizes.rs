@@ -39,7 +39,8 @@ pub(super) fn cut(pictures: &[&PlannedPicture], buckets: bool) -> Option<Warning
     if cut.is_empty() {
         return None;
     }
-    let text = format!("the crop cuts much off {} of the pictures: {}", cut.len(), list(&cut));
+    let text =
+        format!("cropping removes a large part of {} of the images: {}", cut.len(), list(&cut));
     let hint = if buckets {
         "crop them by hand, or allow narrower sizes by a smaller {train.min_bucket_reso}"
     } else {

@@ -85,7 +85,7 @@ fn the_same_picture_is_known_again() {
     assert!(found.hint().is_some());
     let same = PlannedPicture { sha256: "a".into(), ..b.clone() };
     assert!(doubles::near(&[&a, &same], &inspections).is_none(), "said once");
-    assert_eq!(doubles::exact(&[&a, &same]).unwrap().message(), "pictures are there twice: a = b");
+    assert_eq!(doubles::exact(&[&a, &same]).unwrap().message(), "duplicate images: a = b");
     assert!(doubles::exact(&[&a, &b]).is_none());
     let at_another_size = PlannedPicture { set: 1, bucket: (64, 64), ..a.clone() };
     assert!(doubles::exact(&[&a, &at_another_size]).is_none(), "one file in two data sets");
@@ -115,7 +115,7 @@ fn sizes_and_crops_are_told() {
     let cut = sizes::cut(&all, false).unwrap().to_string();
     assert_eq!(
         cut,
-        "the crop cuts much off 2 of the pictures: wide.jpg (2000x500): 75 % left and right, \
+        "cropping removes a large part of 2 of the images: wide.jpg (2000x500): 75 % left and right, \
          tall.jpg (500x1000): 50 % above and below"
     );
     let tiny = sizes::tiny(&all).unwrap().to_string();

@@ -79,7 +79,7 @@ impl Made {
     /// At a place of one's own.
     pub(super) fn at(path: &Path, temporary: bool, context: &Context<'_>) -> Result<Made, Failure> {
         if path.exists() {
-            return Err(Failure::user(format!("{} exists already", path.display()))
+            return Err(Failure::user(format!("{} already exists", path.display()))
                 .hint("measure it by {bench.base}, or give another name"));
         }
         let text = format!("writing a checkpoint of 2 GB to {}", path.display());

@@ -62,7 +62,7 @@ pub(super) fn other_word(out: &Path) -> Result<wayword_formats::Embedding, Failu
     Ok(wayword_formats::embedding::read(&path)?)
 }
 
-/// Writes a file unless it is there already with these bytes.
+/// Writes a file unless it already exists with these bytes.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     if std::fs::read(path).is_ok_and(|there| there == bytes) {
         return Ok(());

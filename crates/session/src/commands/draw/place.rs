@@ -80,7 +80,7 @@ fn make(dir: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(dir).map_err(|e| Failure::io("cannot make the folder", dir, &e))?;
     atomic::probe(dir).map_err(|e| {
         Failure::io("cannot write into", dir, &e)
-            .hint("choose another folder by {draw.out}, or allow writing there")
+            .hint("choose another folder with {draw.out}, or allow writing there")
     })
 }
 

@@ -118,10 +118,10 @@ pub(super) fn image(
     let Some(path) = &o.image else {
         return match repeated.and_then(|said| said.denoise) {
             None => Ok(()),
-            Some(_) => {
-                Err(Failure::user("the picture was drawn from another one, which it does not hold")
-                    .hint("give that picture as {draw.image}"))
-            }
+            Some(_) => Err(Failure::user(
+                "the image was drawn from another image, which is not stored in it",
+            )
+            .hint("pass that image with {draw.image}")),
         };
     };
     let mut image = ImageSettings::new(files::picture(path)?);
@@ -149,8 +149,8 @@ pub(super) fn image(
         };
         image.mask = Some(mask);
     } else if said.is_some() {
-        return Err(Failure::user("the picture was drawn with a mask, which it does not hold")
-            .hint("give that mask as {draw.mask}"));
+        return Err(Failure::user("the image was drawn with a mask, which is not stored in it")
+            .hint("pass that mask with {draw.mask}"));
     }
     if options.settings.size.is_none() && !has_size {
         let only_masked = image.mask.as_ref().is_some_and(|mask| mask.only_masked);

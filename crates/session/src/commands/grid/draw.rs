@@ -10,7 +10,7 @@ use wayword_diffusion::{AdapterGuard, Base, DrawPlan, Event, Loras, Picture};
 use wayword_interface::{Events, Warning};
 use wayword_prompt::PromptPlan;
 
-/// Encoded prompts that are remembered; a grid's neighbours are what is asked for again.
+/// Encoded prompts that are remembered; a grid's neighbors are what is asked for again.
 const REMEMBERED: usize = 64;
 
 /// A base with its words, for all cells that are drawn on it.

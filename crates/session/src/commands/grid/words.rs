@@ -34,7 +34,7 @@ impl Run {
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
         let plan = path.join("plan.json");
         let text = std::fs::read_to_string(&plan).map_err(|e| {
-            Failure::io("no run was begun here: cannot read", &plan, &e)
+            Failure::io("no run found here: cannot read", &plan, &e)
                 .hint("{grid.run} takes the folder NAME.run that a training made beside its files")
         })?;
         let plan: serde_json::Value = serde_json::from_str(&text)?;

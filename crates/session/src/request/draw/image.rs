@@ -6,24 +6,25 @@ use wayword_interface::{choices, options};
 options! {
     /// A picture to begin with.
     pub struct Image("any") {
-        "From a picture" COMMON {
-            /// Draw from a picture instead of noise alone
+        "Image to image" COMMON {
+            /// Initial image (img2img)
             image: Option<PathBuf> => value_name: "FILE";
-            /// How much of the picture is changed, 0 to 1 [default: 0.75]
+            /// Denoising strength: how much the image is changed, 0 to 1 [default: 0.75]
             denoise: Option<f64> => value_name: "X", min: 0.0, max: 1.0, requires: "image";
-            /// What happens where the picture has another shape than {any.size} [default: stretch]
+            /// How the image is brought to {any.size} [default: stretch]
             fit: Option<Shape> => value_name: "HOW", requires: "image";
-            /// Draw only what is white in this picture of the same size, or opaque if it has transparency
+            /// Mask of the part to redraw (inpainting): white, or opaque in an image with
+            /// transparency; the same size as the image
             mask: Option<PathBuf> => value_name: "FILE", requires: "image";
-            /// Draw what the mask leaves out instead
+            /// Redraw what the mask leaves out
             invert_mask: bool => requires: "mask";
             /// Blur of the mask's edge in pixels [default: 4]
             mask_blur: Option<f64> => value_name: "X", requires: "mask";
-            /// Draw the masked part alone at the full size, and paste it back
+            /// Redraw the masked part at full size and paste it back
             only_masked: bool => requires: "mask";
-            /// Pixels around the masked part that are drawn with it [default: 32]
+            /// Pixels around the masked part to include [default: 32]
             padding: Option<u32> => value_name: "N", requires: "mask";
-            /// What the masked part begins with [default: original]
+            /// Initial content of the masked part [default: original]
             fill: Option<Content> => value_name: "WHAT", requires: "mask";
         }
     }
@@ -32,25 +33,26 @@ options! {
 options! {
     /// A second pass at a larger size.
     pub struct Hires("any") {
-        "Second pass" COMMON {
-            /// Enlarge the picture this many times and draw over it (A1111's hires fix)
+        "Hires pass" COMMON {
+            /// Hires pass: enlarge the image by this factor and redraw it (A1111's hires fix)
             hires_scale: Option<f64> => value_name: "X";
-            /// The second pass's size instead of a multiple; 0 for one side keeps the shape
+            /// Size of the hires pass instead of a factor; 0 for one side keeps the aspect ratio
             hires_size: Option<Sides> => value_name: "W,H", conflicts: &["hires_scale"];
-            /// Steps of the second pass [default: as many as {any.steps}]
+            /// Sampling steps of the hires pass [default: as {any.steps}]
             hires_steps: Option<u32> => value_name: "N";
-            /// How much the second pass changes, 0 to 1 [default: 0.7]
+            /// Denoising strength of the hires pass, 0 to 1 [default: 0.7]
             hires_denoise: Option<f64> => value_name: "X", min: 0.0, max: 1.0;
-            /// How the picture is enlarged: Latent, "Latent (bicubic)", "Latent (nearest-exact)", Lanczos …
-            /// [default: Latent]
+            /// Upscaler: Latent, "Latent (bicubic)", "Latent (nearest-exact)", Lanczos, … [default:
+            /// Latent]
             hires_upscaler: Option<String> => value_name: "NAME";
-            /// Another sampler for the second pass [default: {any.sampler}]
+            /// Sampler of the hires pass [default: {any.sampler}]
             hires_sampler: Option<String> => value_name: "NAME";
-            /// Another schedule for the second pass [default: {any.schedule}, or {any.hires_sampler}'s own]
+            /// Noise schedule of the hires pass [default: {any.schedule}, or {any.hires_sampler}'s
+            /// own]
             hires_schedule: Option<String> => value_name: "NAME";
-            /// Another prompt for the second pass [default: the first's]
+            /// Prompt of the hires pass [default: the prompt]
             hires_prompt: Option<String> => value_name: "PROMPT";
-            /// Another negative prompt for the second pass [default: {any.negative}]
+            /// Negative prompt of the hires pass [default: {any.negative}]
             hires_negative: Option<String> => value_name: "PROMPT";
         }
     }
@@ -59,11 +61,11 @@ options! {
 choices! {
     /// What happens where a picture has another shape.
     pub enum Shape {
-        /// It is stretched
+        /// Stretch it
         Stretch = "stretch",
-        /// What sticks out is cut off
+        /// Scale it to cover the size, and crop
         Crop = "crop",
-        /// What is missing is filled with its border
+        /// Scale it to fit into the size, and repeat its border
         Fill = "fill",
     }
 }
@@ -71,7 +73,7 @@ choices! {
 choices! {
     /// What a masked part begins with.
     pub enum Content {
-        /// The colours around it
+        /// The colors around it
         Fill = "fill",
         /// What is there
         Original = "original",
