@@ -26,6 +26,7 @@ use wayword_diffusion::{Base, BaseOptions};
 use wayword_interface::{Quiet, Stop};
 use wayword_tensor::{CpuOptions, Precision, cpu};
 use wayword_train::plan::TemplateChoice;
+use wayword_train::recipe::Starts;
 use wayword_train::run_folder::vectors;
 use wayword_train::training_loop::RunOptions;
 use wayword_train::{TrainOptions, TrainPlan, training_loop};
@@ -151,18 +152,37 @@ fn one(base: &Base, studio: &Studio<'_>, asked: &Asked, concept: &Concept, seed:
 }
 
 /// Numbers of the recipe that are set by hand.
-fn change(_plan: &mut TrainPlan, fields: &Map<String, Value>) {
-    assert!(fields.is_empty(), "this recipe has no numbers");
+fn change(plan: &mut TrainPlan, fields: &Map<String, Value>) {
+    if fields.is_empty() {
+        return;
+    }
+    let mut starts =
+        serde_json::to_value(plan.starts.clone().unwrap_or_else(|| {
+            Starts::of(1000, &(0..plan.pictures.len()).collect::<Vec<_>>(), true)
+        }))
+        .unwrap();
+    for (field, value) in fields {
+        starts[field] = value.clone();
+    }
+    let mut starts: Starts = serde_json::from_value(starts).unwrap();
+    if starts.left_out == [usize::MAX] {
+        starts.left_out = (0..plan.pictures.len()).filter(|i| i % 5 == 2).collect();
+    }
+    plan.steps = starts.steps(plan.batch * plan.accumulate);
+    plan.starts = Some(starts);
 }
 
 /// What a run costs: a sample forward and backward is 1, forward alone a third.
 fn evaluations(plan: &TrainPlan) -> f64 {
-    (plan.steps * plan.batch * plan.accumulate) as f64
+    let before = plan.starts.as_ref().map_or(0.0, Starts::cost);
+    before + (plan.steps * plan.batch * plan.accumulate) as f64
 }
 
 /// What was found out about the start.
-fn start(_plan: &TrainPlan) -> Value {
-    Value::Null
+fn start(plan: &TrainPlan) -> Value {
+    let log = std::fs::read_to_string(plan.run().join("log.jsonl")).unwrap();
+    let mut lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    lines.next().unwrap()["starts"].clone()
 }
 
 fn main() {

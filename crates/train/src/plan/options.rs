@@ -3,6 +3,7 @@ use crate::checkpoint::{SaveFormat, SavePrecision};
 use crate::loss::{Difference, HuberSchedule, LossOptions};
 use crate::lr::RateList;
 use crate::noise_options::{NoiseOptions, Rounding, STEPS};
+use crate::recipe::Recipe;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -206,6 +207,11 @@ options! {
                 silences: |_| &["epochs"];
             /// Passes through all pictures and their repeats, instead of {train.steps}
             epochs: Option<usize> => value_name: "N", min: 1.0, silences: |_| &["steps"];
+            /// How the evaluations of the training are spent
+            recipe: Option<Recipe> => value_name: "KIND";
+            /// Evaluations of the training: a sample forward and backward is one, forward alone a third;
+            /// starts count, too [default: 1000]
+            budget: Option<usize> => value_name: "N", min: 50.0;
             /// Learning rate [default: 1e-3 on Stable Diffusion 1.5; on other bases scaled by the size of
             /// their word vectors]
             learning_rate: Option<String> => flag: "lr", value_name: "RATE", silences: silenced_by_rates;

@@ -83,6 +83,9 @@ impl Bar {
             Event::Measured { step, fixed_noise_loss: loss } => {
                 self.note(&format!("loss at fixed noise after {step} steps: {loss:.4}"));
             }
+            Event::Started { start, of, origin, loss, .. } => {
+                self.advance("starts", *start, *of, crate::show::plan::start(origin, *loss));
+            }
             Event::Step(report) => self.advance("training", report.step, report.of, step(report)),
             Event::Saved { path, .. } | Event::Preview { path, .. } | Event::Report { path } => {
                 self.note(&format!("wrote {}", path.display()));
