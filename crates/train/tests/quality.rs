@@ -26,7 +26,7 @@ fn fast_learns_two_concepts_within_200_evaluations() {
         let options = TrainOptions {
             images: vec![concept.folder.clone()],
             name: Some(word.clone()),
-            recipe: Some(Recipe::Fast),
+            recipe: Recipe::Fast,
             budget: Some(200),
             seed: Some(1),
             save_every: 0,

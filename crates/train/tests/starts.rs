@@ -11,13 +11,14 @@ use wayword_tensor::Memory;
 use wayword_train::plan::WordOptions;
 use wayword_train::recipe::Recipe;
 use wayword_train::rerun::Recorded;
+use wayword_train::run_folder::curves::Curves;
 use wayword_train::training_loop::{self, RunOptions};
 use wayword_train::{Event, TrainOptions, TrainPlan};
 
 fn fast(out: &Path) -> TrainOptions {
     TrainOptions {
         steps: None,
-        recipe: Some(Recipe::Fast),
+        recipe: Recipe::Fast,
         budget: Some(70),
         save_every: 10,
         ..options(out)
@@ -45,6 +46,9 @@ fn resume_among_the_starts_and_rerun_end_with_the_same_bytes() {
     let line: serde_json::Value = serde_json::from_str(log.lines().next().unwrap()).unwrap();
     let words = line["starts"]["words"].as_array().unwrap();
     assert_eq!(words.len(), starts.words + 1, "{line}");
+    let curves = Curves::read(&first.run().join("log.jsonl")).unwrap();
+    let steps: Vec<usize> = curves.steps.iter().map(|report| report.step).collect();
+    assert_eq!(steps, (1..=first.steps).collect::<Vec<_>>());
 
     // Stopped after each short run.
     let second = plan(&fast(parted.path()));
@@ -135,12 +139,8 @@ fn options_that_say_how_to_start_switch_the_starts_off_and_the_plan_says_so() {
 #[test]
 fn classic_spends_a_budget_on_steps_alone() {
     let dir = tempfile::tempdir().unwrap();
-    let classic = TrainOptions {
-        recipe: Some(Recipe::Classic),
-        budget: Some(120),
-        batch: 4,
-        ..fast(dir.path())
-    };
+    let classic =
+        TrainOptions { recipe: Recipe::Classic, budget: Some(120), batch: 4, ..fast(dir.path()) };
     let plan = TrainPlan::check(&classic, &base().info).unwrap();
     assert!(plan.starts.is_none());
     assert_eq!(plan.steps, 30);

@@ -207,10 +207,9 @@ options! {
                 silences: |_| &["epochs"];
             /// Passes through all pictures and their repeats, instead of {train.steps}
             epochs: Option<usize> => value_name: "N", min: 1.0, silences: |_| &["steps"];
-            /// How the evaluations of the training are spent
-            recipe: Option<Recipe> => value_name: "KIND";
-            /// Evaluations of the training: a sample forward and backward is one, forward alone a third;
-            /// starts count, too [default: 1000]
+            /// How to learn
+            recipe: Recipe => value_name: "KIND";
+            /// Evaluations: a sample forward and backward is one [default: 1000]
             budget: Option<usize> => value_name: "N", min: 50.0;
             /// Learning rate [default: 1e-3 on Stable Diffusion 1.5; on other bases scaled by the size of
             /// their word vectors]

@@ -7,9 +7,9 @@ use crate::{Error, Result};
 impl TrainPlan {
     /// The recipe: what comes before the first step, and how many steps the budget leaves.
     pub(super) fn decide_recipe(&mut self, options: &TrainOptions) -> Result<()> {
-        let fast = options.recipe.unwrap_or_default() == Recipe::Fast;
+        let fast = options.recipe == Recipe::Fast;
         let reason = against(options, self.embeddings.len());
-        let asked = options.recipe == Some(Recipe::Fast) || options.budget.is_some();
+        let asked = fast || options.budget.is_some();
         if let Some((option, why)) = reason.filter(|_| asked) {
             let text = format!("one start, without a budget: {why}");
             let hint = format!("leave {option} out to use {{train.recipe}} fast");

@@ -62,7 +62,7 @@ pub(super) fn choose(
             for embedding in &plan.embeddings {
                 first.extend(embedding.start(model.base())?);
             }
-            let ranked = search.ranked_words(&first)?;
+            let Some(ranked) = search.ranked_words(&first, stop)? else { return Ok(None) };
             let words: Vec<_> = ranked.iter().map(|word| (&word.name, word.loss)).collect();
             let report = json!({ "words": words, "rounds": [] });
             let mut runs = Vec::new();
@@ -72,6 +72,7 @@ pub(super) fn choose(
                 let (optimizer, mean) = (optimizer()?, vectors.clone());
                 runs.push(Start { number, origin, vectors, optimizer, steps: 0, mean, loss: None });
             }
+            Saved::write(file, (0, 0), &report, &mut runs)?;
             (runs, report, (0, 0))
         }
     };
@@ -80,10 +81,9 @@ pub(super) fn choose(
     while let Some((count, steps)) = starts.rounds.get(place.0) {
         runs.truncate(*count);
         while let Some(start) = runs.get_mut(place.1) {
-            if stop.is_requested() {
+            if !search.train(start, *steps, stop)? {
                 return Ok(None);
             }
-            search.train(start, *steps)?;
             if compared {
                 start.loss = Some(super::evaluate(model, &start.mean, &set)?);
             }
@@ -97,7 +97,6 @@ pub(super) fn choose(
                 loss: start.loss,
             });
             Saved::write(file, place, &report, &mut runs)?;
-            model.give_way(stop);
         }
         runs.sort_by(|a, b| a.loss.partial_cmp(&b.loss).unwrap_or(Ordering::Equal));
         let shown: Vec<_> = runs.iter().map(|s| (s.number, &s.origin, s.steps, s.loss)).collect();
@@ -133,14 +132,18 @@ impl Search<'_> {
         VectorGradients::new(VOCABULARY as u32, self.plan.vectors(), self.width, false)
     }
 
-    /// The init word and the words that promise most, best first.
-    fn ranked_words(&self, first: &[f32]) -> Result<Vec<Word>> {
+    /// The init word and the words that promise most, best first; `None` where a stop was
+    /// requested.
+    fn ranked_words(&self, first: &[f32], stop: &Stop) -> Result<Option<Vec<Word>>> {
         if self.starts.gradients == 0 {
-            return Ok(Vec::new());
+            return Ok(Some(Vec::new()));
         }
         let base = self.model.base();
         let mut gradients = self.gradients();
         for batch in self.batches.common_set(&[], self.starts.gradients)? {
+            if self.stops(stop) {
+                return Ok(None);
+            }
             let result = micro_step(self.model, first, &batch, 1.0, self.memory)?;
             gradients.add(&batch.ids, &result.gradient);
         }
@@ -170,12 +173,21 @@ impl Search<'_> {
             loss: super::evaluate(self.model, first, &set)?,
         }];
         for (_, name, id) in words {
+            if self.stops(stop) {
+                return Ok(None);
+            }
             let vector = base.token_vector(id)?;
             let loss = super::evaluate(self.model, &vector.repeat(self.plan.vectors()), &set)?;
             ranked.push(Word { name, vector, loss });
         }
         ranked[1..].sort_by(|a, b| a.loss.total_cmp(&b.loss));
-        Ok(ranked)
+        Ok(Some(ranked))
+    }
+
+    /// Lets small drawings finish; whether a stop was requested.
+    fn stops(&self, stop: &Stop) -> bool {
+        self.model.give_way(stop);
+        stop.is_requested()
     }
 
     /// Where the short runs begin: the mean of the best words, the best word, the init word, and
@@ -210,14 +222,17 @@ impl Search<'_> {
         mean.repeat(self.plan.vectors())
     }
 
-    /// Goes on with a short run.
-    fn train(&self, start: &mut Start, steps: usize) -> Result<()> {
+    /// Goes on with a short run; `false` where a stop was requested. The file still has it as it was before.
+    fn train(&self, start: &mut Start, steps: usize, stop: &Stop) -> Result<bool> {
         let rate = self.plan.lr * self.starts.rate;
         let averaged =
             ((steps as f64 * self.starts.average).round() as usize).clamp(1, steps.max(1));
         let mut mean = vec![0.0f64; start.vectors.len()];
         let mut gradients = self.gradients();
         for step in 0..steps {
+            if self.stops(stop) {
+                return Ok(false);
+            }
             let plan = self.batches.of_start(start.number, start.steps, &self.starts.left_out);
             let batch = self.batches.make(&plan)?;
             gradients.clear();
@@ -234,6 +249,6 @@ impl Search<'_> {
         if steps > 0 {
             start.mean = mean.iter().map(|m| (m / averaged as f64) as f32).collect();
         }
-        Ok(())
+        Ok(true)
     }
 }
