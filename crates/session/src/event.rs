@@ -106,6 +106,21 @@ pub enum Event {
         /// The mean loss at fixed noise.
         fixed_noise_loss: f64,
     },
+    /// A short run of those that are compared before a training's first step is done.
+    Started {
+        /// The round, from 1.
+        round: usize,
+        /// All rounds.
+        rounds: usize,
+        /// Short runs of the round that are done.
+        start: usize,
+        /// All short runs of the round.
+        of: usize,
+        /// The word where it began.
+        origin: String,
+        /// Its loss on the set by which they are compared.
+        loss: Option<f64>,
+    },
     /// A training step was made.
     Step(StepReport),
     /// A preview was drawn.
@@ -173,6 +188,9 @@ impl Event {
             From::Planned(summary) => Self::Plan(summary),
             From::Encoded { done, of } => Self::Encoded { done, of },
             From::Evaluated { step, loss } => Self::Measured { step, fixed_noise_loss: loss },
+            From::Started { round, rounds, start, of, origin, loss } => {
+                Self::Started { round, rounds, start, of, origin, loss }
+            }
             From::Step(report) => Self::Step(report),
             From::Saved { path, step } => Self::Saved { path, step: Some(step), part: false },
             From::Previewed { path, step } => Self::Preview { path, step },

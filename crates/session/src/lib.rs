@@ -85,6 +85,7 @@ pub use wayword_diffusion::{DeviceInfo, devices};
 pub use wayword_train::event::StepReport;
 pub use wayword_train::kohya;
 pub use wayword_train::plan::{Estimate, PlanSummary};
+pub use wayword_train::recipe::Starts;
 
 /// A seed that nobody chose. A1111's seeds have 32 bits, and such a seed can be typed.
 #[must_use]

@@ -178,15 +178,12 @@ impl<'a> Batches<'a> {
     /// # Errors
     /// If the device fails.
     pub fn make(&self, batch: &BatchPlan) -> Result<MicroBatch> {
-        let mut levels = self.streams.generator(Purpose::Timesteps, batch.number);
-        let (low, high) = self.plan.timesteps;
-        let timesteps = levels.randint(low as i64, high as i64, batch.pictures.len());
+        let timesteps = self.timesteps(batch);
         let mut noise = Drawn(self.streams.generator(Purpose::Noise, batch.number));
         let rng = self.streams.generator(Purpose::Latents, batch.number);
         let mut changes = Rng(self.streams.generator(Purpose::Changes, batch.number));
         let view = |place: &usize| self.sources[*place].drawn(self.base, &mut changes);
         let views = batch.pictures.iter().map(view).collect::<Result<Vec<_>>>()?;
-        let timesteps = timesteps.iter().map(|t| *t as usize).collect();
         let mut parts = self.parts(batch, &views, timesteps, rng);
         let shape = [batch.pictures.len(), 4, parts.grid.height, parts.grid.width];
         parts.noise = noise_options::noise(&mut noise, &parts.latents, shape, &self.plan.noise);
@@ -195,6 +192,66 @@ impl<'a> Batches<'a> {
             parts.perturbed = Some(perturbed);
         }
         Ok(self.composer.batch(parts))
+    }
+
+    /// The timesteps of a batch.
+    fn timesteps(&self, batch: &BatchPlan) -> Vec<usize> {
+        let (low, high) = self.plan.timesteps;
+        let count = batch.pictures.len();
+        let strata = self.plan.starts.as_ref().map_or(0, |starts| starts.strata) as u64;
+        if strata < 2 {
+            let mut levels = self.streams.generator(Purpose::Timesteps, batch.number);
+            let drawn = levels.randint(low as i64, high as i64, count);
+            return drawn.iter().map(|t| *t as usize).collect();
+        }
+        // Every run of `strata` samples has one timestep of each stratum, in another order.
+        let mut own = self.streams.generator(Purpose::Timesteps, batch.number);
+        let sample = |i: usize| {
+            let number = batch.number * count as u64 + i as u64;
+            let block = number / strata;
+            let mut order = self.streams.generator(Purpose::Timesteps, block | 1 << 60);
+            let stratum = order.randperm(strata as usize)[(number % strata) as usize];
+            let place = (stratum as f64 + f64::from(own.uniform())) / strata as f64;
+            (low + (place * (high - low) as f64) as usize).min(high - 1)
+        };
+        (0..count).map(sample).collect()
+    }
+
+    /// The batch of a start's step: one of the pictures that are not left out.
+    pub(crate) fn of_start(&self, start: usize, step: usize, left_out: &[usize]) -> BatchPlan {
+        let learned = self.learned(left_out, false);
+        let number = 1 << 40 | (start as u64) << 20;
+        let (epoch, place) = (step / learned.len(), step % learned.len());
+        let mut rng = self.streams.generator(Purpose::Order, number | epoch as u64);
+        let picture = learned[rng.randperm(learned.len())[place]];
+        BatchPlan { number: number | step as u64, pictures: vec![picture] }
+    }
+
+    /// Pictures to learn from: those that are left out, or the others.
+    fn learned(&self, left_out: &[usize], only: bool) -> Vec<usize> {
+        let all = (0..self.plan.pictures.len()).filter(|place| !self.plan.is_regular(*place));
+        all.filter(|place| left_out.contains(place) == only).collect()
+    }
+
+    /// A set by which starts are compared: of the pictures that are left out, or of all where none
+    /// is; the noise is the same each time and the timesteps are spread over the whole range.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub(crate) fn common_set(&self, left_out: &[usize], samples: usize) -> Result<Vec<MicroBatch>> {
+        let pictures = self.learned(left_out, !left_out.is_empty());
+        let one = |i: usize| {
+            let place = pictures[i * 7 % pictures.len()];
+            let batch = BatchPlan { number: 1 << 41 | i as u64, pictures: vec![place] };
+            let level = (2 * i + 1) * STEPS / (2 * samples);
+            let mut noise = self.streams.generator(Purpose::Starts, i as u64);
+            let rng = TorchGenerator::new(noise.next_u64());
+            let views = [self.sources[place].plain(self.base)?];
+            let mut parts = self.parts(&batch, &views, vec![level], rng);
+            parts.noise = noise.randn(parts.latents.len());
+            Ok(self.plain.batch(parts))
+        };
+        (0..samples).map(one).collect()
     }
 
     /// The set by which a run is measured: the same noise, levels and latents before and after.

@@ -5,6 +5,7 @@ use crate::batches::EVALUATION_BATCHES;
 use crate::embedding::Lexicon;
 use crate::plan::{Estimate, TrainPlan};
 use crate::previews::PreviewPrompt;
+use crate::recipe::Starts;
 use crate::training_loop::is_evaluated_after;
 use crate::training_loop::micro_batch::{self, MicroBatch, micro_step};
 use crate::{latents, lora};
@@ -47,9 +48,20 @@ pub fn estimate(base: &Base, plan: &TrainPlan, memory: Memory) -> Result<Estimat
     let forward = time(|| forward(model, plan, grid, 1))?;
     let evaluations = forward * (EVALUATION_BATCHES * measured) as f64;
     let previews = previews(model, plan)?;
-    let total = latents + seconds + evaluations + previews;
+    let cost = plan.starts.as_ref().map_or(0.0, Starts::cost);
+    let starts = seconds_per_micro / plan.batch as f64 * cost;
+    let total = latents + starts + seconds + evaluations + previews;
     let memory = base.device().memory().peak;
-    Ok(Estimate { seconds_per_step, seconds, latents, evaluations, previews, total, memory })
+    Ok(Estimate {
+        seconds_per_step,
+        seconds,
+        latents,
+        starts,
+        evaluations,
+        previews,
+        total,
+        memory,
+    })
 }
 
 /// Seconds of `work`.

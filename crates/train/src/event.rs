@@ -26,6 +26,21 @@ pub enum Event {
         /// The mean loss.
         loss: f64,
     },
+    /// A short run of those that are compared before the first step is done.
+    Started {
+        /// The round, from 1.
+        round: usize,
+        /// All rounds.
+        rounds: usize,
+        /// Short runs of the round that are done.
+        start: usize,
+        /// All short runs of the round.
+        of: usize,
+        /// The word where it began.
+        origin: String,
+        /// Its loss on the set by which they are compared.
+        loss: Option<f64>,
+    },
     /// An update was made.
     Step(StepReport),
     /// A file of the embedding was written.

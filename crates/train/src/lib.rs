@@ -21,6 +21,7 @@ pub mod optim;
 pub mod plan;
 pub mod preflight;
 pub mod previews;
+pub mod recipe;
 pub mod report;
 pub mod request;
 pub mod rerun;

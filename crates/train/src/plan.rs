@@ -8,6 +8,7 @@ mod ineffective;
 mod known;
 mod options;
 mod rate;
+mod recipe;
 mod sets;
 mod summary;
 mod texts;
@@ -27,6 +28,7 @@ use crate::lr::{Length, LrOptions, LrSchedule, RateList};
 use crate::noise_options::NoiseOptions;
 use crate::optim::{Optimizer, Statistics};
 use crate::previews::Previews;
+use crate::recipe::Starts;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -78,6 +80,9 @@ pub struct TrainPlan {
     pub windows: usize,
     /// Updates.
     pub steps: usize,
+    /// What comes before them; `None`: they begin at the init word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts: Option<Starts>,
     /// When files are written.
     pub save: SaveRules,
     /// Pictures that are drawn on the way.

@@ -6,6 +6,7 @@
 //! | `rows.bin` | the embedding's vectors after every step, appended ([`vectors`]) |
 //! | `log.jsonl` | what happened, one JSON object a line, appended |
 //! | `state.safetensors` | all that the next step depends on, replaced whole ([`crate::state`]) |
+//! | `starts.json` | the starts under `fast`: short runs, their losses, what a killed run goes on from |
 //! | `samples/` | previews, where they were asked for ([`crate::previews`]) |
 //! | `tensorboard/` | the log's numbers for TensorBoard, made from the log at every start ([`tensorboard`]) |
 //! | `report.html` | the run on one page, written at its end ([`crate::report`]) |
@@ -54,7 +55,14 @@ impl RunFolder {
                 path.display()
             )));
         }
-        for name in ["plan.json", "state.safetensors", "rows.bin", "log.jsonl", "report.html"] {
+        for name in [
+            "plan.json",
+            "state.safetensors",
+            "rows.bin",
+            "log.jsonl",
+            "report.html",
+            "starts.json",
+        ] {
             let old = run.file(name);
             if old.exists() {
                 std::fs::remove_file(&old).at(&old)?;

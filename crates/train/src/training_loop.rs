@@ -6,6 +6,8 @@
 pub mod compose;
 pub mod micro_batch;
 mod saver;
+mod starts;
+mod starts_file;
 mod train_state;
 
 use crate::batches::Batches;
@@ -131,7 +133,17 @@ fn go_on(
     let width = base.info.token_width;
     let mut gradients =
         VectorGradients::new(VOCABULARY as u32, plan.vectors(), width, plan.kohya_numbers);
-    let mut state = TrainState::begin(model, plan, run, &evaluation_set, events)?;
+    let mut start = None;
+    if let Some(starts) = &plan.starts
+        && !run.file("state.safetensors").exists()
+    {
+        let (file, whole) = (run.file("starts.json"), (model, plan, starts));
+        match starts::choose(whole, &batches, memory, &file, events, stop)? {
+            Some(chosen) => start = Some(chosen),
+            None => return Ok(stopped(&Counters::default(), &[])),
+        }
+    }
+    let mut state = TrainState::begin(model, plan, run, &evaluation_set, start, events)?;
     let epochs = plan.counts().epochs as usize;
     let (began, first) = (Instant::now(), state.counters.step);
     // Those that a stop left out are drawn now.

@@ -1,6 +1,6 @@
 //! The plan of a training as a table, shown before the first step.
 use wayword_session::numbers::{bytes, duration};
-use wayword_session::{Estimate, Facts, PlanSummary};
+use wayword_session::{Estimate, Facts, PlanSummary, Starts};
 
 /// Captions shown at most before a training.
 pub(crate) const CAPTIONS: usize = 4;
@@ -24,6 +24,9 @@ pub(crate) fn lines(plan: &PlanSummary, most: usize) -> Vec<String> {
     }
     facts.line("pictures", pictures(plan));
     facts.line("captions", captions(plan, most));
+    if let Some(starts) = &plan.starts {
+        facts.line("starts", self::starts(starts));
+    }
     facts.line("steps", steps(plan));
     facts.line(
         "optimizer",
@@ -56,6 +59,7 @@ fn take(estimate: &Estimate) -> String {
     let mut text = format!("{} ({step} a step), {memory} of memory", duration(estimate.total));
     let parts = [
         (estimate.latents, "latents"),
+        (estimate.starts, "starts"),
         (estimate.seconds, "steps"),
         (estimate.evaluations, "losses at fixed noise"),
         (estimate.previews, "previews"),
@@ -108,6 +112,25 @@ fn captions(plan: &PlanSummary, most: usize) -> String {
         lines.push(format!("  and {} more", total - most));
     }
     lines.join("\n")
+}
+
+/// A short run and its loss.
+pub(crate) fn start(origin: &str, loss: Option<f64>) -> String {
+    let loss = loss.map(|loss| format!(", loss {loss:.4}")).unwrap_or_default();
+    format!("from \"{origin}\"{loss}")
+}
+
+/// What comes before the first step.
+fn starts(starts: &Starts) -> String {
+    let rounds = starts.rounds.iter().map(|(count, steps)| format!("{count} of {steps} steps"));
+    let mut text = rounds.collect::<Vec<_>>().join(", then the best ");
+    if starts.gradients > 0 {
+        text.push_str(&format!(", at the best of {} words", starts.words + 1));
+    }
+    if !starts.left_out.is_empty() {
+        text.push_str(&format!(", compared on {} pictures", starts.left_out.len()));
+    }
+    format!("{text}; {:.0} of {} evaluations", starts.cost(), starts.budget)
 }
 
 fn steps(plan: &PlanSummary) -> String {

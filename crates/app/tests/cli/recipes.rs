@@ -25,7 +25,7 @@ fn a_saved_config_gives_the_same_plan() {
     program.well(&["train", "--config", "wayword.toml", "--out", "b"]);
     assert_eq!(plan(&program, "a"), plan(&program, "b"));
     let again = program.run(&[&all[..], &["--save-config", "wayword.toml"]].concat());
-    assert!(again.err.contains("exists already"), "{}", again.err);
+    assert!(again.err.contains("already exists"), "{}", again.err);
 }
 
 #[test]

@@ -26,7 +26,7 @@ fn every_preset_is_a_layer() {
         settings(layer).unwrap();
     }
     let person = settings(preset("person").unwrap()).unwrap().options;
-    assert_eq!((person.steps, person.batch, person.save_every), (Some(1000), 1, 200));
+    assert_eq!((person.steps, person.batch, person.save_every), (None, 1, 200));
     assert!(preset("persn").unwrap_err().to_string().contains("person, object or style"));
 }
 

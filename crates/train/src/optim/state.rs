@@ -1,7 +1,8 @@
 //! An optimizer's state as named arrays, exact to the bit.
+use serde::{Deserialize, Serialize};
 
 /// The numbers of a [`StateArray`].
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum StateData {
     /// Values of 32 bits.
     F32(Vec<f32>),
@@ -14,7 +15,7 @@ pub enum StateData {
 }
 
 /// One array of a state.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StateArray {
     /// Unique within the optimizer.
     pub name: String,

@@ -101,6 +101,7 @@ impl TrainPlan {
             accumulate: options.accumulate,
             windows: windows(options.max_token_length)?,
             steps: options.steps.or_else(|| end_of_rates(options)).unwrap_or(STEPS),
+            starts: None,
             save: SaveRules {
                 every_steps: options.save_every,
                 every_epochs: options.save_every_epochs,
@@ -143,6 +144,7 @@ impl TrainPlan {
             let text = "zero terminal SNR is meant for bases that predict v";
             plan.warnings.push(warn(text, Some("leave {train.zero_terminal_snr} out")));
         }
+        plan.decide_recipe(options)?;
         plan.decide_length(options)?;
         plan.decide_rate(options, base)?;
         if let Some(ratio) = options.save_n_epoch_ratio.filter(|ratio| *ratio > 0) {

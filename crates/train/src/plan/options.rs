@@ -3,6 +3,7 @@ use crate::checkpoint::{SaveFormat, SavePrecision};
 use crate::loss::{Difference, HuberSchedule, LossOptions};
 use crate::lr::RateList;
 use crate::noise_options::{NoiseOptions, Rounding, STEPS};
+use crate::recipe::Recipe;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -213,6 +214,11 @@ options! {
                 silences: |_| &["epochs"];
             /// Number of passes over all images with their repeats, instead of {train.steps}
             epochs: Option<usize> => value_name: "N", min: 1.0, silences: |_| &["steps"];
+            /// Training recipe
+            recipe: Recipe => value_name: "KIND";
+            /// Number of evaluations for the whole training; one is the forward and backward of one
+            /// sample [default: 1000]
+            budget: Option<usize> => value_name: "N", min: 50.0;
             /// Learning rate [default: 1e-3 on Stable Diffusion 1.5, scaled to the token vectors of
             /// other bases]
             learning_rate: Option<String> => flag: "lr", value_name: "RATE", silences: silenced_by_rates;

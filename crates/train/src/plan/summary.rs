@@ -2,6 +2,7 @@
 use super::TrainPlan;
 use crate::checkpoint;
 use crate::embedding::Lexicon;
+use crate::recipe::Starts;
 use crate::rng::Rng;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,6 +37,9 @@ pub struct Estimate {
     /// Seconds until all pictures are encoded; those whose latents are kept already take none.
     #[serde(default)]
     pub latents: f64,
+    /// Seconds of the starts before the first step.
+    #[serde(default)]
+    pub starts: f64,
     /// Seconds of all evaluation losses.
     #[serde(default)]
     #[serde(rename = "measures")]
@@ -72,6 +76,9 @@ pub struct PlanSummary {
     pub sizes: Vec<((usize, usize), u64)>,
     pub batches_per_epoch: u64,
     pub steps: usize,
+    /// What comes before the first step, where anything does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub starts: Option<Starts>,
     pub epochs: u64,
     pub batch: usize,
     pub accumulate: usize,
@@ -111,6 +118,7 @@ impl TrainPlan {
             sizes: self.buckets().into_iter().collect(),
             batches_per_epoch: counts.batches_per_epoch,
             steps: self.steps,
+            starts: self.starts.clone(),
             epochs: counts.epochs,
             batch: self.batch,
             accumulate: self.accumulate,

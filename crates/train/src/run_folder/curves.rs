@@ -27,6 +27,8 @@ impl Curves {
             let step = value["step"].as_u64().map(|step| step as usize);
             match (value["fixed_loss"].as_f64(), step) {
                 (Some(loss), Some(step)) => curves.fixed.push((step, loss)),
+                // The line of the starts is no step.
+                (_, None) => {}
                 _ => curves.steps.extend(serde_json::from_value(value)),
             }
         }
@@ -60,7 +62,9 @@ mod tests {
         let path = dir.path().join("log.jsonl");
         let report = StepReport { step: 1, loss: 0.5, ..StepReport::default() };
         let step = serde_json::to_string(&report).unwrap();
-        let text = format!("{{\"fixed_loss\":0.25,\"step\":0}}\n{step}\n{{\"step\":2,\"lo");
+        let text = format!(
+            "{{\"starts\":{{}}}}\n{{\"fixed_loss\":0.25,\"step\":0}}\n{step}\n{{\"step\":2,\"lo"
+        );
         std::fs::write(&path, text).unwrap();
         let want = Curves { steps: vec![report], fixed: vec![(0, 0.25)] };
         assert_eq!(Curves::read(&path).unwrap(), want);

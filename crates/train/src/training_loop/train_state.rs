@@ -1,5 +1,6 @@
 //! What changes in a run, and the files that remember it.
 use super::micro_batch::MicroBatch;
+use super::starts::Chosen;
 use crate::checkpoint::{SaveActions, Saver};
 use crate::event::{Event, StepReport};
 use crate::optim::{FrozenRows, Optimizer, StateArray, Statistics};
@@ -40,6 +41,7 @@ impl TrainState {
         plan: &TrainPlan,
         run: &RunFolder,
         evaluation_set: &[MicroBatch],
+        start: Option<Chosen>,
         events: &dyn Events<Event>,
     ) -> Result<Self> {
         let base = model.base();
@@ -76,8 +78,14 @@ impl TrainState {
             });
         }
         let mut vectors = Vec::new();
-        for embedding in &plan.embeddings {
-            vectors.extend(embedding.start(base)?);
+        let mut report = None;
+        match start {
+            Some(chosen) => (vectors, report) = (chosen.vectors, Some(chosen.report)),
+            None => {
+                for embedding in &plan.embeddings {
+                    vectors.extend(embedding.start(base)?);
+                }
+            }
         }
         let mut begun = Self {
             history: VectorsWriter::create(&history, plan.vectors(), base.info.token_width)?,
@@ -93,6 +101,9 @@ impl TrainState {
             state,
             saved: Instant::now(),
         };
+        if let Some(report) = report {
+            begun.log.push(&serde_json::json!({ "starts": report }))?;
+        }
         let loss = begun.counters.evaluation_before;
         begun.history.push(0, loss as f32, &begun.vectors)?;
         begun.evaluated(loss, events)?;

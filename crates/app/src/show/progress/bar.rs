@@ -92,6 +92,10 @@ impl Bar {
             Event::Measured { step, fixed_noise_loss: loss } => {
                 self.note(&format!("loss at fixed noise after {step} steps: {loss:.4}"));
             }
+            Event::Started { start, of, origin, loss, .. } => {
+                let origin = crate::show::plan::start(origin, *loss);
+                self.tell_beside(format!("start {start} of {of}: {origin}"));
+            }
             Event::Step(report) => self.tell_beside(step(report)),
             Event::Saved { path, .. } | Event::Preview { path, .. } | Event::Report { path } => {
                 self.note(&format!("wrote {}", path.display()));

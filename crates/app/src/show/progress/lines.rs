@@ -52,6 +52,10 @@ impl Lines {
             Event::Measured { step, fixed_noise_loss: loss } => {
                 note(&format!("loss at fixed noise after {step} steps: {loss:.4}"));
             }
+            Event::Started { round, rounds, start, of, origin, loss } => note(&format!(
+                "round {round} of {rounds}, start {start} of {of}: {}",
+                crate::show::plan::start(origin, *loss)
+            )),
             Event::Step(report) if self.due(report.step, report.of) => note(&step(report)),
             Event::Saved { path, .. } | Event::Preview { path, .. } | Event::Report { path } => {
                 note(&format!("wrote {}", path.display()));
