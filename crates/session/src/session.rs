@@ -87,7 +87,7 @@ impl Core {
     }
 
     /// Whether a base is kept.
-    pub(crate) fn is_loaded(&self, place: &base::Place) -> bool {
+    pub(crate) fn is_loaded(&self, place: &base::BaseLocation) -> bool {
         let key = BaseKey::of(&place.options, &place.device);
         lock(&self.bases).iter().any(|(known, _)| *known == key)
     }
@@ -112,12 +112,12 @@ pub(crate) struct Context<'a> {
 
 impl Context<'_> {
     /// Loads a base, or takes it as it is kept.
-    pub(crate) fn base(&self, place: &base::Place) -> Result<Arc<Base>, Failure> {
+    pub(crate) fn base(&self, place: &base::BaseLocation) -> Result<Arc<Base>, Failure> {
         self.core.base(&place.options, &place.device, &self.progress)
     }
 
     /// The same, once the hashes of its files are known too.
-    pub(crate) fn hashed_base(&self, place: &base::Place) -> Result<Arc<Base>, Failure> {
+    pub(crate) fn hashed_base(&self, place: &base::BaseLocation) -> Result<Arc<Base>, Failure> {
         let base = self.base(place)?;
         if !base.is_hashed_unless_stopped(self.progress.stop) {
             return Err(wayword_diffusion::Error::Stopped.into());

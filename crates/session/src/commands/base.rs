@@ -44,7 +44,7 @@ pub(crate) fn precision_of(name: &str) -> request::Precision {
 
 /// A base that was found and where it is to be loaded.
 #[derive(Clone)]
-pub(crate) struct Place {
+pub(crate) struct BaseLocation {
     pub(crate) options: BaseOptions,
     /// Threads and precision of the device, by which a loaded base is known again.
     pub(crate) device: String,
@@ -71,7 +71,7 @@ pub(crate) fn for_drawing(
     base: &request::Base,
     machine: &request::Machine,
     context: &Context<'_>,
-) -> Result<Place, Failure> {
+) -> Result<BaseLocation, Failure> {
     let mut place = place(base, machine, context)?;
     if place.options.vae.is_none() {
         place.options.vae = vae_beside(&place.options.path);
@@ -100,7 +100,7 @@ pub(crate) fn place(
     base: &request::Base,
     machine: &request::Machine,
     context: &Context<'_>,
-) -> Result<Place, Failure> {
+) -> Result<BaseLocation, Failure> {
     let path = match &base.base {
         Some(path) if !path.exists() => called(path, context)?,
         Some(path) => path.clone(),
@@ -119,7 +119,7 @@ pub(crate) fn place(
     };
     let (own, precision) = (options.device.name(), options.device.precision().name());
     let device = format!("{own}, {:?} threads, {precision}", machine.threads);
-    Ok(Place { options, device })
+    Ok(BaseLocation { options, device })
 }
 
 /// The checkpoint that is called so: by the beginning of its SHA-256, as in a picture's settings,

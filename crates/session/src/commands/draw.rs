@@ -12,7 +12,7 @@ use crate::Failure;
 use crate::event::Progress;
 use crate::request::Draw as Options;
 use crate::session::Context;
-use place::Place;
+use place::OutputLocation;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -59,7 +59,7 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Vec<PathBu
     }
     let jobs = jobs::all(options, &plain, &mut texts)?;
     let count = jobs.iter().map(|job| job.settings.count).sum();
-    let place = Place::new(options, count)?;
+    let place = OutputLocation::new(options, count)?;
     let mut model = options.base.clone();
     if let (Some(text), None) = (&from, model.prediction) {
         model.prediction = settings::prediction(text)?;
@@ -142,7 +142,7 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Vec<PathBu
 
 /// Whether a drawing fits into the memory that is free, as far as the system tells.
 fn fits(
-    loading: &base::Place,
+    loading: &base::BaseLocation,
     settings: &DrawSettings,
     own_size: bool,
     context: &Context<'_>,

@@ -21,7 +21,7 @@ use std::time::Instant;
 use wayword_diffusion::Loras;
 use wayword_formats::{atomic, embedding};
 use wayword_interface::Warning;
-use words::{Names, Run, Words};
+use words::{Names, TrainingRun, Words};
 
 /// Runs the command.
 ///
@@ -30,7 +30,7 @@ use words::{Names, Run, Words};
 pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<GridFiles, Failure> {
     let progress = &context.progress;
     checks::places_exist(&options.places)?;
-    let run = options.run.as_deref().map(Run::open).transpose()?;
+    let run = options.run.as_deref().map(TrainingRun::open).transpose()?;
     let axes = axes(options, run.as_ref())?;
     let names = Names::new(names(&options.places.embeddings)?, run.as_ref());
     let start = cells::start(options)?;
@@ -39,7 +39,7 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<GridFiles,
     for note in texts.notes() {
         progress.warn(Warning::new(note));
     }
-    let job = Job { options, run: run.as_ref(), context };
+    let job = GridJob { options, run: run.as_ref(), context };
     job.prepare()?;
     let (done, failed) = job.draw(&cells)?;
     if done.is_empty() {
@@ -79,7 +79,7 @@ pub struct GridFiles {
 }
 
 /// The three axes, read and checked.
-fn axes(options: &Options, run: Option<&Run>) -> Result<[Option<Axis>; 3], Failure> {
+fn axes(options: &Options, run: Option<&TrainingRun>) -> Result<[Option<Axis>; 3], Failure> {
     let read = |text: &Option<String>| text.as_deref().map(Axis::read).transpose();
     let mut axes = [read(&options.x)?, read(&options.y)?, read(&options.z)?];
     if !options.travel.is_empty() {
@@ -89,9 +89,9 @@ fn axes(options: &Options, run: Option<&Run>) -> Result<[Option<Axis>; 3], Failu
         return Err(Failure::user("a grid needs an axis")
             .hint("add one, such as {grid.x} 'weight: 0.4, 0.8, 1.2'"));
     }
-    let of_run = |axis: &Axis| axis.kind == axis::Kind::Step;
+    let of_run = |axis: &Axis| axis.kind == axis::AxisKind::Step;
     if let Some(run) = run.filter(|_| !axes.iter().flatten().any(of_run)) {
-        let meant = axes.iter().flatten().any(|axis| axis.kind == axis::Kind::Steps);
+        let meant = axes.iter().flatten().any(|axis| axis.kind == axis::AxisKind::Steps);
         let last = run.steps().last().copied().unwrap_or_default();
         let hint = if meant {
             format!("`steps` are those of the sampler; `step: 200, {last}` are those of the run")
@@ -126,13 +126,13 @@ fn names(places: &[PathBuf]) -> Result<Vec<String>, Failure> {
 type Failed = Option<(usize, Failure)>;
 
 /// A grid that is drawn.
-struct Job<'a> {
+struct GridJob<'a> {
     options: &'a Options,
-    run: Option<&'a Run>,
+    run: Option<&'a TrainingRun>,
     context: &'a Context<'a>,
 }
 
-impl Job<'_> {
+impl GridJob<'_> {
     fn file(&self, name: &str) -> PathBuf {
         self.options.out.join(name)
     }

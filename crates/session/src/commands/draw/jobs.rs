@@ -9,7 +9,7 @@ use wayword_diffusion::DrawSettings;
 use wayword_interface::text_file;
 
 /// Settings with their prompts.
-pub(super) struct Job {
+pub(super) struct DrawJob {
     pub(super) settings: DrawSettings,
     /// Whether its line names the width and the height.
     pub(super) sized: (bool, bool),
@@ -22,13 +22,13 @@ pub(super) fn all(
     options: &Options,
     plain: &DrawSettings,
     texts: &mut Texts,
-) -> Result<Vec<Job>, Failure> {
+) -> Result<Vec<DrawJob>, Failure> {
     let negative = options.settings.negative.as_ref().unwrap_or(&plain.negatives[0]);
     let Some(path) = &options.prompts else {
         let mut settings = plain.clone();
         let prompt = options.prompt.as_ref().unwrap_or(&plain.prompts[0]);
         texts.fill(&mut settings, prompt, negative)?;
-        return Ok(vec![Job { settings, sized: (false, false), place: None }]);
+        return Ok(vec![DrawJob { settings, sized: (false, false), place: None }]);
     };
     let file = text_file::read(path).map_err(|e| Failure::io("cannot read", path, &e))?;
     let mut jobs = Vec::new();
@@ -38,7 +38,7 @@ pub(super) fn all(
             continue;
         }
         let place = format!("{}, line {}", path.display(), number + 1);
-        let mut job = Job { settings: plain.clone(), sized: (false, false), place: None };
+        let mut job = DrawJob { settings: plain.clone(), sized: (false, false), place: None };
         if options.settings.seed.is_none() {
             // As there, each line has a seed of its own.
             job.settings.seed = random_seed();
@@ -51,7 +51,7 @@ pub(super) fn all(
             against = said.negative.unwrap_or(against);
         }
         texts.fill(&mut job.settings, &prompt, &against).map_err(|f| f.at(&place))?;
-        jobs.push(Job { place: Some(place), ..job });
+        jobs.push(DrawJob { place: Some(place), ..job });
     }
     if jobs.is_empty() {
         return Err(Failure::user(format!("{}: the file holds no prompt", path.display())));

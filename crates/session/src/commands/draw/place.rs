@@ -12,16 +12,16 @@ use wayword_formats::{atomic, exif};
 const OTHERS: [&str; 8] = ["gif", "bmp", "tif", "tiff", "avif", "jxl", "heic", "jp2"];
 
 /// Where pictures go.
-pub(super) enum Place {
+pub(super) enum OutputLocation {
     /// Numbered files, the first number that is free and the next ones.
     Folder(PathBuf, usize, Format),
     /// One file.
     File(PathBuf),
 }
 
-impl Place {
+impl OutputLocation {
     /// A place for `count` pictures.
-    pub(super) fn new(options: &Options, count: usize) -> Result<Place, Failure> {
+    pub(super) fn new(options: &Options, count: usize) -> Result<OutputLocation, Failure> {
         let out = &options.out;
         if format(out).is_some() && !out.is_dir() {
             if count > 1 {
@@ -32,7 +32,7 @@ impl Place {
             if let Some(parent) = parent {
                 make(parent)?;
             }
-            return Ok(Place::File(out.clone()));
+            return Ok(OutputLocation::File(out.clone()));
         }
         let ending = out.extension().map(|e| e.to_string_lossy().to_lowercase());
         if !out.is_dir() && ending.is_some_and(|e| OTHERS.contains(&e.as_str())) {
@@ -44,13 +44,13 @@ impl Place {
             std::fs::read_dir(out).map_err(|e| Failure::io("cannot read the folder", out, &e))?;
         let number = |name: &str| name.get(..5).and_then(|n| n.parse::<usize>().ok());
         let taken = entries.filter_map(|e| number(&e.ok()?.file_name().to_string_lossy())).max();
-        Ok(Place::Folder(out.clone(), taken.map_or(0, |n| n + 1), options.format))
+        Ok(OutputLocation::Folder(out.clone(), taken.map_or(0, |n| n + 1), options.format))
     }
 
     /// Writes a picture, the `index`th of the command; gives its file.
     pub(super) fn save(&self, picture: &Picture, index: usize) -> Result<PathBuf, Failure> {
         let path = match self {
-            Place::Folder(dir, next, format) => {
+            OutputLocation::Folder(dir, next, format) => {
                 let ending = match format {
                     Format::Png => "png",
                     Format::Jpg => "jpg",
@@ -58,7 +58,7 @@ impl Place {
                 };
                 dir.join(format!("{:05}-{}.{ending}", next + index, picture.seed))
             }
-            Place::File(path) => path.clone(),
+            OutputLocation::File(path) => path.clone(),
         };
         save(picture, &path)?;
         Ok(path)

@@ -8,7 +8,7 @@ use wayword_prompt::{PromptError, edit, list};
 
 /// What changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
+pub(super) enum AxisKind {
     Seed,
     Steps,
     Cfg,
@@ -26,31 +26,31 @@ pub(super) enum Kind {
 }
 
 /// The names that are read: ours first, then A1111's.
-const NAMES: [(&str, Kind); 21] = [
-    ("seed", Kind::Seed),
-    ("steps", Kind::Steps),
-    ("cfg", Kind::Cfg),
-    ("cfg scale", Kind::Cfg),
-    ("sampler", Kind::Sampler),
-    ("schedule", Kind::Schedule),
-    ("schedule type", Kind::Schedule),
-    ("clip skip", Kind::ClipSkip),
-    ("size", Kind::Size),
-    ("base", Kind::Base),
-    ("checkpoint", Kind::Base),
-    ("checkpoint name", Kind::Base),
-    ("embedding", Kind::Embedding),
-    ("step", Kind::Step),
-    ("weight", Kind::Weight),
-    ("lora", Kind::LoraWeight),
-    ("lora weight", Kind::LoraWeight),
-    ("replace", Kind::Replace),
-    ("prompt s/r", Kind::Replace),
-    ("order", Kind::Order),
-    ("prompt order", Kind::Order),
+const NAMES: [(&str, AxisKind); 21] = [
+    ("seed", AxisKind::Seed),
+    ("steps", AxisKind::Steps),
+    ("cfg", AxisKind::Cfg),
+    ("cfg scale", AxisKind::Cfg),
+    ("sampler", AxisKind::Sampler),
+    ("schedule", AxisKind::Schedule),
+    ("schedule type", AxisKind::Schedule),
+    ("clip skip", AxisKind::ClipSkip),
+    ("size", AxisKind::Size),
+    ("base", AxisKind::Base),
+    ("checkpoint", AxisKind::Base),
+    ("checkpoint name", AxisKind::Base),
+    ("embedding", AxisKind::Embedding),
+    ("step", AxisKind::Step),
+    ("weight", AxisKind::Weight),
+    ("lora", AxisKind::LoraWeight),
+    ("lora weight", AxisKind::LoraWeight),
+    ("replace", AxisKind::Replace),
+    ("prompt s/r", AxisKind::Replace),
+    ("order", AxisKind::Order),
+    ("prompt order", AxisKind::Order),
 ];
 
-impl Kind {
+impl AxisKind {
     /// What stands before values in legends; as in A1111 nothing where the value speaks.
     fn label(self) -> Option<&'static str> {
         match self {
@@ -99,7 +99,7 @@ pub(super) enum Value {
 /// What changes, of what, and how.
 #[derive(Debug, Clone)]
 pub(super) struct Axis {
-    pub(super) kind: Kind,
+    pub(super) kind: AxisKind,
     /// The word or LoRA, where the name says which.
     pub(super) of: Option<String>,
     pub(super) values: Vec<Value>,
@@ -114,7 +114,7 @@ impl Axis {
     pub(super) fn travel(bases: &[PathBuf]) -> Result<Self, Failure> {
         let values = bases.iter().map(|path| file(&path.to_string_lossy()));
         let values = values.collect::<Result<_, _>>()?;
-        Ok(Self { kind: Kind::Base, of: None, values, texts: Vec::new(), all: false })
+        Ok(Self { kind: AxisKind::Base, of: None, values, texts: Vec::new(), all: false })
     }
 
     /// Reads `NAME: VALUES`. Files must exist, samplers must be known.
@@ -129,29 +129,29 @@ impl Axis {
         let (kind, of) = name(head.trim())?;
         let mut axis = Self { kind, of, values: Vec::new(), texts: Vec::new(), all: false };
         axis.values = match kind {
-            Kind::Seed => seeds(values)?,
-            Kind::Step if values.trim().eq_ignore_ascii_case("all") => {
+            AxisKind::Seed => seeds(values)?,
+            AxisKind::Step if values.trim().eq_ignore_ascii_case("all") => {
                 axis.all = true;
                 Vec::new()
             }
-            Kind::Steps | Kind::ClipSkip | Kind::Step => counts(values, kind)?,
-            Kind::Cfg | Kind::Weight | Kind::LoraWeight => {
+            AxisKind::Steps | AxisKind::ClipSkip | AxisKind::Step => counts(values, kind)?,
+            AxisKind::Cfg | AxisKind::Weight | AxisKind::LoraWeight => {
                 let rounded = |v: f64| Value::Number((v * 1e8).round() / 1e8);
                 list::numbers(values).map_err(failure)?.into_iter().map(rounded).collect()
             }
             _ => {
                 let texts = list::items(values).map_err(failure)?;
                 let texts: Vec<String> = match kind {
-                    Kind::Replace | Kind::Order => texts,
+                    AxisKind::Replace | AxisKind::Order => texts,
                     _ => texts.into_iter().filter(|t| !t.is_empty()).collect(),
                 };
                 let of_text = |text: &String| one(kind, text);
                 match kind {
-                    Kind::Order if texts.len() > 6 => {
+                    AxisKind::Order if texts.len() > 6 => {
                         let many = format!("{} texts have too many orders", texts.len());
                         return Err(Failure::user(many).hint("6 have 720"));
                     }
-                    Kind::Order => {
+                    AxisKind::Order => {
                         axis.texts = texts;
                         edit::orders(axis.texts.len()).into_iter().map(Value::Order).collect()
                     }
@@ -181,7 +181,9 @@ impl Axis {
             }
         };
         match (self.kind.label(), &self.of) {
-            (Some(label), Some(of)) if self.kind != Kind::Step => format!("{label} {of}: {value}"),
+            (Some(label), Some(of)) if self.kind != AxisKind::Step => {
+                format!("{label} {of}: {value}")
+            }
             (Some(label), _) => format!("{label}: {value}"),
             (None, _) => value,
         }
@@ -198,7 +200,7 @@ fn failure(error: PromptError) -> Failure {
 }
 
 /// What an axis' name means, and the rest of it.
-fn name(head: &str) -> Result<(Kind, Option<String>), Failure> {
+fn name(head: &str) -> Result<(AxisKind, Option<String>), Failure> {
     let lower = head.to_lowercase();
     let fits = |known: &str| {
         let rest = lower.strip_prefix(known)?;
@@ -214,7 +216,8 @@ fn name(head: &str) -> Result<(Kind, Option<String>), Failure> {
         return Err(Failure::user(format!("unknown axis `{head}`")).hint(hint));
     };
     let of = head[length..].trim();
-    let named = [Kind::Embedding, Kind::Step, Kind::Weight, Kind::LoraWeight].contains(&kind);
+    let named = [AxisKind::Embedding, AxisKind::Step, AxisKind::Weight, AxisKind::LoraWeight]
+        .contains(&kind);
     if !of.is_empty() && !named {
         return Err(Failure::user(format!("unknown axis `{head}`"))
             .hint(format!("did you mean `{}`?", &head[..length])));
@@ -231,8 +234,8 @@ fn seeds(text: &str) -> Result<Vec<Value>, Failure> {
     list::integers(text).map_err(failure)?.into_iter().map(seed).collect()
 }
 
-fn counts(text: &str, kind: Kind) -> Result<Vec<Value>, Failure> {
-    let least = i64::from(kind != Kind::Step);
+fn counts(text: &str, kind: AxisKind) -> Result<Vec<Value>, Failure> {
+    let least = i64::from(kind != AxisKind::Step);
     let count = |n: i64| match usize::try_from(n).ok().filter(|_| n >= least) {
         Some(count) => Ok(Value::Count(count)),
         None => Err(Failure::user(format!("{}: {n} is below {least}", kind.title()))),
@@ -240,21 +243,21 @@ fn counts(text: &str, kind: Kind) -> Result<Vec<Value>, Failure> {
     list::integers(text).map_err(failure)?.into_iter().map(count).collect()
 }
 
-fn one(kind: Kind, text: &str) -> Result<Value, Failure> {
+fn one(kind: AxisKind, text: &str) -> Result<Value, Failure> {
     match kind {
-        Kind::Sampler => {
+        AxisKind::Sampler => {
             let (sampler, schedule) = resolve(text, None, false)?;
             Ok(Value::Sampler(text.to_owned(), sampler.kind, schedule))
         }
-        Kind::Schedule => {
+        AxisKind::Schedule => {
             resolve("Euler", Some(text), false)?;
             Ok(Value::Schedule(text.to_owned()))
         }
-        Kind::Size => {
+        AxisKind::Size => {
             let size = text.parse().map_err(|reason| Failure::user(format!("{text}: {reason}")))?;
             Ok(Value::Size(size))
         }
-        Kind::Base | Kind::Embedding => file(text),
+        AxisKind::Base | AxisKind::Embedding => file(text),
         _ => Ok(Value::Text(text.to_owned())),
     }
 }
@@ -275,16 +278,16 @@ mod tests {
     #[test]
     fn names_and_values_are_read() {
         let axis = Axis::read("weight eva-ti: 0.4, 0.8-1.2 [2]").unwrap();
-        assert_eq!((axis.kind, axis.of.as_deref()), (Kind::Weight, Some("eva-ti")));
+        assert_eq!((axis.kind, axis.of.as_deref()), (AxisKind::Weight, Some("eva-ti")));
         let legends: Vec<String> = (0..axis.values.len()).map(|i| axis.legend(i)).collect();
         assert_eq!(legends, ["Weight eva-ti: 0.4", "Weight eva-ti: 0.8", "Weight eva-ti: 1.2"]);
         let kind = |text: &str| Axis::read(text).map(|axis| (axis.kind, axis.values.len()));
-        assert_eq!(kind("STEPS: 10-30 (+10)").unwrap(), (Kind::Steps, 3));
-        assert_eq!(kind("step: 0, 100").unwrap(), (Kind::Step, 2));
-        assert_eq!(kind("Prompt S/R: \"a, b\", c").unwrap(), (Kind::Replace, 2));
-        assert_eq!(kind("order: a, b, c").unwrap(), (Kind::Order, 6));
-        assert_eq!(kind("sampler: Euler a, DDIM").unwrap(), (Kind::Sampler, 2));
-        assert_eq!(kind("size: 64x64, 64x128").unwrap(), (Kind::Size, 2));
+        assert_eq!(kind("STEPS: 10-30 (+10)").unwrap(), (AxisKind::Steps, 3));
+        assert_eq!(kind("step: 0, 100").unwrap(), (AxisKind::Step, 2));
+        assert_eq!(kind("Prompt S/R: \"a, b\", c").unwrap(), (AxisKind::Replace, 2));
+        assert_eq!(kind("order: a, b, c").unwrap(), (AxisKind::Order, 6));
+        assert_eq!(kind("sampler: Euler a, DDIM").unwrap(), (AxisKind::Sampler, 2));
+        assert_eq!(kind("size: 64x64, 64x128").unwrap(), (AxisKind::Size, 2));
         assert_eq!(Axis::read("cfg: 0.6-1.0 (+0.1)").unwrap().legend(5), "CFG Scale: 1.1");
     }
 

@@ -1,6 +1,6 @@
 //! The cells of a grid: what each is drawn with, in the order in which they cost least.
-use super::axis::{Axis, Kind, Value};
-use super::words::Source;
+use super::axis::{Axis, AxisKind, Value};
+use super::words::VectorSource;
 use crate::Failure;
 use crate::commands::settings;
 use crate::commands::texts::Texts;
@@ -24,7 +24,7 @@ pub(super) struct Cell {
     /// Its checkpoint, where an axis names it.
     pub(super) base: Option<PathBuf>,
     /// Other rows for a word.
-    pub(super) rows: Option<(String, Source)>,
+    pub(super) rows: Option<(String, VectorSource)>,
 }
 
 impl Cell {
@@ -57,8 +57,8 @@ pub(super) fn cells(
         // Texts are replaced in the prompt as it was written, before weights are put in.
         // A schedule comes after the sampler that has one of its own.
         picked.sort_by_key(|(axis, _)| match axis.kind {
-            Kind::Replace | Kind::Order => 0,
-            Kind::Schedule => 2,
+            AxisKind::Replace | AxisKind::Order => 0,
+            AxisKind::Schedule => 2,
             _ => 1,
         });
         for (axis, place) in picked {
@@ -72,7 +72,7 @@ pub(super) fn cells(
         let mut all = axes.iter().zip(cell.at);
         all.find(|(axis, _)| axis.as_ref().is_some_and(|a| a.kind == kind)).map_or(0, |(_, i)| i)
     };
-    out.sort_by_key(|cell| (of(cell, Kind::Base), of(cell, Kind::LoraWeight)));
+    out.sort_by_key(|cell| (of(cell, AxisKind::Base), of(cell, AxisKind::LoraWeight)));
     Ok(out)
 }
 
@@ -101,14 +101,14 @@ fn apply(
 ) -> Result<(), Failure> {
     match (axis.kind, &axis.values[place]) {
         (_, Value::Seed(seed)) => cell.settings.seed = *seed,
-        (Kind::ClipSkip, Value::Count(n)) => cell.settings.clip_skip = *n,
-        (Kind::Step, Value::Count(n)) => {
+        (AxisKind::ClipSkip, Value::Count(n)) => cell.settings.clip_skip = *n,
+        (AxisKind::Step, Value::Count(n)) => {
             let word = words.of_run(axis.of.as_deref(), cell.prompt())?;
-            cell.rows = Some((word, Source::Step(*n)));
+            cell.rows = Some((word, VectorSource::Step(*n)));
         }
         (_, Value::Count(n)) => cell.settings.steps = u32::try_from(*n).unwrap_or(u32::MAX),
-        (Kind::Weight, Value::Number(weight)) => weigh(cell, axis, *weight, words)?,
-        (Kind::LoraWeight, Value::Number(weight)) => {
+        (AxisKind::Weight, Value::Number(weight)) => weigh(cell, axis, *weight, words)?,
+        (AxisKind::LoraWeight, Value::Number(weight)) => {
             let changed = edit::weigh_lora(cell.prompt(), axis.of.as_deref(), *weight);
             cell.set_prompt(changed.ok_or_else(|| {
                 Failure::user("no LoRA in the prompt to weigh").hint(
@@ -128,10 +128,10 @@ fn apply(
             (cell.settings.width, cell.settings.height) = (size.width, size.height);
             cell.sized = true;
         }
-        (Kind::Base, Value::File(path)) => cell.base = Some(path.clone()),
+        (AxisKind::Base, Value::File(path)) => cell.base = Some(path.clone()),
         (_, Value::File(path)) => {
             let word = words.for_file(axis.of.as_deref(), cell.prompt(), path)?;
-            cell.rows = Some((word, Source::File(path.clone())));
+            cell.rows = Some((word, VectorSource::File(path.clone())));
         }
         (_, Value::Text(to)) => replace(cell, axis, to)?,
         (_, Value::Order(order)) => {

@@ -1,6 +1,6 @@
 //! Draws cells one after the other; models stay loaded, equal prompts are encoded once.
 use super::cells::Cell;
-use super::words::{Source, Words};
+use super::words::{VectorSource, Words};
 use crate::Failure;
 use crate::event::Progress;
 use std::rc::Rc;
@@ -28,7 +28,7 @@ struct Key {
     prompt: PromptPlan,
     negative: PromptPlan,
     clip_skip: usize,
-    rows: Option<(String, Source)>,
+    rows: Option<(String, VectorSource)>,
     text_version: u64,
 }
 

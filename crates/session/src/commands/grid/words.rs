@@ -1,5 +1,5 @@
 //! Which word an axis means, and the rows that it puts in its place.
-use super::axis::{Axis, Kind, Value, stem};
+use super::axis::{Axis, AxisKind, Value, stem};
 use crate::Failure;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use wayword_train::run_folder::vectors::{self, VectorsFile};
 
 /// Where other rows for a word come from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Source {
+pub(super) enum VectorSource {
     File(PathBuf),
     /// A step of the run; 0 is before the first.
     Step(usize),
@@ -19,14 +19,14 @@ pub(super) enum Source {
 
 /// A training's words and their rows after each step.
 #[derive(Debug)]
-pub(super) struct Run {
+pub(super) struct TrainingRun {
     /// Each word's name and its rows among the run's.
     words: Vec<(String, std::ops::Range<usize>)>,
     rows: VectorsFile,
     path: PathBuf,
 }
 
-impl Run {
+impl TrainingRun {
     /// Reads a folder NAME.run.
     ///
     /// # Errors
@@ -82,8 +82,8 @@ impl Run {
 }
 
 /// Fills in the steps that `step: all` means: at most nine of the run, evenly, the last one too.
-pub(super) fn fill(axis: &mut Axis, run: Option<&Run>) -> Result<(), Failure> {
-    if axis.kind != Kind::Step {
+pub(super) fn fill(axis: &mut Axis, run: Option<&TrainingRun>) -> Result<(), Failure> {
+    if axis.kind != AxisKind::Step {
         return Ok(());
     }
     let Some(run) = run else {
@@ -118,7 +118,7 @@ pub(super) struct Names {
 
 impl Names {
     /// Those of the folders of embeddings, and of the run.
-    pub(super) fn new(known: Vec<String>, run: Option<&Run>) -> Self {
+    pub(super) fn new(known: Vec<String>, run: Option<&TrainingRun>) -> Self {
         let of_run = run.map_or_else(Vec::new, |r| r.words.iter().map(|w| w.0.clone()).collect());
         Self { known, of_run }
     }
@@ -187,12 +187,12 @@ impl Names {
 /// The words of a base, and of it with other rows.
 pub(super) struct Words<'a> {
     all: Arc<Embeddings>,
-    changed: BTreeMap<(String, Source), Arc<Embeddings>>,
-    run: Option<&'a Run>,
+    changed: BTreeMap<(String, VectorSource), Arc<Embeddings>>,
+    run: Option<&'a TrainingRun>,
 }
 
 impl<'a> Words<'a> {
-    pub(super) fn new(all: Embeddings, run: Option<&'a Run>) -> Self {
+    pub(super) fn new(all: Embeddings, run: Option<&'a TrainingRun>) -> Self {
         Self { all: Arc::new(all), changed: BTreeMap::new(), run }
     }
 
@@ -203,7 +203,7 @@ impl<'a> Words<'a> {
     pub(super) fn with(
         &mut self,
         base: &Base,
-        rows: Option<&(String, Source)>,
+        rows: Option<&(String, VectorSource)>,
     ) -> Result<Arc<Embeddings>, Failure> {
         let Some(key) = rows else { return Ok(Arc::clone(&self.all)) };
         if let Some(known) = self.changed.get(key) {
@@ -212,12 +212,12 @@ impl<'a> Words<'a> {
         let (name, source) = key;
         let mut words = Embeddings::clone(&self.all);
         match source {
-            Source::File(path) => {
+            VectorSource::File(path) => {
                 let word = embedding::read(path)?;
                 word.fits(base.info.token_width).map_err(|f| Failure::from(f.at(path)))?;
                 words.add(name, word.vectors, Some(path.clone()))?;
             }
-            Source::Step(step) => {
+            VectorSource::Step(step) => {
                 let run = self.run.ok_or_else(|| Failure::user("no run"))?;
                 words.add(name, run.at(name, *step)?, None)?;
             }

@@ -1,5 +1,5 @@
 //! The flags of one line of a file of prompts.
-use super::Job;
+use super::DrawJob;
 use crate::commands::{random_seed, settings};
 use crate::request::Draw as Options;
 use std::str::FromStr;
@@ -13,7 +13,7 @@ pub(super) struct Said {
 
 /// Puts a line's flags into its job.
 pub(super) fn apply(
-    job: &mut Job,
+    job: &mut DrawJob,
     options: &Options,
     flags: Vec<(String, String)>,
 ) -> Result<Said, String> {
