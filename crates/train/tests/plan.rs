@@ -113,7 +113,7 @@ fn captions_of_files_are_used_or_said_to_be_ignored() {
 fn a_real_word_is_allowed_with_a_warning() {
     let plan = check(|o| o.name = Some("cat".into())).unwrap();
     assert!(
-        plan.warnings.iter().any(|w| w.message().contains("`cat` is a word")),
+        plan.warnings.iter().any(|w| w.message().contains("`cat` is already a word")),
         "{:?}",
         plan.warnings
     );
