@@ -1,4 +1,5 @@
 //! Jobs on the bundled model: order, events, stopping, bases that are kept and shared.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 use base64::Engine as _;
 use serde_json::{Value, json};
 use std::path::Path;

@@ -1,4 +1,5 @@
 //! Folders of a session: what lies in them, and bases that are found in them.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 use serde_json::json;
 use std::path::PathBuf;
 use wayword_formats::hash;

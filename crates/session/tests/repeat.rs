@@ -1,4 +1,5 @@
 //! Every option that changes a picture stands in its settings: `from` draws the same bytes again.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use wayword_session::{Environment, Outcome, Request, Session};
