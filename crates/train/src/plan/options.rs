@@ -230,17 +230,17 @@ options! {
             warmup: String = "0".into() => value_name: "N|%";
             /// Optimizer; `wayword optimizers` lists them
             optimizer: String = "AdamW".into() => value_name: "NAME";
-            /// Weight decay [default: the optimizer's own; 0.01 for AdamW]
-            weight_decay: Option<f64> => value_name: "X", min: 0.0;
             /// Maximum gradient norm; clips the gradient of the embedding's vectors; 0: no clipping
             max_grad_norm: f64 = 1.0 => value_name: "X", min: 0.0;
             /// Random seed [default: random, and recorded]
             seed: Option<u64> => value_name: "N";
+        }
+        "Training" RARE {
+            /// Weight decay [default: the optimizer's own; 0.01 for AdamW]
+            weight_decay: Option<f64> => value_name: "X", min: 0.0;
             /// Reproduce kohya's arithmetic exactly where ours differs; docs/training.md lists the
             /// differences
             kohya_numbers: bool;
-        }
-        "Training" RARE {
             /// Class of torch.optim.lr_scheduler to use instead of {train.scheduler}
             lr_scheduler_type: Option<String> => value_name: "CLASS";
             /// Arguments of the learning-rate schedule
