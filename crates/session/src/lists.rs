@@ -1,5 +1,4 @@
 //! Names that options take: samplers, noise schedules, optimizers, learning-rate schedules.
-use crate::Facts;
 use serde::Serialize;
 use wayword_diffusion::sigmas::{SAMPLERS, SCHEDULES as NOISE_SCHEDULES};
 use wayword_train::lr::SCHEDULES;
@@ -56,14 +55,28 @@ fn plain(names: &'static [&'static str]) -> Vec<Named> {
     names.iter().map(|name| Named { name, aliases: Vec::new(), default: None }).collect()
 }
 
-/// Lines for people.
+/// Lines for people: the name, what is used with it, and its other names.
 #[must_use]
 pub fn lines(names: &[Named]) -> Vec<String> {
-    let mut facts = Facts::default();
-    for one in names {
-        let aliases = one.aliases.join(", ");
-        let default = one.default.map_or(String::new(), |default| format!("{default}; "));
-        facts.line(one.name, format!("{default}{aliases}"));
+    let width = names.iter().map(|one| one.name.chars().count()).max().unwrap_or(0);
+    let line = |one: &Named| {
+        let parts: Vec<String> =
+            one.default.map(str::to_owned).into_iter().chain([one.aliases.join(", ")]).collect();
+        format!("{:width$}  {}", one.name, parts.join("; ")).trim_end_matches([' ', ';']).to_owned()
+    };
+    names.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_has_a_line() {
+        for names in [samplers(), noise_schedules(), optimizers(), schedulers()] {
+            let lines = lines(&names);
+            assert_eq!(lines.len(), names.len());
+            assert!(lines.iter().zip(&names).all(|(line, one)| line.starts_with(one.name)));
+        }
     }
-    facts.to_lines().iter().map(|line| line.trim_end_matches([' ', ';']).to_owned()).collect()
 }
