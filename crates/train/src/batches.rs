@@ -240,18 +240,7 @@ impl<'a> Batches<'a> {
     /// If the device fails.
     pub(crate) fn common_set(&self, left_out: &[usize], samples: usize) -> Result<Vec<MicroBatch>> {
         let pictures = self.learned(left_out, !left_out.is_empty());
-        let one = |i: usize| {
-            let place = pictures[i * 7 % pictures.len()];
-            let batch = BatchPlan { number: 1 << 41 | i as u64, pictures: vec![place] };
-            let level = (2 * i + 1) * STEPS / (2 * samples);
-            let mut noise = self.streams.generator(Purpose::Starts, i as u64);
-            let rng = TorchGenerator::new(noise.next_u64());
-            let views = [self.sources[place].plain(self.base)?];
-            let mut parts = self.parts(&batch, &views, vec![level], rng);
-            parts.noise = noise.randn(parts.latents.len());
-            Ok(self.plain.batch(parts))
-        };
-        (0..samples).map(one).collect()
+        self.fixed_set(&pictures, samples, 1 << 41, Purpose::Starts)
     }
 
     /// The set by which a run is measured: the same noise, levels and latents before and after.
@@ -259,21 +248,31 @@ impl<'a> Batches<'a> {
     /// # Errors
     /// If the device fails.
     pub fn evaluation_set(&self) -> Result<Vec<MicroBatch>> {
-        let learned = (0..self.plan.pictures.len()).filter(|place| !self.plan.is_regular(*place));
-        let learned: Vec<usize> = learned.collect();
+        let pictures = self.learned(&[], false);
+        self.fixed_set(&pictures, EVALUATION_BATCHES, 0, Purpose::Evaluation)
+    }
+
+    /// Micro-batches of one sample each that are the same at every call, numbered from `first`.
+    fn fixed_set(
+        &self,
+        pictures: &[usize],
+        samples: usize,
+        first: u64,
+        purpose: Purpose,
+    ) -> Result<Vec<MicroBatch>> {
         let one = |i: usize| {
-            let place = learned[i * 7 % learned.len()];
-            let batch = BatchPlan { number: i as u64, pictures: vec![place] };
-            // RoundedSchedule spread over the whole range.
-            let level = (2 * i + 1) * STEPS / (2 * EVALUATION_BATCHES);
-            let mut noise = self.streams.generator(Purpose::Evaluation, i as u64);
+            let place = pictures[i * 7 % pictures.len()];
+            let batch = BatchPlan { number: first | i as u64, pictures: vec![place] };
+            // Spread over the whole range.
+            let level = (2 * i + 1) * STEPS / (2 * samples);
+            let mut noise = self.streams.generator(purpose, i as u64);
             let rng = TorchGenerator::new(noise.next_u64());
             let views = [self.sources[place].plain(self.base)?];
             let mut parts = self.parts(&batch, &views, vec![level], rng);
             parts.noise = noise.randn(parts.latents.len());
             Ok(self.plain.batch(parts))
         };
-        (0..EVALUATION_BATCHES).map(one).collect()
+        (0..samples).map(one).collect()
     }
 
     /// Everything of a batch but its noise.
