@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use wayword_diffusion as diffusion;
 use wayword_formats::png_text::encode_rgb8;
 use wayword_interface::{Stop, Warning};
-use wayword_train::event::{self as train, StepReport};
+use wayword_train::event::{self as train, StartReport, StepReport};
 use wayword_train::plan::PlanSummary;
 
 /// One thing that happened. In JSON an object whose `event` says which.
@@ -107,20 +107,7 @@ pub enum Event {
         fixed_noise_loss: f64,
     },
     /// A short run of those that are compared before a training's first step is done.
-    Started {
-        /// The round, from 1.
-        round: usize,
-        /// All rounds.
-        rounds: usize,
-        /// Short runs of the round that are done.
-        start: usize,
-        /// All short runs of the round.
-        of: usize,
-        /// The word where it began.
-        origin: String,
-        /// Its loss on the set by which they are compared.
-        loss: Option<f64>,
-    },
+    Started(StartReport),
     /// A training step was made.
     Step(StepReport),
     /// A preview was drawn.
@@ -174,7 +161,7 @@ impl Event {
             From::Saved(path) => Self::Saved { path, step: None, part: false },
             From::Warned(warning) => Self::Warned(warning),
             From::Finished { pictures, seconds } => Self::Drawn { pictures, seconds },
-            #[allow(unreachable_patterns, reason = "the libraries may tell more one day")]
+            // The libraries may tell more one day.
             _ => return None,
         })
     }
@@ -188,9 +175,7 @@ impl Event {
             From::Planned(summary) => Self::Plan(summary),
             From::Encoded { done, of } => Self::Encoded { done, of },
             From::Evaluated { step, loss } => Self::Measured { step, fixed_noise_loss: loss },
-            From::Started { round, rounds, start, of, origin, loss } => {
-                Self::Started { round, rounds, start, of, origin, loss }
-            }
+            From::Started(report) => Self::Started(report),
             From::Step(report) => Self::Step(report),
             From::Saved { path, step } => Self::Saved { path, step: Some(step), part: false },
             From::Previewed { path, step } => Self::Preview { path, step },
@@ -198,7 +183,7 @@ impl Event {
             From::Warned(warning) => Self::Warned(warning),
             From::Stopped { step, of, run } => Self::Stopped { step, of, run },
             From::Finished(outcome) => Self::Finished(outcome),
-            #[allow(unreachable_patterns, reason = "the libraries may tell more one day")]
+            // The libraries may tell more one day.
             _ => return None,
         })
     }

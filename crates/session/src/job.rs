@@ -171,7 +171,7 @@ impl Job {
                 let phase = if step == of { "decoding" } else { "drawing" };
                 Some((phase, first * of + step, pictures * of, None))
             }
-            Event::Started { start, of, .. } => Some(("comparing starts", *start, *of, None)),
+            Event::Started(report) => Some(("comparing starts", report.start, report.of, None)),
             Event::Phase { phase } => Some((phase.as_str(), 0, 0, None)),
             _ => None,
         };

@@ -82,7 +82,7 @@ pub use outcome::{Outcome, Trained};
 pub use request::Request;
 pub use session::Session;
 pub use wayword_diffusion::{DeviceInfo, devices};
-pub use wayword_train::event::StepReport;
+pub use wayword_train::event::{StartReport, StepReport};
 pub use wayword_train::kohya;
 pub use wayword_train::plan::{Estimate, PlanSummary};
 pub use wayword_train::recipe::Starts;

@@ -27,20 +27,7 @@ pub enum Event {
         loss: f64,
     },
     /// A short run of those that are compared before the first step is done.
-    Started {
-        /// The round, from 1.
-        round: usize,
-        /// All rounds.
-        rounds: usize,
-        /// Short runs of the round that are done.
-        start: usize,
-        /// All short runs of the round.
-        of: usize,
-        /// The word where it began.
-        origin: String,
-        /// Its loss on the set by which they are compared.
-        loss: Option<f64>,
-    },
+    Started(StartReport),
     /// An update was made.
     Step(StepReport),
     /// A file of the embedding was written.
@@ -107,6 +94,23 @@ pub struct StepReport {
     pub seconds: f64,
     /// Seconds to the end, from the mean of the steps of this process.
     pub remaining: f64,
+}
+
+/// A short run of those that are compared before the first step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StartReport {
+    /// The round, from 1.
+    pub round: usize,
+    /// All rounds.
+    pub rounds: usize,
+    /// Short runs of the round that are done.
+    pub start: usize,
+    /// All short runs of the round.
+    pub of: usize,
+    /// The word where it began.
+    pub origin: String,
+    /// Its loss on the set by which they are compared.
+    pub loss: Option<f64>,
 }
 
 /// How a run ended.

@@ -56,7 +56,7 @@ fn resume_among_the_starts_and_rerun_end_with_the_same_bytes() {
     for stopped in 0..runs {
         let (stop, seen) = (Stop::default(), AtomicUsize::new(0));
         let events = |event: Event| {
-            if matches!(event, Event::Started { .. }) {
+            if matches!(event, Event::Started(_)) {
                 seen.fetch_add(1, Ordering::Relaxed);
                 stop.request();
             }

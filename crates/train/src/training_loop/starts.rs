@@ -7,7 +7,7 @@ use super::micro_batch::micro_step;
 use super::starts_file::Saved;
 use crate::Result;
 use crate::batches::Batches;
-use crate::event::Event;
+use crate::event::{Event, StartReport};
 use crate::optim::{Optimizer, Statistics};
 use crate::plan::TrainPlan;
 use crate::recipe::Starts;
@@ -88,14 +88,14 @@ pub(super) fn choose(
                 start.loss = Some(super::evaluate(model, &start.mean, &set)?);
             }
             place.1 += 1;
-            events.event(Event::Started {
+            events.event(Event::Started(StartReport {
                 round: place.0 + 1,
                 rounds: starts.rounds.len(),
                 start: place.1,
                 of: *count,
                 origin: start.origin.clone(),
                 loss: start.loss,
-            });
+            }));
             Saved::write(file, place, &report, &mut runs)?;
         }
         runs.sort_by(|a, b| a.loss.partial_cmp(&b.loss).unwrap_or(Ordering::Equal));

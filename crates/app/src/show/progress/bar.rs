@@ -92,9 +92,9 @@ impl Bar {
             Event::Measured { step, fixed_noise_loss: loss } => {
                 self.note(&format!("loss at fixed noise after {step} steps: {loss:.4}"));
             }
-            Event::Started { start, of, origin, loss, .. } => {
-                let origin = crate::show::plan::start(origin, *loss);
-                self.tell_beside(format!("start {start} of {of}: {origin}"));
+            Event::Started(report) => {
+                let origin = crate::show::plan::start(&report.origin, report.loss);
+                self.tell_beside(format!("start {} of {}: {origin}", report.start, report.of));
             }
             Event::Step(report) => self.tell_beside(step(report)),
             Event::Saved { path, .. } | Event::Preview { path, .. } | Event::Report { path } => {

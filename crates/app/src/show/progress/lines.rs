@@ -4,7 +4,7 @@ use crate::show::note;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use wayword_session::numbers::duration;
-use wayword_session::{Event, StepReport};
+use wayword_session::{Event, StartReport, StepReport};
 
 /// A step that takes longer gets a line of its own.
 const LONG: Duration = Duration::from_secs(30);
@@ -52,10 +52,12 @@ impl Lines {
             Event::Measured { step, fixed_noise_loss: loss } => {
                 note(&format!("loss at fixed noise after {step} steps: {loss:.4}"));
             }
-            Event::Started { round, rounds, start, of, origin, loss } => note(&format!(
-                "round {round} of {rounds}, start {start} of {of}: {}",
-                crate::show::plan::start(origin, *loss)
-            )),
+            Event::Started(StartReport { round, rounds, start, of, origin, loss }) => {
+                note(&format!(
+                    "round {round} of {rounds}, start {start} of {of}: {}",
+                    crate::show::plan::start(origin, *loss)
+                ))
+            }
             Event::Step(report) if self.due(report.step, report.of) => note(&step(report)),
             Event::Saved { path, .. } | Event::Preview { path, .. } | Event::Report { path } => {
                 note(&format!("wrote {}", path.display()));
