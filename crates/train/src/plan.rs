@@ -33,6 +33,7 @@ use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use wayword_diffusion::Base;
 use wayword_interface::{Diagnostic, Warning};
 
 /// A checked training.
@@ -219,6 +220,18 @@ impl TrainPlan {
     #[must_use]
     pub fn vectors(&self) -> usize {
         self.embeddings.iter().map(|embedding| embedding.vectors).sum()
+    }
+
+    /// The vectors that all embeddings start with, `[vectors, width]`.
+    ///
+    /// # Errors
+    /// As [`PlannedEmbedding::start`].
+    pub fn first_vectors(&self, base: &Base) -> Result<Vec<f32>> {
+        let mut vectors = Vec::new();
+        for embedding in &self.embeddings {
+            vectors.extend(embedding.start(base)?);
+        }
+        Ok(vectors)
     }
 
     /// Samples of each size, repeats included.

@@ -58,10 +58,7 @@ pub(super) fn choose(
             (saved.runs(file, optimizer)?, report, place)
         }
         None => {
-            let mut first = Vec::new();
-            for embedding in &plan.embeddings {
-                first.extend(embedding.start(model.base())?);
-            }
+            let first = plan.first_vectors(model.base())?;
             let Some(ranked) = search.ranked_words(&first, stop)? else { return Ok(None) };
             let words: Vec<_> = ranked.iter().map(|word| (&word.name, word.loss)).collect();
             let report = json!({ "words": words, "rounds": [] });

@@ -77,16 +77,10 @@ impl TrainState {
                 saved: Instant::now(),
             });
         }
-        let mut vectors = Vec::new();
-        let mut report = None;
-        match start {
-            Some(chosen) => (vectors, report) = (chosen.vectors, Some(chosen.report)),
-            None => {
-                for embedding in &plan.embeddings {
-                    vectors.extend(embedding.start(base)?);
-                }
-            }
-        }
+        let (vectors, report) = match start {
+            Some(chosen) => (chosen.vectors, Some(chosen.report)),
+            None => (plan.first_vectors(base)?, None),
+        };
         let mut begun = Self {
             history: VectorsWriter::create(&history, plan.vectors(), base.info.token_width)?,
             charts: charts(run, started, None)?,
