@@ -7,6 +7,22 @@ use wayword_interface::{Quiet, Stop};
 /// What a process holds beside tensors: the program, its buffers between operations, pictures.
 pub const BESIDE: usize = 150 << 20;
 
+/// What a process holds whose tensors take `bytes` at most. Buffers that wait for their next use are
+/// a small part of those in use.
+#[must_use]
+pub fn whole(bytes: usize) -> usize {
+    bytes.saturating_add(bytes / 20).saturating_add(BESIDE)
+}
+
+/// A base of which only sizes are known, on a memory-estimating backend.
+///
+/// # Errors
+/// As loading it.
+pub fn dry_load(options: &BaseOptions) -> Result<Base> {
+    let device = options.device.memory_estimator();
+    Base::dry_load(&BaseOptions { device, ..options.clone() }, &Quiet)
+}
+
 /// Bytes that a drawing holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DrawForecast {
@@ -23,8 +39,7 @@ impl DrawForecast {
     /// # Errors
     /// If the base cannot be read, or the settings cannot be drawn.
     pub fn of(options: &BaseOptions, settings: &DrawSettings, own_size: bool) -> Result<Self> {
-        let device = options.device.memory_estimator();
-        let base = Base::dry_load(&BaseOptions { device, ..options.clone() }, &Quiet)?;
+        let base = dry_load(options)?;
         let weights = base.device().memory().held;
         let size = if own_size { base.info.resolution } else { (settings.width, settings.height) };
         let mut one = DrawSettings::plain("", size);
@@ -44,8 +59,6 @@ impl DrawForecast {
             image
         });
         draw(&base, &DrawPlan::new(&base, one)?, &Quiet, &Stop::default())?;
-        let peak = base.device().memory().peak;
-        // Buffers that wait for their next use are a small part of those in use.
-        Ok(Self { peak: peak.saturating_add(peak / 20).saturating_add(BESIDE), weights })
+        Ok(Self { peak: whole(base.device().memory().peak), weights })
     }
 }

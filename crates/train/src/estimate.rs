@@ -11,12 +11,11 @@ use crate::training_loop::micro_batch::{self, MicroBatch, micro_step};
 use crate::{latents, lora};
 use std::collections::BTreeMap;
 use std::time::Instant;
-use wayword_diffusion::forecast::BESIDE;
+use wayword_diffusion::forecast::{dry_load, whole};
 use wayword_diffusion::sigmas::resolve;
 use wayword_diffusion::tokenizer::{BOS, EOS, POSITIONS, VOCABULARY};
 use wayword_diffusion::vae::LATENT_SIZE;
 use wayword_diffusion::{AdapterGuard, Base, BaseOptions, Memory, pixels};
-use wayword_interface::{Events, Quiet};
 use wayword_tensor::{Grid, LossKind};
 
 /// A part that takes less is measured a second time: the first includes what is done but once.
@@ -254,21 +253,8 @@ impl Forecast {
             let more = three.saturating_sub(two).saturating_mul(plan.batch - 2);
             Ok(one.max(two.saturating_add(more)))
         };
-        // Buffers that wait for their next use are a small part of those in use.
-        let whole = |bytes: usize| bytes.saturating_add(bytes / 20).saturating_add(BESIDE);
         Ok(Self { keep: whole(of(Memory::Keep)?), recompute: whole(of(Memory::Recompute)?) })
     }
-}
-
-/// A base of which only sizes are known, on a memory-estimating backend.
-///
-/// # Errors
-/// As loading it.
-pub fn dry_load(options: &BaseOptions) -> Result<Base> {
-    let device = options.device.memory_estimator();
-    let options = BaseOptions { device, ..options.clone() };
-    let quiet: &dyn Events<wayword_diffusion::Event> = &Quiet;
-    Ok(Base::dry_load(&options, quiet)?)
 }
 
 /// What follows from a forecast.

@@ -4,8 +4,9 @@ mod common;
 
 use common::{demo, load, options, plan};
 use wayword_diffusion::BaseOptions;
+use wayword_diffusion::forecast::dry_load;
 use wayword_tensor::{CpuOptions, Memory, Precision, cpu};
-use wayword_train::estimate::{Forecast, dry_load, estimate};
+use wayword_train::estimate::{Forecast, estimate};
 
 #[test]
 fn what_is_counted_is_what_is_held() {

@@ -5,8 +5,9 @@ use crate::failure::unrendered;
 use crate::request::Train as Options;
 use crate::session::Context;
 use std::sync::Arc;
+use wayword_diffusion::forecast::dry_load;
 use wayword_diffusion::{Base, BaseOptions, Memory};
-use wayword_interface::{Quiet, Warning};
+use wayword_interface::Warning;
 use wayword_train::estimate::{Forecast, MemoryChoice};
 use wayword_train::lora;
 use wayword_train::plan::TrainPlan;
@@ -23,15 +24,11 @@ pub(crate) fn ready(
     context: &Context<'_>,
 ) -> Result<(Arc<Base>, TrainPlan, Memory), Failure> {
     let loading = base::place(&options.base, &options.machine, context)?;
-    let sketch = BaseOptions {
-        device: loading.options.device.memory_estimator(),
-        ..loading.options.clone()
-    };
-    let (stop, info) = (context.progress.stop, Base::dry_load(&sketch, &Quiet)?.info);
+    let (stop, info) = (context.progress.stop, dry_load(&loading.options)?.info);
     context.progress.phase("reading images");
     let mut plan = TrainPlan::check_unless_stopped(&options.options, &info, stop)?;
     match (plan.unusual_rate(), &options.kohya) {
-        // Its user chose it there; no problems found with the file.
+        // Its user chose it there; nothing is wrong with the file.
         (Some(warning), Some(_)) => context.progress.note(warning.message()),
         (warning, _) => plan.warnings.extend(warning),
     }
