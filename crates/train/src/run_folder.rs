@@ -9,7 +9,7 @@
 //! | `starts.json` | the starts under `fast`: short runs, their losses, what a killed run goes on from |
 //! | `samples/` | previews, where they were asked for ([`crate::previews`]) |
 //! | `tensorboard/` | the log's numbers for TensorBoard, made from the log at every start ([`tensorboard`]) |
-//! | `report.html` | the run on one page, written at its end ([`crate::report`]) |
+//! | `report.html` | the run on one page, written with every file ([`crate::report`]) |
 //! | `lock` | held by the process that writes here; the system frees it when that process ends |
 pub mod curves;
 pub mod log;
@@ -51,7 +51,7 @@ impl RunFolder {
         run.sweep()?;
         if run.file("plan.json").exists() && !overwrite {
             return Err(Error::run(path, "a run of this name already exists").with_hint(format!(
-                "go on with it by {{train.resume}} \"{}\", or throw it away by {{train.overwrite}}",
+                "resume it with {{train.resume}} \"{}\", or delete it with {{train.overwrite}}",
                 path.display()
             )));
         }

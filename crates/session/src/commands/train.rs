@@ -27,15 +27,18 @@ use wayword_train::training_loop::{self, RunOptions};
 pub(crate) fn run(flags: &Layer, context: &Context<'_>) -> Result<crate::Outcome, Failure> {
     let typed: Options = flags.read()?;
     if let Some(run) = &typed.resume {
-        resume::refuse_changes(flags, run)?;
-        return learn(&typed, context);
+        let plan = resume::plan(run);
+        if let Some(plan) = &plan {
+            resume::refuse_changes(flags, plan)?;
+        }
+        return go_on(&typed, run, plan, context);
     }
     let options = layers::gather(flags, &context.progress)?;
     if let Some(path) = &options.save_config {
         layers::save(&options, path)?;
         return Ok(crate::Outcome::Config(path.clone()));
     }
-    if let Some(run) = begun(&options)? {
+    if let Some(run) = begun(&options)?.filter(|_| !options.overwrite) {
         let file = run.with_extension("safetensors");
         match options.if_exists {
             Some(IfExists::Skip) if file.is_file() => {
@@ -43,13 +46,12 @@ pub(crate) fn run(flags: &Layer, context: &Context<'_>) -> Result<crate::Outcome
                 return Ok(crate::Outcome::Skipped(file));
             }
             Some(IfExists::Skip | IfExists::Resume) => {
-                let going_on = Options { resume: Some(run), ..options };
-                return learn(&going_on, context);
+                return go_on(&options, &run, resume::plan(&run), context);
             }
-            _ => {}
+            Some(IfExists::Fail) | None => return Err(refused(&run)),
         }
     }
-    learn(&options, context)
+    begin(&options, context)
 }
 
 /// The folder of a run of this name, where there is one.
@@ -59,48 +61,49 @@ fn begun(options: &Options) -> Result<Option<PathBuf>, Failure> {
     Ok(run.join("plan.json").exists().then_some(run))
 }
 
-/// A run from its start or from where it was stopped.
-fn learn(options: &Options, context: &Context<'_>) -> Result<crate::Outcome, Failure> {
-    let (progress, stop) = (&context.progress, context.progress.stop);
-    let outcome = match &options.resume {
-        Some(run) => {
-            let (base, memory) = load_for(options, run, context)?;
-            progress.note(&format!("resuming {}", run.display()));
-            training_loop::resume(&base, run, memory, progress, stop)?
-        }
-        None => {
-            refuse_begun(options)?;
-            let (base, plan, memory) = ready::ready(options, context)?;
-            progress.phase("measuring a step");
-            let estimate = estimate::estimate(&base, &plan, memory)?;
-            progress.event(Event::Planned(Box::new(plan.summary(Some(estimate)))));
-            let run = RunOptions { memory, overwrite: options.overwrite };
-            training_loop::train(&base, &plan, run, progress, stop)?
-        }
-    };
+/// A run from its start.
+fn begin(options: &Options, context: &Context<'_>) -> Result<crate::Outcome, Failure> {
+    let progress = &context.progress;
+    let (base, plan, memory) = ready::ready(options, context)?;
+    progress.phase("measuring a step");
+    let estimate = estimate::estimate(&base, &plan, memory)?;
+    progress.event(Event::Planned(Box::new(plan.summary(Some(estimate)))));
+    let run = RunOptions { memory, overwrite: options.overwrite };
+    let outcome = training_loop::train(&base, &plan, run, progress, progress.stop)?;
+    end(outcome, options.base.base.clone())
+}
+
+/// A run from where it was stopped.
+fn go_on(
+    options: &Options,
+    run: &Path,
+    plan: Option<TrainPlan>,
+    context: &Context<'_>,
+) -> Result<crate::Outcome, Failure> {
+    let progress = &context.progress;
+    let (base, memory) = load_for(options, run, plan, context)?;
+    progress.note(&format!("resuming {}", run.display()));
+    let outcome = training_loop::resume(&base, run, memory, progress, progress.stop)?;
     end(outcome, options.base.base.clone())
 }
 
 /// A run of the same name is refused by the library; here it is before a large base is loaded.
-fn refuse_begun(options: &Options) -> Result<(), Failure> {
-    let Some(run) = begun(options)?.filter(|_| !options.overwrite) else { return Ok(()) };
+fn refused(run: &Path) -> Failure {
     let shown = run.display();
-    Err(Failure::user(format!("{shown}: a run of this name already exists")).hint(format!(
+    Failure::user(format!("{shown}: a run of this name already exists")).hint(format!(
         "resume it with {{train.resume}} \"{shown}\", or delete it with {{train.overwrite}}"
-    )))
+    ))
 }
 
 /// The base of a run that goes on: as the options say, else as the run remembers.
 fn load_for(
     options: &Options,
     run: &Path,
+    plan: Option<TrainPlan>,
     context: &Context<'_>,
 ) -> Result<(Arc<Base>, Memory), Failure> {
     let progress = &context.progress;
     let (mut base, mut machine) = (options.base.clone(), options.machine.clone());
-    // Where it cannot be read, the library says so when it opens the run.
-    let plan = std::fs::read(run.join("plan.json")).ok();
-    let plan: Option<TrainPlan> = plan.and_then(|text| serde_json::from_slice(&text).ok());
     if let Some(plan) = &plan {
         base.base.get_or_insert_with(|| plan.base.path.clone());
         if let Some(vae) = &plan.base.vae {

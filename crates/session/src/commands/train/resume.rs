@@ -11,17 +11,18 @@ use wayword_train::plan::TrainPlan;
 const FREE: &[&str] =
     &["resume", "base", "vae", "threads", "device", "low_memory", "json", "strict"];
 
+/// The plan of a run. Where it cannot be read, the library says so when it opens the run.
+pub(super) fn plan(run: &Path) -> Option<TrainPlan> {
+    let text = std::fs::read(run.join("plan.json")).ok()?;
+    serde_json::from_slice(&text).ok()
+}
+
 /// An option that would change the run's numbers is refused; one that says what the run has is not.
-pub(super) fn refuse_changes(given: &Layer, run: &Path) -> Result<(), Failure> {
-    // Where it cannot be read, the library says so when it opens the run.
-    let plan = std::fs::read(run.join("plan.json")).ok();
-    let Some(plan) = plan.and_then(|text| serde_json::from_slice::<TrainPlan>(&text).ok()) else {
-        return Ok(());
-    };
+pub(super) fn refuse_changes(given: &Layer, plan: &TrainPlan) -> Result<(), Failure> {
     let values = given.values();
     for spec in Train::specs().iter().filter(|spec| !FREE.contains(&spec.name)) {
         let Some(value) = values.get(spec.name) else { continue };
-        let own = own(&plan, spec.name);
+        let own = own(plan, spec.name);
         if own.as_ref().is_some_and(|own| equal(own, value)) {
             continue;
         }
