@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
-use wayword_diffusion::{Base, BaseOptions, DeviceInfo};
+use wayword_diffusion::{Base, BaseOptions, DeviceInfo, Prediction};
 use wayword_interface::Events;
 
 /// Where requests become jobs. Heavy jobs run one after the other, in the order of their
-/// submission; light ones (inspect, explain, convert) run at once.
+/// submission; light ones (explain, inspect, convert, devices) run at once.
 #[derive(Debug)]
 pub struct Session {
     core: Arc<Core>,
@@ -40,7 +40,7 @@ struct BaseKey {
     /// When the files were changed, and their sizes.
     stamps: Vec<Option<(SystemTime, u64)>>,
     vae: Option<PathBuf>,
-    prediction: Option<String>,
+    prediction: Option<Prediction>,
     device: String,
 }
 
@@ -58,7 +58,7 @@ impl BaseKey {
                 .map(stamp)
                 .collect(),
             vae: options.vae.clone(),
-            prediction: options.prediction.map(|kind| format!("{kind:?}")),
+            prediction: options.prediction,
             device: device.to_owned(),
         }
     }

@@ -4,10 +4,10 @@ use crate::session::{Context, Core};
 use crate::{Failure, base_search};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use wayword_diffusion::base::fingerprint;
 use wayword_diffusion::{
     Base, BaseOptions, Device, DeviceOptions, Precision, Prediction, find_device,
 };
-use wayword_formats::hash::HashCache;
 use wayword_interface::options::nearest;
 
 /// The device that was asked for, or the first, with its threads and precision.
@@ -158,12 +158,10 @@ fn called(name: &Path, context: &Context<'_>) -> Result<PathBuf, Failure> {
     Err(Failure::user(format!("no such checkpoint: {text}")).hint(hint))
 }
 
-/// A file's SHA-256, remembered where there is a place for that.
+/// The SHA-256 of a file, or of a diffusers folder's parts, remembered where there is a place.
 pub(crate) fn hash(path: &Path, context: &Context<'_>) -> Result<String, Failure> {
     let cache = context.core.environment.hash_cache();
-    let mut cache = HashCache::open(cache.as_deref().unwrap_or(Path::new("")));
-    let hash = cache.sha256_unless_stopped(path, context.progress.stop)?;
-    hash.ok_or_else(|| wayword_diffusion::Error::Stopped.into())
+    Ok(fingerprint(path, cache.as_deref(), context.progress.stop)?)
 }
 
 fn search(context: &Context<'_>) -> Result<PathBuf, Failure> {

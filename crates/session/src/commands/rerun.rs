@@ -6,7 +6,6 @@ use crate::Outcome;
 use crate::request::{self, Rerun as Options};
 use crate::session::Context;
 use std::path::{Path, PathBuf};
-use wayword_diffusion::base::fingerprint;
 use wayword_interface::Events as _;
 use wayword_interface::Warning;
 use wayword_train::event::Event;
@@ -27,8 +26,7 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Outcome, F
     progress.note(&format!("repeating {}", recorded.from.display()));
     recorded.find_files(&options.images)?;
     // Before a large file is loaded; the hash is remembered.
-    let cache = context.core.environment.hash_cache();
-    recorded.check_base(&path, &fingerprint(&path, cache.as_deref(), progress.stop)?)?;
+    recorded.check_base(&path, &base::hash(&path, context)?)?;
     let mut plan = recorded.again(&options.out);
     let (then, by) = (plan.device.clone(), std::mem::take(&mut plan.warnings));
     let prediction =
