@@ -20,6 +20,7 @@ mod train;
 pub(crate) use crate::random_seed;
 use crate::session::Context;
 use crate::{Failure, Outcome, Request};
+pub(crate) use texts::wildcards;
 
 /// Does what was asked for, with the session's folders after those of the request.
 pub(crate) fn run(context: &Context<'_>, mut request: Request) -> Result<Outcome, Failure> {

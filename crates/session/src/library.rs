@@ -1,4 +1,5 @@
 //! The folders of a session, beside those that a request names, and a list of what lies in them.
+use crate::commands::wildcards;
 use crate::{Environment, Failure, base_search};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -6,7 +7,6 @@ use wayword_diffusion::Loras;
 use wayword_formats::embedding;
 use wayword_interface::Quiet;
 use wayword_prompt::Quirks;
-use wayword_prompt::wildcards::read_folder;
 
 /// Folders that all jobs of a session look through, after those of their requests.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -64,8 +64,7 @@ impl Library {
             all.left_out.extend(found.skipped().map(ToString::to_string));
         }
         for folder in &folders.wildcards {
-            let found = read_folder(folder, Quirks::Sane)
-                .map_err(|e| Failure::io("cannot read the folder", folder, &e));
+            let found = wildcards(std::slice::from_ref(folder), Quirks::Sane);
             let Some(found) = all.noted(found) else { continue };
             all.wildcards.extend(found.names().map(str::to_owned));
             all.left_out.extend(found.notes);

@@ -81,11 +81,7 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Vec<PathBu
     let base = context.base(&loading)?;
     let size = own_size.then_some(base.info.resolution);
     let words = Arc::new(words(&base, &options.places.embeddings, progress)?);
-    let loras = if options.places.loras.is_empty() {
-        None
-    } else {
-        Some(Arc::new(Loras::open(&options.places.loras, progress)?))
-    };
+    let loras = loras(&options.places.loras, progress)?;
     texts.notes().into_iter().map(Warning::new).for_each(warn);
     let mut plans = Vec::new();
     for mut job in jobs {
@@ -160,6 +156,17 @@ fn fits(
     Err(Failure::memory(format!("drawing would take {need} of memory, and {free} are free")).hint(
         "use a smaller {any.size} or {draw.batch}, end other programs, or try with {draw.force}",
     ))
+}
+
+/// The LoRAs in folders; `None` where none was named.
+pub(crate) fn loras(
+    folders: &[PathBuf],
+    events: &dyn Events<Event>,
+) -> Result<Option<Arc<Loras>>, Failure> {
+    if folders.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Arc::new(Loras::open(folders, events)?)))
 }
 
 /// The words in folders and files.

@@ -4,12 +4,13 @@ mod show;
 mod words;
 
 use super::checks;
+use super::texts::wildcards;
 use crate::Failure;
 use crate::request::Explain as Options;
 use serde::Serialize;
 use wayword_diffusion::Loras;
 use wayword_diffusion::tokenizer::Tokenizer;
-use wayword_prompt::wildcards::{Mode, Wildcards, expand, read_folder};
+use wayword_prompt::wildcards::{Mode, Wildcards, expand};
 use wayword_prompt::{Emphasis, Language, PromptError, Quirks};
 
 /// Everything that is told.
@@ -55,7 +56,11 @@ pub(crate) fn run(options: &Options) -> Result<Explained, Failure> {
         tokenizer: Tokenizer::new(),
         words: words::Words::open(options.base.as_deref(), &options.places.embeddings)?,
         loras: Loras::open(&options.places.loras, &quiet)?,
-        wildcards: wildcards(options, quirks)?,
+        wildcards: if options.places.wildcards.is_empty() {
+            None
+        } else {
+            Some(wildcards(&options.places.wildcards, quirks)?)
+        },
         language: Language { quirks, emphasis: Emphasis::default() },
         seed: options.seed,
         steps: u32::try_from(options.steps).unwrap_or(u32::MAX),
@@ -71,20 +76,6 @@ pub(crate) fn run(options: &Options) -> Result<Explained, Failure> {
         negative: negative.map(|text| reader.side(text, true)).transpose()?,
         left_out,
     })
-}
-
-/// The wildcards of all folders; `None` where none was named.
-fn wildcards(options: &Options, quirks: Quirks) -> Result<Option<Wildcards>, Failure> {
-    if options.places.wildcards.is_empty() {
-        return Ok(None);
-    }
-    let mut all = Wildcards::default();
-    for folder in &options.places.wildcards {
-        let found = read_folder(folder, quirks)
-            .map_err(|e| Failure::io("cannot read the folder", folder, &e))?;
-        all.extend(found);
-    }
-    Ok(Some(all))
 }
 
 impl Reader {

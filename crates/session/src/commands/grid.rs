@@ -16,9 +16,7 @@ use cells::Cell;
 use draw::Studio;
 use page::{Done, Shown};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Instant;
-use wayword_diffusion::Loras;
 use wayword_formats::{atomic, embedding};
 use wayword_interface::Warning;
 use words::{Names, TrainingRun, Words};
@@ -157,12 +155,9 @@ impl GridJob<'_> {
             wanted.base = Some(path.to_owned());
         }
         let base = base::load(&wanted, &self.options.machine, self.context)?;
-        let words =
-            super::draw::words(&base, &self.options.places.embeddings, &self.context.progress)?;
-        let loras = match self.options.places.loras.as_slice() {
-            [] => None,
-            folders => Some(Arc::new(Loras::open(folders, &self.context.progress)?)),
-        };
+        let (places, progress) = (&self.options.places, &self.context.progress);
+        let words = super::draw::words(&base, &places.embeddings, progress)?;
+        let loras = super::draw::loras(&places.loras, progress)?;
         Ok(Studio::new(base, Words::new(words, self.run), loras))
     }
 

@@ -1,12 +1,23 @@
 //! Prompts with wildcards and variants to the prompts of pictures.
 use crate::Failure;
 use crate::request::Places;
+use std::path::PathBuf;
 use wayword_diffusion::DrawSettings;
 use wayword_prompt::Quirks;
 use wayword_prompt::wildcards::{Expanded, Mode, Wildcards, expand, read_folder};
 
 /// Pictures that every possibility may come to without --count.
 const MOST: usize = 1000;
+
+/// The wildcards of all folders, with what should be said of their files.
+pub(crate) fn wildcards(folders: &[PathBuf], quirks: Quirks) -> Result<Wildcards, Failure> {
+    let mut all = Wildcards::default();
+    for folder in folders {
+        let found = read_folder(folder, quirks);
+        all.extend(found.map_err(|e| Failure::io("cannot read the folder", folder, &e))?);
+    }
+    Ok(all)
+}
 
 /// The wildcards of a command.
 pub(super) struct Texts {
@@ -25,11 +36,7 @@ pub(super) struct Texts {
 impl Texts {
     /// Reads the folders.
     pub(super) fn new(places: &Places, quirks: Quirks) -> Result<Texts, Failure> {
-        let mut wildcards = Wildcards::default();
-        for folder in &places.wildcards {
-            let read = read_folder(folder, quirks);
-            wildcards.extend(read.map_err(|e| Failure::io("cannot read the folder", folder, &e))?);
-        }
+        let mut wildcards = wildcards(&places.wildcards, quirks)?;
         let notes = std::mem::take(&mut wildcards.notes);
         Ok(Texts {
             wildcards,
