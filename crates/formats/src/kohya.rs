@@ -5,7 +5,7 @@ mod command;
 use crate::error::{At, Error, Fault};
 use std::fmt;
 use std::path::{Path, PathBuf};
-use wayword_interface::options::windows_path;
+use wayword_interface::options::TomlMistake;
 use wayword_interface::text_file;
 
 /// The longest file that is read, in bytes; real ones have some thousand.
@@ -134,15 +134,13 @@ pub fn parse(bytes: &[u8]) -> Result<KohyaOptions, Fault> {
             command::parse(trimmed)
         }
         Err(error) => {
-            let start = error.span().map_or(0, |span| span.start);
-            let line = trimmed.get(..start).map_or(1, |before| before.matches('\n').count() + 1);
+            let TomlMistake { line, hint } = TomlMistake::of(trimmed, &error);
             let what = format!(
                 "neither JSON, TOML nor a command line: as TOML, line {line}: {}",
                 error.message()
             );
-            let path = windows_path(trimmed.lines().nth(line - 1).unwrap_or_default());
             let forms = "give the .json that kohya's GUI saved, the .toml of a run, or the command in a text file";
-            Err(Fault::kind(what, path.unwrap_or_else(|| forms.into())))
+            Err(Fault::kind(what, hint.unwrap_or_else(|| forms.into())))
         }
     }
 }

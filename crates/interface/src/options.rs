@@ -19,7 +19,7 @@ pub use kind::{Kind, OptionType, Unfit};
 pub use layer::{Layer, Origin, from_json};
 pub use names::SpecNames;
 pub use schema::schema;
-pub use toml::{entry, to_toml, windows_path};
+pub use toml::{TomlMistake, entry, to_toml};
 pub use types::{Seed, Sides, Size};
 
 use serde::{Serialize, de::DeserializeOwned};

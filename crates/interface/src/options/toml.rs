@@ -13,17 +13,16 @@ impl Layer {
     /// If it is not TOML, an option is unknown, a value does not fit, or two options conflict.
     pub fn toml<R: Options>(text: &str, file: &str) -> Result<Self, Diagnostic> {
         let text = text.trim_start_matches('\u{feff}');
-        let line = |at: usize| text.get(..at).map_or(1, |before| before.matches('\n').count() + 1);
         let entries: BTreeMap<Spanned<String>, Value> = toml::from_str(text).map_err(|e| {
-            let at = line(e.span().map_or(0, |span| span.start));
-            let hint = windows_path(text.lines().nth(at - 1).unwrap_or_default());
-            Diagnostic::new(format!("{file}, line {at}: {}", e.message())).with_hint_if(hint)
+            let TomlMistake { line, hint } = TomlMistake::of(text, &e);
+            Diagnostic::new(format!("{file}, line {line}: {}", e.message())).with_hint_if(hint)
         })?;
         let mut specs = R::specs();
         specs.retain(|spec| spec.scope == Scope::Everywhere);
         let mut layer = Self::default();
         for (key, value) in entries {
-            let origin = Origin::Line { file: file.to_owned(), line: line(key.span().start) };
+            let line = line(text, key.span().start);
+            let origin = Origin::Line { file: file.to_owned(), line };
             layer.set(R::REQUEST, &specs, key.get_ref(), &value, origin)?;
         }
         for spec in specs.iter().filter(|spec| layer.get(spec.name).is_some()) {
@@ -36,9 +35,32 @@ impl Layer {
     }
 }
 
+/// Where a TOML text is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TomlMistake {
+    /// The line, from 1.
+    pub line: usize,
+    /// What to do about it, where that can be told.
+    pub hint: Option<String>,
+}
+
+impl TomlMistake {
+    /// Where `error` is in the text that it refused.
+    #[must_use]
+    pub fn of(text: &str, error: &toml::de::Error) -> Self {
+        let line = line(text, error.span().map_or(0, |span| span.start));
+        let hint = windows_path(text.lines().nth(line - 1).unwrap_or_default());
+        Self { line, hint }
+    }
+}
+
+/// The line of a place in a text, from 1.
+fn line(text: &str, at: usize) -> usize {
+    text.get(..at).map_or(1, |before| before.matches('\n').count() + 1)
+}
+
 /// What to do about a backslash in double quotes, which TOML takes for the begin of an escape.
-#[must_use]
-pub fn windows_path(line: &str) -> Option<String> {
+fn windows_path(line: &str) -> Option<String> {
     let value = line.split_once('=')?.1.trim_start();
     (value.starts_with('"') && value.contains('\\')).then(|| {
         "write a path with `/`, or in single quotes: `\\` has a meaning in double ones".to_owned()

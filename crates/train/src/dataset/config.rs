@@ -11,7 +11,7 @@ use crate::error::{AtFile, Error, Result, about};
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 use wayword_interface::Diagnostic;
-use wayword_interface::options::windows_path;
+use wayword_interface::options::TomlMistake;
 use wayword_interface::text_file;
 
 /// The types that values have.
@@ -224,15 +224,9 @@ pub fn read(
         serde_json::from_str(&text).map_err(|e| Error::run(file, "not JSON").with_source(e))?
     } else {
         text.parse::<Table>().map_err(|e| {
-            let start = e.span().map_or(0, |span| span.start);
-            let line = text.get(..start).and_then(|before| before.rsplit('\n').next());
-            let line =
-                line.map_or("", |before| text[start - before.len()..].lines().next().unwrap_or(""));
-            let refused = Error::run(file, "not TOML").with_source(e);
-            match windows_path(line) {
-                Some(hint) => refused.with_hint(hint),
-                None => refused,
-            }
+            let hint = TomlMistake::of(&text, &e).hint;
+            let refused = Diagnostic::new(format!("{}: not TOML", file.display()));
+            Error::Refused(refused.with_source(e).with_hint_if(hint))
         })?
     };
     let found = parse(&table, base, defaults).map_err(|refused| about(file, refused))?;
