@@ -1,34 +1,33 @@
 //! Flags as kohya's trainer has them: those that are the same thing here work, the others are said.
-use clap::Command;
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
+use clap::{Arg, Command};
+use std::collections::BTreeSet;
 use wayword_interface::Diagnostic;
 use wayword_session::kohya::{Counterpart, counterpart, names};
 
 /// A training's command that also takes kohya's names of its options, which no help shows.
-pub(super) fn aliases(mut command: Command) -> Command {
-    for name in names() {
-        let Some(Counterpart::Option(own)) = counterpart(name) else { continue };
-        let known: Vec<String> = command
-            .get_arguments()
-            .flat_map(|arg| {
-                let long = arg.get_long().map(str::to_owned);
-                long.into_iter().chain(arg.get_all_aliases().into_iter().flatten().map(Into::into))
-            })
-            .collect();
-        let is_flag = |arg: &clap::Arg| arg.get_id() == own && arg.get_long().is_some();
-        let spellings = [name.to_owned(), name.replace('_', "-")];
-        if command.get_arguments().any(is_flag) {
+pub(super) fn aliases(command: Command) -> Command {
+    let mut known: BTreeSet<String> = command.get_arguments().flat_map(spellings).collect();
+    let flags: Vec<String> = command
+        .get_arguments()
+        .filter(|arg| arg.get_long().is_some())
+        .map(|arg| arg.get_id().to_string())
+        .collect();
+    names().fold(command, |command, name| match counterpart(name) {
+        Some(Counterpart::Option(own)) if flags.iter().any(|flag| flag == own) => {
+            let both = [name.to_owned(), name.replace('_', "-")];
             let new: Vec<String> =
-                spellings.into_iter().filter(|name| !known.contains(name)).collect();
-            command = command.mut_arg(own, |arg| arg.aliases(dedup(new)));
+                both.into_iter().filter(|name| known.insert(name.clone())).collect();
+            command.mut_arg(own, |arg| arg.aliases(new))
         }
-    }
-    command
+        _ => command,
+    })
 }
 
-fn dedup(mut names: Vec<String>) -> Vec<String> {
-    names.dedup();
-    names
+/// A flag's name and its other names.
+fn spellings(arg: &Arg) -> Vec<String> {
+    let other = arg.get_all_aliases().unwrap_or_default();
+    arg.get_long().into_iter().chain(other).map(str::to_owned).collect()
 }
 
 /// What is said of an option of kohya's trainer that is no flag here.
