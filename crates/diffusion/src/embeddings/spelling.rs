@@ -70,6 +70,11 @@ impl Embeddings {
     /// in `<cat-toy>, red`: the tokenizer joins marks, and the name's own tokens would not be there.
     fn apart<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mark = |c: Option<char>| c.is_some_and(|c| !c.is_alphanumeric() && !c.is_whitespace());
+        let marked = |name: &str| mark(name.chars().next()) || mark(name.chars().next_back());
+        // Few names are marked; without one nothing is looked for.
+        if !self.words.iter().any(|word| marked(&word.name)) {
+            return Cow::Borrowed(text);
+        }
         let (mut out, mut at) = (String::new(), 0);
         for name in self.names(text) {
             let (before, rest) = text.split_at(name.start);
