@@ -198,23 +198,9 @@ impl<'a> Batches<'a> {
     fn timesteps(&self, batch: &BatchPlan) -> Vec<usize> {
         let (low, high) = self.plan.timesteps;
         let count = batch.pictures.len();
-        let strata = self.plan.starts.as_ref().map_or(0, |starts| starts.strata) as u64;
-        if strata < 2 {
-            let mut levels = self.streams.generator(Purpose::Timesteps, batch.number);
-            let drawn = levels.randint(low as i64, high as i64, count);
-            return drawn.iter().map(|t| *t as usize).collect();
-        }
-        // Every run of `strata` samples has one timestep of each stratum, in another order.
-        let mut own = self.streams.generator(Purpose::Timesteps, batch.number);
-        let sample = |i: usize| {
-            let number = batch.number * count as u64 + i as u64;
-            let block = number / strata;
-            let mut order = self.streams.generator(Purpose::Timesteps, block | 1 << 60);
-            let stratum = order.randperm(strata as usize)[(number % strata) as usize];
-            let place = (stratum as f64 + f64::from(own.uniform())) / strata as f64;
-            (low + (place * (high - low) as f64) as usize).min(high - 1)
-        };
-        (0..count).map(sample).collect()
+        let mut levels = self.streams.generator(Purpose::Timesteps, batch.number);
+        let drawn = levels.randint(low as i64, high as i64, count);
+        drawn.iter().map(|t| *t as usize).collect()
     }
 
     /// The batch of a start's step: one of the pictures that are not left out.

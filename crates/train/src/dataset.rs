@@ -9,6 +9,7 @@ pub mod crop;
 pub mod image;
 pub mod mask;
 pub mod metadata;
+pub mod options;
 pub mod pixels;
 pub mod resize;
 pub mod scan;

@@ -46,8 +46,6 @@ pub struct Starts {
     pub average: f64,
     /// Pictures by which starts are compared and from which they do not learn, by their places.
     pub left_out: Vec<usize>,
-    /// Neighbouring samples over which timesteps are spread evenly; 0: drawn one by one.
-    pub strata: usize,
 }
 
 impl Starts {
@@ -71,7 +69,6 @@ impl Starts {
             rate: 1.0,
             average: 0.5,
             left_out: left_out(pictures),
-            strata: 0,
         }
     }
 

@@ -9,12 +9,12 @@ type Size = (usize, usize);
 /// How sizes are chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Buckets {
-    kind: Kind,
+    kind: BucketKind,
     notes: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Kind {
+enum BucketKind {
     /// The nearest of these, ascending.
     Listed(Vec<Size>),
     /// Of the picture's own size, but of no more than this area.
@@ -43,7 +43,7 @@ impl Buckets {
     /// One size for all pictures.
     #[must_use]
     pub fn single(width: usize, height: usize) -> Self {
-        Self { kind: Kind::Listed(vec![(width, height)]), notes: Vec::new() }
+        Self { kind: BucketKind::Listed(vec![(width, height)]), notes: Vec::new() }
     }
 
     /// Buckets of about the resolution's area, sides from `min` to `max` in steps of `step`.
@@ -79,7 +79,7 @@ impl Buckets {
         }
         list.sort_unstable();
         list.dedup();
-        Ok(Self { kind: Kind::Listed(list), notes })
+        Ok(Self { kind: BucketKind::Listed(list), notes })
     }
 
     /// Buckets that never enlarge a picture, of no more than the resolution's area.
@@ -88,15 +88,15 @@ impl Buckets {
     /// If the step is 0.
     pub fn no_upscale((width, height): Size, step: usize) -> Result<Self> {
         check_step(step)?;
-        Ok(Self { kind: Kind::NoUpscale { area: width * height, step }, notes: Vec::new() })
+        Ok(Self { kind: BucketKind::NoUpscale { area: width * height, step }, notes: Vec::new() })
     }
 
     /// The sizes there are, ascending; empty where they follow the pictures.
     #[must_use]
     pub fn list(&self) -> &[(usize, usize)] {
         match &self.kind {
-            Kind::Listed(list) => list,
-            Kind::NoUpscale { .. } => &[],
+            BucketKind::Listed(list) => list,
+            BucketKind::NoUpscale { .. } => &[],
         }
     }
 
@@ -115,8 +115,8 @@ impl Buckets {
             Some(fit) if fit.bucket.0 > 0 => Ok(fit),
             _ => {
                 let step = match self.kind {
-                    Kind::NoUpscale { step, .. } => step,
-                    Kind::Listed(_) => 1,
+                    BucketKind::NoUpscale { step, .. } => step,
+                    BucketKind::Listed(_) => 1,
                 };
                 Err(Error::data(format!(
                     "{name}: {}x{} is smaller than the bucket step {step}",
@@ -135,7 +135,7 @@ impl Buckets {
         }
         let ar = width as f64 / height as f64;
         match &self.kind {
-            Kind::Listed(list) => {
+            BucketKind::Listed(list) => {
                 let of = |b: &Size| b.0 as f64 / b.1 as f64;
                 let exact = list.iter().find(|b| **b == (width, height));
                 let bucket = match exact {
@@ -152,7 +152,7 @@ impl Buckets {
                 let side = |v: usize| (v as f64 * scale + 0.5) as usize;
                 Some(BucketAssignment { bucket, resized: (side(width), side(height)) })
             }
-            Kind::NoUpscale { area, step } => {
+            BucketKind::NoUpscale { area, step } => {
                 let floor = |v: usize| v - v % step;
                 let near = |v: f64| floor((v + 0.5) as usize);
                 let mut resized = (width, height);

@@ -3,19 +3,19 @@
 use super::sets::{PictureSet, PlannedDataset, PlannedFile, check_sizes};
 use super::{PlannedPicture, TrainOptions};
 use crate::dataset::config::{self, Dataset};
+use crate::dataset::options::PictureOptions;
 use crate::dataset::scan::{self, Folder, ScanOptions};
 use crate::dataset::{mask, metadata, steps};
 use crate::latents::kohya;
 use crate::{Error, Result};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use toml::{Table, Value};
 use wayword_formats::hash;
 use wayword_interface::{Stop, Warning};
 
 /// What was found, checked.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct FoundPictures {
     pub(super) datasets: Vec<PlannedDataset>,
     pub(super) sets: Vec<PictureSet>,
     pub(super) pictures: Vec<PlannedPicture>,
@@ -35,10 +35,10 @@ pub(super) fn find(
     resolution: (u32, u32),
     warnings: &mut Vec<Warning>,
     stop: &Stop,
-) -> Result<Found> {
+) -> Result<FoundPictures> {
     let mut notes = Vec::new();
-    let defaults = options.subset(resolution);
-    let mut found = Found::default();
+    let defaults = options.picture_options(resolution);
+    let mut found = FoundPictures::default();
     if let Some(file) = &options.dataset_config {
         let also = [
             ("IMAGES", !options.images.is_empty()),
@@ -54,11 +54,12 @@ pub(super) fn find(
             let mut parts = Vec::new();
             let mut seen = Vec::new();
             for subset in &dataset.subsets {
-                if subset.num_repeats == 0 {
+                if subset.options.num_repeats == Some(0) {
                     notes.push(format!("{}: num_repeats is 0, left out", subset.place().display()));
                     continue;
                 }
-                let place = subset.metadata_file.as_deref().unwrap_or_else(|| subset.place());
+                let place =
+                    subset.options.metadata_file.as_deref().unwrap_or_else(|| subset.place());
                 let real = place.canonicalize().unwrap_or_else(|_| place.into());
                 if seen.contains(&real) {
                     let place = place.display();
@@ -69,8 +70,8 @@ pub(super) fn find(
                 let folder = subset.load(&scan_options(options), &mut notes)?;
                 let set = PictureSet {
                     dataset: found.datasets.len(),
-                    regular: subset.is_reg,
-                    alpha_mask: subset.alpha_mask,
+                    regular: subset.options.is_reg.unwrap_or(false),
+                    alpha_mask: subset.options.alpha_mask.unwrap_or(false),
                     options: subset.options.clone(),
                 };
                 parts.push((folder, set));
@@ -78,8 +79,8 @@ pub(super) fn find(
             found.add(&dataset, parts, options, &mut notes, stop)?;
         }
     } else {
-        let dataset = own_dataset(&defaults);
         let parts = own_parts(options, &defaults, &mut notes)?;
+        let dataset = Dataset { options: defaults, subsets: Vec::new() };
         found.add(&dataset, parts, options, &mut notes, stop)?;
     }
     if found.pictures.is_empty() {
@@ -117,32 +118,10 @@ fn scan_options(options: &TrainOptions) -> ScanOptions {
     scan
 }
 
-/// The one data set of the command line.
-fn own_dataset(defaults: &Table) -> Dataset {
-    let int = |key: &str| {
-        defaults.get(key).and_then(Value::as_integer).map(|i| i as usize).unwrap_or_default()
-    };
-    let flag = |key: &str| defaults.get(key).and_then(Value::as_bool).unwrap_or(false);
-    let side = |i: usize| {
-        let pair = defaults.get("resolution").and_then(Value::as_array);
-        pair.and_then(|p| p.get(i)?.as_integer()).unwrap_or_default() as usize
-    };
-    Dataset {
-        batch_size: Some(int("batch_size") as u64),
-        resolution: Some((side(0), side(1))),
-        enable_bucket: flag("enable_bucket"),
-        bucket_no_upscale: flag("bucket_no_upscale"),
-        min_bucket_reso: int("min_bucket_reso"),
-        max_bucket_reso: int("max_bucket_reso"),
-        bucket_reso_steps: int("bucket_reso_steps"),
-        subsets: Vec::new(),
-    }
-}
-
 /// Folders, or the metadata file, of the command line.
 fn own_parts(
     options: &TrainOptions,
-    defaults: &Table,
+    defaults: &PictureOptions,
     notes: &mut Vec<String>,
 ) -> Result<Vec<(Folder, PictureSet)>> {
     let scan = scan_options(options);
@@ -204,7 +183,7 @@ fn own_parts(
     Ok(parts)
 }
 
-impl Found {
+impl FoundPictures {
     /// One data set: fits its pictures to sizes and balances its regularization pictures.
     fn add(
         &mut self,
@@ -215,7 +194,7 @@ impl Found {
         stop: &Stop,
     ) -> Result<()> {
         let resolution = check_sizes(dataset)?;
-        let batch = dataset.batch_size.unwrap_or(options.batch as u64) as usize;
+        let batch = dataset.options.batch_size.unwrap_or(options.batch as u64) as usize;
         super::check::positive("{train.batch}", batch)?;
         self.datasets.push(PlannedDataset { batch, resolution });
         let buckets = dataset.buckets()?;

@@ -1,5 +1,6 @@
 //! What a user may ask for: the options of the command line and of files, before they are checked.
 use crate::checkpoint::{SaveFormat, SavePrecision};
+use crate::dataset::options::{PictureOptions, Resolution};
 use crate::loss::{Difference, HuberSchedule, LossOptions};
 use crate::lr::RateList;
 use crate::noise_options::{NoiseOptions, Rounding, STEPS};
@@ -7,8 +8,7 @@ use crate::recipe::Recipe;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-use toml::{Table, Value};
-use wayword_interface::options::{Kind, OptionType};
+use wayword_interface::options::{OptionKind, OptionType};
 use wayword_interface::text_file;
 use wayword_interface::{choices, options};
 use wayword_prompt::template::{OBJECT, STYLE, Templates};
@@ -29,7 +29,7 @@ pub enum TemplateChoice {
 }
 
 impl OptionType for TemplateChoice {
-    const KIND: Kind = Kind::Text;
+    const KIND: OptionKind = OptionKind::Text;
 }
 
 impl From<String> for TemplateChoice {
@@ -431,49 +431,42 @@ impl MixedPrecision {
 }
 
 impl TrainOptions {
-    /// Options of pictures under their names in a dataset file, `resolution` for those that name
-    /// none. Bucket sides are kohya's on bases of 512 x 512; smaller bases have smaller ones.
-    pub(super) fn subset(&self, (width, height): (u32, u32)) -> Table {
-        let whole = |n: usize| Value::Integer(n as i64);
+    /// Options of pictures, `resolution` for those that name none. Bucket sides are kohya's on
+    /// bases of 512 x 512; smaller bases have smaller ones.
+    pub(super) fn picture_options(&self, (width, height): (u32, u32)) -> PictureOptions {
+        let whole = |n: usize| Some(n as u64);
         let (short, long) = (width.min(height) as usize, width.max(height) as usize);
         let side = (short / 4 / 8 * 8).clamp(8, 64);
-        let pair = |(low, high): (f64, f64)| Value::Array(vec![low.into(), high.into()]);
-        let sides = [width, height].map(|side| Value::Integer(side.into())).to_vec();
-        let text = |t: &Option<String>| t.clone().map(Value::String);
-        let on = |on: bool| Some(Value::Boolean(on));
-        let entries = [
-            ("batch_size", Some(whole(self.batch))),
-            ("resolution", Some(Value::Array(sides))),
-            ("enable_bucket", on(self.enable_bucket)),
-            ("bucket_no_upscale", on(self.bucket_no_upscale)),
-            ("min_bucket_reso", Some(whole(self.min_bucket_reso.unwrap_or(256.min(short / 2))))),
-            ("max_bucket_reso", Some(whole(self.max_bucket_reso.unwrap_or(1024.max(long))))),
-            ("bucket_reso_steps", Some(whole(self.bucket_reso_steps.unwrap_or(side)))),
-            ("resize_interpolation", text(&self.resize_interpolation)),
-            ("num_repeats", Some(Value::Integer(self.dataset_repeats as i64))),
-            ("caption_extension", text(&self.caption_ext)),
-            ("flip_aug", on(self.flip_aug)),
-            ("color_aug", on(self.color_aug)),
-            ("random_crop", on(self.random_crop)),
-            ("face_crop_aug_range", self.face_crop_aug_range.map(pair)),
-            ("caption_prefix", text(&self.caption_prefix)),
-            ("caption_suffix", text(&self.caption_suffix)),
-            ("shuffle_caption", on(self.shuffle_caption)),
-            ("keep_tokens", Some(whole(self.keep_tokens))),
-            ("keep_tokens_separator", text(&self.keep_tokens_separator)),
-            ("caption_separator", Some(Value::String(self.caption_separator.clone()))),
-            ("secondary_separator", text(&self.secondary_separator)),
-            ("enable_wildcard", on(self.enable_wildcard)),
-            ("caption_dropout_rate", Some(self.caption_dropout_rate.into())),
-            (
-                "caption_dropout_every_n_epochs",
-                Some(Value::Integer(self.caption_dropout_every_n_epochs.into())),
-            ),
-            ("caption_tag_dropout_rate", Some(self.caption_tag_dropout_rate.into())),
-            ("token_warmup_min", Some(whole(self.token_warmup_min))),
-            ("token_warmup_step", Some(self.token_warmup_step.into())),
-        ];
-        entries.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
+        PictureOptions {
+            batch_size: whole(self.batch),
+            resolution: Some(Resolution::Sides(width.into(), height.into())),
+            enable_bucket: Some(self.enable_bucket),
+            bucket_no_upscale: Some(self.bucket_no_upscale),
+            min_bucket_reso: whole(self.min_bucket_reso.unwrap_or(256.min(short / 2))),
+            max_bucket_reso: whole(self.max_bucket_reso.unwrap_or(1024.max(long))),
+            bucket_reso_steps: whole(self.bucket_reso_steps.unwrap_or(side)),
+            resize_interpolation: self.resize_interpolation.clone(),
+            num_repeats: Some(self.dataset_repeats),
+            caption_extension: self.caption_ext.clone(),
+            flip_aug: Some(self.flip_aug),
+            color_aug: Some(self.color_aug),
+            random_crop: Some(self.random_crop),
+            face_crop_aug_range: self.face_crop_aug_range,
+            caption_prefix: self.caption_prefix.clone(),
+            caption_suffix: self.caption_suffix.clone(),
+            shuffle_caption: Some(self.shuffle_caption),
+            keep_tokens: whole(self.keep_tokens),
+            keep_tokens_separator: self.keep_tokens_separator.clone(),
+            caption_separator: Some(self.caption_separator.clone()),
+            secondary_separator: self.secondary_separator.clone(),
+            enable_wildcard: Some(self.enable_wildcard),
+            caption_dropout_rate: Some(self.caption_dropout_rate),
+            caption_dropout_every_n_epochs: Some(self.caption_dropout_every_n_epochs.into()),
+            caption_tag_dropout_rate: Some(self.caption_tag_dropout_rate),
+            token_warmup_min: whole(self.token_warmup_min),
+            token_warmup_step: Some(self.token_warmup_step),
+            ..PictureOptions::default()
+        }
     }
 
     /// The loss, checked.

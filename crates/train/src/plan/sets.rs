@@ -2,10 +2,10 @@
 use crate::dataset::Filter;
 use crate::dataset::augment::AugmentOptions;
 use crate::dataset::config::Dataset;
+use crate::dataset::options::{PictureOptions, Resolution};
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
-use toml::{Table, Value};
 use wayword_prompt::caption::CaptionOptions;
 
 /// Pictures of one resolution that meet in batches.
@@ -26,8 +26,8 @@ pub struct PictureSet {
     pub regular: bool,
     /// The alpha channel says how much each place counts.
     pub alpha_mask: bool,
-    /// Options of a subset under their names in a dataset file.
-    pub options: Table,
+    /// Its options, those of its data set among them.
+    pub options: PictureOptions,
 }
 
 /// A file that a run depends on.
@@ -40,66 +40,52 @@ pub struct PlannedFile {
 }
 
 impl PictureSet {
-    fn flag(&self, key: &str) -> bool {
-        self.options.get(key).and_then(Value::as_bool).unwrap_or(false)
-    }
-
-    fn number(&self, key: &str) -> Option<f64> {
-        let value = self.options.get(key)?;
-        value.as_float().or_else(|| value.as_integer().map(|i| i as f64))
-    }
-
-    fn text(&self, key: &str) -> Option<String> {
-        self.options.get(key).and_then(Value::as_str).map(str::to_owned)
-    }
-
     /// Whether its pictures are trained at sizes near to their own.
     #[must_use]
     pub fn has_buckets(&self) -> bool {
-        self.flag("enable_bucket")
+        self.options.enable_bucket.unwrap_or(false)
     }
 
     /// What is done to captions.
     #[must_use]
     pub fn captions(&self) -> CaptionOptions {
         let plain = CaptionOptions::default();
-        let whole = |key: &str| self.number(key).map(|n| n.max(0.0) as usize);
+        let o = &self.options;
+        let whole = |n: Option<u64>| n.map(|n| n as usize);
         CaptionOptions {
-            prefix: self.text("caption_prefix"),
-            suffix: self.text("caption_suffix"),
-            dropout_rate: self.number("caption_dropout_rate").unwrap_or(0.0),
-            dropout_every_n_epochs: whole("caption_dropout_every_n_epochs").unwrap_or(0) as u32,
-            tag_dropout_rate: self.number("caption_tag_dropout_rate").unwrap_or(0.0),
-            wildcards: self.flag("enable_wildcard"),
-            shuffle: self.flag("shuffle_caption"),
-            keep_tokens: whole("keep_tokens").unwrap_or(0),
-            keep_tokens_separator: self.text("keep_tokens_separator"),
-            separator: self.text("caption_separator").unwrap_or(plain.separator),
-            secondary_separator: self.text("secondary_separator"),
-            warmup_steps: self.number("token_warmup_step").unwrap_or(0.0),
-            warmup_min: whole("token_warmup_min").unwrap_or(plain.warmup_min),
+            prefix: o.caption_prefix.clone(),
+            suffix: o.caption_suffix.clone(),
+            dropout_rate: o.caption_dropout_rate.unwrap_or(0.0),
+            dropout_every_n_epochs: o.caption_dropout_every_n_epochs.unwrap_or(0) as u32,
+            tag_dropout_rate: o.caption_tag_dropout_rate.unwrap_or(0.0),
+            wildcards: o.enable_wildcard.unwrap_or(false),
+            shuffle: o.shuffle_caption.unwrap_or(false),
+            keep_tokens: whole(o.keep_tokens).unwrap_or(0),
+            keep_tokens_separator: o.keep_tokens_separator.clone(),
+            separator: o.caption_separator.clone().unwrap_or(plain.separator),
+            secondary_separator: o.secondary_separator.clone(),
+            warmup_steps: o.token_warmup_step.unwrap_or(0.0),
+            warmup_min: whole(o.token_warmup_min).unwrap_or(plain.warmup_min),
         }
     }
 
     /// What is done to pixels.
     #[must_use]
     pub fn augment(&self) -> AugmentOptions {
-        let range = self.options.get("face_crop_aug_range").and_then(Value::as_array);
-        let part = |v: &Value| v.as_float().or_else(|| v.as_integer().map(|i| i as f64));
-        let face = range.and_then(|r| Some((part(r.first()?)?, part(r.get(1)?)?)));
+        let o = &self.options;
         AugmentOptions {
-            flip: self.flag("flip_aug"),
-            color: self.flag("color_aug"),
-            random_crop: self.flag("random_crop"),
+            flip: o.flip_aug.unwrap_or(false),
+            color: o.color_aug.unwrap_or(false),
+            random_crop: o.random_crop.unwrap_or(false),
             // kohya's faces need a size that is the same for all pictures.
-            face_crop: face.filter(|_| !self.flag("enable_bucket")),
+            face_crop: o.face_crop_aug_range.filter(|_| !self.has_buckets()),
         }
     }
 
     /// The filter that resizes; `None` is the default choice.
     #[must_use]
     pub fn filter(&self) -> Option<Filter> {
-        self.text("resize_interpolation").and_then(|name| Filter::parse(&name))
+        self.options.resize_interpolation.as_deref().and_then(Filter::parse)
     }
 
     /// Checks what the reader of the file does not.
@@ -107,15 +93,18 @@ impl PictureSet {
     /// # Errors
     /// If a rate is not between 0 and 1, or options do not fit together.
     pub(super) fn check(&self) -> Result<()> {
-        for key in ["caption_dropout_rate", "caption_tag_dropout_rate"] {
-            let rate = self.number(key).unwrap_or(0.0);
+        let rates = [
+            ("train.caption_dropout_rate", self.options.caption_dropout_rate),
+            ("train.caption_tag_dropout_rate", self.options.caption_tag_dropout_rate),
+        ];
+        for (option, rate) in rates {
+            let rate = rate.unwrap_or(0.0);
             if !(0.0..=1.0).contains(&rate) {
-                let option = format!("train.{key}");
-                return Err(Error::option(&option, "a number from 0 to 1", rate.to_string()));
+                return Err(Error::option(option, "a number from 0 to 1", rate.to_string()));
             }
         }
-        if let Some(name) = self.text("resize_interpolation")
-            && Filter::parse(&name).is_none()
+        if let Some(name) = self.options.resize_interpolation.as_deref()
+            && Filter::parse(name).is_none()
         {
             let known = crate::dataset::resize::FILTERS.join(", ");
             return Err(Error::option(
@@ -133,15 +122,16 @@ impl PictureSet {
 /// # Errors
 /// If a side or a bucket's step is no multiple of 8.
 pub(super) fn check_sizes(dataset: &Dataset) -> Result<(u32, u32)> {
-    let (width, height) = dataset.resolution.unwrap_or((0, 0));
+    let options = &dataset.options;
+    let (width, height) = options.resolution.map_or((0, 0), Resolution::sides);
     let fits = |side: usize| (64..=8192).contains(&side) && side.is_multiple_of(8);
     if !fits(width) || !fits(height) {
         let found = format!("{width},{height}");
         let expected = "W,H in multiples of 8 from 64 to 8192";
         return Err(Error::option("train.resolution", expected, found));
     }
-    let step = dataset.bucket_reso_steps;
-    if dataset.enable_bucket && (step == 0 || !step.is_multiple_of(8)) {
+    let step = options.bucket_reso_steps.unwrap_or(64);
+    if options.enable_bucket.unwrap_or(false) && (step == 0 || !step.is_multiple_of(8)) {
         let expected = "a multiple of 8";
         return Err(Error::option("train.bucket_reso_steps", expected, step.to_string()));
     }
