@@ -162,19 +162,20 @@ fn a_list_of_rates_is_as_long_as_it_says() {
 #[test]
 fn options_without_effect_are_named() {
     let texts = |change: &dyn Fn(&mut TrainOptions)| -> String {
-        check(change).unwrap().warnings.iter().map(|w| format!("{}\n", w.message())).collect()
+        let warnings = check(change).unwrap().warnings;
+        let names = |path: &str| Some(format!("{{{path}}}"));
+        warnings.iter().map(|w| format!("{}\n", w.render(&names).message)).collect()
     };
     let captions = texts(&|o| (o.shuffle_caption, o.keep_tokens) = (true, 1));
     assert!(captions.contains("{train.shuffle_caption}, {train.keep_tokens};"), "{captions}");
     let alone = texts(&|o| (o.bucket_no_upscale, o.keep_last_epochs) = (true, 2));
-    assert!(
-        alone.contains("{train.bucket_no_upscale} changes nothing without {train.enable_bucket}")
-    );
-    assert!(
-        alone
-            .contains("{train.keep_last_epochs} changes nothing without {train.save_every_epochs}")
-    );
-    assert!(texts(&|o| o.warmup = "12".into()).contains("takes the whole run"));
+    for (option, other) in
+        [("bucket_no_upscale", "enable_bucket"), ("keep_last_epochs", "save_every_epochs")]
+    {
+        let text = format!("{{train.{option}}}: it changes nothing without {{train.{other}}}");
+        assert!(alone.contains(&text), "{alone}");
+    }
+    assert!(texts(&|o| o.warmup = "12".into()).contains("{train.warmup}: 12 steps of warm-up"));
 }
 
 #[test]

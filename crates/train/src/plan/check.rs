@@ -1,5 +1,5 @@
 //! From options to a plan: every default decided, every mistake refused before anything is done.
-use super::find::{self, Found};
+use super::find::{self, FoundPictures};
 use super::ineffective;
 use super::rate::{LEARNING_RATE, TOKEN_RMS};
 use super::{
@@ -141,8 +141,9 @@ impl TrainPlan {
             warnings,
         };
         if plan.zero_terminal_snr && !plan.loss.v_prediction {
-            let text = "zero terminal SNR is meant for bases that predict v";
-            plan.warnings.push(warn(text, Some("leave {train.zero_terminal_snr} out")));
+            let text = "it is meant for bases that predict v";
+            let warning = warn(text, Some("leave {train.zero_terminal_snr} out"));
+            plan.warnings.push(warning.with_field("train.zero_terminal_snr"));
         }
         plan.decide_recipe(options)?;
         plan.decide_length(options)?;
@@ -183,8 +184,9 @@ impl TrainPlan {
             .map_err(|e| super::refused("train.lr_decay_steps", e))?;
         self.schedule_options.decay = decay.of(self.steps as u64);
         if self.warmup >= self.steps as u64 && self.warmup > 0 {
-            let text = format!("the warm-up of {} steps takes the whole run", self.warmup);
-            self.warnings.push(warn(&text, Some("use a shorter {train.warmup}, such as 10%")));
+            let text = format!("{} steps of warm-up take the whole run", self.warmup);
+            let warning = warn(&text, Some("use a shorter {train.warmup}, such as 10%"));
+            self.warnings.push(warning.with_field("train.warmup"));
         }
         Ok(())
     }
@@ -217,10 +219,11 @@ impl TrainPlan {
         };
         if own_scale && self.lr <= 0.1 {
             let text = format!(
-                "{} multiplies the rate that it finds by {{train.learning_rate}} {}: it will hardly move",
+                "{} multiplies the rate that it finds by {}: it will hardly move",
                 self.optimizer, self.lr
             );
-            self.warnings.push(warn(&text, Some("leave {train.learning_rate} out: 1 is usual")));
+            let warning = warn(&text, Some("leave {train.learning_rate} out: 1 is usual"));
+            self.warnings.push(warning.with_field("train.learning_rate"));
         }
         if optimizer.is_schedule_free() {
             self.without_schedule(options);
@@ -241,8 +244,8 @@ impl TrainPlan {
             && (end as usize) < self.steps
         {
             self.steps = end as usize;
-            let text = format!("the list of learning rates ends the run after {end} steps");
-            self.warnings.push(warn(&text, None));
+            let text = format!("the list of rates ends the run after {end} steps");
+            self.warnings.push(warn(&text, None).with_field("train.learning_rate"));
         }
         Ok(())
     }
@@ -265,7 +268,7 @@ impl TrainPlan {
                 ineffective.join(" and ")
             );
             let hint = "its own warm-up is {train.optimizer_args} warmup_steps=N";
-            self.warnings.push(warn(&text, Some(hint)));
+            self.warnings.push(warn(&text, Some(hint)).with_field("train.optimizer"));
         }
     }
 
@@ -411,7 +414,7 @@ fn different(embeddings: &[PlannedEmbedding]) -> Result<()> {
 
 /// What is remarkable about the pictures.
 fn remarks(
-    found: &Found,
+    found: &FoundPictures,
     options: &TrainOptions,
     sentences: Option<&[String]>,
     warnings: &mut Vec<Warning>,
@@ -456,14 +459,15 @@ fn remarks(
     if found.captioned > 0 && ignored {
         let files = found.captioned;
         let text = format!("{files} caption files are ignored: the template's sentences are used");
-        warnings.push(warn(&text, Some("use them by {train.template} none")));
+        let warning = warn(&text, Some("use {train.template} none to train on them"));
+        warnings.push(warning.with_field("train.template"));
     }
     Ok(())
 }
 
 fn embedding(
     options: &WordOptions,
-    found: &Found,
+    found: &FoundPictures,
     base: &BaseInfo,
     warnings: &mut Vec<Warning>,
 ) -> Result<PlannedEmbedding> {
@@ -478,13 +482,13 @@ fn embedding(
         let hint = format!(
             "where the file is loaded, `{known}` loses its usual meaning; use {known}-ti instead"
         );
-        warnings.push(warn(&text, Some(&hint)));
+        warnings.push(warn(&text, Some(&hint)).with_field("train.name"));
     }
     let mark = |c: Option<char>| c.is_some_and(|c| !c.is_alphanumeric());
     if mark(name.chars().next()) || mark(name.chars().next_back()) {
         let text = format!("`{name}` begins or ends with a mark");
         let hint = "A1111 reads it together with a comma beside it, and the embedding is not found; use letters, digits, `-` and `_` for {train.name}";
-        warnings.push(warn(&text, Some(hint)));
+        warnings.push(warn(&text, Some(hint)).with_field("train.name"));
     }
     let init = match options.init.as_deref().map(str::trim).filter(|t| !t.is_empty()) {
         Some(text) => Init::parse(text),
@@ -517,16 +521,13 @@ fn embedding(
             }
             if ids.len() > 1 && ids.len() != count {
                 let s = if count == 1 { "" } else { "s" };
-                let text = format!(
-                    "{{train.init}} `{words}` has {} tokens for {count} vector{s}",
-                    ids.len()
-                );
+                let text = format!("`{words}` has {} tokens for {count} vector{s}", ids.len());
                 let hint = if ids.len() > count {
                     format!("only the first are used: `{}`", tokenizer.decode(&ids[..count]))
                 } else {
                     "they are repeated".into()
                 };
-                warnings.push(warn(&text, Some(&hint)));
+                warnings.push(warn(&text, Some(&hint)).with_field("train.init"));
             }
             count
         }
@@ -558,7 +559,7 @@ fn embedding(
 }
 
 /// The class word of kohya's `N_token class`: the last embedding of the folders' names.
-fn class_word(found: &Found) -> Result<String> {
+fn class_word(found: &FoundPictures) -> Result<String> {
     let class = found.class.as_deref().and_then(|c| c.split_whitespace().next_back());
     class.map(str::to_owned).ok_or_else(|| {
         Error::option("train.init", "a word near to what is to be learned", "nothing")

@@ -12,51 +12,38 @@ pub(super) fn find(options: &TrainOptions, sentences: Option<&[String]>) -> Vec<
     let offset = o.noise_offset != 0.0;
     let alone = [
         (
-            "{train.mixed_precision}",
+            "mixed_precision",
             o.mixed_precision != MixedPrecision::No,
             o.kohya_numbers,
-            "{train.kohya_numbers}",
+            "kohya_numbers",
         ),
-        ("{train.bucket_no_upscale}", o.bucket_no_upscale, buckets, "{train.enable_bucket}"),
-        ("{train.min_bucket_reso}", o.min_bucket_reso.is_some(), buckets, "{train.enable_bucket}"),
-        ("{train.max_bucket_reso}", o.max_bucket_reso.is_some(), buckets, "{train.enable_bucket}"),
+        ("bucket_no_upscale", o.bucket_no_upscale, buckets, "enable_bucket"),
+        ("min_bucket_reso", o.min_bucket_reso.is_some(), buckets, "enable_bucket"),
+        ("max_bucket_reso", o.max_bucket_reso.is_some(), buckets, "enable_bucket"),
+        ("bucket_reso_steps", o.bucket_reso_steps.is_some(), buckets, "enable_bucket"),
+        ("prior_loss_weight", o.prior_loss_weight != 1.0, regular, "reg_data_dir"),
+        ("noise_offset_random_strength", o.noise_offset_random_strength, offset, "noise_offset"),
         (
-            "{train.bucket_reso_steps}",
-            o.bucket_reso_steps.is_some(),
-            buckets,
-            "{train.enable_bucket}",
-        ),
-        ("{train.prior_loss_weight}", o.prior_loss_weight != 1.0, regular, "{train.reg_data_dir}"),
-        (
-            "{train.noise_offset_random_strength}",
-            o.noise_offset_random_strength,
-            offset,
-            "{train.noise_offset}",
-        ),
-        (
-            "{train.ip_noise_gamma_random_strength}",
+            "ip_noise_gamma_random_strength",
             o.ip_noise_gamma_random_strength,
             o.ip_noise_gamma != 0.0,
-            "{train.ip_noise_gamma}",
+            "ip_noise_gamma",
         ),
-        ("{train.keep_last_steps}", o.keep_last_steps > 1, o.save_every > 0, "{train.save_every}"),
-        ("{train.keep_last_epochs}", o.keep_last_epochs > 0, epochs, "{train.save_every_epochs}"),
+        ("keep_last_steps", o.keep_last_steps > 1, o.save_every > 0, "save_every"),
+        ("keep_last_epochs", o.keep_last_epochs > 0, epochs, "save_every_epochs"),
     ];
     let ineffective = alone.into_iter().filter(|(_, given, wanted, _)| *given && !wanted);
     let mut found: Vec<Warning> = ineffective
         .map(|(option, _, _, other)| {
-            warn(
-                &format!("{option} changes nothing without {other}"),
-                Some(&format!("add {other}, or leave it out")),
-            )
+            let text = format!("it changes nothing without {{train.{other}}}");
+            let hint = format!("add {{train.{other}}}, or leave it out");
+            warn(&text, Some(&hint)).with_field(format!("train.{option}"))
         })
         .collect();
     let faces = o.face_crop_aug_range.is_some() && o.enable_bucket;
     if faces {
-        found.push(warn(
-            "{train.face_crop_aug_range} changes nothing with {train.enable_bucket}",
-            None,
-        ));
+        let text = "it changes nothing with {train.enable_bucket}";
+        found.push(warn(text, None).with_field("train.face_crop_aug_range"));
     }
     if sentences.is_some_and(|list| !list.iter().any(|s| s.contains("[filewords]"))) {
         let of_captions = [

@@ -21,11 +21,11 @@ impl TrainPlan {
         }
         let how = if ratio > 1.0 { "larger" } else { "smaller" };
         let text = format!(
-            "the learning rate {} is {:.0} times {how} than usual for this base",
+            "{} is {:.0} times {how} than usual for this base",
             self.lr,
             ratio.max(1.0 / ratio)
         );
         let hint = format!("use a {{train.learning_rate}} near {usual:.1e}, or leave it out");
-        Some(warn(&text, Some(&hint)))
+        Some(warn(&text, Some(&hint)).with_field("train.learning_rate"))
     }
 }

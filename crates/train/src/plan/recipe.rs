@@ -13,7 +13,7 @@ impl TrainPlan {
         if let Some((option, why)) = reason.filter(|_| asked) {
             let text = format!("one start, without a budget: {why}");
             let hint = format!("leave {option} out to use {{train.recipe}} fast");
-            self.warnings.push(warn(&text, Some(&hint)));
+            self.warnings.push(warn(&text, Some(&hint)).with_field("train.recipe"));
         }
         if reason.is_some() {
             return Ok(());
