@@ -1,21 +1,29 @@
 //! A session: the bases that are loaded, the machine, and the queue of jobs.
 use crate::commands::{self, base};
 use crate::event::Progress;
+use crate::queue::{Queue, small_drawing};
+use crate::request::Draw;
 use crate::{Environment, Event, Failure, Folders, Job, Library, Request};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
-use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 use wayword_diffusion::{Base, BaseOptions, DeviceInfo, Prediction};
-use wayword_interface::Events;
+use wayword_interface::{Events, Stop};
 
 /// Where requests become jobs. Heavy jobs run one after the other, in the order of their
-/// submission; light ones (explain, inspect, convert, devices) run at once.
+/// submission, but a training gives way between its steps to small drawings on its own base. Light
+/// ones (explain, inspect, convert, devices) run at once.
 #[derive(Debug)]
 pub struct Session {
     core: Arc<Core>,
-    heavy: Sender<(Request, Job)>,
+}
+
+impl Drop for Session {
+    /// Jobs that wait are done all the same.
+    fn drop(&mut self) {
+        self.core.queue.close();
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -31,6 +39,7 @@ pub(crate) struct Core {
     folders: Mutex<Folders>,
     library: Mutex<Option<Arc<Library>>>,
     bases: Mutex<Vec<(BaseKey, Arc<Base>)>>,
+    queue: Queue,
 }
 
 /// What decides whether a loaded base can be used again.
@@ -92,6 +101,30 @@ impl Core {
         lock(&self.bases).iter().any(|(known, _)| *known == key)
     }
 
+    /// Does the small drawings that wait for this base, which nobody else uses with adapters now.
+    pub(crate) fn give_way(&self, base: &Arc<Base>) {
+        let is_of_base = |request: &Request| {
+            let Some(draw) = small_drawing(request) else { return false };
+            // What must be searched for first takes its time, and waits.
+            let is_named = draw.base.base.as_ref().is_some_and(|path| path.exists());
+            is_named && self.is_base(base, draw)
+        };
+        while let Some((request, job)) = self.queue.take(is_of_base) {
+            run(self, request, &job);
+        }
+    }
+
+    /// Whether a drawing is on this base.
+    fn is_base(&self, base: &Arc<Base>, draw: &Draw) -> bool {
+        let (stop, tell) = (Stop::default(), |_: Event| {});
+        let context = Context { core: self, progress: Progress { tell: &tell, stop: &stop } };
+        let place = base::for_drawing(&draw.base, &draw.machine, &context);
+        place.is_ok_and(|place| {
+            let key = BaseKey::of(&place.options, &place.device);
+            lock(&self.bases).iter().any(|(known, kept)| *known == key && Arc::ptr_eq(kept, base))
+        })
+    }
+
     /// The folders beside those of a request.
     pub(crate) fn folders(&self) -> Folders {
         lock(&self.folders).clone()
@@ -142,16 +175,15 @@ impl Session {
             folders: Mutex::default(),
             library: Mutex::default(),
             bases: Mutex::default(),
+            queue: Queue::default(),
         });
-        let (heavy, waiting) = channel::<(Request, Job)>();
         let worker = Arc::clone(&core);
-        // It ends when the session, which holds the other end of the channel, does.
         std::thread::spawn(move || {
-            for (request, job) in waiting {
+            while let Some((request, job)) = worker.queue.next() {
                 run(&worker, request, &job);
             }
         });
-        Self { core, heavy }
+        Self { core }
     }
 
     /// Puts a request into the queue.
@@ -160,8 +192,8 @@ impl Session {
         if request.is_light() {
             let (core, job) = (Arc::clone(&self.core), job.clone());
             std::thread::spawn(move || run(&core, request, &job));
-        } else if self.heavy.send((request, job.clone())).is_err() {
-            job.end(Err(Failure::user("the session's worker has ended")));
+        } else {
+            self.core.queue.push(request, job.clone());
         }
         job
     }

@@ -69,8 +69,10 @@ fn heavy_jobs_run_one_after_the_other_and_light_ones_at_once() {
     let session = session();
     let first = session.submit(train(&dir.path().join("a"), json!({ "steps": 2000 })));
     until(&first, |event| matches!(event, Event::Step(_)));
-    let second = session.submit(draw(&dir.path().join("b"), json!({ "steps": 1 })));
-    let third = session.submit(draw(&dir.path().join("c"), json!({ "steps": 1 })));
+    // A training gives way to small drawings, but these are of many images.
+    let many = json!({ "steps": 1, "count": 5 });
+    let second = session.submit(draw(&dir.path().join("b"), many.clone()));
+    let third = session.submit(draw(&dir.path().join("c"), many));
     let light =
         session.submit(request(json!({ "command": "explain" }), json!({ "prompt": "a photo" })));
     assert!(matches!(&*light.wait().unwrap(), Outcome::Explain(_)));
@@ -83,6 +85,30 @@ fn heavy_jobs_run_one_after_the_other_and_light_ones_at_once() {
     second.wait().unwrap();
     assert_eq!(first.state(), JobState::Stopped);
     assert!(third.events_since(0).is_empty() && !dir.path().join("c").exists());
+}
+
+#[test]
+fn a_training_gives_way_to_small_drawings() {
+    let dir = tempfile::tempdir().unwrap();
+    let session = session();
+    let path = |name: &str| dir.path().join(name);
+    let picture = |job: &Job| match &*job.wait().unwrap() {
+        Outcome::Draw(files) => std::fs::read(&files[0]).unwrap(),
+        other => panic!("{other:?}"),
+    };
+    let alone = picture(&session.submit(draw(&path("a"), json!({ "steps": 2 }))));
+    let trained = |name: &str| std::fs::read(path(name).join("zarva-ti.safetensors")).unwrap();
+    let options = json!({ "steps": 120, "seed": 3 });
+    session.submit(train(&path("quiet"), options.clone())).wait().unwrap();
+    let job = session.submit(train(&path("busy"), options));
+    until(&job, |event| matches!(event, Event::Step(_)));
+    let small = session.submit(draw(&path("b"), json!({ "steps": 2 })));
+    let adapted = json!({ "steps": 2, "prompt": "a woman <lora:x:1>" });
+    let adapted = session.submit(draw(&path("c"), adapted));
+    assert_eq!(picture(&small), alone);
+    assert_eq!((job.state(), adapted.state()), (JobState::Running, JobState::Queued));
+    job.wait().unwrap();
+    assert_eq!(trained("busy"), trained("quiet"));
 }
 
 #[test]

@@ -4,7 +4,6 @@ use crate::Failure;
 use crate::Outcome;
 use crate::request::Layer;
 use crate::session::Context;
-use wayword_train::estimate;
 
 /// Runs the command. Nothing is written.
 ///
@@ -13,7 +12,6 @@ use wayword_train::estimate;
 pub(crate) fn run(given: &Layer, context: &Context<'_>) -> Result<Outcome, Failure> {
     let options = layers::gather(given, &context.progress)?;
     let (base, plan, memory) = ready::ready(&options, context)?;
-    context.progress.phase("measuring a step");
-    let estimate = estimate::estimate(&base, &plan, memory)?;
-    Ok(Outcome::Check(Box::new(plan.summary(Some(estimate)))))
+    let summary = ready::forecast(&base, &plan, memory, &context.progress)?;
+    Ok(Outcome::Check(Box::new(summary)))
 }

@@ -6,13 +6,11 @@ use crate::Outcome;
 use crate::request::{self, Rerun as Options};
 use crate::session::Context;
 use std::path::{Path, PathBuf};
-use wayword_interface::Events as _;
 use wayword_interface::Warning;
-use wayword_train::event::Event;
+use wayword_train::lora;
 use wayword_train::rerun::Recorded;
 use wayword_train::run_folder::RunFolder;
-use wayword_train::training_loop::{self, RunOptions};
-use wayword_train::{estimate, lora};
+use wayword_train::training_loop::RunOptions;
 
 /// Runs the command.
 ///
@@ -56,12 +54,9 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Outcome, F
         let hint = Some("the last bits of the word may differ".into());
         plan.warnings.push(Warning::new(text).with_hint_if(hint));
     }
-    progress.phase("measuring a step");
-    let estimate = estimate::estimate(&base, &plan, memory)?;
-    progress.event(Event::Planned(Box::new(plan.summary(Some(estimate)))));
     let run = RunOptions { memory, overwrite: options.overwrite };
-    let outcome = training_loop::train(&base, &plan, run, progress, progress.stop)?;
-    train::end(outcome, Some(path))
+    let outcome = train::learn(&base, &plan, run, context)?;
+    train::end(outcome, Some(path), context)
 }
 
 /// The files of the first run are not to be lost by a slip.

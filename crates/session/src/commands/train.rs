@@ -11,9 +11,8 @@ use crate::session::Context;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wayword_diffusion::{Base, Memory};
-use wayword_interface::Events as _;
+use wayword_interface::Events;
 use wayword_interface::options::Layer;
-use wayword_train::estimate;
 use wayword_train::event::{Event, Outcome};
 use wayword_train::plan::TrainPlan;
 use wayword_train::run_folder::RunFolder;
@@ -63,14 +62,24 @@ fn begun(options: &Options) -> Result<Option<PathBuf>, Failure> {
 
 /// A run from its start.
 fn begin(options: &Options, context: &Context<'_>) -> Result<crate::Outcome, Failure> {
-    let progress = &context.progress;
     let (base, plan, memory) = ready::ready(options, context)?;
-    progress.phase("measuring a step");
-    let estimate = estimate::estimate(&base, &plan, memory)?;
-    progress.event(Event::Planned(Box::new(plan.summary(Some(estimate)))));
     let run = RunOptions { memory, overwrite: options.overwrite };
-    let outcome = training_loop::train(&base, &plan, run, progress, progress.stop)?;
-    end(outcome, options.base.base.clone())
+    let outcome = learn(&base, &plan, run, context)?;
+    end(outcome, options.base.base.clone(), context)
+}
+
+/// The steps of a plan that is ready, after its forecast is told.
+pub(crate) fn learn(
+    base: &Arc<Base>,
+    plan: &TrainPlan,
+    run: RunOptions,
+    context: &Context<'_>,
+) -> Result<Outcome, Failure> {
+    let progress = &context.progress;
+    let summary = ready::forecast(base, plan, run.memory, progress)?;
+    progress.event(Event::Planned(Box::new(summary)));
+    let events = GivingWay { context, base, has_adapters: !plan.loras.is_empty() };
+    Ok(training_loop::train(base, plan, run, &events, progress.stop)?)
 }
 
 /// A run from where it was stopped.
@@ -81,10 +90,30 @@ fn go_on(
     context: &Context<'_>,
 ) -> Result<crate::Outcome, Failure> {
     let progress = &context.progress;
+    let has_adapters = plan.as_ref().is_none_or(|plan| !plan.loras.is_empty());
     let (base, memory) = load_for(options, run, plan, context)?;
     progress.note(&format!("resuming {}", run.display()));
-    let outcome = training_loop::resume(&base, run, memory, progress, progress.stop)?;
-    end(outcome, options.base.base.clone())
+    let events = GivingWay { context, base: &base, has_adapters };
+    let outcome = training_loop::resume(&base, run, memory, &events, progress.stop)?;
+    end(outcome, options.base.base.clone(), context)
+}
+
+/// A training's events; between its steps it gives way to small drawings.
+struct GivingWay<'a> {
+    context: &'a Context<'a>,
+    base: &'a Arc<Base>,
+    /// Drawings without adapters would wait for a training with some until its end.
+    has_adapters: bool,
+}
+
+impl Events<Event> for GivingWay<'_> {
+    fn event(&self, event: Event) {
+        let is_step = matches!(event, Event::Step(_));
+        self.context.progress.event(event);
+        if is_step && !self.has_adapters {
+            self.context.core.give_way(self.base);
+        }
+    }
 }
 
 /// A run of the same name is refused by the library; here it is before a large base is loaded.
@@ -130,8 +159,15 @@ fn load_for(
 }
 
 /// What came of a run; one that was stopped has no result.
-pub(super) fn end(outcome: Outcome, base: Option<PathBuf>) -> Result<crate::Outcome, Failure> {
+pub(super) fn end(
+    outcome: Outcome,
+    base: Option<PathBuf>,
+    context: &Context<'_>,
+) -> Result<crate::Outcome, Failure> {
     if outcome.is_finished() {
+        if let Some(folder) = outcome.path.as_deref().and_then(Path::parent) {
+            context.core.environment.remember_out(folder);
+        }
         return Ok(crate::Outcome::Train(Trained { outcome, base }));
     }
     let run = outcome.run.display();

@@ -1,16 +1,17 @@
 //! All that comes before the first step: the plan, what is found in it, memory, the base.
 use crate::Failure;
 use crate::commands::base;
+use crate::event::Progress;
 use crate::failure::unrendered;
 use crate::request::Train as Options;
 use crate::session::Context;
 use std::sync::Arc;
 use wayword_diffusion::forecast::dry_load;
 use wayword_diffusion::{Base, BaseOptions, Memory};
-use wayword_interface::Warning;
-use wayword_train::estimate::{Forecast, MemoryChoice};
+use wayword_interface::{Warning, counted};
+use wayword_train::estimate::{self, Forecast, MemoryChoice};
 use wayword_train::lora;
-use wayword_train::plan::TrainPlan;
+use wayword_train::plan::{PlanSummary, TrainPlan};
 use wayword_train::preflight;
 
 /// A checked plan, the base that it is for, and what a step keeps in memory. What can be refused is
@@ -44,12 +45,26 @@ pub(crate) fn ready(
     Ok((base, plan, memory))
 }
 
+/// The plan as it is told, with what its steps take; one is done to measure it.
+///
+/// # Errors
+/// If that step fails.
+pub(crate) fn forecast(
+    base: &Base,
+    plan: &TrainPlan,
+    memory: Memory,
+    progress: &Progress<'_>,
+) -> Result<PlanSummary, Failure> {
+    progress.phase("measuring a step");
+    Ok(plan.summary(Some(estimate::estimate(base, plan, memory)?)))
+}
+
 /// Under `--strict` whatever was found ends the run.
 fn strict(options: &Options, plan: &TrainPlan) -> Result<(), Failure> {
     if !options.strict || plan.warnings.is_empty() {
         return Ok(());
     }
-    let mut text = format!("{{train.strict}}: {} warnings", plan.warnings.len());
+    let mut text = format!("{{train.strict}}: {}", counted(plan.warnings.len(), "warning"));
     for warning in &plan.warnings {
         let shown = unrendered(&warning.0);
         text.push_str(&format!("\n  {}", shown.message));
