@@ -4,9 +4,9 @@ use crate::show::{self, Progress};
 use crate::stop;
 use std::path::Path;
 use std::time::Duration;
-use wayword_interface::render_fields;
+use wayword_interface::{counted, render_fields};
 use wayword_session::{
-    Environment, Event, Facts, Job, Outcome, Request, Session, Trained, numbers,
+    Environment, Event, Facts, Folders, Job, Outcome, Request, Session, Trained, numbers,
 };
 
 /// Captions that `check` shows at most.
@@ -29,7 +29,10 @@ struct Face {
 pub(crate) fn run(request: Request) -> Result<(), Failure> {
     let face = face(&request);
     let progress = Progress::new(face.json);
-    let session = Session::new(Environment::from_pairs(std::env::vars_os()));
+    let environment = Environment::from_pairs(std::env::vars_os());
+    let folders = Folders::of_programs(&environment);
+    let session = Session::new(environment);
+    session.set_folders(folders);
     let job = session.submit(request);
     if let Some(what) = face.waits {
         stop::on_ctrl_c(&job, what)?;
@@ -125,8 +128,7 @@ fn as_text(outcome: &Outcome, progress: &Progress) -> Result<(), Failure> {
             all(show::plan::lines(summary, CAPTIONS))?;
             show::data(&match summary.warnings.len() {
                 0 => "no problems found".into(),
-                1 => "1 warning".into(),
-                n => format!("{n} warnings"),
+                n => counted(n, "warning"),
             })
         }
         Outcome::Draw(_) | Outcome::Grid(_) => Ok(()),
@@ -139,11 +141,11 @@ fn as_text(outcome: &Outcome, progress: &Progress) -> Result<(), Failure> {
             }
             all(facts.to_lines())?;
             show::data(&format!(
-                "mean {:.3}, spread {:.3}: {} pictures to {} references",
+                "mean {:.3}, spread {:.3}: {} to {}",
                 likeness.mean,
                 likeness.spread,
-                likeness.pictures.len(),
-                likeness.references
+                counted(likeness.pictures.len(), "picture"),
+                counted(likeness.references, "reference")
             ))
         }
         Outcome::Devices(list) => all(list.to_lines()),
@@ -169,8 +171,8 @@ fn ended(trained: &Trained, progress: &Progress) -> Result<(), Failure> {
     let outcome = &trained.outcome;
     let after = outcome.evaluation_after.map_or(String::new(), |l| format!(" -> {l:.4}"));
     progress.note(&format!(
-        "{} steps in {}; loss at fixed noise {:.4}{after}",
-        outcome.of,
+        "{} in {}; loss at fixed noise {:.4}{after}",
+        counted(outcome.of, "step"),
         numbers::duration(outcome.seconds),
         outcome.evaluation_before
     ));

@@ -66,13 +66,13 @@ impl Embeddings {
         Self { width, tokenizer: tokenizer.clone(), words, by_first }
     }
 
-    /// All words of some folders, in the order of the folders and of their files' names. Files that
-    /// cannot be used are told as warnings.
+    /// Adds all words of some folders, in the order of the folders and of their files' names. Files
+    /// that cannot be used are told as warnings.
     ///
     /// # Errors
     /// If a folder itself cannot be read.
-    pub fn load(base: &Base, folders: &[PathBuf], events: &dyn Events<Event>) -> Result<Self> {
-        let mut all = Self::new(base);
+    pub fn load(&mut self, folders: &[PathBuf], events: &dyn Events<Event>) -> Result<()> {
+        let all = self;
         for folder in folders {
             events.event(Event::Loading { what: "embeddings", path: folder.clone() });
             let found = scan(folder, Some(all.width))?;
@@ -109,7 +109,7 @@ impl Embeddings {
                 }
             }
         }
-        Ok(all)
+        Ok(())
     }
 
     /// Adds a word, or gives a word of this name other rows.

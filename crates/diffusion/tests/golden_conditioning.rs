@@ -4,7 +4,7 @@ mod common;
 
 use serde_json::Value;
 use std::collections::BTreeMap;
-use wayword_diffusion::conditioning::{Chunk, ChunkOptions, Fix, Found, chunk, encode};
+use wayword_diffusion::conditioning::{Chunk, ChunkOptions, EmbeddingMatch, Fix, chunk, encode};
 use wayword_diffusion::tokenizer::{EOS, POSITIONS, Tokenizer};
 use wayword_diffusion::{Base, Embeddings};
 use wayword_interface::Quiet;
@@ -25,9 +25,9 @@ impl Words {
         Self(buckets.values().flat_map(|b| b.as_array().unwrap().iter().map(entry)).collect())
     }
 
-    fn find(&self, rest: &[u32]) -> Option<Found> {
+    fn find(&self, rest: &[u32]) -> Option<EmbeddingMatch> {
         let word = self.0.iter().position(|(ids, ..)| rest.starts_with(ids))?;
-        Some(Found { word, ids: self.0[word].0.len(), count: self.0[word].2 })
+        Some(EmbeddingMatch { word, ids: self.0[word].0.len(), count: self.0[word].2 })
     }
 }
 
@@ -116,7 +116,8 @@ fn golden_conditioning_states() {
         .filter(|path| path.is_dir())
         .collect();
     folders.sort();
-    let loaded = Embeddings::load(&base, &folders, &Quiet).unwrap();
+    let mut loaded = Embeddings::new(&base);
+    loaded.load(&folders, &Quiet).unwrap();
     let vectors: BTreeMap<&str, &[f32]> =
         loaded.loaded().iter().map(|w| (w.name.as_str(), &*w.vectors)).collect();
     let model = base.activate(&[]).unwrap();

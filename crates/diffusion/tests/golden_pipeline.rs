@@ -336,5 +336,7 @@ fn pixels(id: &str, got: &[u8], want: &[u8], report: &mut Report) {
 fn words(topic: &Topic, base: &Base) -> Arc<Embeddings> {
     let folder = topic.file("../conditioning/embeddings");
     let folders: Vec<PathBuf> = folder.iter().map(|f: &PathBuf| Path::new(f).to_owned()).collect();
-    Arc::new(Embeddings::load(base, &folders, &Quiet).unwrap())
+    let mut words = Embeddings::new(base);
+    words.load(&folders, &Quiet).unwrap();
+    Arc::new(words)
 }

@@ -184,7 +184,9 @@ fn a_numbered_file_is_worn_as_its_named_twin() {
         draw(&base, &plan, &Quiet, &Stop::default()).unwrap()[0].rgb.clone()
     };
     let words = [demo().join("words")];
-    let words = wayword_diffusion::Embeddings::load(&base, &words, &Quiet).unwrap();
+    let mut loaded = wayword_diffusion::Embeddings::new(&base);
+    loaded.load(&words, &Quiet).unwrap();
+    let words = loaded;
     let brought = picture("photo of <s1> <lora:numbered:0.7>", None);
     assert!(brought == picture("photo of pascoe-ti <lora:named:0.7>", Some(words)));
     assert!(brought != picture("photo of a man <lora:named:0.7>", None));

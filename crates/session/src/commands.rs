@@ -20,15 +20,21 @@ mod train;
 pub(crate) use crate::random_seed;
 use crate::session::Context;
 use crate::{Failure, Outcome, Request};
+use std::path::PathBuf;
 pub(crate) use texts::wildcards;
 
-/// Does what was asked for, with the session's folders after those of the request.
+/// Does what was asked for, with the session's folders, where they are there, after those of the
+/// request.
 pub(crate) fn run(context: &Context<'_>, mut request: Request) -> Result<Outcome, Failure> {
     if let Some(places) = request.places_mut() {
         let folders = context.core.folders();
-        places.embeddings.extend(folders.embeddings);
-        places.loras.extend(folders.loras);
-        places.wildcards.extend(folders.wildcards);
+        let add = |to: &mut Vec<PathBuf>, from: Vec<PathBuf>| {
+            let from: Vec<_> = from.into_iter().filter(|f| f.exists() && !to.contains(f)).collect();
+            to.extend(from);
+        };
+        add(&mut places.embeddings, folders.embeddings);
+        add(&mut places.loras, folders.loras);
+        add(&mut places.wildcards, folders.wildcards);
     }
     match &request {
         Request::Train(request) => train::run(request, context),
@@ -36,7 +42,9 @@ pub(crate) fn run(context: &Context<'_>, mut request: Request) -> Result<Outcome
         Request::Rerun(request) => rerun::run(request, context),
         Request::Draw(request) => draw::run(request, context).map(Outcome::Draw),
         Request::Grid(request) => grid::run(request, context).map(Outcome::Grid),
-        Request::Explain(request) => explain::run(request).map(Box::new).map(Outcome::Explain),
+        Request::Explain(request) => {
+            explain::run(request, context).map(Box::new).map(Outcome::Explain)
+        }
         Request::Inspect(request) => inspect::run(request, context).map(Outcome::Inspect),
         Request::Convert(request) => convert::run(request).map(Outcome::Convert),
         Request::Likeness(request) => likeness::run(request, context).map(Outcome::Likeness),

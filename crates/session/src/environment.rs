@@ -2,6 +2,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use wayword_formats::atomic;
 
 /// Folders that the environment names. Empty fields are places that are not known; nothing is
 /// looked for there.
@@ -56,10 +57,42 @@ impl Environment {
         Some(folder.join("hashes.json"))
     }
 
+    /// Where the folder of the last training's output is remembered.
+    fn last_out_file(&self) -> Option<PathBuf> {
+        Some(self.hash_cache()?.with_file_name("last-out"))
+    }
+
+    /// Remembers the folder that a training wrote its embedding to, for the drawings after it.
+    pub(crate) fn remember_out(&self, folder: &Path) {
+        if let Some((file, text)) = self.last_out_file().zip(folder.to_str()) {
+            // What is remembered is a comfort; a full disk has other troubles.
+            let _ = atomic::write_bytes(&file, text.as_bytes());
+        }
+    }
+
+    /// The folder that the last training wrote its embedding to, if it is still there.
+    #[must_use]
+    pub fn last_out(&self) -> Option<PathBuf> {
+        let text = std::fs::read_to_string(self.last_out_file()?).ok()?;
+        Some(PathBuf::from(text)).filter(|folder| folder.is_dir())
+    }
+
     /// Folders that may hold checkpoints, whether they exist or not.
     #[must_use]
     pub fn checkpoint_folders(&self) -> Vec<PathBuf> {
-        let mut folders: Vec<PathBuf> = self.hub.iter().cloned().collect();
+        let places = self.programs().into_iter().map(|(root, checkpoints)| root.join(checkpoints));
+        self.hub.iter().cloned().chain(places).collect()
+    }
+
+    /// Where A1111, Forge and ComfyUI may be installed, whether they are there or not.
+    #[must_use]
+    pub fn program_folders(&self) -> Vec<PathBuf> {
+        self.programs().into_iter().map(|(root, _)| root).collect()
+    }
+
+    /// The same, each with the folder of its checkpoints.
+    fn programs(&self) -> Vec<(PathBuf, &'static str)> {
+        let mut found = Vec::new();
         let mut parents = vec![self.folder.join("."), self.folder.join("..")];
         if let Some(home) = &self.home {
             parents.push(home.clone());
@@ -69,13 +102,13 @@ impl Environment {
             for program in
                 ["stable-diffusion-webui", "stable-diffusion-webui-forge", "sd.webui/webui"]
             {
-                folders.push(parent.join(program).join("models/Stable-diffusion"));
+                found.push((parent.join(program), "models/Stable-diffusion"));
             }
             for program in ["ComfyUI", "ComfyUI_windows_portable/ComfyUI", "comfyui"] {
-                folders.push(parent.join(program).join("models/checkpoints"));
+                found.push((parent.join(program), "models/checkpoints"));
             }
         }
-        folders
+        found
     }
 }
 

@@ -62,6 +62,7 @@ mod library;
 pub mod lists;
 pub mod numbers;
 mod outcome;
+mod queue;
 pub mod request;
 mod session;
 mod sheet;

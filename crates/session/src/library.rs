@@ -4,7 +4,7 @@ use crate::{Environment, Failure, base_search};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use wayword_diffusion::Loras;
-use wayword_formats::embedding;
+use wayword_formats::{embedding, endings};
 use wayword_interface::Quiet;
 use wayword_prompt::Quirks;
 
@@ -19,6 +19,53 @@ pub struct Folders {
     pub loras: Vec<PathBuf>,
     /// Of wildcards.
     pub wildcards: Vec<PathBuf>,
+    /// Of VAE files.
+    pub vaes: Vec<PathBuf>,
+}
+
+impl Folders {
+    /// Those of A1111, Forge and ComfyUI where they are installed, and the one that the last
+    /// training wrote to. Checkpoints are looked for there by every session.
+    #[must_use]
+    pub fn of_programs(environment: &Environment) -> Self {
+        let mut all = Self::default();
+        all.embeddings.extend(environment.last_out());
+        for root in environment.program_folders().iter().filter(|root| root.is_dir()) {
+            all.add_usual(root);
+            all.add_usual(&root.join("models"));
+        }
+        all
+    }
+
+    /// Adds the folders with the usual names directly below one.
+    pub fn add_usual(&mut self, root: &Path) {
+        let add = |list: &mut Vec<PathBuf>, names: &[&str]| {
+            for path in names.iter().map(|name| root.join(name)).filter(|path| path.is_dir()) {
+                // On systems that fold case, two names are one folder.
+                let real = path.canonicalize().unwrap_or(path);
+                if !list.contains(&real) {
+                    list.push(real);
+                }
+            }
+        };
+        add(&mut self.embeddings, &["embeddings", "words"]);
+        add(&mut self.loras, &["Lora", "loras", "LyCORIS"]);
+        add(&mut self.wildcards, &["wildcards", "extensions/sd-dynamic-prompts/wildcards"]);
+        add(&mut self.vaes, &["VAE", "vae"]);
+    }
+
+    /// The VAE of a name, with its file's ending or without.
+    pub(crate) fn vae(&self, name: &Path) -> Option<PathBuf> {
+        let files = self.vaes.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten();
+        let mut all: Vec<PathBuf> = files.filter_map(|file| Some(file.ok()?.path())).collect();
+        all.sort();
+        let is_called = |path: &PathBuf| {
+            let own = path.file_name() == Some(name.as_os_str());
+            own || endings::TENSORS.contains(&endings::of(path).as_str())
+                && path.file_stem() == Some(name.as_os_str())
+        };
+        all.into_iter().find(is_called)
+    }
 }
 
 /// A file that a prompt can call, or that can be a base.

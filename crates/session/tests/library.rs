@@ -64,3 +64,43 @@ fn folders_are_looked_through_again_on_request() {
     let text = wayword_formats::picture_text::read(&files[0]).unwrap().text;
     assert!(text.contains("fresh-ti: "), "{text}");
 }
+
+#[test]
+fn folders_of_other_programs_and_the_last_output_are_looked_through() {
+    let dir = tempfile::tempdir().unwrap();
+    let home = dir.path().join("home");
+    let webui = home.join("stable-diffusion-webui");
+    for folder in ["embeddings", "models/Lora", "models/VAE"] {
+        std::fs::create_dir_all(webui.join(folder)).unwrap();
+    }
+    std::fs::copy(demo("words/mirabo-ti.safetensors"), webui.join("embeddings/fresh-ti.pt"))
+        .unwrap();
+    std::fs::write(webui.join("embeddings/broken-ti.safetensors"), b"no embedding").unwrap();
+    std::fs::copy(demo("wayword-mini.safetensors"), webui.join("models/VAE/mini.vae.safetensors"))
+        .unwrap();
+    let environment = Environment {
+        home: Some(home.clone()),
+        cache: Some(home.join(".cache")),
+        folder: home,
+        ..Environment::default()
+    };
+    let session = Session::new(environment.clone());
+    session.set_folders(Folders::of_programs(&environment));
+    let base = demo("wayword-mini.safetensors");
+    let base = base.to_str().unwrap();
+    let request = json!({ "prompt": "photo of fresh-ti", "out": dir.path(), "vae": "mini.vae" });
+    let text = |files: &[PathBuf]| wayword_formats::picture_text::read(&files[0]).unwrap().text;
+    let drawn = text(&draw(&session, base, &request).unwrap());
+    assert!(drawn.contains("fresh-ti: ") && drawn.contains("VAE: mini.vae"), "{drawn}");
+
+    let train = json!({
+        "command": "train", "images": [demo("concepts/100_zarva woman")], "base": base,
+        "name": "zarva-ti", "steps": 1, "out": dir.path().join("trained"),
+    });
+    let request = Request::from_json(train.as_object().unwrap().clone()).unwrap();
+    session.submit(request).wait().unwrap();
+    session.set_folders(Folders::of_programs(&environment));
+    let request = json!({ "prompt": "photo of zarva-ti", "out": dir.path() });
+    let drawn = text(&draw(&session, base, &request).unwrap());
+    assert!(drawn.contains("zarva-ti: "), "{drawn}");
+}

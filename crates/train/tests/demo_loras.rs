@@ -29,7 +29,8 @@ impl Studio {
     fn open() -> Self {
         let encoder =
             OnnxImageEncoder::open(&demo().join("judge.onnx"), &OnnxOptions::default()).unwrap();
-        let words = Embeddings::load(base(), &[demo().join("words")], &Quiet).unwrap();
+        let mut words = Embeddings::new(base());
+        words.load(&[demo().join("words")], &Quiet).unwrap();
         let loras = Loras::open(&[demo().join("loras")], &Quiet).unwrap();
         Self { encoder, words: Arc::new(words), loras: Arc::new(loras) }
     }

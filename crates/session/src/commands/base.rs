@@ -108,7 +108,7 @@ pub(crate) fn place(
     };
     let options = BaseOptions {
         path,
-        vae: base.vae.clone(),
+        vae: base.vae.as_deref().map(|vae| vae_called(vae, context)),
         prediction: base.prediction.map(|p| match p {
             request::Prediction::Epsilon => Prediction::Epsilon,
             request::Prediction::V => Prediction::V,
@@ -120,6 +120,15 @@ pub(crate) fn place(
     let (own, precision) = (options.device.name(), options.device.precision().name());
     let device = format!("{own}, {:?} threads, {precision}", machine.threads);
     Ok(BaseLocation { options, device })
+}
+
+/// The VAE at a path, or of a name in the folders that are known; what is not found is refused
+/// where it is read.
+fn vae_called(vae: &Path, context: &Context<'_>) -> PathBuf {
+    if vae.exists() {
+        return vae.to_owned();
+    }
+    context.core.folders().vae(vae).unwrap_or_else(|| vae.to_owned())
 }
 
 /// The checkpoint that is called so: by the beginning of its SHA-256, as in a picture's settings,

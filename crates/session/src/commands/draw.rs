@@ -21,7 +21,7 @@ use wayword_diffusion::generate::draw_each;
 use wayword_diffusion::img2img::ImageSettings;
 use wayword_diffusion::{Base, DrawPlan, DrawSettings, Embeddings, Event, Loras, repeat};
 use wayword_formats::{embedding, picture_text};
-use wayword_interface::{Events, Warning};
+use wayword_interface::{Events, Quiet, Warning};
 
 /// Runs the command.
 ///
@@ -80,7 +80,7 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Vec<PathBu
     }
     let base = context.base(&loading)?;
     let size = own_size.then_some(base.info.resolution);
-    let words = Arc::new(words(&base, &options.places.embeddings, progress)?);
+    let words = Arc::new(words(&base, &options.places.embeddings, context)?);
     let loras = loras(&options.places.loras, progress)?;
     texts.notes().into_iter().map(Warning::new).for_each(warn);
     let mut plans = Vec::new();
@@ -169,15 +169,22 @@ pub(crate) fn loras(
     Ok(Some(Arc::new(Loras::open(folders, events)?)))
 }
 
-/// The words in folders and files.
+/// The words in folders and files. Of the session's folders only what can be used is told: nobody
+/// chose each of the files there for this drawing.
 pub(crate) fn words(
     base: &Base,
     places: &[PathBuf],
-    events: &dyn Events<Event>,
+    context: &Context<'_>,
 ) -> Result<Embeddings, Failure> {
+    let events = &context.progress;
+    let session = context.core.folders().embeddings;
     let (files, folders): (Vec<PathBuf>, Vec<PathBuf>) =
         places.iter().cloned().partition(|p| p.is_file());
-    let mut words = Embeddings::load(base, &folders, events)?;
+    let (shared, own): (Vec<PathBuf>, Vec<PathBuf>) =
+        folders.into_iter().partition(|folder| session.contains(folder));
+    let mut words = Embeddings::new(base);
+    words.load(&own, events)?;
+    words.load(&shared, &Quiet)?;
     for file in files {
         let word = embedding::read(&file)?;
         word.fits(base.info.token_width).map_err(|fault| Failure::from(fault.at(&file)))?;

@@ -7,6 +7,7 @@ use super::checks;
 use super::texts::wildcards;
 use crate::Failure;
 use crate::request::Explain as Options;
+use crate::session::Context;
 use serde::Serialize;
 use wayword_diffusion::Loras;
 use wayword_diffusion::tokenizer::Tokenizer;
@@ -48,13 +49,17 @@ struct Reader {
 ///
 /// # Errors
 /// If the prompt cannot be read, or a folder or file that was named.
-pub(crate) fn run(options: &Options) -> Result<Explained, Failure> {
+pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Explained, Failure> {
     checks::places_exist(&options.places)?;
     let quirks = if options.a1111_quirks { Quirks::A1111 } else { Quirks::Sane };
     let quiet = wayword_interface::Quiet;
     let reader = Reader {
         tokenizer: Tokenizer::new(),
-        words: words::Words::open(options.base.as_deref(), &options.places.embeddings)?,
+        words: words::Words::open(
+            options.base.as_deref(),
+            &options.places.embeddings,
+            &context.core.folders().embeddings,
+        )?,
         loras: Loras::open(&options.places.loras, &quiet)?,
         wildcards: if options.places.wildcards.is_empty() {
             None

@@ -6,7 +6,7 @@ use serde::Serialize;
 use std::path::PathBuf;
 use wayword_diffusion::Embeddings;
 use wayword_diffusion::adapters::Asked;
-use wayword_diffusion::conditioning::{Chunk, ChunkOptions, Found, chunk};
+use wayword_diffusion::conditioning::{Chunk, ChunkOptions, EmbeddingMatch, chunk};
 use wayword_diffusion::tokenizer::EOS;
 use wayword_interface::Diagnostic;
 use wayword_prompt::plan::PartPlan;
@@ -21,8 +21,8 @@ pub struct Side {
     /// With wildcards filled in, where that changed it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filled: Option<String>,
-    pub parts: Vec<Part>,
-    pub words: Vec<Word>,
+    pub parts: Vec<ExplainedPart>,
+    pub words: Vec<UsedEmbedding>,
     pub loras: Vec<Lora>,
     pub unknown: Vec<Unknown>,
     pub notes: Vec<String>,
@@ -38,7 +38,7 @@ pub struct Unknown {
 
 /// A part between `AND`s.
 #[derive(Debug, Serialize)]
-pub struct Part {
+pub struct ExplainedPart {
     pub weight: f64,
     pub tree: Vec<Branch>,
     pub steps: Vec<Stretch>,
@@ -92,7 +92,7 @@ pub struct Token {
 
 /// A learned word that is used.
 #[derive(Debug, Serialize)]
-pub struct Word {
+pub struct UsedEmbedding {
     pub name: String,
     pub vectors: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -142,7 +142,7 @@ pub(super) fn side(
     };
     let word = |place: &usize| {
         let word = words.embedding(*place);
-        Word { name: word.name.clone(), vectors: word.count, file: word.path.clone() }
+        UsedEmbedding { name: word.name.clone(), vectors: word.count, file: word.path.clone() }
     };
     let note = |note: &PromptError| unrendered(&Diagnostic::from(note.clone())).to_string();
     let mut notes: Vec<String> = plan.notes.iter().map(note).collect();
@@ -192,12 +192,17 @@ fn lora(asked: Asked) -> Lora {
     }
 }
 
-fn part(reader: &Reader, plan: &PartPlan, words: &Embeddings, used: &mut Vec<usize>) -> Part {
+fn part(
+    reader: &Reader,
+    plan: &PartPlan,
+    words: &Embeddings,
+    used: &mut Vec<usize>,
+) -> ExplainedPart {
     let options = ChunkOptions { quirks: reader.language.quirks, ..ChunkOptions::default() };
     let find = |ids: &[u32]| {
         let word = words.find(ids)?;
         let loaded = words.embedding(word);
-        Some(Found { word, ids: loaded.ids.len(), count: loaded.count })
+        Some(EmbeddingMatch { word, ids: loaded.ids.len(), count: loaded.count })
     };
     let mut first = 1;
     let mut steps: Vec<Stretch> = Vec::new();
@@ -233,7 +238,7 @@ fn part(reader: &Reader, plan: &PartPlan, words: &Embeddings, used: &mut Vec<usi
             windows: chunked.chunks.iter().map(|c| window(reader, c, words)).collect(),
         });
     }
-    Part { weight: plan.weight, tree: branches(&plan.tree.text, &plan.tree.nodes), steps }
+    ExplainedPart { weight: plan.weight, tree: branches(&plan.tree.text, &plan.tree.nodes), steps }
 }
 
 fn window(reader: &Reader, chunk: &Chunk, words: &Embeddings) -> Window {

@@ -1,7 +1,8 @@
 //! What is told of a prompt, as lines for people.
 use super::Explained;
-use super::read::{Branch, Lora, Part, Side, Stretch, Token, Window};
+use super::read::{Branch, ExplainedPart, Lora, Side, Stretch, Token, Window};
 use std::path::PathBuf;
+use wayword_interface::counted;
 
 /// Columns of a line of tokens.
 const COLUMNS: usize = 96;
@@ -80,7 +81,7 @@ fn lora(lora: &Lora, file: String, out: &mut Vec<String>) {
     }
 }
 
-fn part(part: &Part, out: &mut Vec<String>) {
+fn part(part: &ExplainedPart, out: &mut Vec<String>) {
     out.push("tree".into());
     tree(&part.tree, 1, out);
     let several = part.steps.len() > 1;
@@ -183,7 +184,7 @@ fn piece(token: &Token) -> String {
 }
 
 fn vectors(n: usize) -> String {
-    if n == 1 { "1 vector".into() } else { format!("{n} vectors") }
+    counted(n, "vector")
 }
 
 /// A weight without the noise of products in 32 bits.

@@ -15,8 +15,13 @@ pub(super) struct Words {
 }
 
 impl Words {
-    /// Those of folders and files that fit a base, or any where none is named.
-    pub(super) fn open(base: Option<&Path>, places: &[PathBuf]) -> Result<Self, Failure> {
+    /// Those of folders and files that fit a base, or any where none is named. What cannot be used
+    /// in `shared` folders is nothing to speak of.
+    pub(super) fn open(
+        base: Option<&Path>,
+        places: &[PathBuf],
+        shared: &[PathBuf],
+    ) -> Result<Self, Failure> {
         let width = base.map(inspect::token_width).transpose()?;
         let mut words =
             Self { all: Embeddings::for_width(1, &Tokenizer::new()), left_out: Vec::new() };
@@ -30,7 +35,10 @@ impl Words {
                 continue;
             }
             let found = embedding::scan(place, width)?;
-            words.left_out.extend(found.skipped.iter().map(|skipped| skipped.reason.to_string()));
+            if !shared.contains(place) {
+                let reasons = found.skipped.iter().map(|skipped| skipped.reason.to_string());
+                words.left_out.extend(reasons);
+            }
             for word in found.loaded {
                 words.add(&word.name, word.embedding.count, word.path)?;
             }
