@@ -15,7 +15,7 @@ pub use bench::{Bench, Instructions, Work as BenchWork};
 pub use convert::{Convert, FileType as ConvertType, Layout as ConvertLayout, Program};
 pub use demo::Demo;
 pub use devices::Devices;
-pub use draw::{Content, Draw, Format, Hires, Image, Shape};
+pub use draw::{Content, Draw, Format, Hires, Image, ResizeMode};
 pub use explain::Explain;
 pub use grid::Grid;
 pub use inspect::Inspect;

@@ -3,9 +3,10 @@
 use clap::builder::{PossibleValue, PossibleValuesParser, ValueParser};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use wayword_interface::options::{
-    Kind, Layer, Need, OptionSpec, Options, Origin, SpecNames, paragraphs,
+    Layer, Need, OptionKind, OptionSpec, Options, Origin, SpecNames, paragraphs,
 };
 use wayword_interface::{Diagnostic, render_fields};
 use wayword_session::Request;
@@ -44,7 +45,7 @@ pub(super) fn flags<R: Options>() -> Vec<&'static OptionSpec> {
 }
 
 fn is_flag(spec: &OptionSpec) -> bool {
-    !matches!(spec.kind, Kind::List(Kind::Tables(_)) | Kind::Tables(_))
+    !matches!(spec.kind, OptionKind::List(OptionKind::Tables(_)) | OptionKind::Tables(_))
 }
 
 /// One option, without what it has to do with others.
@@ -57,11 +58,13 @@ pub(super) fn arg(spec: &'static OptionSpec) -> Arg {
     }
     if !spec.positional {
         let flag = spec.flag();
+        // Other programs' flags have underscores.
         let names = [&[spec.name], spec.aliases].concat();
-        let other = names.iter().map(|name| name.replace('_', "-")).filter(|name| *name != flag);
-        arg = arg.aliases(other.collect::<Vec<_>>()).long(flag);
+        let both = names.iter().flat_map(|name| [name.replace('_', "-"), (*name).to_owned()]);
+        let other: BTreeSet<String> = both.filter(|name| *name != flag).collect();
+        arg = arg.aliases(other).long(flag);
     }
-    if let Kind::Switch = spec.kind {
+    if let OptionKind::Switch = spec.kind {
         return arg.action(ArgAction::SetTrue);
     }
     if !spec.value_name.is_empty() {
@@ -71,7 +74,7 @@ pub(super) fn arg(spec: &'static OptionSpec) -> Arg {
         arg = arg.default_value(default);
     }
     let (kind, list) = match spec.kind {
-        Kind::List(kind) => (*kind, true),
+        OptionKind::List(kind) => (*kind, true),
         kind => (kind, false),
     };
     if list {
@@ -81,7 +84,7 @@ pub(super) fn arg(spec: &'static OptionSpec) -> Arg {
         }
     }
     match kind {
-        Kind::Choice(choices) => {
+        OptionKind::Choice(choices) => {
             let hyphens = choices.iter().any(|choice| choice.name.starts_with('-'));
             let values = choices
                 .iter()
@@ -92,9 +95,9 @@ pub(super) fn arg(spec: &'static OptionSpec) -> Arg {
         }
         _ => {
             let signed = match kind {
-                Kind::Seed => true,
-                Kind::Integer(least, _) => least < 0,
-                Kind::Number => spec.min < 0.0,
+                OptionKind::Seed => true,
+                OptionKind::Integer(least, _) => least < 0,
+                OptionKind::Number => spec.min < 0.0,
                 _ => false,
             };
             let check = |text: &str| match spec.fit(&text.into()) {
@@ -121,8 +124,8 @@ pub(super) fn typed(
             continue;
         }
         let value = match spec.kind {
-            Kind::Switch => true.into(),
-            Kind::List(_) => {
+            OptionKind::Switch => true.into(),
+            OptionKind::List(_) => {
                 matches.get_many::<String>(spec.name).into_iter().flatten().cloned().collect()
             }
             _ => matches.get_one::<String>(spec.name).cloned().into(),

@@ -1,7 +1,7 @@
 //! Each option of each request: one value as a flag, in TOML and in JSON is the same request.
 use super::*;
 use std::collections::BTreeSet;
-use wayword_interface::options::{Kind, Layer, OptionSpec, Options, Scope, entry, schema};
+use wayword_interface::options::{Layer, OptionKind, OptionSpec, Options, Scope, entry, schema};
 
 #[test]
 fn clap_finds_no_contradiction() {
@@ -21,19 +21,19 @@ fn every_flag_has_help() {
 }
 
 /// A text that fits, and is not the default.
-fn sample(spec: &OptionSpec, kind: &Kind) -> String {
+fn sample(spec: &OptionSpec, kind: &OptionKind) -> String {
     match kind {
-        Kind::Switch => "true".into(),
-        Kind::Integer(..) => (7 * spec.multiple_of).max(spec.min as u64).to_string(),
-        Kind::Number => "0.75".into(),
-        Kind::Seed => "7".into(),
-        Kind::Text | Kind::Path => "a/b".into(),
-        Kind::Choice(choices) => choices[choices.len() - 1].name.into(),
-        Kind::Size => "128,64".into(),
-        Kind::Sides => "8,0".into(),
-        Kind::Numbers(count) => vec!["0.25"; *count].join(","),
-        Kind::List(kind) => sample(spec, kind),
-        Kind::Tables(_) => unreachable!("tables are no flags"),
+        OptionKind::Switch => "true".into(),
+        OptionKind::Integer(..) => (7 * spec.multiple_of).max(spec.min as u64).to_string(),
+        OptionKind::Number => "0.75".into(),
+        OptionKind::Seed => "7".into(),
+        OptionKind::Text | OptionKind::Path => "a/b".into(),
+        OptionKind::Choice(choices) => choices[choices.len() - 1].name.into(),
+        OptionKind::Size => "128,64".into(),
+        OptionKind::Sides => "8,0".into(),
+        OptionKind::Numbers(count) => vec!["0.25"; *count].join(","),
+        OptionKind::List(kind) => sample(spec, kind),
+        OptionKind::Tables(_) => unreachable!("tables are no flags"),
     }
 }
 
@@ -47,7 +47,7 @@ fn flags_toml_and_json_agree<R: Options + PartialEq + std::fmt::Debug>() {
         if !spec.positional {
             words.push(format!("--{}", spec.flag()));
         }
-        if !matches!(spec.kind, Kind::Switch) {
+        if !matches!(spec.kind, OptionKind::Switch) {
             words.push(text.clone());
         }
         let alone = R::specs().into_iter().fold(Clap::new("wayword"), |command, other| {

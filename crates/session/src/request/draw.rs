@@ -1,7 +1,7 @@
 //! What a drawing is asked.
 mod image;
 
-pub use image::{Content, Hires, Image, Shape};
+pub use image::{Content, Hires, Image, ResizeMode};
 
 use super::{Base, Machine, Places, Settings};
 use std::path::PathBuf;
@@ -35,9 +35,9 @@ options! {
             /// Repeat an image (PNG, JPEG, WebP) from the settings in its metadata
             from: Option<PathBuf> => value_name: "IMAGE";
             /// Number of images; each has the next seed [default: 1]
-            count: Option<usize> => value_name: "N", min: 1.0;
+            count: Option<usize> => value_name: "N", min: 1.0, aliases: &["batch_count", "n_iter", "num_images"];
             /// Images computed at once: faster, but more memory
-            batch: usize = 1 => value_name: "N", min: 1.0;
+            batch: usize = 1 => value_name: "N", min: 1.0, aliases: &["batch_size"];
         }
         "Image to image" COMMON {
             + image: Image;

@@ -8,11 +8,11 @@ options! {
     pub struct Image("any") {
         "Image to image" COMMON {
             /// Initial image (img2img)
-            image: Option<PathBuf> => value_name: "FILE";
+            image: Option<PathBuf> => value_name: "FILE", aliases: &["init_image", "init_img"];
             /// Denoising strength: how much the image is changed, 0 to 1 [default: 0.75]
-            denoise: Option<f64> => value_name: "X", min: 0.0, max: 1.0, requires: "image";
+            denoise: Option<f64> => value_name: "X", min: 0.0, max: 1.0, requires: "image", aliases: &["denoising_strength", "strength"];
             /// How the image is brought to {any.size} [default: stretch]
-            fit: Option<Shape> => value_name: "HOW", requires: "image";
+            fit: Option<ResizeMode> => value_name: "HOW", requires: "image";
             /// Mask of the part to redraw (inpainting): white, or opaque in an image with
             /// transparency; the same size as the image
             mask: Option<PathBuf> => value_name: "FILE", requires: "image";
@@ -21,9 +21,9 @@ options! {
             /// Blur of the mask's edge in pixels [default: 4]
             mask_blur: Option<f64> => value_name: "X", requires: "mask";
             /// Redraw the masked part at full size and paste it back
-            only_masked: bool => requires: "mask";
+            only_masked: bool => requires: "mask", aliases: &["inpaint_full_res"];
             /// Pixels around the masked part to include [default: 32]
-            padding: Option<u32> => value_name: "N", requires: "mask";
+            padding: Option<u32> => value_name: "N", requires: "mask", aliases: &["inpaint_full_res_padding"];
             /// Initial content of the masked part [default: original]
             fill: Option<Content> => value_name: "WHAT", requires: "mask";
         }
@@ -35,32 +35,32 @@ options! {
     pub struct Hires("any") {
         "Hires pass" COMMON {
             /// Hires pass: enlarge the image by this factor and redraw it (A1111's hires fix)
-            hires_scale: Option<f64> => value_name: "X";
+            hires_scale: Option<f64> => value_name: "X", aliases: &["hr_scale"];
             /// Size of the hires pass instead of a factor; 0 for one side keeps the aspect ratio
             hires_size: Option<Sides> => value_name: "W,H", conflicts: &["hires_scale"];
             /// Sampling steps of the hires pass [default: as {any.steps}]
-            hires_steps: Option<u32> => value_name: "N";
+            hires_steps: Option<u32> => value_name: "N", aliases: &["hr_second_pass_steps"];
             /// Denoising strength of the hires pass, 0 to 1 [default: 0.7]
             hires_denoise: Option<f64> => value_name: "X", min: 0.0, max: 1.0;
             /// Upscaler: Latent, "Latent (bicubic)", "Latent (nearest-exact)", Lanczos, … [default:
             /// Latent]
-            hires_upscaler: Option<String> => value_name: "NAME";
+            hires_upscaler: Option<String> => value_name: "NAME", aliases: &["hr_upscaler"];
             /// Sampler of the hires pass [default: {any.sampler}]
-            hires_sampler: Option<String> => value_name: "NAME";
+            hires_sampler: Option<String> => value_name: "NAME", aliases: &["hr_sampler_name"];
             /// Noise schedule of the hires pass [default: {any.schedule}, or {any.hires_sampler}'s
             /// own]
-            hires_schedule: Option<String> => value_name: "NAME";
+            hires_schedule: Option<String> => value_name: "NAME", aliases: &["hr_scheduler"];
             /// Prompt of the hires pass [default: the prompt]
-            hires_prompt: Option<String> => value_name: "PROMPT";
+            hires_prompt: Option<String> => value_name: "PROMPT", aliases: &["hr_prompt"];
             /// Negative prompt of the hires pass [default: {any.negative}]
-            hires_negative: Option<String> => value_name: "PROMPT";
+            hires_negative: Option<String> => value_name: "PROMPT", aliases: &["hr_negative_prompt"];
         }
     }
 }
 
 choices! {
     /// What happens where a picture has another shape.
-    pub enum Shape {
+    pub enum ResizeMode {
         /// Stretch it
         Stretch = "stretch",
         /// Scale it to cover the size, and crop
