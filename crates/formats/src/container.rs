@@ -13,7 +13,7 @@ pub enum Container {
     Torch,
     /// A PNG or WebP picture, which can hold an embedding.
     Picture,
-    /// A picture of another kind: JPEG, BMP, GIF, TIFF, AVIF, HEIC, JPEG XL.
+    /// A picture of another kind, such as JPEG, GIF or HEIC.
     OtherPicture,
 }
 
@@ -48,16 +48,7 @@ impl Container {
         if start.first() == Some(&0x80) && start.get(1).is_some_and(|v| (2..=5).contains(v)) {
             return Some(Self::Torch);
         }
-        let others: [&[u8]; 7] =
-            [b"\xff\xd8\xff", b"BM", b"GIF8", b"II*\0", b"MM\0*", b"\xff\x0a", b"\0\0\0\x0cJXL "];
-        let is_brand =
-            |brand: &[u8]| matches!(brand, b"avif" | b"avis" | b"heic" | b"heix" | b"mif1");
-        if others.iter().any(|magic| start.starts_with(magic))
-            || (start.get(4..8) == Some(b"ftyp") && start.get(8..12).is_some_and(is_brand))
-        {
-            return Some(Self::OtherPicture);
-        }
-        None
+        crate::picture::is_other_kind(start).then_some(Self::OtherPicture)
     }
 
     fn of_ending(path: &Path) -> Option<Self> {
@@ -89,7 +80,7 @@ mod tests {
         safetensors::write(&right, &[("emb_params", array())], &none).unwrap();
         std::fs::rename(&right, &swapped).unwrap();
         assert_eq!(embedding::read(&swapped).unwrap().count, 2);
-        assert_eq!(kind(&swapped).unwrap(), crate::Kind::Embedding);
+        assert_eq!(kind(&swapped).unwrap(), crate::FileKind::Embedding);
         let torch = dir.path().join("torch.pt");
         pickle::write(&torch, &Value::dict([("emb_params", Value::Tensor(array()))])).unwrap();
         for name in ["other.safetensors", "word.tensors"] {

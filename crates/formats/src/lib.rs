@@ -34,7 +34,7 @@ pub use container::Container;
 pub use embedding::Embedding;
 pub use error::{At, Error, Fault};
 pub use infotext::Infotext;
-pub use kind::{Kind, kind};
+pub use kind::{FileKind, kind};
 pub use modelspec::ModelSpec;
 pub use names::Component;
 pub use picture_text::PictureSettings;
@@ -58,4 +58,28 @@ pub(crate) fn stranger(bytes: &[u8]) -> Option<String> {
         return None;
     };
     Some(what.to_owned())
+}
+
+/// The same where a text is not what is expected, either.
+pub(crate) fn stranger_or_text(bytes: &[u8]) -> Option<String> {
+    let start = &bytes[..bytes.len().min(512)];
+    let text = || match start.trim_ascii_start().first() {
+        Some(b'{' | b'[') => "a JSON file, such as a configuration or a server's answer",
+        _ => "a text file, such as a README",
+    };
+    let told = || is_text(start).then(|| format!("{}; download the file itself", text()));
+    stranger(bytes).or_else(told)
+}
+
+/// Whether bytes are text: UTF-8, perhaps cut within a character, without control characters.
+fn is_text(start: &[u8]) -> bool {
+    let whole = match std::str::from_utf8(start) {
+        Ok(text) => text,
+        Err(error) if error.error_len().is_none() => {
+            std::str::from_utf8(&start[..error.valid_up_to()]).unwrap_or_default()
+        }
+        Err(_) => return false,
+    };
+    let control = |c: char| c.is_control() && !['\n', '\r', '\t'].contains(&c);
+    !whole.trim().is_empty() && !whole.contains(control)
 }

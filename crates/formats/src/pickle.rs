@@ -148,7 +148,7 @@ pub fn from_map(map: &Arc<Map>) -> Result<Value, Fault> {
     if bytes.starts_with(b"PK\x03\x04") {
         return zipped::read(map);
     }
-    if let Some(what) = crate::stranger(bytes).filter(|_| bytes.first() != Some(&0x80)) {
+    if let Some(what) = crate::stranger_or_text(bytes).filter(|_| bytes.first() != Some(&0x80)) {
         return Err(Fault::Container(format!("not a torch file: {what}")));
     }
     legacy::read(map)

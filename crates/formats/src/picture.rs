@@ -9,6 +9,7 @@ mod jpeg;
 mod kinds;
 
 pub use kinds::MOST_PIXELS;
+pub(crate) use kinds::is_other_kind;
 
 use crate::error::{At, Error, Fault};
 use image::metadata::Orientation;

@@ -116,7 +116,7 @@ fn split(bytes: &[u8]) -> Result<(&[u8], usize), Fault> {
     };
     let length = u64::from_le_bytes(*length);
     if length > HEADER_LIMIT {
-        let what = crate::stranger(bytes).unwrap_or_else(|| {
+        let what = crate::stranger_or_text(bytes).unwrap_or_else(|| {
             format!("header of {length} bytes, more than the {HEADER_LIMIT} allowed")
         });
         return Err(Fault::Container(format!("not a safetensors file: {what}")));

@@ -8,8 +8,22 @@ pub const MOST_PIXELS: u64 = 200_000_000;
 
 /// A refusal of a file whose first bytes are those of a kind that is not read.
 pub(super) fn refused(start: &[u8]) -> Option<Fault> {
+    if let Some(kind) = unread(start) {
+        return Some(Fault::kind(format!("{kind}, which is not read"), HINT));
+    }
+    let what = crate::stranger(start).filter(|what| !what.contains("PNG"))?;
+    Some(Fault::kind(format!("not a picture but {what}"), HINT))
+}
+
+/// Whether a file's first 12 bytes are those of a picture, a film or a page that holds no embedding.
+pub(crate) fn is_other_kind(start: &[u8]) -> bool {
+    start.starts_with(b"\xff\xd8\xff") || start.starts_with(b"BM") || unread(start).is_some()
+}
+
+/// What a file is that people keep among pictures and that is not read.
+fn unread(start: &[u8]) -> Option<&'static str> {
     let brand = start.get(8..12).filter(|_| start.get(4..8) == Some(b"ftyp"));
-    let kind = match (brand, start) {
+    Some(match (brand, start) {
         (Some(b"avif" | b"avis"), _) => "an AVIF picture",
         (
             Some(b"heic" | b"heix" | b"hevc" | b"hevx" | b"mif1" | b"msf1" | b"heim" | b"heis"),
@@ -25,12 +39,8 @@ pub(super) fn refused(start: &[u8]) -> Option<Fault> {
         (_, [b'8', b'B', b'P', b'S', ..]) => "a Photoshop file",
         (_, [b'%', b'P', b'D', b'F', ..]) => "a PDF file",
         (_, [0, 0, 0, 12, b'j', b'P', ..]) => "a JPEG 2000 picture",
-        _ => {
-            let what = crate::stranger(start).filter(|what| !what.contains("PNG"))?;
-            return Some(Fault::kind(format!("not a picture but {what}"), HINT));
-        }
-    };
-    Some(Fault::kind(format!("{kind}, which is not read"), HINT))
+        _ => return None,
+    })
 }
 
 const HINT: &str = "save it as PNG, JPEG or WebP, or move it out of the folder";
