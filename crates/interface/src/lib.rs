@@ -2,6 +2,7 @@
 //! stop requests go down, events and diagnostics come up.
 #![forbid(unsafe_code)]
 
+mod counted;
 mod diagnostic;
 mod events;
 mod fields;
@@ -10,6 +11,7 @@ mod stop;
 pub mod text_file;
 mod warning;
 
+pub use counted::counted;
 pub use diagnostic::{Diagnostic, Rendered};
 pub use events::{Events, Quiet};
 pub use fields::{FieldNames, PlainNames, render_fields};

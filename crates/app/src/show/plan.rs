@@ -1,4 +1,5 @@
 //! The plan of a training as a table, shown before the first step.
+use wayword_interface::counted;
 use wayword_session::numbers::{bytes, duration};
 use wayword_session::{Estimate, Facts, PlanSummary, Starts};
 
@@ -10,8 +11,7 @@ const FILES: usize = 3;
 /// The table with at most so many captions, then the warnings.
 pub(crate) fn lines(plan: &PlanSummary, most: usize) -> Vec<String> {
     let mut facts = Facts::default();
-    let vectors =
-        if plan.vectors == 1 { "1 vector".into() } else { format!("{} vectors", plan.vectors) };
+    let vectors = counted(plan.vectors, "vector");
     let token = if plan.token == plan.name {
         String::new()
     } else {
@@ -122,13 +122,16 @@ pub(crate) fn start(origin: &str, loss: Option<f64>) -> String {
 
 /// What comes before the first step.
 fn starts(starts: &Starts) -> String {
-    let rounds = starts.rounds.iter().map(|(count, steps)| format!("{count} of {steps} steps"));
+    let rounds = starts
+        .rounds
+        .iter()
+        .map(|(count, steps)| format!("{count} of {}", counted(*steps, "step")));
     let mut text = rounds.collect::<Vec<_>>().join(", then the best ");
     if starts.gradients > 0 {
-        text.push_str(&format!(", at the best of {} words", starts.words + 1));
+        text.push_str(&format!(", at the best of {}", counted(starts.words + 1, "word")));
     }
     if !starts.left_out.is_empty() {
-        text.push_str(&format!(", compared on {} pictures", starts.left_out.len()));
+        text.push_str(&format!(", compared on {}", counted(starts.left_out.len(), "picture")));
     }
     format!("{text}; {:.0} of {} evaluations", starts.cost(), starts.budget)
 }
@@ -148,13 +151,11 @@ fn steps(plan: &PlanSummary) -> String {
 }
 
 fn epochs(plan: &PlanSummary) -> String {
-    let many =
-        |n: u64, what: &str| if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") };
     let batches = match plan.batches_per_epoch {
         1 => "1 batch".into(),
         n => format!("{n} batches"),
     };
-    format!("{} of {batches}", many(plan.epochs, "epoch"))
+    format!("{} of {batches}", counted(plan.epochs as usize, "epoch"))
 }
 
 fn files(plan: &PlanSummary) -> String {

@@ -4,7 +4,7 @@ const WIDTH: f64 = 460.0;
 const HEIGHT: f64 = 190.0;
 /// Left, right, top and bottom of the plot inside the picture.
 const LEFT: f64 = 52.0;
-const RIGHT: f64 = 12.0;
+const RIGHT: f64 = 24.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 24.0;
 /// Points of a line at most: more cannot be seen.

@@ -6,7 +6,7 @@ use crate::previews::Previews;
 use crate::run_folder::curves::Curves;
 use crate::state::Counters;
 use std::path::Path;
-use wayword_interface::PlainNames;
+use wayword_interface::{PlainNames, counted};
 
 /// Longest side of a preview on the page, in pixels of the file.
 const PREVIEW: u32 = 384;
@@ -72,13 +72,13 @@ pub(super) fn escape(text: &str) -> String {
 
 /// The line below the headline, and four large numbers.
 fn facts(plan: &TrainPlan, summary: &PlanSummary, counters: &Counters) -> String {
-    let vectors =
-        if plan.vectors() == 1 { "1 vector".into() } else { format!("{} vectors", plan.vectors()) };
+    let pictures = (0..plan.pictures.len()).filter(|i| !plan.is_regular(*i)).count();
     let from = escape(&summary.init);
     let mut out = format!(
-        "<p>{vectors}, from “{from}”, learned from {} pictures in {} steps</p>\n<dl>\n",
-        plan.pictures.iter().enumerate().filter(|(i, _)| !plan.is_regular(*i)).count(),
-        counters.step
+        "<p>{}, from “{from}”, learned from {} in {}</p>\n<dl>\n",
+        counted(plan.vectors(), "vector"),
+        counted(pictures, "picture"),
+        counted(counters.step, "step")
     );
     let mut fact = |name: &str, value: String| {
         out.push_str(&format!("<div><dt>{name}</dt><dd>{value}</dd></div>\n"));

@@ -3,6 +3,7 @@ use super::unused;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use wayword_interface::counted;
 use wayword_session::numbers::duration;
 use wayword_session::{Event, JobProgress, StepReport};
 
@@ -90,7 +91,10 @@ impl Bar {
             Event::Encoded { done, of } => self.tell_beside(format!("picture {done} of {of}")),
             Event::Phase { .. } => self.tell_beside(String::new()),
             Event::Measured { step, fixed_noise_loss: loss } => {
-                self.note(&format!("loss at fixed noise after {step} steps: {loss:.4}"));
+                self.note(&format!(
+                    "loss at fixed noise after {}: {loss:.4}",
+                    counted(*step, "step")
+                ));
             }
             Event::Started(report) => {
                 let origin = crate::show::plan::start(&report.origin, report.loss);

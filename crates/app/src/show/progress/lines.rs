@@ -3,6 +3,7 @@ use super::unused;
 use crate::show::note;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
+use wayword_interface::counted;
 use wayword_session::numbers::duration;
 use wayword_session::{Event, StartReport, StepReport};
 
@@ -48,9 +49,11 @@ impl Lines {
                     note(&line);
                 }
             }
-            Event::Encoded { done, of } if done == of => note(&format!("{of} pictures encoded")),
+            Event::Encoded { done, of } if done == of => {
+                note(&format!("{} encoded", counted(*of, "picture")))
+            }
             Event::Measured { step, fixed_noise_loss: loss } => {
-                note(&format!("loss at fixed noise after {step} steps: {loss:.4}"));
+                note(&format!("loss at fixed noise after {}: {loss:.4}", counted(*step, "step")));
             }
             Event::Started(StartReport { round, rounds, start, of, origin, loss }) => {
                 note(&format!(

@@ -132,7 +132,7 @@ pub(super) fn page(shown: &Shown<'_>) -> String {
          body{{font:15px/1.4 system-ui,sans-serif;margin:2em;color:#1c1e22}}\
          table{{border-collapse:collapse;margin:0 0 2em}}\
          th{{font-weight:600;padding:.4em .8em;text-align:left;vertical-align:middle;max-width:16em}}\
-         td{{padding:3px}}img{{display:block;min-width:128px;max-width:512px;image-rendering:auto}}\
+         td{{padding:3px}}img{{display:block;min-width:128px;max-width:512px;height:auto}}\
          p{{color:#696e76}}</style>\n<h1>{title}</h1>\n<p><a href=\"grid.png\">all in one picture</a></p>\n"
     );
     for z in 0..shown.count(2) {
