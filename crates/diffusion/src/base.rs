@@ -9,7 +9,7 @@ pub use hash::FileHash;
 use crate::adapters::{ActiveAdapters, ComponentModules};
 use crate::report::PartReport;
 use crate::tokenizer::{POSITIONS, Tokenizer, VOCABULARY};
-use crate::weights::{Source, Weights};
+use crate::weights::{TensorSource, Weights};
 use crate::{Error, Event, LoadReport, Result, TextEncoder, Unet, Vae};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -118,7 +118,7 @@ pub struct Base {
     hash: Option<FileHash>,
     vae_hash: Option<FileHash>,
     /// Where the VAE came from, and the same VAE in f32, once it was needed.
-    vae_source: Arc<dyn Source>,
+    vae_source: Arc<dyn TensorSource>,
     exact_vae: OnceLock<(Vae, Device)>,
     hashes: Option<PathBuf>,
     pub(crate) device: Device,
@@ -129,9 +129,9 @@ pub struct Base {
 
 /// Where each component's tensors come from.
 pub(crate) struct Sources {
-    pub(crate) text: Arc<dyn Source>,
-    pub(crate) unet: Arc<dyn Source>,
-    pub(crate) vae: Arc<dyn Source>,
+    pub(crate) text: Arc<dyn TensorSource>,
+    pub(crate) unet: Arc<dyn TensorSource>,
+    pub(crate) vae: Arc<dyn TensorSource>,
     /// Attention heads of the text encoder, where something tells them.
     pub(crate) heads: Option<usize>,
 }
@@ -166,7 +166,7 @@ impl Base {
             Checkpoint::open_vae(path)
         });
         let other = other.transpose()?;
-        let part = |file: &Checkpoint, component| -> Arc<dyn Source> {
+        let part = |file: &Checkpoint, component| -> Arc<dyn TensorSource> {
             Arc::new(file.part(component).cloned().unwrap_or_default())
         };
         let sources = Sources {
@@ -206,7 +206,7 @@ impl Base {
         let text = Weights::prepare(device, Component::Text, &*sources.text, stop)?;
         let table = token_table(&*sources.text)?;
         let encoder = TextEncoder::load(device, &text.root(), sources.heads, table);
-        let store = |source: &Arc<dyn Source>, weights: &Weights| ComponentModules {
+        let store = |source: &Arc<dyn TensorSource>, weights: &Weights| ComponentModules {
             source: Arc::clone(source),
             modules: weights.handles(),
         };
@@ -347,7 +347,7 @@ fn hash(path: &Path, options: &BaseOptions) -> Option<FileHash> {
 }
 
 /// The token table as the file has it; a stand-in where it is missing, which the report says.
-pub(crate) fn token_table(source: &dyn Source) -> Result<Array> {
+pub(crate) fn token_table(source: &dyn TensorSource) -> Result<Array> {
     const NAME: &str = "text_model.embeddings.token_embedding.weight";
     if source.names().iter().any(|name| name == NAME) {
         source.load(NAME)

@@ -8,7 +8,7 @@ mod emphasis;
 mod encode;
 mod lengths;
 
-pub use chunk::{Chunk, ChunkOptions, Chunked, Fix, Found, chunk};
+pub use chunk::{Chunk, ChunkOptions, Chunked, EmbeddingMatch, Fix, chunk};
 pub use emphasis::emphasize;
 pub use encode::{Encoded, encode};
 pub use lengths::{PadUncond, pad_parts, pad_uncond};

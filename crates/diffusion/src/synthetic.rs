@@ -5,7 +5,7 @@
 //! key seeds splitmix64, whose upper 24 bits are a number u in -1..1; matrices get
 //! u sqrt(3 / inputs), so that activations keep their size.
 use crate::base::Sources;
-use crate::weights::Source;
+use crate::weights::TensorSource;
 use crate::{Base, Error, Result};
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -260,7 +260,7 @@ impl Made {
     }
 }
 
-impl Source for Made {
+impl TensorSource for Made {
     fn names(&self) -> Vec<String> {
         self.tensors.keys().cloned().collect()
     }
@@ -366,7 +366,7 @@ impl Base {
     /// If the lists of shapes are not those that the models ask for: a bug.
     pub fn synthetic(device: &Device, dimensions: &Dimensions) -> Result<Self> {
         let [unet, vae, text] =
-            Component::ALL.map(|c| Arc::new(Made::new(dimensions, c)) as Arc<dyn Source>);
+            Component::ALL.map(|c| Arc::new(Made::new(dimensions, c)) as Arc<dyn TensorSource>);
         let base =
             Self::assemble(device, &Sources { text, unet, vae, heads: None }, &Stop::default())?;
         assert!(base.info.report.is_whole(), "{}", base.info.report);

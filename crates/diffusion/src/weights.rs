@@ -20,7 +20,7 @@ use wayword_tensor::{Device, HostWeight, Layout, Values, Weight};
 pub(crate) const GROUPS: usize = 32;
 
 /// Where tensors come from, one at a time, so that no second copy of a model is ever held.
-pub(crate) trait Source: Send + Sync + std::fmt::Debug {
+pub(crate) trait TensorSource: Send + Sync + std::fmt::Debug {
     /// Names of all tensors.
     fn names(&self) -> Vec<String>;
     /// One tensor.
@@ -31,7 +31,7 @@ pub(crate) trait Source: Send + Sync + std::fmt::Debug {
     }
 }
 
-impl Source for wayword_formats::checkpoint::Entries {
+impl TensorSource for wayword_formats::checkpoint::Entries {
     fn names(&self) -> Vec<String> {
         self.keys().cloned().collect()
     }
@@ -71,7 +71,7 @@ impl Weights {
     pub(crate) fn prepare(
         device: &Device,
         component: Component,
-        source: &dyn Source,
+        source: &dyn TensorSource,
         stop: &Stop,
     ) -> Result<Self, crate::Error> {
         let names = source.names();

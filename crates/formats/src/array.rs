@@ -94,12 +94,12 @@ impl std::fmt::Display for Dtype {
 /// A run of bytes, owned or a range of a mapped file; cheap to clone.
 #[derive(Clone)]
 pub struct Bytes {
-    source: Source,
+    source: ArrayBytes,
     range: Range<usize>,
 }
 
 #[derive(Clone)]
-enum Source {
+enum ArrayBytes {
     Owned(Arc<Vec<u8>>),
     Mapped(Arc<Map>),
 }
@@ -109,7 +109,7 @@ impl Bytes {
     #[must_use]
     pub fn mapped(map: &Arc<Map>, range: Range<usize>) -> Option<Self> {
         map.as_slice().get(range.clone())?;
-        Some(Self { source: Source::Mapped(Arc::clone(map)), range })
+        Some(Self { source: ArrayBytes::Mapped(Arc::clone(map)), range })
     }
 
     /// A part of these bytes, without a copy; `None` where it does not lie within.
@@ -124,7 +124,7 @@ impl Bytes {
     /// Lets the system drop the pages of a mapped file behind these bytes from memory; they come
     /// back from disk when read again. Does nothing for owned bytes.
     pub fn release(&self) {
-        if let Source::Mapped(map) = &self.source {
+        if let ArrayBytes::Mapped(map) = &self.source {
             map.release(self.range.clone());
         }
     }
@@ -133,7 +133,7 @@ impl Bytes {
 impl From<Vec<u8>> for Bytes {
     fn from(bytes: Vec<u8>) -> Self {
         let range = 0..bytes.len();
-        Self { source: Source::Owned(Arc::new(bytes)), range }
+        Self { source: ArrayBytes::Owned(Arc::new(bytes)), range }
     }
 }
 
@@ -142,8 +142,8 @@ impl std::ops::Deref for Bytes {
 
     fn deref(&self) -> &[u8] {
         let all = match &self.source {
-            Source::Owned(v) => v.as_slice(),
-            Source::Mapped(m) => m.as_slice(),
+            ArrayBytes::Owned(v) => v.as_slice(),
+            ArrayBytes::Mapped(m) => m.as_slice(),
         };
         &all[self.range.clone()]
     }

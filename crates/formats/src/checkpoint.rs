@@ -80,7 +80,7 @@ pub struct Checkpoint {
 }
 
 /// Tensors of one file by its own keys.
-struct Source {
+struct CheckpointPart {
     tensors: BTreeMap<String, Array>,
     metadata: BTreeMap<String, String>,
     layout: Layout,
@@ -144,7 +144,7 @@ impl Checkpoint {
         if path.is_dir() {
             return folder::open(path);
         }
-        let source = Source::read(path)?;
+        let source = CheckpointPart::read(path)?;
         let mut found = Self {
             path: path.to_owned(),
             layout: Some(source.layout),
@@ -270,7 +270,7 @@ impl Left {
     }
 }
 
-impl Source {
+impl CheckpointPart {
     /// Reads a file by its content, whatever its name ends in.
     fn read(path: &Path) -> Result<Self, Error> {
         let map = Map::open(path).at(path)?;

@@ -2,13 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 
 use std::path::Path;
-use wayword_formats::{Kind, kind};
+use wayword_formats::{FileKind, kind};
 use wayword_testing::{files, repository, tiny_model};
 
 #[test]
 fn every_file_is_what_its_folder_says() {
     let golden = repository().join("golden");
-    let check = |path: &Path, wanted: Kind| {
+    let check = |path: &Path, wanted: FileKind| {
         // A truncated file has no kind.
         if let Ok(found) = kind(path) {
             assert_eq!(found, wanted, "{}", path.display());
@@ -16,26 +16,26 @@ fn every_file_is_what_its_folder_says() {
     };
     for ending in ["safetensors", "pt", "ckpt", "bin", "png"] {
         for path in files(&golden.join("embeddings/files"), ending) {
-            check(&path, Kind::Embedding);
+            check(&path, FileKind::Embedding);
         }
         for path in files(&golden.join("kohya-saved"), ending) {
-            check(&path, Kind::Embedding);
+            check(&path, FileKind::Embedding);
         }
         for path in files(&golden.join("lora/files"), ending) {
-            check(&path, Kind::Lora);
+            check(&path, FileKind::Lora);
         }
         for path in files(&golden.join("detail/photos"), ending) {
-            check(&path, Kind::Unknown);
+            check(&path, FileKind::Unknown);
         }
     }
     let tiny = tiny_model();
     for (name, wanted) in [
-        ("model_ldm_fp16.safetensors", Kind::Checkpoint),
-        ("model.ckpt", Kind::Checkpoint),
-        ("vae2_ldm.safetensors", Kind::Vae),
-        ("diffusers", Kind::Checkpoint),
-        ("diffusers/vae", Kind::Vae),
-        ("diffusers/text_encoder", Kind::TextEncoder),
+        ("model_ldm_fp16.safetensors", FileKind::Checkpoint),
+        ("model.ckpt", FileKind::Checkpoint),
+        ("vae2_ldm.safetensors", FileKind::Vae),
+        ("diffusers", FileKind::Checkpoint),
+        ("diffusers/vae", FileKind::Vae),
+        ("diffusers/text_encoder", FileKind::TextEncoder),
     ] {
         let path = tiny.join(name);
         if path.exists() {

@@ -15,7 +15,7 @@ mod types;
 pub use choice::Choice;
 #[doc(hidden)]
 pub use declare::{put, typed, value};
-pub use kind::{Kind, OptionType, Unfit};
+pub use kind::{OptionKind, OptionType, Unfit};
 pub use layer::{Layer, Origin, from_json};
 pub use names::SpecNames;
 pub use schema::schema;
@@ -51,7 +51,7 @@ pub struct OptionSpec {
     /// Whether only the long help shows it.
     pub rare: bool,
     /// What values it takes.
-    pub kind: Kind,
+    pub kind: OptionKind,
     /// The least number.
     pub min: f64,
     /// The greatest number.

@@ -31,14 +31,14 @@ const JOINED: u64 = OPEN - 1;
 /// A function of a piece's number, whose lifetime was erased, and the number of pieces; see
 /// [`Pool::run`].
 #[derive(Clone, Copy)]
-struct Job(*const (dyn Fn(usize) + Sync), usize);
+struct Task(*const (dyn Fn(usize) + Sync), usize);
 
 /// What the threads share. A job is handed over without a lock and without calls of the system
 /// while all threads look; only who sleeps is woken by the lock and its condition.
 #[derive(Default)]
 struct Shared {
     /// Written by the caller while no worker is in a job, read by workers in one.
-    job: UnsafeCell<Option<Job>>,
+    job: UnsafeCell<Option<Task>>,
     state: AtomicU64,
     next: AtomicUsize,
     panicked: AtomicBool,
@@ -131,7 +131,7 @@ impl Shared {
             let Some(number) = self.join(seen) else { continue };
             seen = number;
             // SAFETY: this worker is in the job, which was written before it was opened.
-            if let Some(Job(f, pieces)) = unsafe { *self.job.get() } {
+            if let Some(Task(f, pieces)) = unsafe { *self.job.get() } {
                 // SAFETY: `Pool::run` does not return, and so keeps the function alive, before
                 // every worker that joined has left below.
                 let f = unsafe { &*f };
@@ -232,7 +232,7 @@ impl Pool {
         };
         // SAFETY: the job is closed and nobody is in it, because the last call awaited that, and
         // no other caller is here, because this one holds `busy`.
-        unsafe { *shared.job.get() = Some(Job(erased, pieces)) };
+        unsafe { *shared.job.get() = Some(Task(erased, pieces)) };
         shared.next.store(0, Ordering::Relaxed);
         let number = (shared.state.load(Ordering::SeqCst) >> 32) + 1;
         shared.state.store(number << 32 | OPEN, Ordering::SeqCst);

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 /// One part of a prompt with `AND`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Part {
+pub struct AndPart {
     /// Its text: leading spaces stay, trailing ones and the weight are gone.
     pub text: String,
     /// Its weight in the guidance, 1 where none is written.
@@ -21,7 +21,7 @@ pub struct Part {
 /// As in A1111 the word counts anywhere, also inside brackets and in `x-AND-y`, and a prompt without
 /// it may have a weight too: `portrait :0.5`.
 #[must_use]
-pub fn split(prompt: &str) -> Vec<Part> {
+pub fn split(prompt: &str) -> Vec<AndPart> {
     const WORD: &str = "AND";
     let mut parts = Vec::new();
     let (mut from, mut search) = (0, 0);
@@ -37,14 +37,14 @@ pub fn split(prompt: &str) -> Vec<Part> {
     parts
 }
 
-fn part(prompt: &str, span: Range<usize>) -> Part {
+fn part(prompt: &str, span: Range<usize>) -> AndPart {
     let start = span.start;
     let text = prompt[span].trim_end_matches(is_space);
     if let Some(colon) = text.rfind(':') {
         let given = text[colon + 1..].trim_start_matches(is_space);
         if let Some(weight) = weight(given) {
             let kept = text[..colon].trim_end_matches(is_space);
-            return Part {
+            return AndPart {
                 text: kept.to_owned(),
                 weight,
                 span: start..start + kept.len(),
@@ -52,7 +52,12 @@ fn part(prompt: &str, span: Range<usize>) -> Part {
             };
         }
     }
-    Part { text: text.to_owned(), weight: 1.0, span: start..start + text.len(), weight_span: None }
+    AndPart {
+        text: text.to_owned(),
+        weight: 1.0,
+        span: start..start + text.len(),
+        weight_span: None,
+    }
 }
 
 /// A weight: digits with at most one point that is followed by a digit or preceded by one.

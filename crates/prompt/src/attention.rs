@@ -82,20 +82,22 @@ pub fn attention(text: &str, quirks: Quirks) -> Result<Attention, PromptError> {
         let place = at..token.end;
         at = token.end;
         match token.kind {
-            Kind::Escape => items.push(Item::text(&text[place.start + 1..place.end])),
-            Kind::Open('(') => round.push(items.len()),
-            Kind::Open(_) => square.push(items.len()),
-            Kind::Weight(number) if !round.is_empty() => {
+            BracketKind::Escape => items.push(Item::text(&text[place.start + 1..place.end])),
+            BracketKind::Open('(') => round.push(items.len()),
+            BracketKind::Open(_) => square.push(items.len()),
+            BracketKind::Weight(number) if !round.is_empty() => {
                 let weight = weight(text, number, quirks)?;
                 multiply(&mut items, round.pop(), weight, quirks);
             }
-            Kind::Close(')') if !round.is_empty() => {
+            BracketKind::Close(')') if !round.is_empty() => {
                 multiply(&mut items, round.pop(), ROUND, quirks);
             }
-            Kind::Close(']') if !square.is_empty() => {
+            BracketKind::Close(']') if !square.is_empty() => {
                 multiply(&mut items, square.pop(), SQUARE, quirks);
             }
-            Kind::Weight(_) | Kind::Close(_) | Kind::Text => breaks(&text[place], &mut items),
+            BracketKind::Weight(_) | BracketKind::Close(_) | BracketKind::Text => {
+                breaks(&text[place], &mut items)
+            }
         }
     }
     for open in round {
@@ -125,7 +127,7 @@ impl Item {
 }
 
 /// What a token is.
-enum Kind {
+enum BracketKind {
     /// A backslash and what it protects; alone it vanishes.
     Escape,
     Open(char),
@@ -136,30 +138,32 @@ enum Kind {
 }
 
 struct Token {
-    kind: Kind,
+    kind: BracketKind,
     end: usize,
 }
 
 /// The token at the byte offset `at`.
 fn token(text: &str, at: usize) -> Token {
     let rest = &text[at..];
-    let Some(first) = rest.chars().next() else { return Token { kind: Kind::Text, end: at } };
+    let Some(first) = rest.chars().next() else {
+        return Token { kind: BracketKind::Text, end: at };
+    };
     let one = at + first.len_utf8();
     match first {
         '\\' => {
             let protects = rest[1..].starts_with(['(', ')', '[', ']', '\\']);
-            Token { kind: Kind::Escape, end: one + usize::from(protects) }
+            Token { kind: BracketKind::Escape, end: one + usize::from(protects) }
         }
-        '(' | '[' => Token { kind: Kind::Open(first), end: one },
-        ')' | ']' => Token { kind: Kind::Close(first), end: one },
+        '(' | '[' => Token { kind: BracketKind::Open(first), end: one },
+        ')' | ']' => Token { kind: BracketKind::Close(first), end: one },
         ':' => match weight_end(text, one) {
-            Some((number, end)) => Token { kind: Kind::Weight(number), end },
-            None => Token { kind: Kind::Text, end: one },
+            Some((number, end)) => Token { kind: BracketKind::Weight(number), end },
+            None => Token { kind: BracketKind::Text, end: one },
         },
         _ => {
             let special = ['\\', '(', ')', '[', ']', ':'];
             let end = rest.find(special).map_or(text.len(), |length| at + length);
-            Token { kind: Kind::Text, end }
+            Token { kind: BracketKind::Text, end }
         }
     }
 }

@@ -170,7 +170,7 @@ enum Ramp {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-enum Shape {
+enum Curve {
     Constant,
     Linear,
     /// cycles, whether they restart, lowest multiplier
@@ -212,7 +212,7 @@ pub struct LrSchedule {
     steps: f64,
     warmup: u64,
     from_zero: bool,
-    shape: Shape,
+    shape: Curve,
     notes: Vec<String>,
 }
 
@@ -231,7 +231,7 @@ impl LrSchedule {
             if warmup != 0 {
                 return refuse(class);
             }
-            Shape::Torch(TorchSchedule::new(class, options)?)
+            Curve::Torch(TorchSchedule::new(class, options)?)
         } else if options.relative_step {
             if warmup != 0 {
                 return refuse("adafactor with relative_step");
@@ -241,7 +241,7 @@ impl LrSchedule {
                     "adafactor with relative_step sets its own rates: {name} is ignored"
                 ));
             }
-            Shape::Relative { shown: options.learning_rate }
+            Curve::Relative { shown: options.learning_rate }
         } else {
             if name == "constant" && warmup != 0 {
                 if options.kohya_numbers {
@@ -270,7 +270,7 @@ impl LrSchedule {
             steps: steps as f64,
             warmup: 0,
             from_zero: false,
-            shape: Shape::List(list),
+            shape: Curve::List(list),
             notes: Vec::new(),
         }
     }
@@ -284,14 +284,14 @@ impl LrSchedule {
     /// Whether the optimizer makes its own rates (Adafactor's `relative_step`).
     #[must_use]
     pub fn is_relative(&self) -> bool {
-        matches!(self.shape, Shape::Relative { .. })
+        matches!(self.shape, Curve::Relative { .. })
     }
 
     /// The number of updates after which a list of rates ends the run, if it does.
     #[must_use]
     pub fn end(&self) -> Option<u64> {
         match &self.shape {
-            Shape::List(list) => list.end(),
+            Curve::List(list) => list.end(),
             _ => None,
         }
     }
@@ -300,9 +300,9 @@ impl LrSchedule {
     #[must_use]
     pub fn rate(&self, k: u64) -> f64 {
         match &self.shape {
-            Shape::Torch(t) => t.rate(k),
-            Shape::Relative { shown } => *shown,
-            Shape::List(list) => list.rate(k),
+            Curve::Torch(t) => t.rate(k),
+            Curve::Relative { shown } => *shown,
+            Curve::List(list) => list.rate(k),
             _ => self.rate * self.multiplier(k),
         }
     }
@@ -311,14 +311,14 @@ impl LrSchedule {
     #[must_use]
     pub fn momentum(&self, k: u64) -> Option<f64> {
         match &self.shape {
-            Shape::Torch(t) => t.momentum(k),
+            Curve::Torch(t) => t.momentum(k),
             _ => None,
         }
     }
 
     /// What update `k` multiplies the learning rate by.
     fn multiplier(&self, k: u64) -> f64 {
-        if let Shape::Piecewise { rules, last } = &self.shape {
+        if let Curve::Piecewise { rules, last } = &self.shape {
             return rules.iter().find(|(before, _)| k < *before).map_or(*last, |(_, m)| *m);
         }
         let (w, t) = (self.warmup as f64, self.steps);
@@ -326,7 +326,7 @@ impl LrSchedule {
         if k < self.warmup {
             let rise = if self.from_zero { kf / w } else { (kf + 1.0) / (w + 1.0) };
             return match self.shape {
-                Shape::WarmupStableDecay { floor, up, .. } => {
+                Curve::WarmupStableDecay { floor, up, .. } => {
                     (up.rise(rise) * (1.0 - floor) + floor).max(0.0)
                 }
                 _ => rise,
@@ -335,15 +335,15 @@ impl LrSchedule {
         let left = (t - w).max(1.0);
         let p = (kf - w) / left;
         match &self.shape {
-            Shape::Linear => ((t - kf) / left).max(0.0),
-            Shape::Cosine { cycles, restarts: true, .. } => {
+            Curve::Linear => ((t - kf) / left).max(0.0),
+            Curve::Cosine { cycles, restarts: true, .. } => {
                 let turn = (cycles * p).fract();
                 if p >= 1.0 { 0.0 } else { (0.5 * (1.0 + (PI * turn).cos())).max(0.0) }
             }
-            Shape::Cosine { cycles, floor, .. } => {
+            Curve::Cosine { cycles, floor, .. } => {
                 (0.5 * (1.0 + (PI * cycles * p).cos()) * (1.0 - floor) + floor).max(0.0)
             }
-            Shape::Polynomial { power } => {
+            Curve::Polynomial { power } => {
                 if kf > t {
                     return POLYNOMIAL_END / self.rate;
                 }
@@ -352,8 +352,8 @@ impl LrSchedule {
                 let remaining = if t > w { 1.0 - (kf - w) / (t - w) } else { 0.0 };
                 (range * remaining.powf(*power) + POLYNOMIAL_END) / self.rate
             }
-            Shape::InverseSqrt { timescale } => 1.0 / ((kf + (timescale - w)) / timescale).sqrt(),
-            Shape::WarmupStableDecay { decay, cycles, floor, down, .. } => {
+            Curve::InverseSqrt { timescale } => 1.0 / ((kf + (timescale - w)) / timescale).sqrt(),
+            Curve::WarmupStableDecay { decay, cycles, floor, down, .. } => {
                 let stable = t - w - decay;
                 if kf < w + stable {
                     return 1.0;
@@ -368,16 +368,16 @@ impl LrSchedule {
         }
     }
 
-    fn shape(name: &str, warmup: u64, options: &LrOptions) -> Result<Shape, LrError> {
+    fn shape(name: &str, warmup: u64, options: &LrOptions) -> Result<Curve, LrError> {
         let wrong = |what: String| LrError::Option { name: name.into(), what };
         let unsupported = |why| Err(LrError::Unsupported { name: name.into(), why });
         let mut args = Args::parse(name, &options.args)?;
         let cycles = options.num_cycles.unwrap_or(1.0);
         let shape = match name {
-            "constant" | "constant_with_warmup" => Shape::Constant,
-            "linear" => Shape::Linear,
-            "cosine" => Shape::Cosine { cycles: 1.0, restarts: false, floor: 0.0 },
-            "cosine_with_restarts" => Shape::Cosine { cycles, restarts: true, floor: 0.0 },
+            "constant" | "constant_with_warmup" => Curve::Constant,
+            "linear" => Curve::Linear,
+            "cosine" => Curve::Cosine { cycles: 1.0, restarts: false, floor: 0.0 },
+            "cosine_with_restarts" => Curve::Cosine { cycles, restarts: true, floor: 0.0 },
             "cosine_with_min_lr" => {
                 let min_lr = args.maybe_number("min_lr")?;
                 let ratio = args.maybe_number("min_lr_rate")?.or(options.min_lr_ratio);
@@ -392,21 +392,21 @@ impl LrSchedule {
                     }
                     _ => return Err(wrong("takes a lowest rate or a ratio, not both".into())),
                 };
-                Shape::Cosine { cycles, restarts: false, floor }
+                Curve::Cosine { cycles, restarts: false, floor }
             }
             "polynomial" => {
                 let power = options.power.unwrap_or(1.0);
                 if options.learning_rate <= POLYNOMIAL_END {
                     return Err(wrong(format!("needs a learning rate above {POLYNOMIAL_END:e}")));
                 }
-                Shape::Polynomial { power }
+                Curve::Polynomial { power }
             }
             "inverse_sqrt" => {
                 let given = options.timescale.unwrap_or(if warmup == 0 { 10_000 } else { warmup });
                 if given == 0 {
                     return Err(wrong("the time scale is 0".into()));
                 }
-                Shape::InverseSqrt { timescale: given as f64 }
+                Curve::InverseSqrt { timescale: given as f64 }
             }
             "warmup_stable_decay" => {
                 let decay = options.decay.of(options.steps);
@@ -416,7 +416,7 @@ impl LrSchedule {
                         options.steps
                     )));
                 }
-                Shape::WarmupStableDecay {
+                Curve::WarmupStableDecay {
                     decay: decay as f64,
                     cycles,
                     floor: options.min_lr_ratio.unwrap_or(0.0),
@@ -461,7 +461,7 @@ impl LrSchedule {
 }
 
 /// `multiplier:until, …, last multiplier` as diffusers reads it.
-fn piecewise(text: &str) -> Option<Shape> {
+fn piecewise(text: &str) -> Option<Curve> {
     let pieces: Vec<&str> = text.split(',').map(str::trim).collect();
     let (last, rules) = pieces.split_last()?;
     let rule = |piece: &&str| -> Option<(u64, f64)> {
@@ -470,7 +470,7 @@ fn piecewise(text: &str) -> Option<Shape> {
     };
     let mut rules: Vec<(u64, f64)> = rules.iter().map(rule).collect::<Option<_>>()?;
     rules.sort_by_key(|(until, _)| *until);
-    Some(Shape::Piecewise { rules, last: last.parse().ok()? })
+    Some(Curve::Piecewise { rules, last: last.parse().ok()? })
 }
 
 impl Ramp {

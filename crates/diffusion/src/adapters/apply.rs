@@ -3,7 +3,7 @@
 use super::Network;
 use super::delta::{self, Strength};
 use super::fit::{self, Sizes};
-use crate::weights::{Source, replace};
+use crate::weights::{TensorSource, replace};
 use crate::{Base, Error, Result};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ const AT_ONCE: usize = 2;
 /// The modules of a component, and where their weights come from.
 #[derive(Debug)]
 pub(crate) struct ComponentModules {
-    pub(crate) source: Arc<dyn Source>,
+    pub(crate) source: Arc<dyn TensorSource>,
     pub(crate) modules: BTreeMap<String, ModuleHandle>,
 }
 
@@ -146,7 +146,7 @@ impl Base {
         Ok(module.weight.replace(&self.device, &host)?)
     }
 
-    fn stored(&self, target: &Target) -> Option<(&ModuleHandle, &dyn Source)> {
+    fn stored(&self, target: &Target) -> Option<(&ModuleHandle, &dyn TensorSource)> {
         Some((self.module(target)?, &*self.modules.get(&target.component)?.source))
     }
 
@@ -170,7 +170,7 @@ impl Base {
 
 /// A module's weight and bias in f32, as the file has them with these parts added.
 fn with_parts(
-    source: &dyn Source,
+    source: &dyn TensorSource,
     target: &Target,
     module: &ModuleHandle,
     parts: &[Part],
@@ -209,7 +209,7 @@ fn finite(values: &[f32]) -> bool {
 
 /// Weight and bias as the file has them.
 fn load(
-    source: &dyn Source,
+    source: &dyn TensorSource,
     target: &Target,
     module: &ModuleHandle,
 ) -> Result<(Array, Option<Array>)> {

@@ -1,5 +1,5 @@
 //! What a prompt's tags ask for, told without a base.
-use super::folder::Found;
+use super::folder::LoraMatch;
 use super::{Loaded, Loras, tags};
 use crate::Result;
 use std::ops::Range;
@@ -38,7 +38,7 @@ impl Loras {
             let wanted = tags::read(&prompt.prompt, tag)?;
             let found = self.find(&wanted.name);
             let (file, hint) = match &found {
-                Found::File(file) => match self.load(file) {
+                LoraMatch::File(file) => match self.load(file) {
                     Ok(loaded) => (Ok(loaded), None),
                     Err(error) => (Err(error.to_string()), error.hint()),
                 },

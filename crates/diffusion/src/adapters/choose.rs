@@ -1,5 +1,5 @@
 //! From a prompt's tags to LoRAs and what there is to say about them.
-use super::folder::Found;
+use super::folder::LoraMatch;
 use super::tags::{self, Wanted};
 use super::{Loras, Network};
 use crate::{Base, Embeddings, Error, Result};
@@ -74,13 +74,13 @@ fn find(
     let name = &wanted.name;
     let found = loras.find(name);
     let file = match &found {
-        Found::File(file) => *file,
-        Found::Broken(_) => {
+        LoraMatch::File(file) => *file,
+        LoraMatch::Broken(_) => {
             let (reason, hint) = (loras.reason(name, &found), loras.hint(name));
             return Err(Error::Lora { name: name.clone(), reason, hint });
         }
         // Nobody told where LoRAs are: that is no slip in the prompt.
-        Found::Nothing if given.is_none() && quirks == Quirks::Sane => {
+        LoraMatch::Nothing if given.is_none() && quirks == Quirks::Sane => {
             let error = PromptError::new(
                 format!("LoRA `{name}`: no folder of LoRAs was given"),
                 &prompt.prompt,
@@ -88,7 +88,7 @@ fn find(
             );
             return Err(error.hint("pass their folder with {any.loras} DIR").into());
         }
-        Found::Ambiguous(_) | Found::Nothing => {
+        LoraMatch::Ambiguous(_) | LoraMatch::Nothing => {
             let text = format!("LoRA `{name}`: {}, drawn without it", loras.reason(name, &found));
             warnings.push(Warning::new(text).with_hint_if(loras.hint(name)));
             return Ok(None);

@@ -17,7 +17,7 @@ pub struct Loras {
 }
 
 /// What a name means.
-pub(super) enum Found<'a> {
+pub(super) enum LoraMatch<'a> {
     File(&'a File),
     /// Several files bear this alias.
     Ambiguous(Vec<&'a File>),
@@ -78,7 +78,7 @@ impl Loras {
     /// If no file has the name, or it is broken.
     pub fn network(&self, name: &str, text: f32, unet: f32) -> Result<Network> {
         match self.find(name) {
-            Found::File(file) => Ok(Network::new(name, self.load(file)?, text, unet)),
+            LoraMatch::File(file) => Ok(Network::new(name, self.load(file)?, text, unet)),
             other => Err(crate::Error::Lora {
                 name: name.into(),
                 reason: self.reason(name, &other),
@@ -89,15 +89,15 @@ impl Loras {
 
     /// The file that a name means: by the file's name, else by its author's name for it, if no
     /// other file bears that, in whatever case.
-    pub(super) fn find(&self, name: &str) -> Found<'_> {
+    pub(super) fn find(&self, name: &str) -> LoraMatch<'_> {
         if let Some(file) = self.files().find(|f| f.name == name) {
-            return Found::File(file);
+            return LoraMatch::File(file);
         }
         let broken = |e: &&wayword_formats::Error| {
             e.path.file_stem().is_some_and(|s| s.to_string_lossy() == name)
         };
         if let Some(error) = self.skipped().find(broken) {
-            return Found::Broken(error);
+            return LoraMatch::Broken(error);
         }
         let bears = |f: &&File| {
             let alias = f.alias.as_deref().unwrap_or(&f.name);
@@ -106,12 +106,12 @@ impl Loras {
         let bearers: Vec<&File> = self.files().filter(bears).collect();
         let said = |f: &&File| f.alias.as_deref() == Some(name);
         if !bearers.iter().any(said) {
-            return Found::Nothing;
+            return LoraMatch::Nothing;
         }
         // A broken file's alias counts, too.
         match bearers.as_slice() {
-            [one] if !self.folders.iter().any(|f| f.is_ambiguous(name)) => Found::File(one),
-            _ => Found::Ambiguous(bearers),
+            [one] if !self.folders.iter().any(|f| f.is_ambiguous(name)) => LoraMatch::File(one),
+            _ => LoraMatch::Ambiguous(bearers),
         }
     }
 
@@ -121,7 +121,7 @@ impl Loras {
     /// # Errors
     /// If a file cannot be read.
     pub(crate) fn called(&self, name: &str, hash: &str) -> Result<Option<String>> {
-        if let Found::File(file) = self.find(name)
+        if let LoraMatch::File(file) = self.find(name)
             && file.short_hash()? == hash
         {
             return Ok(None);
@@ -130,8 +130,7 @@ impl Loras {
             if file.short_hash()? != hash {
                 continue;
             }
-            let means =
-                |alias: &&str| matches!(self.find(alias), Found::File(f) if f.path == file.path);
+            let means = |alias: &&str| matches!(self.find(alias), LoraMatch::File(f) if f.path == file.path);
             let name = file.alias.as_deref().filter(means).unwrap_or(&file.name);
             return Ok(Some(name.to_owned()));
         }
@@ -139,13 +138,13 @@ impl Loras {
     }
 
     /// Why a name means no file.
-    pub(super) fn reason(&self, name: &str, found: &Found<'_>) -> String {
+    pub(super) fn reason(&self, name: &str, found: &LoraMatch<'_>) -> String {
         match found {
-            Found::Ambiguous(files) => {
+            LoraMatch::Ambiguous(files) => {
                 let names: Vec<String> = files.iter().map(|f| format!("`{}`", f.name)).collect();
                 format!("several files have the name `{name}` inside: {}", names.join(", "))
             }
-            Found::Broken(error) => error.to_string(),
+            LoraMatch::Broken(error) => error.to_string(),
             _ => "not found".to_owned(),
         }
     }
@@ -154,8 +153,8 @@ impl Loras {
     pub(super) fn hint(&self, name: &str) -> Option<String> {
         let names = self.files().flat_map(|f| f.alias.iter().chain([&f.name])).map(String::as_str);
         match self.find(name) {
-            Found::Ambiguous(_) => Some("write the file's own name".into()),
-            Found::Broken(error) => error.hint(),
+            LoraMatch::Ambiguous(_) => Some("write the file's own name".into()),
+            LoraMatch::Broken(error) => error.hint(),
             _ if self.folders.is_empty() => Some("pass their folder with {any.loras} DIR".into()),
             _ => did_you_mean(bare(name), names).map(|meant| format!("did you mean `{meant}`?")),
         }

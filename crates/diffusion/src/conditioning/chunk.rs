@@ -10,7 +10,7 @@ const PLACEHOLDER: u32 = 0;
 
 /// A learned word found at a place of a prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Found {
+pub struct EmbeddingMatch {
     /// The caller's number of the word.
     pub word: usize,
     /// Tokens that its name takes.
@@ -126,7 +126,7 @@ impl Open {
 pub fn chunk(
     items: &[(String, f64)],
     tokenizer: &Tokenizer,
-    find: impl Fn(&[u32]) -> Option<Found>,
+    find: impl Fn(&[u32]) -> Option<EmbeddingMatch>,
     options: ChunkOptions,
 ) -> Chunked {
     let mut done = Chunked { chunks: Vec::new(), token_count: 0 };

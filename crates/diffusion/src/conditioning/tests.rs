@@ -4,10 +4,10 @@ use crate::tokenizer::Tokenizer;
 use wayword_prompt::Quirks;
 
 /// A word of four vectors named `big`.
-fn find(tokenizer: &Tokenizer) -> impl Fn(&[u32]) -> Option<Found> {
+fn find(tokenizer: &Tokenizer) -> impl Fn(&[u32]) -> Option<EmbeddingMatch> {
     let ids = tokenizer.encode("big");
     move |rest: &[u32]| {
-        rest.starts_with(&ids).then_some(Found { word: 0, ids: ids.len(), count: 4 })
+        rest.starts_with(&ids).then_some(EmbeddingMatch { word: 0, ids: ids.len(), count: 4 })
     }
 }
 

@@ -1,5 +1,5 @@
 //! The hidden states of prompts over the steps of a sampling pass.
-use crate::conditioning::{ChunkOptions, Found, chunk, encode as encode_together};
+use crate::conditioning::{ChunkOptions, EmbeddingMatch, chunk, encode as encode_together};
 use crate::plan::DrawPlan;
 use crate::{AdapterGuard, Embeddings, Result};
 use std::ops::Range;
@@ -118,7 +118,7 @@ fn encode(
     let find = |ids: &[u32]| {
         let word = words.find(ids)?;
         let loaded = words.embedding(word);
-        Some(Found { word, ids: loaded.ids.len(), count: loaded.count })
+        Some(EmbeddingMatch { word, ids: loaded.ids.len(), count: loaded.count })
     };
     let mut all = Conditioning { parts: Vec::new(), words: Vec::new() };
     for part in &prompt.parts {

@@ -1,6 +1,6 @@
 //! A diffusers folder: `unet/`, `vae/`, `text_encoder/`, each with `config.json` and its weights;
 //! or one such component's folder alone.
-use super::{Checkpoint, Layout, Source, kind};
+use super::{Checkpoint, CheckpointPart, Layout, kind};
 use crate::error::{At, Error, Fault};
 use crate::names::Component;
 use std::path::{Path, PathBuf};
@@ -57,7 +57,7 @@ pub(super) fn open(path: &Path) -> Result<Checkpoint, Error> {
 /// Reads one component; `component` is `None` where only the keys tell which it is.
 fn read(found: &mut Checkpoint, dir: &Path, component: Option<Component>) -> Result<(), Error> {
     let file = weights(dir)?;
-    let source = Source::read(&file)?;
+    let source = CheckpointPart::read(&file)?;
     kind::check(&source.tensors).at(&file)?;
     match component {
         Some(component) => {

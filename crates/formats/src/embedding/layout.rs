@@ -3,7 +3,7 @@
 use super::{Embedding, Layout, MOST_VECTORS};
 use crate::array::Array;
 use crate::error::Fault;
-use crate::kind::{self, Kind};
+use crate::kind::{self, FileKind};
 use crate::pickle::Value;
 use std::collections::BTreeMap;
 
@@ -25,11 +25,11 @@ pub fn from_value(value: &Value) -> Result<Embedding, Fault> {
         return a1111(value, params);
     }
     if value.get("state_dict").is_some() {
-        return Err(other_kind(Kind::Checkpoint, entries.len()));
+        return Err(other_kind(FileKind::Checkpoint, entries.len()));
     }
     let tensors: Vec<(&str, Array)> =
         entries.iter().filter_map(|(k, v)| Some((k.as_text()?, v.as_tensor()?.clone()))).collect();
-    if tensors.len() != entries.len() && kind::of_value(value) != Kind::Lora {
+    if tensors.len() != entries.len() && kind::of_value(value) != FileKind::Lora {
         return Err(Fault::kind(
             format!("not an embedding: {} entries, {} tensors", entries.len(), tensors.len()),
             "an embedding is a dict with one tensor, or A1111's structure",
@@ -63,7 +63,7 @@ pub(super) fn from_tensors(tensors: &[(&str, Array)]) -> Result<Embedding, Fault
     match tensors {
         [("emb_params", array)] => rows(array, Some("emb_params"), Layout::Kohya),
         [(key, array)] => match kind::of_names([*key].into_iter()) {
-            Kind::Embedding => rows(array, Some(key), Layout::OneTensor),
+            FileKind::Embedding => rows(array, Some(key), Layout::OneTensor),
             other => Err(other_kind(other, 1)),
         },
         _ => {
@@ -86,14 +86,16 @@ pub(super) fn from_tensors(tensors: &[(&str, Array)]) -> Result<Embedding, Fault
 }
 
 /// The refusal of a file that belongs elsewhere.
-fn other_kind(kind: Kind, count: usize) -> Fault {
+fn other_kind(kind: FileKind, count: usize) -> Fault {
     let (what, hint): (String, &str) = match kind {
-        Kind::Lora => ("this is a LoRA, not an embedding".into(), "it belongs in the LoRA folder"),
-        Kind::Checkpoint => {
+        FileKind::Lora => {
+            ("this is a LoRA, not an embedding".into(), "it belongs in the LoRA folder")
+        }
+        FileKind::Checkpoint => {
             ("this is a checkpoint, not an embedding".into(), "it belongs in the model folder")
         }
-        Kind::Vae => ("this is a VAE, not an embedding".into(), "give it with {any.vae}"),
-        Kind::TextEncoder => {
+        FileKind::Vae => ("this is a VAE, not an embedding".into(), "give it with {any.vae}"),
+        FileKind::TextEncoder => {
             ("this is a text encoder, not an embedding".into(), "it is a part of a model")
         }
         _ if count == 0 => ("no tensors in it".into(), "the file is empty"),

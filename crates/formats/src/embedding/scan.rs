@@ -14,7 +14,7 @@ fn is_run(path: &Path) -> bool {
 
 /// One embedding of a folder.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub struct NamedEmbedding {
     /// The word that calls it.
     pub name: String,
     /// Its file.
@@ -36,7 +36,7 @@ pub struct Skipped {
 #[derive(Debug, Default)]
 pub struct Scan {
     /// The usable embeddings; no name comes twice.
-    pub loaded: Vec<Found>,
+    pub loaded: Vec<NamedEmbedding>,
     /// Broken files, files of another width or kind, and second files of one name.
     pub skipped: Vec<Skipped>,
 }
@@ -94,7 +94,7 @@ pub fn scan(folder: &Path, width: Option<usize>) -> Result<Scan, Error> {
             continue;
         }
         names.insert(name.clone(), path.clone());
-        out.loaded.push(Found { name, path, embedding });
+        out.loaded.push(NamedEmbedding { name, path, embedding });
     }
     Ok(out)
 }

@@ -27,7 +27,7 @@ pub(super) fn python_list(text: &str) -> Option<Vec<String>> {
 
 /// Reads a command whose words are known.
 pub(super) fn of_words(words: Vec<String>) -> Result<KohyaOptions, Fault> {
-    let word = |text: String| Word { text, quoted: false };
+    let word = |text: String| ShellWord { text, quoted: false };
     first(&[words.into_iter().map(word).collect()])
 }
 
@@ -36,12 +36,12 @@ pub(super) fn parse(text: &str) -> Result<KohyaOptions, Fault> {
     first(&split(text)?)
 }
 
-fn first(commands: &[Vec<Word>]) -> Result<KohyaOptions, Fault> {
-    let has_options = |words: &&Vec<Word>| words.iter().any(Word::is_flag);
-    let trains = |words: &&Vec<Word>| words.iter().any(|word| word.is_script());
+fn first(commands: &[Vec<ShellWord>]) -> Result<KohyaOptions, Fault> {
+    let has_options = |words: &&Vec<ShellWord>| words.iter().any(ShellWord::is_flag);
+    let trains = |words: &&Vec<ShellWord>| words.iter().any(|word| word.is_script());
     let words = commands.iter().find(trains).or_else(|| commands.iter().find(has_options));
     let words = words.ok_or_else(|| Fault::container("no command with options"))?;
-    let at = words.iter().position(Word::is_script);
+    let at = words.iter().position(ShellWord::is_script);
     let (before, after) = at.map_or((&[][..], &words[..]), |at| (&words[..at], &words[at + 1..]));
     let (launcher, _) = options(before);
     let (entries, stray) = options(after);
@@ -55,12 +55,12 @@ fn first(commands: &[Vec<Word>]) -> Result<KohyaOptions, Fault> {
 }
 
 /// A word of a command; a quoted one is never a flag.
-struct Word {
+struct ShellWord {
     text: String,
     quoted: bool,
 }
 
-impl Word {
+impl ShellWord {
     fn is_flag(&self) -> bool {
         !self.quoted && self.text.len() > 2 && self.text.starts_with("--")
     }
@@ -71,7 +71,7 @@ impl Word {
 }
 
 /// Flags with the words that follow them; words before the first flag belong to none.
-fn options(words: &[Word]) -> (Vec<Entry>, Vec<String>) {
+fn options(words: &[ShellWord]) -> (Vec<Entry>, Vec<String>) {
     let mut entries = Vec::new();
     let mut stray = Vec::new();
     let mut rest = words;
@@ -103,18 +103,20 @@ fn options(words: &[Word]) -> (Vec<Entry>, Vec<String>) {
 }
 
 /// Commands of words, as the shells split them: a line goes on after `\`, `^` or a backtick.
-fn split(text: &str) -> Result<Vec<Vec<Word>>, Fault> {
+fn split(text: &str) -> Result<Vec<Vec<ShellWord>>, Fault> {
     let mut commands = vec![Vec::new()];
-    let mut word: Option<Word> = None;
+    let mut word: Option<ShellWord> = None;
     let mut letters = text.chars().peekable();
     let mut line = 1;
-    let end = |word: &mut Option<Word>, commands: &mut Vec<Vec<Word>>| {
+    let end = |word: &mut Option<ShellWord>, commands: &mut Vec<Vec<ShellWord>>| {
         if let (Some(word), Some(command)) = (word.take(), commands.last_mut()) {
             command.push(word);
         }
     };
-    let add = |word: &mut Option<Word>, letter: char| {
-        word.get_or_insert_with(|| Word { text: String::new(), quoted: false }).text.push(letter);
+    let add = |word: &mut Option<ShellWord>, letter: char| {
+        word.get_or_insert_with(|| ShellWord { text: String::new(), quoted: false })
+            .text
+            .push(letter);
     };
     while let Some(letter) = letters.next() {
         match letter {
@@ -137,7 +139,7 @@ fn split(text: &str) -> Result<Vec<Vec<Word>>, Fault> {
             quote @ ('"' | '\'') => {
                 let begun = line;
                 let quoted = word.is_none();
-                let into = word.get_or_insert_with(|| Word { text: String::new(), quoted });
+                let into = word.get_or_insert_with(|| ShellWord { text: String::new(), quoted });
                 loop {
                     match letters.next() {
                         None => {

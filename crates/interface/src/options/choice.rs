@@ -45,7 +45,7 @@ macro_rules! choices {
         }
 
         impl $crate::options::OptionType for $enum {
-            const KIND: $crate::options::Kind = $crate::options::Kind::Choice(&[
+            const KIND: $crate::options::OptionKind = $crate::options::OptionKind::Choice(&[
                 $( $crate::options::Choice { name: $name, help: &[$($help),+] }, )+
             ]);
         }

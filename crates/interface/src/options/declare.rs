@@ -134,8 +134,8 @@ macro_rules! options {
         }
 
         impl $crate::options::OptionType for $struct {
-            const KIND: $crate::options::Kind =
-                $crate::options::Kind::Tables(<Self as $crate::options::Options>::specs);
+            const KIND: $crate::options::OptionKind =
+                $crate::options::OptionKind::Tables(<Self as $crate::options::Options>::specs);
         }
     };
     (@default) => { Default::default() };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// What values an option takes.
 #[derive(Debug, Clone, Copy)]
-pub enum Kind {
+pub enum OptionKind {
     /// On or off; a flag without value.
     Switch,
     /// A whole number between two bounds of its type.
@@ -52,41 +52,41 @@ impl std::fmt::Display for Unfit {
 /// A Rust type that an option can have.
 pub trait OptionType {
     /// What values it takes.
-    const KIND: Kind;
+    const KIND: OptionKind;
 }
 
 macro_rules! types {
     ($($type:ty => $kind:expr),+ $(,)?) => {
-        $(impl OptionType for $type { const KIND: Kind = $kind; })+
+        $(impl OptionType for $type { const KIND: OptionKind = $kind; })+
     };
 }
 
 types! {
-    bool => Kind::Switch,
-    usize => Kind::Integer(0, usize::MAX as i128),
-    u64 => Kind::Integer(0, u64::MAX as i128),
-    u32 => Kind::Integer(0, u32::MAX as i128),
-    i64 => Kind::Integer(i64::MIN as i128, i64::MAX as i128),
-    f64 => Kind::Number,
-    String => Kind::Text,
-    PathBuf => Kind::Path,
-    super::Seed => Kind::Seed,
-    super::Size => Kind::Size,
-    (u32, u32) => Kind::Size,
-    super::Sides => Kind::Sides,
-    (f64, f64) => Kind::Numbers(2),
-    [f32; 3] => Kind::Numbers(3),
+    bool => OptionKind::Switch,
+    usize => OptionKind::Integer(0, usize::MAX as i128),
+    u64 => OptionKind::Integer(0, u64::MAX as i128),
+    u32 => OptionKind::Integer(0, u32::MAX as i128),
+    i64 => OptionKind::Integer(i64::MIN as i128, i64::MAX as i128),
+    f64 => OptionKind::Number,
+    String => OptionKind::Text,
+    PathBuf => OptionKind::Path,
+    super::Seed => OptionKind::Seed,
+    super::Size => OptionKind::Size,
+    (u32, u32) => OptionKind::Size,
+    super::Sides => OptionKind::Sides,
+    (f64, f64) => OptionKind::Numbers(2),
+    [f32; 3] => OptionKind::Numbers(3),
 }
 
 impl<T: OptionType> OptionType for Option<T> {
-    const KIND: Kind = T::KIND;
+    const KIND: OptionKind = T::KIND;
 }
 
 impl<T: OptionType + 'static> OptionType for Vec<T> {
-    const KIND: Kind = Kind::List(&T::KIND);
+    const KIND: OptionKind = OptionKind::List(&T::KIND);
 }
 
-impl Kind {
+impl OptionKind {
     /// A value in the form that the type reads, from that form or from any other that people write:
     /// text for numbers, one value for a list, one side for a size.
     ///

@@ -1,5 +1,5 @@
 //! The JSON schema of a request, from which a form can be made.
-use super::{Kind, Need, OptionSpec, Options, Scope, Values, paragraphs};
+use super::{Need, OptionKind, OptionSpec, Options, Scope, Values, paragraphs};
 use crate::{PlainNames, render_fields};
 use serde_json::{Value, json};
 
@@ -57,7 +57,7 @@ fn property(spec: &OptionSpec) -> Value {
     property
 }
 
-fn of_kind(kind: &Kind, min: f64, max: f64) -> Value {
+fn of_kind(kind: &OptionKind, min: f64, max: f64) -> Value {
     let number = |mut schema: Value| {
         for (key, bound) in [("minimum", min), ("maximum", max)] {
             if bound.is_finite() {
@@ -69,33 +69,33 @@ fn of_kind(kind: &Kind, min: f64, max: f64) -> Value {
     };
     let list = |items: Value, count: usize| json!({ "type": "array", "items": items, "minItems": count, "maxItems": count });
     match kind {
-        Kind::Switch => json!({ "type": "boolean" }),
-        Kind::Integer(least, _) => {
+        OptionKind::Switch => json!({ "type": "boolean" }),
+        OptionKind::Integer(least, _) => {
             let mut schema = json!({ "type": "integer" });
             if *least == 0 {
                 schema["minimum"] = json!(0);
             }
             number(schema)
         }
-        Kind::Number => number(json!({ "type": "number" })),
-        Kind::Seed => json!({ "type": "integer", "minimum": -1 }),
-        Kind::Text => json!({ "type": "string" }),
-        Kind::Path => json!({ "type": "string", "format": "path" }),
-        Kind::Choice(choices) => {
+        OptionKind::Number => number(json!({ "type": "number" })),
+        OptionKind::Seed => json!({ "type": "integer", "minimum": -1 }),
+        OptionKind::Text => json!({ "type": "string" }),
+        OptionKind::Path => json!({ "type": "string", "format": "path" }),
+        OptionKind::Choice(choices) => {
             let each = choices.iter();
             let each = each.map(|c| json!({ "const": c.name, "description": paragraphs(c.help) }));
             json!({ "type": "string", "oneOf": each.collect::<Vec<_>>() })
         }
-        Kind::Size => {
+        OptionKind::Size => {
             let side =
                 json!({ "type": "integer", "minimum": 64, "maximum": 8192, "multipleOf": 8 });
             list(side, 2)
         }
-        Kind::Sides => {
+        OptionKind::Sides => {
             list(json!({ "type": "integer", "minimum": 0, "maximum": 8192, "multipleOf": 8 }), 2)
         }
-        Kind::Numbers(count) => list(json!({ "type": "number" }), *count),
-        Kind::List(kind) => json!({ "type": "array", "items": of_kind(kind, min, max) }),
-        Kind::Tables(specs) => object(&specs()),
+        OptionKind::Numbers(count) => list(json!({ "type": "number" }), *count),
+        OptionKind::List(kind) => json!({ "type": "array", "items": of_kind(kind, min, max) }),
+        OptionKind::Tables(specs) => object(&specs()),
     }
 }

@@ -52,7 +52,7 @@ impl FromStr for Size {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let value = super::Kind::Size.fit(&text.into(), f64::NEG_INFINITY, f64::INFINITY);
+        let value = super::OptionKind::Size.fit(&text.into(), f64::NEG_INFINITY, f64::INFINITY);
         let value = value.map_err(|unfit| unfit.to_string())?;
         serde_json::from_value(value).map_err(|error| error.to_string())
     }

@@ -6,7 +6,7 @@
 //!
 //! For each block: P and dS from two products at once; dS as rows times k gives dq; dy and q
 //! turned, times P and dS as panels, give dv and dk turned.
-use super::heads::{Columns, Head, HeadIndex, Run, deltas, next, shared};
+use super::heads::{Columns, Head, HeadIndex, HeadRange, deltas, next, shared};
 use super::kernel::{Attend, DsTiles, QUERIES, Rows, Scores, multiply};
 use super::{AttentionSizes, Inputs, Outcome};
 use crate::buffer::Lines;
@@ -187,7 +187,7 @@ fn one<K: Attend>(cpu: &Cpu, kernel: K, task: Task<'_>, gradients: &[Option<Part
                             continue;
                         }
                         let form = Rows { stride: most, length: most, apart: 0 };
-                        let run = Run { first: 0, units: K::LANES / K::UNIT, half: false };
+                        let run = HeadRange { first: 0, units: K::LANES / K::UNIT, half: false };
                         for panel in 0..panels {
                             let from = &from[panel * most * K::LANES..];
                             let at = (key + panel * K::LANES) * high;

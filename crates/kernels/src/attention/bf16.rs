@@ -5,7 +5,7 @@ mod tile;
 
 pub(super) use scored::{probabilities, probabilities_and_ds, row_max};
 
-use super::heads::{Columns, Head, Run};
+use super::heads::{Columns, Head, HeadRange};
 use super::kernel::{Attend, DsTiles, PARTS, Rows, Scores};
 use crate::Isa;
 use crate::tile::{Bf16, COLUMNS};
@@ -138,7 +138,7 @@ impl Attend for Bf16 {
 
     unsafe fn product(
         self,
-        run: Run,
+        run: HeadRange,
         rows: usize,
         (a, form): (*const bf16, Rows),
         panel: *const bf16,

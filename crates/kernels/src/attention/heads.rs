@@ -83,7 +83,7 @@ pub(super) struct Columns {
 
 /// One run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Run {
+pub(super) struct HeadRange {
     /// Its first unit.
     pub(super) first: usize,
     /// Its units, the half one included.
@@ -103,7 +103,7 @@ impl Columns {
         self.unit * self.units
     }
 
-    pub(super) fn runs(self) -> impl Iterator<Item = Run> {
+    pub(super) fn runs(self) -> impl Iterator<Item = HeadRange> {
         let mut first = 0;
         std::iter::from_fn(move || {
             let left = self.units - first;
@@ -111,7 +111,7 @@ impl Columns {
                 return None;
             }
             let units = (self.run)(left);
-            let run = Run { first, units, half: self.half && units == left };
+            let run = HeadRange { first, units, half: self.half && units == left };
             first += units;
             Some(run)
         })

@@ -1,5 +1,5 @@
 //! What a kernel does for attention: the tiles between which keys and queries go by.
-use super::heads::{self, Columns, Head, Run};
+use super::heads::{self, Columns, Head, HeadRange};
 use crate::Isa;
 use crate::product::RowValue;
 use crate::view::PartsMut;
@@ -163,7 +163,7 @@ pub(super) trait Attend: Copy + Send + Sync {
     #[expect(clippy::too_many_arguments, reason = "two factors and a result with their sizes")]
     unsafe fn product(
         self,
-        run: Run,
+        run: HeadRange,
         rows: usize,
         a: (*const Self::Value, Rows),
         panel: *const Self::Value,
@@ -276,7 +276,7 @@ pub(super) trait Attend: Copy + Send + Sync {
 #[expect(clippy::too_many_arguments, reason = "two factors and a result with their sizes")]
 pub(super) fn multiply<K: Attend>(
     kernel: K,
-    run: Run,
+    run: HeadRange,
     rows: usize,
     (a, form): (&[K::Value], Rows),
     panel: &[K::Value],

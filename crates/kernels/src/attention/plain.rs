@@ -1,7 +1,7 @@
 //! Attention with products of f32, on vectors of any width.
 mod tile;
 
-use super::heads::Run;
+use super::heads::HeadRange;
 use super::kernel::{Attend, DsTiles, PARTS, Rows, Scores};
 use crate::tile::Portable;
 #[cfg(target_arch = "x86_64")]
@@ -88,7 +88,7 @@ macro_rules! attend {
 
             unsafe fn product(
                 self,
-                run: Run,
+                run: HeadRange,
                 rows: usize,
                 a: (*const f32, Rows),
                 panel: *const f32,

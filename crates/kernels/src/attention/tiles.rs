@@ -2,7 +2,7 @@
 //! vectors while they lie in the first cache.
 mod plain;
 
-use super::heads::{self, Columns, Head, Run};
+use super::heads::{self, Columns, Head, HeadRange};
 use super::kernel::{Attend, DsTiles, PARTS, Rows, Scores};
 use crate::Isa;
 use crate::tile::{COLUMNS, DEPTH, HERE, SIDE, TileProduct, TileUnit};
@@ -165,7 +165,7 @@ impl<U: TileUnit> Attend for Tiles<U> {
 
     unsafe fn product(
         self,
-        run: Run,
+        run: HeadRange,
         rows: usize,
         (a, form): (*const bf16, Rows),
         panel: *const bf16,

@@ -21,12 +21,12 @@ impl Method {
 
 /// Where a command stands. All places are equal, so that equal commands compare equal.
 #[derive(Debug, Clone)]
-pub(super) struct Place {
+pub(super) struct CommandSite {
     pub(super) text: Rc<str>,
     pub(super) span: Range<usize>,
 }
 
-impl PartialEq for Place {
+impl PartialEq for CommandSite {
     fn eq(&self, _: &Self) -> bool {
         true
     }
@@ -46,12 +46,12 @@ pub(super) enum Command {
         path: Rc<Command>,
         method: Option<Method>,
         variables: Vec<(String, Rc<Command>)>,
-        place: Place,
+        place: CommandSite,
     },
     /// `${x=a}`.
     Assign { name: String, value: Rc<Command>, immediate: bool, overwrite: bool },
     /// `${x}` or `${x:a}`.
-    Access { name: String, default: Option<Rc<Command>>, place: Place },
+    Access { name: String, default: Option<Rc<Command>>, place: CommandSite },
     /// `%{a ... b$$c}`.
     Wrap { wrapper: Rc<Command>, inner: Rc<Command> },
 }
@@ -65,7 +65,7 @@ pub(super) struct Variant {
     pub(super) most: i64,
     pub(super) separator: String,
     pub(super) method: Option<Method>,
-    pub(super) place: Place,
+    pub(super) place: CommandSite,
 }
 
 impl Variant {

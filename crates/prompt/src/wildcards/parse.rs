@@ -3,7 +3,7 @@
 //! Each `fn` reads one form at a byte offset and returns what it found and where it ends, or `None`
 //! if the form does not stand there. Comments are skipped where a form may begin, with the spaces
 //! before them; all other spaces count.
-use super::command::{Command, Method, Place, Variant};
+use super::command::{Command, CommandSite, Method, Variant};
 use crate::Quirks;
 use crate::attention::number;
 use crate::error::PromptError;
@@ -80,8 +80,8 @@ impl Parser {
         &self.text[at..]
     }
 
-    fn place(&self, span: Range<usize>) -> Place {
-        Place { text: self.text.clone(), span }
+    fn place(&self, span: Range<usize>) -> CommandSite {
+        CommandSite { text: self.text.clone(), span }
     }
 
     /// The end of `sign` at `at`, comments before it skipped.

@@ -6,7 +6,7 @@ mod combinatorial;
 mod cyclical;
 mod random;
 
-use super::command::{Command, Method, Place, Variant};
+use super::command::{Command, CommandSite, Method, Variant};
 use super::parse::parse;
 use super::store::{Value, Wildcards};
 use crate::Quirks;
@@ -21,12 +21,12 @@ const MAX_DEPTH: usize = 400;
 const MAX_WORK: usize = 2_000_000;
 
 /// A source of texts; `None` when it has no more.
-pub(super) trait Source {
+pub(super) trait Choices {
     fn next(&mut self, world: &mut World) -> Text;
 }
 
 pub(super) type Text = Result<Option<String>, PromptError>;
-pub(super) type Gen = Box<dyn Source>;
+pub(super) type Gen = Box<dyn Choices>;
 
 /// What all sources share.
 pub(super) struct World<'a> {
@@ -224,7 +224,7 @@ impl<'a> World<'a> {
         &mut self,
         name: &str,
         default: Option<&Rc<Command>>,
-        place: &Place,
+        place: &CommandSite,
         context: &Context,
     ) -> Result<Gen, PromptError> {
         let unset = |bound: &Bound| {
@@ -403,7 +403,7 @@ fn wrapper_sides(text: &str) -> (&str, &str) {
 /// No text at all.
 struct Nothing;
 
-impl Source for Nothing {
+impl Choices for Nothing {
     fn next(&mut self, _: &mut World) -> Text {
         Ok(None)
     }
@@ -416,7 +416,7 @@ struct Literal {
     endless: bool,
 }
 
-impl Source for Literal {
+impl Choices for Literal {
     fn next(&mut self, _: &mut World) -> Text {
         let given = self.endless || std::mem::take(&mut self.left);
         Ok(given.then(|| self.text.clone()))
@@ -430,7 +430,7 @@ struct Cell {
     endless: bool,
 }
 
-impl Source for Cell {
+impl Choices for Cell {
     fn next(&mut self, _: &mut World) -> Text {
         let given = self.endless || std::mem::take(&mut self.left);
         Ok(given.then(|| self.text.borrow().clone()))
@@ -500,7 +500,7 @@ impl Sequence {
     }
 }
 
-impl Source for Sequence {
+impl Choices for Sequence {
     fn next(&mut self, world: &mut World) -> Text {
         if let Some((_, immediates)) = &mut self.started {
             // The peer keeps the first picture's values for the whole job.

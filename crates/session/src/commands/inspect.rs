@@ -11,7 +11,7 @@ use crate::Failure;
 use crate::request::Inspect as Options;
 use crate::session::Context;
 use std::path::{Path, PathBuf};
-use wayword_formats::{Kind, hash};
+use wayword_formats::{FileKind, hash};
 
 /// Runs the command.
 ///
@@ -26,17 +26,19 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Facts, Fai
     let mut facts = Facts::default();
     facts.text("file", file.display());
     // Of a picture people want to know how it was drawn.
-    let settings = (kind == Kind::Unknown && file.is_file())
+    let settings = (kind == FileKind::Unknown && file.is_file())
         .then(|| wayword_formats::picture_text::read(file).ok().map(|found| found.text))
         .flatten();
     facts.text("kind", settings.as_ref().map_or(kind.to_string(), |_| "picture".into()));
     let size = size(file)?;
     facts.add("size", size, crate::numbers::bytes(size));
     match kind {
-        Kind::Checkpoint | Kind::Vae | Kind::TextEncoder => checkpoint::tell(file, &mut facts)?,
-        Kind::Embedding => embedding::tell(file, options.base.as_deref(), &mut facts)?,
-        Kind::Lora => lora::tell(file, &mut facts)?,
-        Kind::Unknown => {
+        FileKind::Checkpoint | FileKind::Vae | FileKind::TextEncoder => {
+            checkpoint::tell(file, &mut facts)?
+        }
+        FileKind::Embedding => embedding::tell(file, options.base.as_deref(), &mut facts)?,
+        FileKind::Lora => lora::tell(file, &mut facts)?,
+        FileKind::Unknown => {
             facts.maybe("settings", settings);
             if file.extension().is_some_and(|e| e == "safetensors") {
                 let tensors = wayword_formats::SafeTensors::open(file)?.names().count();
@@ -52,18 +54,18 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Facts, Fai
 
 fn hashes(
     file: &Path,
-    kind: Kind,
+    kind: FileKind,
     facts: &mut Facts,
     context: &Context<'_>,
 ) -> Result<(), Failure> {
     let sha256 = super::base::hash(file, context)?;
     facts.text("sha256", &sha256);
-    if kind == Kind::Embedding {
+    if kind == FileKind::Embedding {
         facts.text("a1111_hash", hash::short_network(&sha256));
         return Ok(());
     }
     facts.text("a1111_hash", hash::short_model(&sha256));
-    if kind == Kind::Checkpoint {
+    if kind == FileKind::Checkpoint {
         facts.text("old_a1111_hash", hash::old_model_hash(file)?);
         facts.maybe("known_as", wayword_formats::known::original(&sha256));
     }

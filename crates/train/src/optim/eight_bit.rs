@@ -95,7 +95,7 @@ impl Quantized {
 
 /// Which formula.
 #[derive(Clone, Copy, PartialEq)]
-pub(super) enum Kind {
+pub(super) enum EightBitKind {
     /// Two states.
     AdamW,
     /// One state.
@@ -106,7 +106,7 @@ pub(super) enum Kind {
 
 /// An optimizer with 8-bit states.
 pub(super) struct EightBit {
-    kind: Kind,
+    kind: EightBitKind,
     betas: [f64; 2],
     eps: f64,
     decay: f64,
@@ -116,7 +116,7 @@ pub(super) struct EightBit {
 }
 
 impl EightBit {
-    pub(super) fn new(args: &mut Args, kind: Kind) -> Result<Self, OptimError> {
+    pub(super) fn new(args: &mut Args, kind: EightBitKind) -> Result<Self, OptimError> {
         // These choose where states live and how they are checked, not what comes out.
         args.ignore(&["optim_bits", "min_8bit_size", "is_paged"]);
         args.only(
@@ -130,9 +130,9 @@ impl EightBit {
             "True, as states have largest values by block",
         )?;
         let betas = match kind {
-            Kind::AdamW => args.betas([0.9, 0.999])?,
-            Kind::Lion => args.betas([0.9, 0.99])?,
-            Kind::Sgd => {
+            EightBitKind::AdamW => args.betas([0.9, 0.999])?,
+            EightBitKind::Lion => args.betas([0.9, 0.99])?,
+            EightBitKind::Sgd => {
                 args.ignore(&["nesterov", "dampening"]);
                 [args.number("momentum", 0.9)?, 0.0]
             }
@@ -140,8 +140,9 @@ impl EightBit {
         Ok(Self {
             kind,
             betas,
-            eps: if kind == Kind::AdamW { args.number("eps", 1e-8)? } else { 0.0 },
-            decay: args.number("weight_decay", if kind == Kind::AdamW { 0.01 } else { 0.0 })?,
+            eps: if kind == EightBitKind::AdamW { args.number("eps", 1e-8)? } else { 0.0 },
+            decay: args
+                .number("weight_decay", if kind == EightBitKind::AdamW { 0.01 } else { 0.0 })?,
             t: 0,
             m: Quantized::new(true),
             v: Quantized::new(false),
@@ -156,7 +157,7 @@ impl Rule for EightBit {
         let (w1, w2) = ((1.0 - b1) as f32, (1.0 - b2) as f32);
         let mut m = self.m.decode(p.len());
         match self.kind {
-            Kind::AdamW => {
+            EightBitKind::AdamW => {
                 shrink(p, rate, self.decay);
                 let t = self.t as f64;
                 let root = (1.0 - b2.powf(t)).sqrt();
@@ -174,14 +175,14 @@ impl Rule for EightBit {
                 }
                 self.v.encode(&v);
             }
-            Kind::Lion => {
+            EightBitKind::Lion => {
                 shrink(p, rate, self.decay);
                 for i in 0..p.len() {
                     p[i] -= rate as f32 * sign(m[i] * b1 as f32 + w1 * g[i]);
                     m[i] = m[i] * b2 as f32 + w2 * g[i];
                 }
             }
-            Kind::Sgd => {
+            EightBitKind::Sgd => {
                 add_decay(g, p, self.decay);
                 for i in 0..p.len() {
                     m[i] = if self.t == 1 { g[i] } else { m[i] * b1 as f32 + g[i] };
@@ -198,7 +199,7 @@ impl Rule for EightBit {
             Field::Codes("m", &mut self.m.codes),
             Field::Array("m_largest", &mut self.m.largest),
         ];
-        if self.kind == Kind::AdamW {
+        if self.kind == EightBitKind::AdamW {
             fields.push(Field::Codes("v", &mut self.v.codes));
             fields.push(Field::Array("v_largest", &mut self.v.largest));
         }

@@ -7,7 +7,7 @@ use super::args::{Args, Literal};
 use super::dadapt::{
     DAdaptAdaGrad, DAdaptAdam, DAdaptAdamPreprint, DAdaptAdan, DAdaptLion, DAdaptSgd,
 };
-use super::eight_bit::{EightBit, Kind};
+use super::eight_bit::{EightBit, EightBitKind};
 use super::error::OptimError;
 use super::lion::Lion;
 use super::nadam::NAdam;
@@ -98,16 +98,16 @@ fn build(known: &str, args: &mut Args, rate: f64) -> Result<Box<dyn Rule>, Optim
     Ok(match known {
         "AdamW" => Box::new(Adam::new(args, true)?),
         "Adam" => Box::new(Adam::new(args, false)?),
-        "AdamW8bit" => Box::new(EightBit::new(args, Kind::AdamW)?),
+        "AdamW8bit" => Box::new(EightBit::new(args, EightBitKind::AdamW)?),
         "Lion" => Box::new(Lion::new(args, rate)?),
-        "Lion8bit" => Box::new(EightBit::new(args, Kind::Lion)?),
+        "Lion8bit" => Box::new(EightBit::new(args, EightBitKind::Lion)?),
         "SGD" => Box::new(Sgd::new(args)?),
         "SGDNesterov" => {
             args.default("momentum", Literal::Float(0.9));
             args.default("nesterov", Literal::Bool(true));
             Box::new(Sgd::new(args)?)
         }
-        "SGDNesterov8bit" => Box::new(EightBit::new(args, Kind::Sgd)?),
+        "SGDNesterov8bit" => Box::new(EightBit::new(args, EightBitKind::Sgd)?),
         "Adafactor" => Box::new(Adafactor::new(args)?),
         "Prodigy" => Box::new(Prodigy::new(args)?),
         "DAdaptAdam" => Box::new(DAdaptAdam::new(args)?),

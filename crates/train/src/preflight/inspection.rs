@@ -170,7 +170,7 @@ impl Gray {
     /// there after a mean over nine pixels, in the worse direction (Crete, Dolmiere, Ladret, Nicolas
     /// 2007, "The blur effect").
     fn blur(&self) -> f64 {
-        let (mut across, mut down) = (Kept::default(), Kept::default());
+        let (mut across, mut down) = (KeptRegion::default(), KeptRegion::default());
         for row in self.values.chunks_exact(self.width) {
             across.line(row.iter().copied());
         }
@@ -192,13 +192,13 @@ fn both_ends(count: usize, brightest: &dyn Fn(usize) -> f32) -> bool {
 
 /// Differences between neighbors, and what of them a blur takes away.
 #[derive(Default)]
-struct Kept {
+struct KeptRegion {
     line: Vec<f32>,
     all: f64,
     lost: f64,
 }
 
-impl Kept {
+impl KeptRegion {
     fn line(&mut self, values: impl Iterator<Item = f32>) {
         const REACH: usize = 4;
         self.line.clear();

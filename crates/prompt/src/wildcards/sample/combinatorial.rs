@@ -1,5 +1,5 @@
 //! Every possibility once, the leftmost changing slowest.
-use super::{Context, Gen, Source, Text, Variant, World, join, repeated, split, wrapper_sides};
+use super::{Choices, Context, Gen, Text, Variant, World, join, repeated, split, wrapper_sides};
 use crate::error::PromptError;
 use crate::wildcards::command::{Command, Method};
 use std::collections::BTreeSet;
@@ -128,7 +128,7 @@ impl Sequence {
     }
 }
 
-impl Source for Sequence {
+impl Choices for Sequence {
     fn next(&mut self, world: &mut World) -> Text {
         if self.started.is_none() {
             let split = split(&self.list, &self.context, world)?;
@@ -231,7 +231,7 @@ impl Choice {
     }
 }
 
-impl Source for Choice {
+impl Choices for Choice {
     fn next(&mut self, world: &mut World) -> Text {
         if !self.started {
             self.variant = world.resolve(&self.variant, &self.context)?;
@@ -274,7 +274,7 @@ impl Wildcard {
     }
 }
 
-impl Source for Wildcard {
+impl Choices for Wildcard {
     fn next(&mut self, world: &mut World) -> Text {
         if self.texts.is_none() {
             let Command::Wildcard { path, variables, .. } = &*self.command else { return Ok(None) };
@@ -323,7 +323,7 @@ impl Wrap {
     }
 }
 
-impl Source for Wrap {
+impl Choices for Wrap {
     fn next(&mut self, world: &mut World) -> Text {
         if self.outer.is_none() {
             self.outer = Some(world.part(&self.wrapper, &self.context)?);

@@ -1,6 +1,6 @@
 //! One after the other, and from the start again.
 use super::combinatorial::Orders;
-use super::{Context, Gen, Source, Text, Variant, World, join, repeated};
+use super::{Choices, Context, Gen, Text, Variant, World, join, repeated};
 use crate::error::PromptError;
 use crate::wildcards::command::{Command, Method};
 use std::rc::Rc;
@@ -81,7 +81,7 @@ impl Choice {
     }
 }
 
-impl Source for Choice {
+impl Choices for Choice {
     fn next(&mut self, world: &mut World) -> Text {
         if !self.started {
             self.variant = world.resolve(&self.variant, &self.context)?;
@@ -131,7 +131,7 @@ impl Wildcard {
     }
 }
 
-impl Source for Wildcard {
+impl Choices for Wildcard {
     fn next(&mut self, world: &mut World) -> Text {
         if self.sources.is_none() {
             self.sources = Some(self.start(world)?);

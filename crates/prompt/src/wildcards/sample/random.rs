@@ -1,5 +1,5 @@
 //! By chance: draws from the seeded generator in the peer's order.
-use super::{Context, Gen, Source, Text, Variant, World, join, wrapper_sides};
+use super::{Choices, Context, Gen, Text, Variant, World, join, wrapper_sides};
 use crate::Quirks;
 use crate::error::PromptError;
 use crate::wildcards::command::Command;
@@ -24,7 +24,7 @@ impl Choice {
     }
 }
 
-impl Source for Choice {
+impl Choices for Choice {
     fn next(&mut self, world: &mut World) -> Text {
         if !self.started {
             self.started = true;
@@ -124,7 +124,7 @@ impl Wildcard {
     }
 }
 
-impl Source for Wildcard {
+impl Choices for Wildcard {
     fn next(&mut self, world: &mut World) -> Text {
         if self.state.is_none() {
             self.state = Some(self.start(world)?);
@@ -176,7 +176,7 @@ impl Wrap {
     }
 }
 
-impl Source for Wrap {
+impl Choices for Wrap {
     fn next(&mut self, world: &mut World) -> Text {
         if self.sources.is_none() {
             let wrapper = world.source(&self.wrapper, &self.context)?;

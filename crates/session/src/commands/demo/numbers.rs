@@ -35,7 +35,7 @@ pub struct Numbers {
     /// Likeness to the pictures that were learned from, -1 to 1.
     pub likeness: Likeness,
     /// Share of pictures in which the judge sees what the other words of the prompt ask for.
-    pub kept: Kept,
+    pub kept: PromptFidelity,
     /// How long it took.
     pub seconds: Seconds,
 }
@@ -59,7 +59,7 @@ pub struct Likeness {
 
 /// Shares from 0 to 1.
 #[derive(Debug, Serialize)]
-pub struct Kept {
+pub struct PromptFidelity {
     pub learned_word: f64,
     pub init_word: f64,
     pub by_prompt: Vec<Scene>,
@@ -125,7 +125,7 @@ impl Numbers {
                 init_word: likeness(&init, &a_woman)?,
                 other_word: likeness(&other, OTHER)?,
             },
-            kept: Kept {
+            kept: PromptFidelity {
                 learned_word: mean(|s| s.learned_word),
                 init_word: mean(|s| s.init_word),
                 by_prompt,

@@ -127,9 +127,9 @@ pub(super) fn image(
     let mut image = ImageSettings::new(files::picture(path)?);
     image.denoise = o.denoise.or(repeated.and_then(|said| said.denoise)).unwrap_or(image.denoise);
     image.fit = match o.fit {
-        Some(request::Shape::Crop) => Fit::Crop,
-        Some(request::Shape::Fill) => Fit::Fill,
-        Some(request::Shape::Stretch) => Fit::Stretch,
+        Some(request::ResizeMode::Crop) => Fit::Crop,
+        Some(request::ResizeMode::Fill) => Fit::Fill,
+        Some(request::ResizeMode::Stretch) => Fit::Stretch,
         None => repeated.and_then(|said| said.fit).unwrap_or(Fit::Stretch),
     };
     let said = repeated.and_then(|said| said.mask.clone());
