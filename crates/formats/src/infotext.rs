@@ -11,7 +11,7 @@ mod lenient;
 mod python;
 
 pub use fields::Field;
-pub use job::{PictureSettings, records_ensd};
+pub use job::{DrawnSettings, records_ensd};
 pub use python::{float as python_float, number};
 
 use std::fmt::{self, Display, Write};

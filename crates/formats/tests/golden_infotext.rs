@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 use std::collections::BTreeMap;
-use wayword_formats::infotext::{Field, PictureSettings, python_float, records_ensd};
+use wayword_formats::infotext::{Field, DrawnSettings, python_float, records_ensd};
 use wayword_formats::png_text::{self, PngText};
 use wayword_formats::{Infotext, exif, picture_text};
 use wayword_testing::{Report, Topic, topic};
@@ -23,7 +23,7 @@ fn python(value: &Value, index: usize) -> Option<String> {
 }
 
 /// The job that a case describes, over the file's defaults.
-fn job(defaults: &Value, case: &Value) -> PictureSettings {
+fn job(defaults: &Value, case: &Value) -> DrawnSettings {
     let index = case["index"].as_u64().unwrap_or(0);
     let at = usize::try_from(index).unwrap();
     let get = |key: &str| case.get(key).or_else(|| defaults.get(key)).unwrap_or(&Value::Null);
@@ -39,7 +39,7 @@ fn job(defaults: &Value, case: &Value) -> PictureSettings {
     let strength = &case["kw"]["subseed_strength"];
     let (w, h) = (side("seed_resize_from_w"), side("seed_resize_from_h"));
     let extra = case["extra"].as_object();
-    PictureSettings {
+    DrawnSettings {
         prompt: prompts.map_or_else(
             || text("prompt").unwrap_or_default(),
             |all| all[at].as_str().unwrap().to_owned(),
@@ -68,7 +68,7 @@ fn job(defaults: &Value, case: &Value) -> PictureSettings {
         }),
         version: wanted("add_version_to_infotext").then(String::new),
         sampler,
-        ..PictureSettings::default()
+        ..DrawnSettings::default()
     }
 }
 

@@ -8,7 +8,7 @@ use crate::sigmas::Schedule;
 use crate::{Base, LoadedEmbedding, Result};
 use std::path::Path;
 use wayword_formats::hash::{short_model, short_network};
-use wayword_formats::infotext::{PictureSettings, python_float};
+use wayword_formats::infotext::{DrawnSettings, python_float};
 use wayword_prompt::{Emphasis, Quirks};
 use wayword_tensor::random::NoiseKind;
 
@@ -67,7 +67,7 @@ pub(super) fn write(
     let denoise = denoise.or(s.hires.as_ref().map(|hires| hires.denoise));
     let quirks = if s.quirks == Quirks::A1111 { WITH_QUIRKS } else { "" };
     let version = format!("{VERSION}{quirks}");
-    let job = PictureSettings {
+    let job = DrawnSettings {
         prompt: plan.prompt(index).prompt.clone(),
         negative: plan.negative(index).prompt.clone(),
         steps: s.steps,
@@ -91,7 +91,7 @@ pub(super) fn write(
         rng: Some(if s.noise == NoiseKind::Nv { "NV" } else { "CPU" }.into()),
         extra,
         version: Some(version),
-        ..PictureSettings::default()
+        ..DrawnSettings::default()
     };
     Ok(job.infotext().to_string())
 }

@@ -5,7 +5,7 @@ use super::Infotext;
 /// What was drawn. Numbers come as text, because A1111 prints them as they were given: its page
 /// says `7`, its API `7.0`.
 #[derive(Debug, Clone, Default)]
-pub struct PictureSettings {
+pub struct DrawnSettings {
     /// The picture's own prompt, wildcards drawn, `<lora:…>` tags in place.
     pub prompt: String,
     /// Its negative prompt.
@@ -52,7 +52,7 @@ pub struct PictureSettings {
     pub version: Option<String>,
 }
 
-impl PictureSettings {
+impl DrawnSettings {
     /// The text of the picture.
     #[must_use]
     pub fn infotext(&self) -> Infotext {
