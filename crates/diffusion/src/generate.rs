@@ -20,7 +20,7 @@ pub(crate) use infotext::{RESIZE_MODE, WITH_QUIRKS};
 use crate::hires::Upscaler;
 use crate::pictures::Pixels;
 use crate::plan::DrawPlan;
-use crate::{AdapterGuard, Event, Result};
+use crate::{AdapterGuard, Error, Event, Result};
 use init_image::InitImage;
 use sampling_pass::{InitLatents, SamplingPass};
 use std::ops::Range;
@@ -58,7 +58,15 @@ pub fn draw_each<'a>(
 ) -> Result<usize> {
     let start = Instant::now();
     plan.remarks().into_iter().for_each(|remark| events.event(Event::Warned(remark)));
-    let pictures = draw_groups(model.into(), plan, events, stop, each)?;
+    let mut pictures = 0;
+    let mut counted = |index: usize, picture: Picture| {
+        pictures += 1;
+        each(index, picture);
+    };
+    match draw_groups(model.into(), plan, events, stop, &mut counted) {
+        Ok(()) | Err(Error::Stopped) => {}
+        Err(error) => return Err(error),
+    }
     let seconds = start.elapsed().as_secs_f64();
     events.event(Event::Finished { pictures, seconds });
     Ok(pictures)
@@ -70,22 +78,20 @@ fn draw_groups(
     events: &dyn Events<Event>,
     stop: &Stop,
     each: &mut dyn FnMut(usize, Picture),
-) -> Result<usize> {
+) -> Result<()> {
     let drawing = Drawing::new(model, plan, events)?;
-    let mut pictures = 0;
     for group in groups(plan) {
         let Some(guard) = drawing.activate(group.start, events, stop)? else { break };
         let conditioning = GroupConditioning::encode(&guard, plan, group.clone())?;
         let Some(sampled) = drawing.sample(guard, &conditioning, events, stop)? else { break };
         for index in group {
-            let picture = drawing.finish(&conditioning, &sampled, index, events)?;
+            let picture = drawing.finish(&conditioning, &sampled, index, events, stop)?;
             let seed = picture.seed;
             each(index, picture);
-            pictures += 1;
             events.event(Event::Picture { index, of: plan.settings().count, seed });
         }
     }
-    Ok(pictures)
+    Ok(())
 }
 
 /// Runs of pictures that are computed at once: all of a run are drawn with the LoRAs of the first.
@@ -215,7 +221,7 @@ impl<'a> Drawing<'a> {
         let target = wanted.size.target((s.width, s.height));
         let mut large = Vec::new();
         for latent in &first {
-            let planes = self.enlarge(latent, wanted.upscaler, target.pixels, events)?;
+            let planes = self.enlarge(latent, wanted.upscaler, target.pixels, events, stop)?;
             large.extend(target.trim(&planes));
         }
         let (width, height) = target.latents();
@@ -248,11 +254,12 @@ impl<'a> Drawing<'a> {
         upscaler: Upscaler,
         to: (usize, usize),
         events: &dyn Events<Event>,
+        stop: &Stop,
     ) -> Result<Vec<f32>> {
         let (height, width) = self.plan.latent_size();
         if upscaler.on_pixels() {
             let small =
-                picture::decode(self.model.base(), latent, Grid::new(height, width), events)?;
+                picture::decode(self.model.base(), latent, Grid::new(height, width), events, stop)?;
             return encode_picture(self.model.base(), &upscaler.pixels(&small, to), events);
         }
         let latents = |(w, h): (usize, usize)| (w / 8, h / 8);
@@ -270,10 +277,11 @@ impl<'a> Drawing<'a> {
         sampled: &Sampled,
         index: usize,
         events: &dyn Events<Event>,
+        stop: &Stop,
     ) -> Result<Picture> {
         let latent = &sampled.latents[index - conditioning.pictures.start];
         let base = self.model.base();
-        let drawn = picture::decode(base, latent, sampled.grid, events)?;
+        let drawn = picture::decode(base, latent, sampled.grid, events, stop)?;
         let Pixels { width, height, data, .. } = match &self.init_image {
             Some(image) => image.finish(drawn),
             None => drawn,

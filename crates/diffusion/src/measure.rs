@@ -5,6 +5,7 @@
 use crate::synthetic::{self, Dimensions};
 use crate::{Result, TextEncoder, Unet, Vae};
 use std::time::{Duration, Instant};
+use wayword_interface::Stop;
 use wayword_tensor::{Device, Grid, Memory, OpTotal, Profile, Shape, Tape, Tensor, profiling};
 
 /// What is measured.
@@ -171,7 +172,7 @@ fn once(
         }
         Part::Vae(vae) if work == Work::Decode => {
             let z = noise(device, "z", Shape::new(load.batch, small.tokens(), 4))?;
-            let _ = vae.decode(&z, small).to_host()?;
+            let _ = vae.decode(&z, small, &Stop::default())?.to_host()?;
         }
         Part::Vae(vae) => {
             let grid = Grid::new(load.size, load.size);

@@ -17,10 +17,11 @@ pub use time::{TimeEmbedding, sinusoids};
 pub use transformer::{Attention, FeedForward, Transformer, TransformerBlock};
 pub use up::{UpBlock, Upsample};
 
-use crate::Result;
 use crate::resnet::Resnet;
 use crate::weights::{Cursor, GROUPS};
+use crate::{Error, Result};
 use std::cell::Cell;
+use wayword_interface::Stop;
 use wayword_tensor::{Device, Grid, Stride, Tensor, Weight, block, ops};
 
 /// Attention heads at every level.
@@ -79,7 +80,18 @@ pub enum BlockContext<'a> {
         keys_values: &'a [KeysValues],
         /// The pair of the block that runs next.
         next: &'a Cell<usize>,
+        /// Whether the call shall end before its next block.
+        stop: &'a Stop,
     },
+}
+
+impl BlockContext<'_> {
+    fn go_on(&self) -> Result<()> {
+        match self {
+            Self::Prepared { stop, .. } if stop.is_requested() => Err(Error::Stopped),
+            Self::Prepared { .. } | Self::States(_) => Ok(()),
+        }
+    }
 }
 
 /// Keys and values of one cross-attention, `[batch, tokens, channels]` each.
@@ -94,7 +106,18 @@ pub struct KeysValues {
 /// A text that stays the same over the calls of the UNet: what its cross-attentions make of it is
 /// computed once ([`Unet::prepare`]). Good only as long as the adapters are the same.
 #[derive(Debug)]
-pub struct PreparedContext(Vec<KeysValues>);
+pub struct PreparedContext {
+    keys_values: Vec<KeysValues>,
+    stop: Stop,
+}
+
+impl PreparedContext {
+    /// The same; calls of the UNet end between two blocks once a stop is requested.
+    #[must_use]
+    pub fn with_stop(self, stop: &Stop) -> Self {
+        Self { stop: stop.clone(), ..self }
+    }
+}
 
 /// Where a level's weights are, and how many resnets it has.
 struct Level<'a> {
@@ -217,13 +240,14 @@ impl Unet {
         let up = self.up_blocks.iter().flat_map(|block| &block.attentions);
         let transformers = down.chain([&self.mid_block.attention]).chain(up);
         let blocks = transformers.flat_map(|transformer| &transformer.transformer_blocks);
-        PreparedContext(blocks.map(|block| block.attn2.keys_values(states)).collect())
+        let keys_values = blocks.map(|block| block.attn2.keys_values(states)).collect();
+        PreparedContext { keys_values, stop: Stop::default() }
     }
 
     /// [`Unet::forward_odd`] with a text that was prepared; the same numbers.
     ///
     /// # Errors
-    /// If the device fails.
+    /// If the device fails; [`Error::Stopped`] where a stop was requested.
     pub fn forward_prepared(
         &self,
         x: &Tensor,
@@ -232,7 +256,8 @@ impl Unet {
         context: &PreparedContext,
         odd: OddSizes,
     ) -> Result<Tensor> {
-        let context = BlockContext::Prepared { keys_values: &context.0, next: &Cell::new(0) };
+        let (keys_values, stop) = (&context.keys_values, &context.stop);
+        let context = BlockContext::Prepared { keys_values, next: &Cell::new(0), stop };
         self.predict(x, grid, timesteps, context, odd)
     }
 
@@ -250,10 +275,13 @@ impl Unet {
         let mut h = (ops::conv3x3(x, grid, Stride::One, &self.conv_in, None), grid);
         let mut skips = vec![h.clone()];
         for down in &self.down_blocks {
+            context.go_on()?;
             h = down.forward(h, conditioning, &mut skips);
         }
+        context.go_on()?;
         h = self.mid_block.forward(h, conditioning);
         for up in &self.up_blocks {
+            context.go_on()?;
             h = up.forward(h, conditioning, &mut skips);
         }
         let (h, grid) = h;
@@ -279,7 +307,7 @@ fn transformer(
             let transformer = transformer.clone();
             block(&[x, context], move |v| transformer.forward(&v[0], &v[1]))
         }
-        BlockContext::Prepared { keys_values, next } => {
+        BlockContext::Prepared { keys_values, next, .. } => {
             let first = next.get();
             next.set(first + transformer.transformer_blocks.len());
             transformer.forward_prepared(x, &keys_values[first..next.get()])

@@ -10,8 +10,10 @@ pub use attention::VaeAttention;
 pub use decoder::{Decoder, DecoderLevel};
 pub use encoder::{Encoder, EncoderLevel};
 
+use crate::Result;
 use crate::resnet::Resnet;
 use crate::weights::Cursor;
+use wayword_interface::Stop;
 use wayword_tensor::{Grid, Tensor, Weight, ops};
 
 /// Latents times this is what the UNet sees.
@@ -103,9 +105,11 @@ impl Vae {
     }
 
     /// Latents `[batch, h w, 4]` to pixels `[batch, 64 h w, 3]`, about -1..1.
-    #[must_use]
-    pub fn decode(&self, latents: &Tensor, grid: Grid) -> Tensor {
+    ///
+    /// # Errors
+    /// [`crate::Error::Stopped`] where a stop was requested before the last level.
+    pub fn decode(&self, latents: &Tensor, grid: Grid, stop: &Stop) -> Result<Tensor> {
         let h = ops::linear(latents, &self.post_quant_conv);
-        self.decoder.forward(&h, grid).0
+        Ok(self.decoder.forward(&h, grid, stop)?.0)
     }
 }

@@ -7,6 +7,7 @@ use wayword_diffusion::hires::HiresSettings;
 use wayword_diffusion::img2img::{ImageSettings, MaskSettings};
 use wayword_diffusion::pictures::Pixels;
 use wayword_diffusion::sigmas::SamplerKind;
+use wayword_diffusion::unet::OddSizes;
 use wayword_diffusion::{
     Base, BaseOptions, CpuOptions, DrawPlan, DrawSettings, Embeddings, Error, Event, Precision,
     Prediction, cpu, draw,
@@ -14,6 +15,7 @@ use wayword_diffusion::{
 use wayword_formats::{Array, SafeTensors, safetensors};
 use wayword_interface::{Quiet, Stop};
 use wayword_prompt::Quirks;
+use wayword_tensor::{Grid, Shape, Tensor};
 
 fn settings(base: &Base) -> DrawSettings {
     DrawSettings { width: 64, height: 64, steps: 2, ..DrawSettings::new(base, "a cat") }
@@ -57,6 +59,27 @@ fn a_picture_does_not_depend_on_its_group() {
     }
     assert_eq!(alone[0].seed, together[2].seed);
     assert_eq!(alone[0].infotext, together[2].infotext);
+}
+
+#[test]
+fn a_stop_is_heeded_between_blocks_and_levels() {
+    let base = common::tiny();
+    let device = base.device();
+    let (stop, grid) = (Stop::default(), Grid::new(8, 8));
+    let zeros = |tokens: usize, channels: usize| {
+        let shape = Shape::new(1, tokens, channels);
+        Tensor::from_host(device, shape, &vec![0.0; tokens * channels]).unwrap()
+    };
+    let guard = base.activate(&[]).unwrap();
+    let unet = guard.unet();
+    let text = unet.prepare(&zeros(77, base.info.token_width)).with_stop(&stop);
+    let odd = OddSizes::default();
+    let step = || unet.forward_prepared(&zeros(64, 4), grid, &[500.0], &text, odd);
+    let decode = || base.vae.decode(&zeros(64, 4), grid, &stop);
+    assert!(step().is_ok() && decode().is_ok());
+    stop.request();
+    assert!(matches!(step(), Err(Error::Stopped)));
+    assert!(matches!(decode(), Err(Error::Stopped)));
 }
 
 #[test]

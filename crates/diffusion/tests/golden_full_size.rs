@@ -7,6 +7,7 @@ mod common;
 use std::time::Instant;
 use wayword_diffusion::Base;
 use wayword_diffusion::synthetic::{Dimensions, tensor};
+use wayword_interface::Stop;
 use wayword_tensor::{CpuOptions, Device, Grid, Memory, Precision, Shape, Tape, Tensor, cpu};
 use wayword_testing::{Report, Topic, max_abs, relative_l2, topic};
 
@@ -186,7 +187,7 @@ fn vae(topic: &Topic, base: &Base, device: &Device, report: &mut Report) {
         report.within(name, "mean", max_abs(&mean, &at("mean")), 5e-5);
         report.within(name, "logvar", max_abs(&logvar, &at("logvar")), 5e-5);
         let (z, grid) = picture(device, case["z"].as_str().unwrap());
-        let decoded = common::channels_first(&base.vae.decode(&z, grid));
+        let decoded = common::channels_first(&base.vae.decode(&z, grid, &Stop::default()).unwrap());
         report.within(name, "decoded", max_abs(&decoded, &at("decoded")), 5e-5);
         say(&format!("VAE {name} both ways"), start);
         report.ran();

@@ -272,7 +272,7 @@ fn golden_pipeline_jobs() {
                 decoded += 1;
             }
             for i in group {
-                let picture = drawing.finish(&texts, &got, i, &Quiet).unwrap();
+                let picture = drawing.finish(&texts, &got, i, &Quiet, &Stop::default()).unwrap();
                 let want = case["infotexts"][i].as_str().unwrap();
                 assert_eq!(without_version(&picture.infotext), without_version(want), "{id}");
                 let Some(want) = tensors.get(&format!("{id}.image{i}")) else { continue };

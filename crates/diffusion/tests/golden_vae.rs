@@ -4,6 +4,7 @@ mod common;
 
 use std::collections::BTreeMap;
 use wayword_diffusion::vae::{Vae, VaeMid};
+use wayword_interface::Stop;
 use wayword_tensor::{Device, Grid, Shape, Stride, Tensor, ops};
 use wayword_testing::{HostTensor, Report, Tensors, max_abs, topic};
 
@@ -48,7 +49,7 @@ fn check(
     }
     let Some(want) = get(decoded) else { return };
     let (z, small) = common::picture(&device, sample);
-    let got = common::channels_first(&vae.decode(&z, small));
+    let got = common::channels_first(&vae.decode(&z, small, &Stop::default()).unwrap());
     report.within(case, "decoded", max_abs(&got, &want.f32()), 5e-5);
     report.ran();
 }
@@ -75,7 +76,8 @@ fn golden_vae_encode_decode() {
         for case in common::cases(tensors.names(), "latent") {
             let (z, grid) =
                 common::picture(&common::device(), tensors.at(&format!("{case}.latent")));
-            let got = common::channels_first(&first.vae.decode(&z, grid));
+            let got =
+                common::channels_first(&first.vae.decode(&z, grid, &Stop::default()).unwrap());
             let want = tensors.at(&format!("{case}.decoded")).f32();
             report.within(&case, "decoded batch", max_abs(&got, &want), 5e-5);
             report.ran();
@@ -156,7 +158,8 @@ fn walk(vae: &Vae, x: &Tensor, grid: Grid) -> Seen {
     );
     let h = ops::group_norm(&h, 32, 1e-6, &d.conv_norm_out, true);
     note(&mut seen, "decoder.conv_out", &ops::conv3x3(&h, size, Stride::One, &d.conv_out, None));
-    let whole = vae.decode(&mean, Grid::new(grid.height / 8, grid.width / 8));
+    let whole =
+        vae.decode(&mean, Grid::new(grid.height / 8, grid.width / 8), &Stop::default()).unwrap();
     assert_eq!(common::channels_first(&whole), seen["decoder.conv_out"]);
     seen
 }

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 use std::collections::BTreeMap;
-use wayword_formats::infotext::{Field, DrawnSettings, python_float, records_ensd};
+use wayword_formats::infotext::{DrawnSettings, Field, python_float, records_ensd};
 use wayword_formats::png_text::{self, PngText};
 use wayword_formats::{Infotext, exif, picture_text};
 use wayword_testing::{Report, Topic, topic};

@@ -97,7 +97,10 @@ fn a_training_gives_way_to_small_drawings() {
         other => panic!("{other:?}"),
     };
     let alone = picture(&session.submit(draw(&path("a"), json!({ "steps": 2 }))));
-    let trained = |name: &str| std::fs::read(path(name).join("zarva-ti.safetensors")).unwrap();
+    let trained = |name: &str| {
+        let file = path(name).join("zarva-ti.safetensors");
+        wayword_formats::embedding::read(&file).unwrap().vectors
+    };
     let options = json!({ "steps": 120, "seed": 3 });
     session.submit(train(&path("quiet"), options.clone())).wait().unwrap();
     let job = session.submit(train(&path("busy"), options));
@@ -105,7 +108,7 @@ fn a_training_gives_way_to_small_drawings() {
     let small = session.submit(draw(&path("b"), json!({ "steps": 2 })));
     let adapted = json!({ "steps": 2, "prompt": "a woman <lora:x:1>" });
     let adapted = session.submit(draw(&path("c"), adapted));
-    assert_eq!(picture(&small), alone);
+    assert!(picture(&small) == alone, "another picture");
     assert_eq!((job.state(), adapted.state()), (JobState::Running, JobState::Queued));
     job.wait().unwrap();
     assert_eq!(trained("busy"), trained("quiet"));

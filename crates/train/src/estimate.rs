@@ -16,6 +16,7 @@ use wayword_diffusion::sigmas::resolve;
 use wayword_diffusion::tokenizer::{BOS, EOS, POSITIONS, VOCABULARY};
 use wayword_diffusion::vae::LATENT_SIZE;
 use wayword_diffusion::{AdapterGuard, Base, BaseOptions, Memory, pixels};
+use wayword_interface::Stop;
 use wayword_tensor::{Grid, LossKind};
 
 /// A part that takes less is measured a second time: the first includes what is done but once.
@@ -128,7 +129,7 @@ fn encode(base: &Base, grid: Grid) -> Result<()> {
 /// Empty latents to a picture.
 fn decode(base: &Base, grid: Grid) -> Result<()> {
     let z = pixels::to_device(base.device(), &vec![0.0; 4 * grid.tokens()], 1, 4, grid)?;
-    base.vae.decode(&z, grid).to_host()?;
+    base.vae.decode(&z, grid, &Stop::default())?.to_host()?;
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use crate::sigmas::SigmaTable;
 use crate::unet::{OddSizes, PreparedContext};
 use crate::{AdapterGuard, Error, Prediction, Result, pixels};
 use std::rc::Rc;
+use wayword_interface::Stop;
 use wayword_prompt::Quirks;
 use wayword_tensor::{Grid, Shape, Tensor};
 
@@ -34,6 +35,8 @@ pub(super) struct CfgDenoiser<'a> {
     contexts: Vec<KeptContext>,
     /// What a mask keeps.
     pub(super) blend: Option<MaskBlend>,
+    /// Ends a call between two blocks of the UNet.
+    pub(super) stop: Stop,
     /// Calls so far.
     calls: i64,
 }
@@ -92,8 +95,19 @@ impl<'a> CfgDenoiser<'a> {
         let settings = plan.settings();
         let (cfg, always_both) = (settings.cfg, settings.quirks == Quirks::A1111);
         let contexts = Vec::new();
-        let (blend, calls) = (None, 0);
-        Self { model, conditioning, table, grid, cfg, lcm, always_both, contexts, blend, calls }
+        Self {
+            model,
+            conditioning,
+            table,
+            grid,
+            cfg,
+            lcm,
+            always_both,
+            contexts,
+            blend: None,
+            stop: Stop::default(),
+            calls: 0,
+        }
     }
 
     /// Values of one picture's latent.
@@ -175,7 +189,7 @@ impl<'a> CfgDenoiser<'a> {
         pad_parts(&mut states, width);
         let shape = Shape::new(samples.len(), states[0].len() / width, width);
         let states = Tensor::from_host(self.model.base().device(), shape, &states.concat())?;
-        let context = Rc::new(self.model.unet().prepare(&states));
+        let context = Rc::new(self.model.unet().prepare(&states).with_stop(&self.stop));
         if self.contexts.len() == KEPT_CONTEXTS {
             self.contexts.remove(0);
         }

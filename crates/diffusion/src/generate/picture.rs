@@ -2,7 +2,7 @@
 use crate::pictures::Pixels;
 use crate::vae::{LATENT_SCALE, LATENT_SIZE};
 use crate::{Base, Error, Event, Result, Vae, pixels};
-use wayword_interface::{Events, Warning};
+use wayword_interface::{Events, Stop, Warning};
 use wayword_tensor::{Device, Grid, Shape, Tensor};
 
 /// A picture that was drawn.
@@ -54,7 +54,7 @@ pub(super) fn preview(base: &Base, latent: &[f32], grid: Grid) -> Result<SmallPi
         }
     }
     let Pixels { width, height, data, .. } =
-        decode(base, &values, small, &wayword_interface::Quiet)?;
+        decode(base, &values, small, &wayword_interface::Quiet, &Stop::default())?;
     Ok(SmallPicture { width, height, rgb: data })
 }
 
@@ -64,11 +64,12 @@ pub(super) fn decode(
     latent: &[f32],
     grid: Grid,
     events: &dyn Events<Event>,
+    stop: &Stop,
 ) -> Result<Pixels> {
     let z: Vec<f32> = latent.iter().map(|v| v * (1.0 / LATENT_SCALE)).collect();
     let decoded = |vae: &Vae, device: &Device| -> Result<Vec<f32>> {
         let z = pixels::to_device(device, &z, 1, 4, grid)?;
-        Ok(vae.decode(&z, grid).to_host()?)
+        Ok(vae.decode(&z, grid, stop)?.to_host()?)
     };
     let values = with_vae(base, "the VAE's picture", events, decoded)?;
     let (width, height) = (LATENT_SIZE * grid.width, LATENT_SIZE * grid.height);

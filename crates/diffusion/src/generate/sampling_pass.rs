@@ -69,6 +69,7 @@ impl SamplingPass {
         let lcm = self.sampler == SamplerKind::Lcm;
         let mut denoiser = CfgDenoiser::new(model, plan, lcm, conditioning, &table, self.grid);
         denoiser.blend.clone_from(&blend);
+        denoiser.stop = stop.clone();
         let (pass, passes) = (self.pass, self.passes);
         let on_step = &mut |step: StepInfo<'_>| {
             events.event(Event::Step {
@@ -145,7 +146,7 @@ impl SamplingPass {
         };
         let mut latents = match done {
             Ok(latents) => latents,
-            Err(SampleError::Stopped) => return Ok(None),
+            Err(SampleError::Stopped | SampleError::Model(Error::Stopped)) => return Ok(None),
             Err(SampleError::Model(error)) => return Err(error),
         };
         if let Some(blend) = &blend {

@@ -2,6 +2,8 @@
 use super::{EPS, VaeMid, levels};
 use crate::resnet::Resnet;
 use crate::weights::{Cursor, GROUPS};
+use crate::{Error, Result};
+use wayword_interface::Stop;
 use wayword_tensor::{Grid, Stride, Tensor, Weight, ops};
 
 /// The decoder; fields named as in diffusers.
@@ -41,16 +43,21 @@ impl Decoder {
     }
 
     /// `[batch, h w, latents]` to pixels `[batch, 64 h w, 3]`, with the new size.
-    #[must_use]
-    pub fn forward(&self, x: &Tensor, grid: Grid) -> (Tensor, Grid) {
+    ///
+    /// # Errors
+    /// [`Error::Stopped`] where a stop was requested before the last level.
+    pub fn forward(&self, x: &Tensor, grid: Grid, stop: &Stop) -> Result<(Tensor, Grid)> {
         let h = ops::conv3x3(x, grid, Stride::One, &self.conv_in, None);
         let mut h = (self.mid_block.forward(&h, grid), grid);
         for level in &self.up_blocks {
+            if stop.is_requested() {
+                return Err(Error::Stopped);
+            }
             h = level.forward(h.0, h.1);
         }
         let (mut h, grid) = h;
         h = ops::group_norm(&h, GROUPS, EPS, &self.conv_norm_out, true);
-        (ops::conv3x3(&h, grid, Stride::One, &self.conv_out, None), grid)
+        Ok((ops::conv3x3(&h, grid, Stride::One, &self.conv_out, None), grid))
     }
 }
 

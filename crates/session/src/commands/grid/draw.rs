@@ -68,7 +68,11 @@ impl<'a> Studio<'a> {
         let Some(guard) = drawing.activate(0, &events, stop)? else { return Ok(None) };
         let texts = texts(&guard, &mut self.texts, cell, &plan)?;
         let Some(sampled) = drawing.sample(guard, &texts, &events, stop)? else { return Ok(None) };
-        Ok(Some(drawing.finish(&texts, &sampled, 0, &events)?))
+        match drawing.finish(&texts, &sampled, 0, &events, stop) {
+            Ok(picture) => Ok(Some(picture)),
+            Err(wayword_diffusion::Error::Stopped) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// A cell's settings, checked.
