@@ -33,6 +33,8 @@ pub struct Translation {
     pub unknown: Vec<(String, Option<String>)>,
     /// Known traps that these options walk into.
     pub warnings: Vec<Warning>,
+    /// What is good to know about options that are as kohya's GUI sets them; nothing is wrong.
+    pub notes: Vec<String>,
 }
 
 /// Translates a file of options.
@@ -148,6 +150,10 @@ impl Given {
 impl Translation {
     fn ignore(&mut self, what: &str, why: &str) {
         self.ignored.push((what.to_owned(), why.to_owned()));
+    }
+
+    fn note(&mut self, text: impl Into<String>, hint: &str) {
+        self.notes.push(format!("{}; {hint}", text.into()));
     }
 
     fn warn(&mut self, text: impl Into<String>, hint: Option<&str>) {

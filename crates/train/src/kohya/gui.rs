@@ -136,7 +136,7 @@ fn epoch(entry: &Entry, fields: &Fields<'_>, sent: &mut Vec<Entry>, out: &mut Tr
                 "epoch = {} had no effect in kohya's trainer: it trained max_train_steps = {steps}",
                 entry.value
             );
-            out.warn(text, Some("for epochs, give {train.epochs}; it wins over the file's steps"));
+            out.note(text, "for epochs, give {train.epochs}; it wins over the file's steps");
         }
     } else if fields.text("dataset_config").is_some_and(|file| !file.trim().is_empty()) {
         out.ignore(

@@ -26,11 +26,10 @@ fn captions(given: &Given, out: &mut Translation) {
         let text = format!(
             "captions are used: one without the word `{token}` teaches nothing, and kohya's trainer never says so"
         );
-        let hint = "write the word into each caption, or use --template object; it is checked before the training";
-        out.warn(text, Some(hint));
+        out.note(text, "it is checked before the training");
         if !given.on("caption_extension") && !given.on("caption_extention") {
             let text = "no caption_extension: kohya reads only .caption files; here .txt files are read as well";
-            out.warn(text, Some("say --caption-ext .caption to leave the .txt files out"));
+            out.note(text, "{train.caption_ext} .caption leaves the .txt files out");
         }
     }
     if template && given.on("reg_data_dir") {
@@ -56,7 +55,7 @@ fn length(given: &Given, out: &mut Translation) {
     if !epochs && steps.is_none_or(|n| n == 1600.0) {
         let text =
             "1600 steps are kohya's default, whatever the number of pictures and their repeats";
-        out.warn(text, Some("save files on the way by --save-every 200 and compare them"));
+        out.note(text, "{train.save_every} 200 writes files on the way, to compare");
     }
 }
 
@@ -110,10 +109,10 @@ fn warmup(given: &Given, out: &mut Translation) {
 
 fn pictures(given: &Given, out: &mut Translation) {
     let text = "kohya's trainer does not turn photos as the camera says (EXIF): those taken upright lie on their side; here they are turned";
-    out.warn(text, Some("--kohya-numbers takes them as kohya does, and its other numbers too"));
+    out.note(text, "{train.kohya_numbers} takes them as kohya does, and its other numbers too");
     if given.on("enable_bucket") && given.on("bucket_no_upscale") {
         let text = "bucket_no_upscale rounds each side down: a picture of 513 x 515 is trained at 448 x 448";
-        out.warn(text, Some("leave it out unless your pictures are smaller than the resolution"));
+        out.note(text, "it is for pictures that are smaller than the resolution");
     }
     let steps = given.number("bucket_reso_steps").unwrap_or(64.0);
     if given.on("enable_bucket") && steps > 0.0 && steps % 64.0 != 0.0 {
@@ -141,7 +140,7 @@ fn files(form: Form, given: &Given, out: &mut Translation) {
     let each = given.number("save_every_n_epochs") == Some(1.0);
     if form == Form::GuiJson && each && !given.on("save_last_n_epochs") {
         let text = "save_every_n_epochs 1, the GUI's default, writes a file after each epoch";
-        out.warn(text, Some("{train.save_every_epochs} 0 and {train.save_every} 200 write fewer"));
+        out.note(text, "{train.save_every_epochs} 0 and {train.save_every} 200 write fewer");
     }
     if form != Form::GuiJson && !given.on("save_model_as") {
         let text = "no save_model_as: kohya writes .pt; here it is .safetensors";

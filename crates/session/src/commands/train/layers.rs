@@ -17,7 +17,10 @@ use wayword_train::kohya::{self, Translation};
 pub(crate) fn gather(flags: &Layer, progress: &Progress<'_>) -> Result<Options, Failure> {
     let typed: Options = flags.read()?;
     let file = typed.config.as_deref().map(config::read).transpose()?.unwrap_or_default();
-    let kohya = typed.kohya.as_deref().map(|path| translated(path, progress)).transpose()?;
+    let numbers = flags.get("kohya_numbers").or(file.get("kohya_numbers"));
+    let numbers = numbers.is_some_and(|on| *on == true);
+    let kohya =
+        typed.kohya.as_deref().map(|path| translated(path, numbers, progress)).transpose()?;
     // Kohya's options are a recipe of their own.
     let plain = kohya.is_none().then_some("person");
     let name = typed.preset.as_deref().or(file.text("preset")).or(plain).map(str::to_owned);
@@ -37,8 +40,16 @@ pub(super) fn save(options: &Options, path: &Path) -> Result<(), Failure> {
     written.map_err(|e| Failure::io("cannot write", path, &e))
 }
 
-fn translated(path: &Path, progress: &Progress<'_>) -> Result<Layer, Failure> {
-    let found = kohya::translate(&kohya_file::read(path)?)?;
+fn translated(path: &Path, numbers: bool, progress: &Progress<'_>) -> Result<Layer, Failure> {
+    let mut found = kohya::translate(&kohya_file::read(path)?)?;
+    // The GUI always sets it; without kohya's numbers it would be an option without effect.
+    if !numbers && found.layer.remove("mixed_precision").is_some() {
+        let place = found.translated.iter().position(|pair| pair.0.starts_with("mixed_precision"));
+        let theirs = place.map(|place| found.translated.remove(place).0).unwrap_or_default();
+        let why =
+            "{train.precision} is the device's own; {train.kohya_numbers} rounds as kohya does";
+        found.ignored.push((theirs, why.into()));
+    }
     say(&found, progress);
     Ok(found.layer)
 }
@@ -59,6 +70,7 @@ fn say(found: &Translation, progress: &Progress<'_>) {
     list("translated from kohya's options:", arrows(&found.translated));
     list("taken as kohya's defaults:", arrows(&found.assumed));
     list("without effect here:", reasons);
+    list("good to know:", found.notes.clone());
     for (what, near) in &found.unknown {
         let text = format!("{what}: unknown, and ignored");
         let hint = near.as_ref().map(|near| format!("did you mean {near}?"));
