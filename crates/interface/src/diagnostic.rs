@@ -9,8 +9,9 @@ use std::sync::Arc;
 ///
 /// Message and hint may name options as `{train.resume}`; [`Diagnostic::render`] replaces them by
 /// the face's own names. Two diagnostics are equal if they read the same.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(from = "Stored", into = "Stored")]
+#[schemars(with = "Stored")]
 pub struct Diagnostic {
     /// What failed, with which value, where: lower case, no full stop. Where `field` is set, the
     /// text goes on after the field's name: `expected a number above 0, found abc`.
@@ -158,14 +159,19 @@ impl fmt::Display for Rendered {
 }
 
 /// How a diagnostic is written to JSON: causes as texts, field names not yet rendered.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, schemars::JsonSchema)]
+#[schemars(rename = "Diagnostic")]
 struct Stored {
+    /// What happened; `{train.resume}` stands for the name of an option.
     #[serde(alias = "text")]
     message: String,
+    /// What to do about it.
     #[serde(default)]
     hint: Option<String>,
+    /// The option that it is about, such as `train.learning_rate`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     field: Option<String>,
+    /// What led to it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     causes: Vec<String>,
 }

@@ -10,7 +10,7 @@ use wayword_train::event::{self as train, StartReport, StepReport};
 use wayword_train::plan::PlanSummary;
 
 /// One thing that happened. In JSON an object whose `event` says which.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Event {
     /// A sentence for people.

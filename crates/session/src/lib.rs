@@ -64,6 +64,7 @@ pub mod numbers;
 mod outcome;
 mod queue;
 pub mod request;
+pub mod schema;
 mod session;
 mod sheet;
 

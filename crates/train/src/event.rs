@@ -65,7 +65,7 @@ pub enum Event {
 }
 
 /// One update.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct StepReport {
     /// Steps done.
@@ -97,7 +97,7 @@ pub struct StepReport {
 }
 
 /// A short run of those that are compared before the first step.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct StartReport {
     /// The round, from 1.
     pub round: usize,
@@ -114,7 +114,7 @@ pub struct StartReport {
 }
 
 /// How a run ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Outcome {
     /// Steps done.
     pub step: usize,

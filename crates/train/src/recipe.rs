@@ -26,7 +26,7 @@ choices! {
 /// Words of the vocabulary are ranked by how the loss would fall along the gradient at the init
 /// word, the first of them by the loss itself. Short runs start at the best, the best of them go
 /// on, until one is left: there the training begins.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Starts {
     /// Evaluations of the whole run.
     pub budget: usize,

@@ -4,7 +4,9 @@ use crate::show;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 use std::path::{Path, PathBuf};
+use wayword_interface::Diagnostic;
 use wayword_session::lists::{self, Named};
+use wayword_session::{Request, schema};
 
 /// The commands.
 pub(super) fn commands() -> Vec<Command> {
@@ -25,6 +27,10 @@ pub(super) fn commands() -> Vec<Command> {
         .value_name("DIR")
         .value_parser(value_parser!(PathBuf))
         .help("Folder for the pages");
+    let of = Arg::new("name")
+        .required(true)
+        .value_name("events|COMMAND")
+        .help("What the schema is of: `events`, or a command such as `draw`");
     vec![
         list(
             "samplers",
@@ -33,6 +39,7 @@ pub(super) fn commands() -> Vec<Command> {
         list("optimizers", "List the optimizers and learning-rate schedules"),
         Command::new("completions").about("Write a shell's completion script").arg(shell),
         Command::new("man").about("Write manual pages").arg(folder),
+        Command::new("schema").about("Write the JSON schema of the events or of a request").arg(of),
     ]
 }
 
@@ -57,6 +64,7 @@ pub(super) fn run(
             clap_complete::generate(shell, &mut program(), "wayword", &mut script);
             show::data(String::from_utf8_lossy(&script).trim_end())
         }
+        "schema" => schema_of(matches.get_one::<String>("name")?),
         "man" => pages(program(), matches.get_one::<PathBuf>("dir")?),
         _ => return None,
     })
@@ -76,6 +84,15 @@ fn tell(matches: &ArgMatches, all: &[(&str, Vec<Named>)]) -> Result<(), Failure>
         lists::lines(names).iter().try_for_each(|line| show::data(&format!("  {line}")))?;
     }
     Ok(())
+}
+
+fn schema_of(name: &str) -> Result<(), Failure> {
+    let found = schema::schema(name).ok_or_else(|| {
+        let known = Request::COMMANDS.join(", ");
+        Diagnostic::new(format!("there is no schema of `{name}`"))
+            .with_hint(format!("give events, or one of {known}"))
+    })?;
+    show::data(&serde_json::to_string_pretty(&found).unwrap_or_default())
 }
 
 /// A page for the program and each command.

@@ -99,3 +99,30 @@ fn names_completions_and_pages_are_written() {
     let help = program.well(&["help", "train"]).out;
     assert_eq!(help, program.well(&["train", "--help"]).out);
 }
+
+#[test]
+fn the_schema_of_events_is_current() {
+    let program = Program::new();
+    let written = program.well(&["schema", "events"]).out;
+    let file = crate::cli::program::repository("docs/events.schema.json");
+    if std::env::var_os("WAYWORD_BLESS").is_some() {
+        std::fs::write(&file, &written).unwrap();
+    }
+    let page = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(page == written, "docs/events.schema.json is old; write it with WAYWORD_BLESS=1");
+    let schema: Value = serde_json::from_str(&written).unwrap();
+    let known: Vec<&str> = schema["oneOf"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["properties"]["event"]["const"].as_str().unwrap())
+        .collect();
+    let run = program.run(&["draw", "a cat", "--base", "none.safetensors", "--json"]);
+    let lines: Vec<Value> = run.out.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert!(!lines.is_empty() && known.contains(&"failed") && known.contains(&"step"));
+    for line in lines {
+        assert!(known.contains(&line["event"].as_str().unwrap()), "{line}");
+    }
+    assert!(program.well(&["schema", "draw"]).out.contains("\"sampler\""));
+    assert!(program.run(&["schema", "drow"]).err.contains("there is no schema of `drow`"));
+}

@@ -13,7 +13,7 @@ use wayword_prompt::template::Template;
 use wayword_tensor::random::TorchGenerator;
 
 /// A caption that the text encoder will see, and how often it is among all.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct EffectiveCaption {
     /// With the token in its place.
     pub text: String,
@@ -28,7 +28,7 @@ pub struct EffectiveCaption {
 }
 
 /// What a run will take.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Estimate {
     /// Seconds of one step.
     pub seconds_per_step: f64,
@@ -55,7 +55,7 @@ pub struct Estimate {
 }
 
 /// A plan in numbers and words.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[expect(missing_docs, reason = "the names are those of the plan")]
 pub struct PlanSummary {
     pub name: String,
