@@ -3,6 +3,7 @@
 //! Plans go down, events come up: nothing below asks for an option any more. The plan is written to
 //! the run's folder as `plan.json`, and a run goes on from it.
 mod check;
+mod extend;
 mod find;
 mod ineffective;
 mod known;
@@ -13,6 +14,7 @@ mod sets;
 mod summary;
 mod texts;
 
+pub use extend::Rates;
 pub(crate) use known::file_name;
 pub use options::{MixedPrecision, TemplateChoice, TrainOptions, WordOptions};
 pub use sets::{PictureSet, PlannedDataset, PlannedFile};
@@ -81,6 +83,9 @@ pub struct TrainPlan {
     pub windows: usize,
     /// Updates.
     pub steps: usize,
+    /// After how many steps the run was made longer, each time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub extensions: Vec<usize>,
     /// What comes before them; `None`: they begin at the init word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starts: Option<Starts>,
@@ -321,14 +326,18 @@ impl TrainPlan {
         steps::count(batches, 1, self.accumulate as u64, duration)
     }
 
-    /// The learning rates.
+    /// The learning rates of a run that was not made longer.
     ///
     /// # Errors
     /// If the scheduler or its options are refused.
     pub fn schedule(&self) -> Result<LrSchedule> {
+        self.schedule_over(self.steps)
+    }
+
+    fn schedule_over(&self, steps: usize) -> Result<LrSchedule> {
         if let Some(text) = &self.lr_list {
             let list: RateList = text.parse().map_err(|e| refused("train.learning_rate", e))?;
-            return Ok(LrSchedule::from_list(list, self.steps as u64));
+            return Ok(LrSchedule::from_list(list, steps as u64));
         }
         let options = LrOptions {
             scheduler: self.scheduler.clone(),
@@ -342,7 +351,7 @@ impl TrainPlan {
             timescale: self.schedule_options.timescale,
             torch_class: self.schedule_options.torch_class.clone(),
             args: self.schedule_options.args.clone(),
-            ..LrOptions::constant(self.lr, self.steps as u64)
+            ..LrOptions::constant(self.lr, steps as u64)
         };
         LrSchedule::new(&options).map_err(|e| refused("train.scheduler", e))
     }

@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `plan.json` | the checked plan, written once |
+//! | `plan.json` | the checked plan, written once, and again where the run is made longer |
 //! | `rows.bin` | the embedding's vectors after every step, appended ([`vectors`]) |
 //! | `log.jsonl` | what happened, one JSON object a line, appended |
 //! | `state.safetensors` | all that the next step depends on, replaced whole ([`crate::state`]) |
@@ -74,10 +74,18 @@ impl RunFolder {
                 std::fs::remove_dir_all(&old).at(&old)?;
             }
         }
-        let text = serde_json::to_string_pretty(plan).map_err(std::io::Error::other);
-        let plan = run.file("plan.json");
-        atomic::write_bytes(&plan, text.at(&plan)?.as_bytes()).at(&plan)?;
+        run.write_plan(plan)?;
         Ok(run)
+    }
+
+    /// Writes the plan.
+    ///
+    /// # Errors
+    /// If the folder cannot be written.
+    pub fn write_plan<P: Serialize>(&self, plan: &P) -> Result<()> {
+        let text = serde_json::to_string_pretty(plan).map_err(std::io::Error::other);
+        let file = self.file("plan.json");
+        atomic::write_bytes(&file, text.at(&file)?.as_bytes()).at(&file)
     }
 
     /// Opens the folder of a run that was begun, and reads its plan.

@@ -41,6 +41,15 @@ pub struct RunOptions {
     pub overwrite: bool,
 }
 
+/// What a run that goes on is told.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ResumeOptions {
+    /// What a step keeps between forward and backward.
+    pub memory: Memory,
+    /// Steps that are added at the end; the schedule's shape runs anew over them.
+    pub extend: Option<usize>,
+}
+
 /// Learns the embeddings of a new run.
 ///
 /// # Errors
@@ -75,7 +84,7 @@ pub fn train(
 pub fn resume(
     base: &Base,
     path: &Path,
-    memory: Memory,
+    options: ResumeOptions,
     events: &dyn Events<Event>,
     stop: &Stop,
 ) -> Result<Outcome> {
@@ -96,7 +105,11 @@ pub fn resume(
         let what = format!("the run was begun with another base, {}", plan.base.path.display());
         return Err(Error::run(path, what).with_hint("pass that base with {train.base}"));
     }
-    go_on(base, &plan, &run, memory, events, stop)
+    if let Some(steps) = options.extend {
+        plan.extend(steps)?;
+        run.write_plan(&plan)?;
+    }
+    go_on(base, &plan, &run, options.memory, events, stop)
 }
 
 /// From the saved state, or from the start where there is none, to the end.
@@ -128,7 +141,7 @@ fn go_on(
     }
     let mut batches = Batches::new(base, plan, &sources)?;
     let evaluation_set = batches.evaluation_set()?;
-    let schedule = plan.schedule()?;
+    let rates = plan.rates()?;
     let saver = saver::saver(plan);
     let width = base.info.token_width;
     let mut gradients =
@@ -144,6 +157,10 @@ fn go_on(
         }
     }
     let mut state = TrainState::begin(model, plan, run, &evaluation_set, start, events)?;
+    if state.counters.step < plan.steps {
+        // Of a run that was at its end, and was made longer.
+        state.counters.evaluation_after = None;
+    }
     let epochs = plan.counts().epochs as usize;
     let (began, first) = (Instant::now(), state.counters.step);
     // Those that a stop left out are drawn now.
@@ -168,8 +185,8 @@ fn go_on(
         }
         let gradient_norm = gradients.clip(plan.max_grad_norm);
         finite(step, "the gradient", [gradient_norm as f32])?;
-        let rate = schedule.rate(step as u64);
-        state.update(plan, &gradients, rate, schedule.momentum(step as u64));
+        let rate = rates.rate(step);
+        state.update(plan, &gradients, rate, rates.momentum(step));
         finite(step, "a vector of the embedding", state.vectors.iter().copied())?;
 
         if step == 0 || batches.ends_epoch(step - 1) {

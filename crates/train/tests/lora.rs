@@ -5,10 +5,9 @@ mod common;
 use common::{demo, device, load, options, plan};
 use std::path::Path;
 use wayword_diffusion::Base;
-use wayword_diffusion::Memory;
 use wayword_interface::{Quiet, Stop};
 use wayword_train::run_folder::vectors;
-use wayword_train::training_loop::RunOptions;
+use wayword_train::training_loop::{ResumeOptions, RunOptions};
 use wayword_train::{Event, TrainOptions, TrainPlan, lora, training_loop};
 
 fn base() -> Base {
@@ -63,7 +62,14 @@ fn a_word_is_learned_on_top_of_a_lora_and_the_run_resumes() {
     let text = std::fs::read_to_string(planned.run().join("plan.json")).unwrap();
     let stored: TrainPlan = serde_json::from_str(&text).unwrap();
     assert_eq!(stored.loras, planned.loras);
-    training_loop::resume(&base(), &planned.run(), Memory::Keep, &Quiet, &Stop::default()).unwrap();
+    training_loop::resume(
+        &base(),
+        &planned.run(),
+        ResumeOptions::default(),
+        &Quiet,
+        &Stop::default(),
+    )
+    .unwrap();
     assert_eq!(last(&planned), worn);
 
     // Another file of the name, and none.

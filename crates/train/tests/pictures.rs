@@ -5,11 +5,10 @@ mod common;
 use common::{base, options, plan};
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
-use wayword_diffusion::Memory;
 use wayword_interface::{Quiet, Stop};
 use wayword_train::batches::{BatchPlan, Batches};
 use wayword_train::latents::{self, LatentSource, LatentView};
-use wayword_train::training_loop::RunOptions;
+use wayword_train::training_loop::{ResumeOptions, RunOptions};
 use wayword_train::{Event, TrainOptions, TrainPlan, training_loop};
 
 /// A picture whose left half is bright, so that a mirrored one differs.
@@ -125,8 +124,14 @@ fn changing_pictures_are_the_same_for_the_same_number() {
         &stop,
     )
     .unwrap();
-    let rest =
-        training_loop::resume(base(), &plan.run(), Memory::Keep, &Quiet, &Stop::default()).unwrap();
+    let rest = training_loop::resume(
+        base(),
+        &plan.run(),
+        ResumeOptions::default(),
+        &Quiet,
+        &Stop::default(),
+    )
+    .unwrap();
     assert_eq!(std::fs::read(rest.path.unwrap()).unwrap(), bytes);
 }
 

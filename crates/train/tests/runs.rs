@@ -6,10 +6,9 @@ use common::{base, demo, load, options, plan};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Mutex;
-use wayword_diffusion::Memory;
 use wayword_interface::{Quiet, Stop};
 use wayword_train::run_folder::vectors;
-use wayword_train::training_loop::RunOptions;
+use wayword_train::training_loop::{ResumeOptions, RunOptions};
 use wayword_train::{Event, TrainPlan, training_loop};
 
 fn file_name(path: &Path) -> &str {
@@ -84,7 +83,8 @@ fn resume_goes_on_bit_for_bit_after_stops_at_any_step() {
             let outcome = if std::mem::take(&mut first) {
                 training_loop::train(base(), &plan, RunOptions::default(), &events, &stop).unwrap()
             } else {
-                training_loop::resume(base(), &plan.run(), Memory::Keep, &events, &stop).unwrap()
+                training_loop::resume(base(), &plan.run(), ResumeOptions::default(), &events, &stop)
+                    .unwrap()
             };
             assert_eq!(outcome.is_finished(), end == usize::MAX);
         }
@@ -118,9 +118,47 @@ fn resume_repeats_what_a_kill_left_behind() {
     let half = [plan.run().join("state.safetensors"), again.path().join("zarva-ti.safetensors")]
         .map(|file| file.with_file_name(format!(".wayword-{}-1-0.tmp", file_name(&file))));
     half.iter().for_each(|half| std::fs::write(half, "x").unwrap());
-    training_loop::resume(base(), &plan.run(), Memory::Keep, &Quiet, &Stop::default()).unwrap();
+    training_loop::resume(base(), &plan.run(), ResumeOptions::default(), &Quiet, &Stop::default())
+        .unwrap();
     assert_eq!(files(again.path()), whole);
     assert!(state.exists() && half.iter().all(|half| !half.exists()));
+}
+
+#[test]
+fn a_longer_run_has_the_schedule_anew_and_stops_anywhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let vectors = |run: &Path| std::fs::read(run.join("rows.bin")).unwrap();
+    let mut options = options(&dir.path().join("whole"));
+    (options.steps, options.scheduler) = (Some(6), Some("cosine".into()));
+    let short = plan(&options);
+    let mut long = short.clone();
+    long.extend(4).unwrap();
+    let rates = long.rates().unwrap();
+    assert_eq!((rates.rate(0), long.steps), (rates.rate(6), 10));
+    assert!(rates.rate(5) < 0.1 * rates.rate(6) && rates.rate(9) < 0.2 * rates.rate(6));
+    let (options, never) = (RunOptions::default(), Stop::default());
+    training_loop::train(base(), &long, options, &Quiet, &never).unwrap();
+    let whole = vectors(&long.run());
+
+    let mut first = short.clone();
+    first.out = dir.path().join("parts");
+    training_loop::train(base(), &first, options, &Quiet, &never).unwrap();
+    let stop = Stop::default();
+    let events = |event: Event| {
+        if matches!(event, Event::Step(report) if report.step == 8) {
+            stop.request();
+        }
+    };
+    let extend = ResumeOptions { extend: Some(4), ..ResumeOptions::default() };
+    let outcome = training_loop::resume(base(), &first.run(), extend, &events, &stop).unwrap();
+    assert_eq!((outcome.step, outcome.of), (8, 10));
+    let rest = ResumeOptions::default();
+    let outcome = training_loop::resume(base(), &first.run(), rest, &Quiet, &never).unwrap();
+    assert!(outcome.is_finished() && vectors(&first.run()) == whole);
+
+    let mut listed = short;
+    listed.lr_list = Some("1e-3:3, 1e-4".into());
+    assert!(listed.extend(4).unwrap_err().to_string().contains("train.extend"));
 }
 
 #[test]
@@ -150,8 +188,14 @@ fn a_second_start_is_refused_and_overwriting_starts_again() {
     let names: Vec<String> = files(dir.path()).into_keys().collect();
     assert_eq!(names, ["rows.bin", "zarva-ti.safetensors"]);
     // A finished run is finished.
-    let outcome =
-        training_loop::resume(base(), &long.run(), Memory::Keep, &Quiet, &Stop::default()).unwrap();
+    let outcome = training_loop::resume(
+        base(),
+        &long.run(),
+        ResumeOptions::default(),
+        &Quiet,
+        &Stop::default(),
+    )
+    .unwrap();
     assert_eq!((outcome.step, outcome.is_finished()), (2, true));
     // A file of the same name that no run made stays.
     std::fs::remove_dir_all(long.run()).unwrap();

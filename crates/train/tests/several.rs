@@ -5,12 +5,11 @@ mod common;
 use common::{base, demo, options, plan};
 use std::collections::BTreeSet;
 use std::path::Path;
-use wayword_diffusion::Memory;
 use wayword_interface::{Quiet, Stop};
 use wayword_train::batches::{BatchPlan, Batches};
 use wayword_train::checkpoint::{SaveFormat, SavePrecision};
 use wayword_train::plan::WordOptions;
-use wayword_train::training_loop::RunOptions;
+use wayword_train::training_loop::{ResumeOptions, RunOptions};
 use wayword_train::{Error, Event, TrainOptions, TrainPlan, latents, preflight, training_loop};
 
 fn word(name: &str, init: &str, vectors: usize, lr: Option<f64>) -> WordOptions {
@@ -118,7 +117,8 @@ fn each_word_has_its_own_file_and_rate() {
         }
     };
     training_loop::train(base(), &plan, RunOptions::default(), &events, &stop).unwrap();
-    training_loop::resume(base(), &plan.run(), Memory::Keep, &Quiet, &Stop::default()).unwrap();
+    training_loop::resume(base(), &plan.run(), ResumeOptions::default(), &Quiet, &Stop::default())
+        .unwrap();
     for name in names(dir.path()) {
         let bytes = |dir: &Path| std::fs::read(dir.join(&name)).unwrap();
         assert_eq!(bytes(dir.path()), bytes(again.path()), "{name}");

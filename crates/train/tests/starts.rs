@@ -7,12 +7,11 @@ use common::{base, demo, options, plan};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use wayword_interface::{Quiet, Stop};
-use wayword_tensor::Memory;
 use wayword_train::plan::WordOptions;
 use wayword_train::recipe::Recipe;
 use wayword_train::rerun::Recorded;
 use wayword_train::run_folder::curves::Curves;
-use wayword_train::training_loop::{self, RunOptions};
+use wayword_train::training_loop::{self, ResumeOptions, RunOptions};
 use wayword_train::{Event, TrainOptions, TrainPlan};
 
 fn fast(out: &Path) -> TrainOptions {
@@ -64,13 +63,18 @@ fn resume_among_the_starts_and_rerun_end_with_the_same_bytes() {
         let outcome = if stopped == 0 {
             training_loop::train(base(), &second, RunOptions::default(), &events, &stop)
         } else {
-            training_loop::resume(base(), &second.run(), Memory::Keep, &events, &stop)
+            training_loop::resume(base(), &second.run(), ResumeOptions::default(), &events, &stop)
         };
         assert!(!outcome.unwrap().is_finished());
         assert_eq!(seen.into_inner(), 1, "a short run that was done is done again");
     }
-    let resumed =
-        training_loop::resume(base(), &second.run(), Memory::Keep, &Quiet, &Stop::default());
+    let resumed = training_loop::resume(
+        base(),
+        &second.run(),
+        ResumeOptions::default(),
+        &Quiet,
+        &Stop::default(),
+    );
     assert!(resumed.unwrap().is_finished());
     assert!(bytes(&first) == bytes(&second));
 

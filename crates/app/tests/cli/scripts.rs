@@ -43,7 +43,7 @@ fn a_run_that_goes_on_keeps_its_options() {
     let resume = |more: &[&str]| program.run(&[&["train", "--resume", "x-ti.run"], more].concat());
     assert_eq!(resume(&["--steps", "2", "--threads", "1"]).code, Some(0));
     for (more, part) in [
-        (["--steps", "9"], "--init x-ti.safetensors"),
+        (["--steps", "9"], "give --extend 7 to add steps"),
         (["--steps", "1"], "the run has 2"),
         (["--lr", "1"], "keeps its options"),
         (["--batch", "4"], "the run has 1"),
@@ -52,6 +52,8 @@ fn a_run_that_goes_on_keeps_its_options() {
         assert_eq!(run.code, Some(1), "{more:?}");
         assert!(run.err.contains(part), "{more:?}: {}", run.err);
     }
+    assert_eq!(resume(&["--extend", "2"]).code, Some(0));
+    assert!(resume(&["--steps", "3"]).err.contains("the run has 4"));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use wayword_interface::options::Layer;
 use wayword_train::event::{Event, Outcome};
 use wayword_train::plan::TrainPlan;
 use wayword_train::run_folder::RunFolder;
-use wayword_train::training_loop::{self, RunOptions};
+use wayword_train::training_loop::{self, ResumeOptions, RunOptions};
 
 /// Runs the command.
 ///
@@ -94,7 +94,8 @@ fn go_on(
     let (base, memory) = load_for(options, run, plan, context)?;
     progress.note(&format!("resuming {}", run.display()));
     let events = GivingWay { context, base: &base, has_adapters };
-    let outcome = training_loop::resume(&base, run, memory, &events, progress.stop)?;
+    let resume = ResumeOptions { memory, extend: options.extend };
+    let outcome = training_loop::resume(&base, run, resume, &events, progress.stop)?;
     end(outcome, options.base.base.clone(), context)
 }
 

@@ -101,6 +101,7 @@ impl TrainPlan {
             accumulate: options.accumulate,
             windows: windows(options.max_token_length)?,
             steps: options.steps.or_else(|| end_of_rates(options)).unwrap_or(STEPS),
+            extensions: Vec::new(),
             starts: None,
             save: SaveRules {
                 every_steps: options.save_every,

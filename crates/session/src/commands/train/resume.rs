@@ -9,7 +9,7 @@ use wayword_train::plan::TrainPlan;
 
 /// Options of the machine and of output, which change no number of the run.
 const FREE: &[&str] =
-    &["resume", "base", "vae", "threads", "device", "low_memory", "json", "strict"];
+    &["resume", "extend", "base", "vae", "threads", "device", "low_memory", "json", "strict"];
 
 /// The plan of a run. Where it cannot be read, the library says so when it opens the run.
 pub(super) fn plan(run: &Path) -> Option<TrainPlan> {
@@ -29,10 +29,8 @@ pub(super) fn refuse_changes(given: &Layer, plan: &TrainPlan) -> Result<(), Fail
         let has = own.map_or(String::new(), |own| format!(", the run has {}", shown(&own)));
         let more = spec.name == "steps" && value.as_f64() > Some(plan.steps as f64);
         let hint = if more {
-            format!(
-                "start another run from its file: {{train.init}} {}.safetensors, with another {{train.name}}",
-                plan.name
-            )
+            let more = value.as_u64().unwrap_or_default().saturating_sub(plan.steps as u64);
+            format!("give {{train.extend}} {more} to add steps")
         } else {
             format!("leave {{train.{}}} out, or start another run", spec.name)
         };

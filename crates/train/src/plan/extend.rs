@@ -1,0 +1,62 @@
+//! A run that is made longer: over the steps that are added, the schedule's shape runs anew.
+use super::TrainPlan;
+use crate::lr::LrSchedule;
+use crate::{Error, Result};
+
+/// The learning rates of a run and of what was added to it.
+#[derive(Debug)]
+pub struct Rates(Vec<(usize, LrSchedule)>);
+
+impl Rates {
+    /// The schedule of a step, counted from 0, and the step within it.
+    fn at(&self, step: usize) -> (&LrSchedule, u64) {
+        let part = self.0.iter().rev().find(|(first, _)| *first <= step);
+        // The first part begins at 0.
+        let (first, schedule) = part.unwrap_or(&self.0[0]);
+        (schedule, (step - first) as u64)
+    }
+
+    /// The rate of a step, counted from 0.
+    #[must_use]
+    pub fn rate(&self, step: usize) -> f64 {
+        let (schedule, step) = self.at(step);
+        schedule.rate(step)
+    }
+
+    /// The momentum of a step, where the schedule has one.
+    #[must_use]
+    pub fn momentum(&self, step: usize) -> Option<f64> {
+        let (schedule, step) = self.at(step);
+        schedule.momentum(step)
+    }
+}
+
+impl TrainPlan {
+    /// The learning rates of all steps.
+    ///
+    /// # Errors
+    /// If the scheduler or its options are refused.
+    pub fn rates(&self) -> Result<Rates> {
+        let begins = std::iter::once(0).chain(self.extensions.iter().copied());
+        let ends = self.extensions.iter().copied().chain([self.steps]);
+        let part = |(first, end): (usize, usize)| Ok((first, self.schedule_over(end - first)?));
+        Ok(Rates(begins.zip(ends).map(part).collect::<Result<_>>()?))
+    }
+
+    /// Adds steps at the end of the run.
+    ///
+    /// # Errors
+    /// If a list of rates says how long the run is, or none are added.
+    pub fn extend(&mut self, steps: usize) -> Result<()> {
+        if self.lr_list.is_some() {
+            let found = "a list of rates, which says how long the run is";
+            return Err(Error::option("train.extend", "a run with one learning rate", found));
+        }
+        if steps == 0 {
+            return Err(Error::option("train.extend", "a number of steps above 0", "0"));
+        }
+        self.extensions.push(self.steps);
+        self.steps += steps;
+        Ok(())
+    }
+}
