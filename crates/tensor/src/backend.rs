@@ -54,6 +54,10 @@ pub trait Backend: Debug + Send + Sync {
     /// Bytes of tensors and weights on this device.
     fn memory(&self) -> MemoryUse;
 
+    /// Forgets the peak of [`Backend::memory`]: it is what is held now. Only a memory estimator does
+    /// that; what a device really held stays known.
+    fn forget_peak(&self) {}
+
     /// Bytes that the device has; `None` if the system does not tell.
     fn device_memory(&self) -> Option<DeviceMemory>;
 

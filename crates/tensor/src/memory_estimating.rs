@@ -103,6 +103,11 @@ impl Backend for MemoryEstimating {
         *lock(&self.total)
     }
 
+    fn forget_peak(&self) {
+        let mut total = lock(&self.total);
+        total.peak = total.held;
+    }
+
     fn device_memory(&self) -> Option<DeviceMemory> {
         None
     }

@@ -11,11 +11,11 @@ use crate::training_loop::micro_batch::{self, MicroBatch, micro_step};
 use crate::{latents, lora};
 use std::collections::BTreeMap;
 use std::time::Instant;
-use wayword_diffusion::forecast::{dry_load, whole};
+use wayword_diffusion::forecast::whole;
 use wayword_diffusion::sigmas::resolve;
 use wayword_diffusion::tokenizer::{BOS, EOS, POSITIONS, VOCABULARY};
 use wayword_diffusion::vae::LATENT_SIZE;
-use wayword_diffusion::{AdapterGuard, Base, BaseOptions, Memory, pixels};
+use wayword_diffusion::{AdapterGuard, Base, Memory, pixels};
 use wayword_interface::Stop;
 use wayword_tensor::{Grid, LossKind};
 
@@ -224,22 +224,22 @@ pub struct Forecast {
 }
 
 impl Forecast {
-    /// Counts a plan's step, the encoding of its largest picture and its previews on a base that was
-    /// of sizes only, made with [`dry_load`].
+    /// Counts a plan's step, the encoding of its largest picture and its previews on a base of sizes
+    /// only, as [`dry_load`](wayword_diffusion::forecast::dry_load) gives it.
     ///
     /// # Errors
     /// If the models refuse the plan's shapes.
-    pub fn of(options: &BaseOptions, plan: &TrainPlan) -> Result<Self> {
+    pub fn of(base: &Base, plan: &TrainPlan) -> Result<Self> {
         let count = |memory: Memory, batch: usize| -> Result<usize> {
-            let base = dry_load(options)?;
+            base.device().forget_peak();
             let model = &base.activate(&[])?;
             probe(model, plan, batch, memory)?;
             if batch == 1 {
-                encode(&base, largest(plan))?;
+                encode(base, largest(plan))?;
                 for prompt in plan.previews.iter().flat_map(|previews| &previews.prompts) {
                     let (grid, sides) = preview(prompt);
                     forward(model, plan, grid, sides)?;
-                    decode(&base, grid)?;
+                    decode(base, grid)?;
                 }
             }
             Ok(base.device().memory().peak)

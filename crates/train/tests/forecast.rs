@@ -29,7 +29,7 @@ fn what_is_counted_is_what_is_held() {
             held.push(real);
         }
         assert!(held[1] < held[0], "blocks that are computed twice save memory");
-        let forecast = Forecast::of(&loading, &plan).unwrap();
+        let forecast = Forecast::of(&dry_load(&loading).unwrap(), &plan).unwrap();
         assert!(forecast.recompute < forecast.keep);
         assert!(forecast.keep as f64 > held[0]);
     }

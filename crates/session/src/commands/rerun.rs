@@ -6,6 +6,7 @@ use crate::Outcome;
 use crate::request::{self, Rerun as Options};
 use crate::session::Context;
 use std::path::{Path, PathBuf};
+use wayword_diffusion::forecast::dry_load;
 use wayword_interface::Warning;
 use wayword_train::lora;
 use wayword_train::rerun::Recorded;
@@ -41,7 +42,8 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Outcome, F
         json: options.json,
     };
     let loading = base::place(&place, &machine, context)?;
-    let (memory, warning) = ready::memory(&loading.options, &plan, options.low_memory)?;
+    let sizes = dry_load(&loading.options)?;
+    let (memory, warning) = ready::memory((&loading, &sizes), &plan, options.low_memory)?;
     let base = context.hashed_base(&loading)?;
     let name = plan.base.name.clone();
     plan.base.path = std::path::absolute(&path)?;

@@ -10,6 +10,7 @@ use crate::request::{IfExists, Prediction, Train as Options};
 use crate::session::Context;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use wayword_diffusion::forecast::dry_load;
 use wayword_diffusion::{Base, Memory};
 use wayword_interface::Events;
 use wayword_interface::options::Layer;
@@ -151,7 +152,8 @@ fn load_for(
     let mut memory = Memory::Keep;
     if let Some(plan) = plan {
         let warning;
-        (memory, warning) = ready::memory(&loading.options, &plan, options.low_memory)?;
+        let sizes = dry_load(&loading.options)?;
+        (memory, warning) = ready::memory((&loading, &sizes), &plan, options.low_memory)?;
         if let Some(warning) = warning {
             progress.event(Event::Warned(warning));
         }

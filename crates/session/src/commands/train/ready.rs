@@ -1,13 +1,13 @@
 //! All that comes before the first step: the plan, what is found in it, memory, the base.
 use crate::Failure;
-use crate::commands::base;
+use crate::commands::base::{self, BaseLocation};
 use crate::event::Progress;
 use crate::failure::unrendered;
 use crate::request::Train as Options;
 use crate::session::Context;
 use std::sync::Arc;
 use wayword_diffusion::forecast::dry_load;
-use wayword_diffusion::{Base, BaseOptions, Memory};
+use wayword_diffusion::{Base, Memory};
 use wayword_interface::{Warning, counted};
 use wayword_train::estimate::{self, Forecast, MemoryChoice};
 use wayword_train::lora;
@@ -25,9 +25,10 @@ pub(crate) fn ready(
     context: &Context<'_>,
 ) -> Result<(Arc<Base>, TrainPlan, Memory), Failure> {
     let loading = base::place(&options.base, &options.machine, context)?;
-    let (stop, info) = (context.progress.stop, dry_load(&loading.options)?.info);
+    // The base's sizes, by which everything is decided before it is loaded.
+    let (stop, sizes) = (context.progress.stop, dry_load(&loading.options)?);
     context.progress.phase("reading images");
-    let mut plan = TrainPlan::check_unless_stopped(&options.options, &info, stop)?;
+    let mut plan = TrainPlan::check_unless_stopped(&options.options, &sizes.info, stop)?;
     match (plan.unusual_rate(), &options.kohya) {
         // Its user chose it there; nothing is wrong with the file.
         (Some(warning), Some(_)) => context.progress.note(warning.message()),
@@ -35,7 +36,7 @@ pub(crate) fn ready(
     }
     plan.warnings.extend(preflight::few(&plan, options.preset.as_deref()));
     plan.warnings.extend(preflight::inspect(&plan, stop)?);
-    let (memory, warning) = memory(&loading.options, &plan, options.low_memory)?;
+    let (memory, warning) = memory((&loading, &sizes), &plan, options.low_memory)?;
     strict(options, &plan)?;
     let base = context.hashed_base(&loading)?;
     plan.recognize(&base)?;
@@ -80,12 +81,12 @@ fn strict(options: &Options, plan: &TrainPlan) -> Result<(), Failure> {
 /// # Errors
 /// If the run does not fit.
 pub(crate) fn memory(
-    loading: &BaseOptions,
+    (loading, sizes): (&BaseLocation, &Base),
     plan: &TrainPlan,
     low_memory: bool,
 ) -> Result<(Memory, Option<Warning>), Failure> {
-    let forecast = Forecast::of(loading, plan)?;
-    let free = loading.device.device_memory().map(|memory| memory.free);
+    let forecast = Forecast::of(sizes, plan)?;
+    let free = loading.options.device.device_memory().map(|memory| memory.free);
     let told = |bytes: usize| crate::numbers::bytes(bytes as u64);
     let warn = |text: String, hint: &str| Some(Warning::new(text).with_hint(hint));
     Ok(match (forecast.choose(free, low_memory), free) {
