@@ -69,7 +69,8 @@ pub fn sha256_bytes(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-fn digest(from: impl Read) -> Result<String, Fault> {
+/// SHA-256 of what is left to read.
+pub(crate) fn digest(from: impl Read) -> Result<String, Fault> {
     Ok(digest_unless_stopped(from, &Stop::default())?.unwrap_or_default())
 }
 

@@ -14,7 +14,7 @@ pub(crate) use kinds::is_other_kind;
 use crate::error::{At, Error, Fault};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
-use std::io::Cursor;
+use std::io::{Cursor, Read as _, Seek as _};
 use std::path::Path;
 
 /// What of a file counts beside its pixels.
@@ -68,9 +68,10 @@ impl Picture {
 /// Where it cannot be read, is no picture or of a kind that is not read, is damaged, or has more than
 /// [`MOST_PIXELS`].
 pub fn read(path: &Path, reading: Reading) -> Result<Picture, Error> {
-    // A bomb is refused by its header alone.
-    size(path, reading)?;
-    from_bytes(&std::fs::read(path).at(path)?, reading).at(path)
+    let (mut file, _) = opened(path, reading)?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).at(path)?;
+    from_bytes(&bytes, reading).at(path)
 }
 
 /// As [`read`], of bytes in memory.
@@ -109,15 +110,46 @@ pub fn from_bytes(bytes: &[u8], reading: Reading) -> Result<Picture, Fault> {
     Ok(Picture { width, height, rgb, alpha, notes })
 }
 
+/// What is known of a picture file before it is decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PictureRecord {
+    /// Width and height, after orientation where the reading says so.
+    pub size: (usize, usize),
+    /// SHA-256 of the file.
+    pub sha256: String,
+}
+
+/// Looks at a file in one reading: its header, and the hash of its bytes.
+///
+/// # Errors
+/// As [`read`], as far as the header shows it.
+pub fn record(path: &Path, reading: Reading) -> Result<PictureRecord, Error> {
+    let (file, size) = opened(path, reading)?;
+    Ok(PictureRecord { size, sha256: crate::hash::digest(file).at(path)? })
+}
+
 /// Width and height from the file's header, after orientation where `reading` says so.
 ///
 /// # Errors
 /// As [`read`], as far as the header shows it.
 pub fn size(path: &Path, reading: Reading) -> Result<(usize, usize), Error> {
-    let file = std::fs::File::open(path).at(path)?;
-    let mut reader = std::io::BufReader::new(file);
-    let start = std::io::BufRead::fill_buf(&mut reader).at(path)?.to_vec();
-    let opened = open(reader, &start).at(path)?;
+    opened(path, reading).map(|(_, size)| size)
+}
+
+/// A file at its beginning, and its size by its header, by which a bomb is refused.
+fn opened(path: &Path, reading: Reading) -> Result<(std::fs::File, (usize, usize)), Error> {
+    let mut file = std::fs::File::open(path).at(path)?;
+    let size = header(&mut std::io::BufReader::new(&file), reading).at(path)?;
+    file.rewind().at(path)?;
+    Ok((file, size))
+}
+
+fn header(
+    reader: &mut std::io::BufReader<&std::fs::File>,
+    reading: Reading,
+) -> Result<(usize, usize), Fault> {
+    let start = std::io::BufRead::fill_buf(reader)?.to_vec();
+    let opened = open(reader, &start)?;
     let (width, height) = opened.decoder.dimensions();
     let is_turned = matches!(
         opened.orientation,

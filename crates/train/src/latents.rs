@@ -243,7 +243,6 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn source(&self) -> Result<LatentSource> {
         let picture = self.picture;
-        unchanged(&picture.path, &picture.sha256)?;
         if let Some(PlannedFile { path, sha256 }) = &picture.mask {
             unchanged(path, sha256)?;
         }
@@ -280,6 +279,10 @@ impl Reader<'_> {
         };
         let plain = view(false)?;
         let mirrored = augment.flip.then(|| view(true)).transpose()?;
+        if decoded.is_none() {
+            // Its latents were there; it must be the same picture all the same.
+            unchanged(&picture.path, &picture.sha256)?;
+        }
         Ok(LatentSource::Cached { plain, mirrored })
     }
 
@@ -320,7 +323,11 @@ impl Reader<'_> {
     fn decoded<'d>(&self, slot: &'d mut Option<image::Decoded>) -> Result<&'d image::Decoded> {
         let decoded = match slot.take() {
             Some(decoded) => decoded,
-            None => image::read(&self.picture.path, !self.plan.kohya_numbers)?,
+            None => {
+                let PlannedPicture { path, sha256, .. } = self.picture;
+                let found = image::read_unchanged(path, !self.plan.kohya_numbers, sha256)?;
+                found.ok_or_else(|| changed(path))?
+            }
         };
         Ok(slot.insert(decoded))
     }
@@ -341,6 +348,7 @@ impl Reader<'_> {
         let file = PictureFile {
             path: picture.path.clone(),
             size: picture.size,
+            sha256: picture.sha256.clone(),
             caption: None,
             mask: picture.mask.as_ref().map(|file| file.path.clone()),
         };
@@ -355,8 +363,12 @@ fn unchanged(path: &Path, sha256: &str) -> Result<()> {
     if hash::sha256(path)? == sha256 {
         return Ok(());
     }
-    Err(Error::data(format!("{}: was changed since the run began", path.display()))
-        .with_hint("put the old file back, or start again with {train.overwrite}"))
+    Err(changed(path))
+}
+
+fn changed(path: &Path) -> Error {
+    Error::data(format!("{}: was changed since the run began", path.display()))
+        .with_hint("put the old file back, or start again with {train.overwrite}")
 }
 
 /// A mask of pixels at the size of latents.

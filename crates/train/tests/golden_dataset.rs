@@ -180,7 +180,7 @@ fn golden_dataset_pixels() {
             continue;
         };
         // kohya never turns a picture
-        let size = image::size(&path, false).unwrap();
+        let size = image::record(&path, false).unwrap().size;
         let fit = mode.buckets.choose(key, size).unwrap();
         if !mode.resize {
             let fits = crop::check_unresized(key, size, fit.bucket, false);

@@ -1,9 +1,9 @@
 //! The pictures of a data set as pixels; decoding itself is [`wayword_formats::picture`]'s.
 use super::pixels::Pixels;
-use crate::error::{Error, Result};
+use crate::error::{AtFile as _, Error, Result};
 use std::path::Path;
-use wayword_formats::Fault;
-use wayword_formats::picture::{self, Reading};
+use wayword_formats::picture::{self, PictureRecord, Reading};
+use wayword_formats::{Fault, hash};
 
 /// A decoded file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,22 +27,38 @@ fn reading(orient: bool) -> Reading {
 /// # Errors
 /// If the file cannot be read or is no picture, naming it.
 pub fn read(path: &Path, orient: bool) -> Result<Decoded> {
-    let picture = picture::read(path, reading(orient)).map_err(refused)?;
+    picture::read(path, reading(orient)).map(decoded).map_err(refused)
+}
+
+/// The same where the file is still the one of this SHA-256; `None` where it is another.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_unchanged(path: &Path, orient: bool, sha256: &str) -> Result<Option<Decoded>> {
+    let bytes = std::fs::read(path).at(path)?;
+    if hash::sha256_bytes(&bytes) != sha256 {
+        return Ok(None);
+    }
+    let picture = picture::from_bytes(&bytes, reading(orient));
+    picture.map(|picture| Some(decoded(picture))).map_err(|fault| refused(fault.at(path)))
+}
+
+fn decoded(picture: picture::Picture) -> Decoded {
     let (width, height) = (picture.width, picture.height);
     let pixels = |channels, data| Pixels { width, height, channels, data };
-    Ok(Decoded {
+    Decoded {
         rgb: pixels(3, picture.rgb),
         alpha: picture.alpha.map(|alpha| pixels(1, alpha)),
         notes: picture.notes,
-    })
+    }
 }
 
-/// Width and height of a file, from its header only, after orientation if `orient`.
+/// Width and height of a file, after orientation if `orient`, and its SHA-256.
 ///
 /// # Errors
 /// If the file cannot be read or is no picture, naming it.
-pub fn size(path: &Path, orient: bool) -> Result<(usize, usize)> {
-    picture::size(path, reading(orient)).map_err(refused)
+pub fn record(path: &Path, orient: bool) -> Result<PictureRecord> {
+    picture::record(path, reading(orient)).map_err(refused)
 }
 
 fn refused(error: wayword_formats::Error) -> Error {

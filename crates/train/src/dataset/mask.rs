@@ -80,8 +80,13 @@ mod tests {
     fn masks_are_found_by_name() {
         let dir = tempfile::tempdir().unwrap();
         ::image::RgbImage::new(2, 2).save(dir.path().join("a.png")).unwrap();
-        let picture =
-            |name: &str| PictureFile { path: name.into(), size: (2, 2), caption: None, mask: None };
+        let picture = |name: &str| PictureFile {
+            path: name.into(),
+            size: (2, 2),
+            sha256: String::new(),
+            caption: None,
+            mask: None,
+        };
         let mut pictures = [picture("x/a.jpg")];
         pair(&mut pictures, dir.path()).unwrap();
         assert_eq!(pictures[0].mask.as_deref(), Some(dir.path().join("a.png").as_path()));

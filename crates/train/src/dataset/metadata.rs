@@ -1,11 +1,12 @@
 //! Captions from one file for many pictures: kohya's metadata JSON, or JSON lines.
-use super::image::size;
+use super::image::record;
 use super::scan::PictureFile;
 use crate::error::{AtFile, Error, Result};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use wayword_formats::endings::PICTURES;
+use wayword_formats::picture::PictureRecord;
 use wayword_interface::text_file;
 
 /// What a file says about one picture.
@@ -53,7 +54,8 @@ pub fn read(
             (None, tags) => tags,
             (caption, _) => caption,
         };
-        pictures.push(PictureFile { size: size(&path, orient)?, caption, path, mask: None });
+        let PictureRecord { size, sha256 } = record(&path, orient)?;
+        pictures.push(PictureFile { size, sha256, caption, path, mask: None });
     }
     pictures.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(pictures)

@@ -1,8 +1,9 @@
 //! Finds pictures and captions: kohya's parent of `{repeats}_{class words}` folders, or any folder of pictures.
-use super::image::size;
+use super::image::record;
 use crate::error::{AtFile, Error, Result};
 use std::path::{Path, PathBuf};
 use wayword_formats::endings::{self, PICTURES, UNREAD_PICTURES};
+use wayword_formats::picture::PictureRecord;
 use wayword_prompt::caption::{caption_file_candidates, read_caption_file};
 use wayword_prompt::folder_name::FolderName;
 
@@ -37,6 +38,8 @@ pub struct PictureFile {
     pub path: PathBuf,
     /// Width and height.
     pub size: (usize, usize),
+    /// SHA-256 of the file.
+    pub sha256: String,
     /// The text of its caption file, where it has one.
     pub caption: Option<String>,
     /// A mask beside a data set, white where the loss counts in full.
@@ -227,7 +230,8 @@ pub fn pictures(
     let mut found = Vec::new();
     for path in files.into_iter().filter(|f| endings::has(f, PICTURES)) {
         let caption = caption(&path, options)?;
-        found.push(PictureFile { size: size(&path, options.orient)?, caption, path, mask: None });
+        let PictureRecord { size, sha256 } = record(&path, options.orient)?;
+        found.push(PictureFile { size, sha256, caption, path, mask: None });
     }
     Ok(found)
 }

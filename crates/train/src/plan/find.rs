@@ -242,7 +242,7 @@ impl FoundPictures {
                 };
                 let caption = picture.caption.as_ref().or(folder.class.as_ref());
                 let mut planned = PlannedPicture {
-                    sha256: hash::sha256(&path)?,
+                    sha256: picture.sha256.clone(),
                     name: super::known::name_below(&path, &folder.path, &options.images),
                     path,
                     size: picture.size,
