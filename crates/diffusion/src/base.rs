@@ -392,12 +392,12 @@ fn text_heads(file: &Checkpoint) -> Option<usize> {
 
 /// What the file says that its UNet predicts.
 fn prediction(file: &Checkpoint) -> Prediction {
-    let said = ["modelspec.prediction_type", "scheduler.prediction_type"]
+    let declared = ["modelspec.prediction_type", "scheduler.prediction_type"]
         .into_iter()
         .find_map(|key| file.metadata.get(key));
     // Merged models mark themselves by an otherwise unused tensor of that name.
     let marked = file.unknown.iter().any(|key| key == "v_pred");
-    match said.map(String::as_str) {
+    match declared.map(String::as_str) {
         Some("v" | "v_prediction" | "v-prediction") => Prediction::V,
         None if marked => Prediction::V,
         _ => Prediction::Epsilon,
@@ -406,7 +406,7 @@ fn prediction(file: &Checkpoint) -> Prediction {
 
 /// Width and height that the file names, else 512 x 512.
 fn resolution(file: &Checkpoint) -> (u32, u32) {
-    let said = file.metadata.get("modelspec.resolution").and_then(|text| {
+    let declared = file.metadata.get("modelspec.resolution").and_then(|text| {
         let (width, height) = text.split_once(['x', 'X', ','])?;
         Some((width.trim().parse().ok()?, height.trim().parse().ok()?))
     });
@@ -416,7 +416,7 @@ fn resolution(file: &Checkpoint) -> (u32, u32) {
         Some((side, side))
     };
     let usable = |(w, h): &(u32, u32)| (8..=4096).contains(w) && (8..=4096).contains(h);
-    said.or_else(folder).filter(usable).unwrap_or((512, 512))
+    declared.or_else(folder).filter(usable).unwrap_or((512, 512))
 }
 
 #[cfg(test)]

@@ -67,8 +67,8 @@ pub(crate) fn stranger_or_text(bytes: &[u8]) -> Option<String> {
         Some(b'{' | b'[') => "a JSON file, such as a configuration or a server's answer",
         _ => "a text file, such as a README",
     };
-    let told = || is_text(start).then(|| format!("{}; download the file itself", text()));
-    stranger(bytes).or_else(told)
+    let described = || is_text(start).then(|| format!("{}; download the file itself", text()));
+    stranger(bytes).or_else(described)
 }
 
 /// Whether bytes are text: UTF-8, perhaps cut within a character, without control characters.

@@ -160,7 +160,7 @@ impl Job {
 
     pub(crate) fn push(&self, event: Event) {
         let mut inner = self.inner();
-        let told = match &event {
+        let update = match &event {
             Event::Loading { .. } => Some(("loading", 0, 0, None)),
             Event::Encoded { done, of } => Some(("encoding", *done, *of, None)),
             Event::Step(report) => {
@@ -175,7 +175,7 @@ impl Job {
             Event::Phase { phase } => Some((phase.as_str(), 0, 0, None)),
             _ => None,
         };
-        if let Some((phase, done, of, left)) = told {
+        if let Some((phase, done, of, left)) = update {
             // Drawing and decoding take turns, and are timed together.
             let drawn = |phase: &str| phase == "drawing" || phase == "decoding";
             if inner.progress.phase != phase && !(drawn(phase) && drawn(&inner.progress.phase)) {

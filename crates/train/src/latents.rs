@@ -177,10 +177,10 @@ pub fn encode(
 ) -> Result<Option<Vec<LatentSource>>> {
     let folder = plan.latent_cache.clone().unwrap_or_else(|| run.join("latents"));
     let cache = Cache::new(base, &folder, !plan.kohya_numbers)?;
-    let told = AtomicBool::new(false);
+    let has_warned = AtomicBool::new(false);
     // One warning of the VAE is enough for all pictures.
     let draw_events = |event| {
-        if !told.swap(true, Ordering::Relaxed) {
+        if !has_warned.swap(true, Ordering::Relaxed) {
             events.event(Event::Draw(event));
         }
     };

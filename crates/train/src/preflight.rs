@@ -61,16 +61,16 @@ pub fn inspect(plan: &TrainPlan, stop: &Stop) -> Result<Vec<Warning>> {
 
 /// What reading did with pictures (color profiles, animations), each sentence once with its pictures.
 fn read_otherwise(learned: &[&PlannedPicture], notes: &[Vec<String>]) -> Vec<Warning> {
-    let mut told: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut by_note: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (picture, notes) in learned.iter().zip(notes) {
         for note in notes {
-            told.entry(note).or_default().push(picture.name.clone());
+            by_note.entry(note).or_default().push(picture.name.clone());
         }
     }
     let one = |(note, names): (&str, Vec<String>)| {
         finding(format!("{}: {note}", list(&names)), "nothing needs to be done if that is intended")
     };
-    told.into_iter().map(one).collect()
+    by_note.into_iter().map(one).collect()
 }
 
 /// A finding with what to do about it.

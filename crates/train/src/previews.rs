@@ -172,12 +172,12 @@ impl Previews {
             };
             let mut settings = settings(base, plan, prompt, &embeddings)?;
             settings.adapters = model.networks().to_vec();
-            let told = |event: wayword_diffusion::Event| {
+            let forward = |event: wayword_diffusion::Event| {
                 if matches!(event, wayword_diffusion::Event::Step { .. }) {
                     events.event(Event::Draw(event));
                 }
             };
-            let drawn = draw(model, &DrawPlan::new(base, settings)?, &told, stop)?;
+            let drawn = draw(model, &DrawPlan::new(base, settings)?, &forward, stop)?;
             let Some(picture) = drawn.first() else { return Ok(()) };
             let text = PngText { key: "parameters".into(), text: picture.infotext.clone() };
             let png = encode_rgb8(picture.width, picture.height, &picture.rgb, &[text])

@@ -104,8 +104,8 @@ impl Loras {
             alias.to_lowercase() == name.to_lowercase()
         };
         let bearers: Vec<&File> = self.files().filter(bears).collect();
-        let said = |f: &&File| f.alias.as_deref() == Some(name);
-        if !bearers.iter().any(said) {
+        let has_alias = |f: &&File| f.alias.as_deref() == Some(name);
+        if !bearers.iter().any(has_alias) {
             return LoraMatch::Nothing;
         }
         // A broken file's alias counts, too.

@@ -195,7 +195,7 @@ impl Base {
         let mut state = self.active.lock();
         let ticket = state.next_ticket();
         state.waiting.push_back(ticket);
-        let mut told = false;
+        let mut has_told = false;
         while !state.admits(ticket, &wanted, size) {
             if stop.is_requested() {
                 state.waiting.retain(|other| *other != ticket);
@@ -203,8 +203,8 @@ impl Base {
                 self.active.changed.notify_all();
                 return Ok(None);
             }
-            if !told {
-                told = true;
+            if !has_told {
+                has_told = true;
                 // A sink may take its time; others go on meanwhile.
                 drop(state);
                 events.event(Event::Waiting);

@@ -43,12 +43,12 @@ impl DeviceList {
 
 /// Runs the command.
 pub(crate) fn run(context: &Context<'_>) -> DeviceList {
-    let told = |device: &wayword_diffusion::DeviceInfo| DeviceFacts {
+    let facts = |device: &wayword_diffusion::DeviceInfo| DeviceFacts {
         device: device.id.clone(),
         name: device.name.clone(),
         memory: device.memory.map(|memory| memory.total),
         free: device.memory.map(|memory| memory.free),
         precisions: device.precisions.iter().map(|p| p.name().to_owned()).collect(),
     };
-    DeviceList { devices: context.core.devices.iter().map(told).collect() }
+    DeviceList { devices: context.core.devices.iter().map(facts).collect() }
 }

@@ -43,7 +43,7 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Vec<PathBu
         Some(text) => Some(repeat::apply(text, &mut plain)?),
         None => None,
     };
-    let said: Vec<String> = plain.texts().cloned().collect();
+    let literal: Vec<String> = plain.texts().cloned().collect();
     let has_size = from.as_ref().is_some_and(|text| text.get("Size").is_some());
     settings::apply(options, &mut plain)?;
     settings::image(options, repeated.as_ref(), has_size, &mut plain)?;
@@ -55,7 +55,7 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Vec<PathBu
     texts.limit = options.count;
     if from.is_some() {
         // What a picture says of itself was drawn already; only what is new is a template.
-        texts.literal = said;
+        texts.literal = literal;
     }
     let jobs = jobs::all(options, &plain, &mut texts)?;
     let count = jobs.iter().map(|job| job.settings.count).sum();
@@ -102,15 +102,15 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Vec<PathBu
             None => failure,
         })?);
     }
-    if let (Some(text), Some(said), Some(plan)) = (&from, repeated, plans.first()) {
-        said.warnings.into_iter().for_each(warn);
+    if let (Some(text), Some(repeated), Some(plan)) = (&from, repeated, plans.first()) {
+        repeated.warnings.into_iter().for_each(warn);
         repeat::compare(text, &base, plan)?.into_iter().for_each(warn);
     }
     let (failed, files) = (RefCell::new(None), RefCell::new(Vec::new()));
-    let told = Mutex::new(Vec::new());
+    let warned = Mutex::new(Vec::new());
     let mut first = 0;
     for plan in &plans {
-        let events = OneOfMany { progress, first, of: count, told: &told };
+        let events = OneOfMany { progress, first, of: count, warned: &warned };
         let done = draw_each(&*base, plan, &events, stop, &mut |index, picture| {
             let saved = place.save(&picture, first + index).map(|path| {
                 progress.saved(path.clone(), false);
@@ -204,8 +204,8 @@ struct OneOfMany<'a> {
     progress: &'a Progress<'a>,
     first: usize,
     of: usize,
-    /// Warnings that were told already.
-    told: &'a Mutex<Vec<Warning>>,
+    /// Warnings that were given already.
+    warned: &'a Mutex<Vec<Warning>>,
 }
 
 impl Events<Event> for OneOfMany<'_> {
@@ -224,11 +224,11 @@ impl Events<Event> for OneOfMany<'_> {
             Event::Finished { pictures: done, .. } if self.first + done < pictures => return,
             Event::Finished { seconds, .. } => Event::Finished { pictures, seconds },
             Event::Warned(warning) => {
-                let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-                if told.contains(&warning) {
+                let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+                if warned.contains(&warning) {
                     return;
                 }
-                told.push(warning.clone());
+                warned.push(warning.clone());
                 Event::Warned(warning)
             }
             other => other,

@@ -45,10 +45,10 @@ pub(super) fn all(
         }
         let (mut prompt, mut against) = (line.to_owned(), negative.clone());
         if line.starts_with("--") {
-            let said = flags(line).and_then(|flags| line::apply(&mut job, options, flags));
-            let said = said.map_err(|what| Failure::user(format!("{place}: {what}")))?;
-            prompt = said.prompt.unwrap_or_default();
-            against = said.negative.unwrap_or(against);
+            let applied = flags(line).and_then(|flags| line::apply(&mut job, options, flags));
+            let applied = applied.map_err(|what| Failure::user(format!("{place}: {what}")))?;
+            prompt = applied.prompt.unwrap_or_default();
+            against = applied.negative.unwrap_or(against);
         }
         texts.fill(&mut job.settings, &prompt, &against).map_err(|f| f.at(&place))?;
         jobs.push(DrawJob { place: Some(place), ..job });

@@ -132,9 +132,9 @@ pub(super) fn image(
         Some(request::ResizeMode::Stretch) => Fit::Stretch,
         None => repeated.and_then(|said| said.fit).unwrap_or(Fit::Stretch),
     };
-    let said = repeated.and_then(|said| said.mask.clone());
+    let repeated_mask = repeated.and_then(|repeated_mask| repeated_mask.mask.clone());
     if let Some(path) = &o.mask {
-        let mut mask = said.unwrap_or_else(|| MaskSettings::new(image.picture.channel(0)));
+        let mut mask = repeated_mask.unwrap_or_else(|| MaskSettings::new(image.picture.channel(0)));
         mask.mask = Arc::new(files::mask(path)?);
         mask.invert |= o.invert_mask;
         mask.blur = o.mask_blur.unwrap_or(mask.blur);
@@ -148,7 +148,7 @@ pub(super) fn image(
             None => mask.fill,
         };
         image.mask = Some(mask);
-    } else if said.is_some() {
+    } else if repeated_mask.is_some() {
         return Err(Failure::user("the image was drawn with a mask, which is not stored in it")
             .hint("pass that mask with {draw.mask}"));
     }

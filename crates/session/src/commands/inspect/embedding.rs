@@ -141,25 +141,25 @@ mod tests {
 
     #[test]
     fn useless_vectors_are_told() {
-        let told = |shape: [usize; 2], values: &[f32], width, mean| {
+        let describe = |shape: [usize; 2], values: &[f32], width, mean| {
             let array = Array::from_f32(shape.to_vec(), values).unwrap();
             let read = embedding::from_value(&Value::Tensor(array)).unwrap();
             warnings(&read, width, mean)
         };
         let good = [0.3_f32; 768];
-        assert!(told([1, 768], &good.map(|v| v / 20.0), None, None).is_empty());
-        assert!(told([2, 2], &[0.1, 0.2, 0.3, 0.1], Some(2), Some(0.3)).is_empty());
-        let zero = told([2, 2], &[0.0, 0.0, 0.3, 0.1], Some(2), Some(0.3));
+        assert!(describe([1, 768], &good.map(|v| v / 20.0), None, None).is_empty());
+        assert!(describe([2, 2], &[0.1, 0.2, 0.3, 0.1], Some(2), Some(0.3)).is_empty());
+        let zero = describe([2, 2], &[0.0, 0.0, 0.3, 0.1], Some(2), Some(0.3));
         assert_eq!(zero, ["vector 1 is 0: it means nothing"]);
-        assert!(told([1, 2], &[0.0, 0.0], Some(2), Some(0.3))[0].starts_with("all its values"));
-        assert!(told([1, 2], &[90.0, 0.0], Some(2), Some(0.3))[0].contains("huge"));
-        assert!(told([1, 2], &[0.001, 0.0], Some(2), Some(0.3))[0].contains("nearly nothing"));
-        let nan = told([2, 2], &[0.3, f32::NAN, f32::INFINITY, 0.1], Some(2), Some(0.3));
+        assert!(describe([1, 2], &[0.0, 0.0], Some(2), Some(0.3))[0].starts_with("all its values"));
+        assert!(describe([1, 2], &[90.0, 0.0], Some(2), Some(0.3))[0].contains("huge"));
+        assert!(describe([1, 2], &[0.001, 0.0], Some(2), Some(0.3))[0].contains("nearly nothing"));
+        let nan = describe([2, 2], &[0.3, f32::NAN, f32::INFINITY, 0.1], Some(2), Some(0.3));
         assert!(nan[0].starts_with("2 of 4 values are not finite"), "{nan:?}");
         assert!(nan[0].contains("NaN in row 0, column 1"), "{nan:?}");
         assert_eq!(nan.len(), 1, "{nan:?}");
-        let other = told([1, 2], &[0.3, 0.0], Some(3), Some(0.3));
+        let other = describe([1, 2], &[0.3, 0.0], Some(3), Some(0.3));
         assert!(other[0].contains("its rows have 2 values"), "{other:?}");
-        assert!(told([1, 1024], &[0.1; 1024], None, None)[0].contains("Stable Diffusion 2.x"));
+        assert!(describe([1, 1024], &[0.1; 1024], None, None)[0].contains("Stable Diffusion 2.x"));
     }
 }

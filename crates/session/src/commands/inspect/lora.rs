@@ -47,8 +47,8 @@ pub(super) fn tell(file: &Path, facts: &mut Facts) -> Result<(), Failure> {
         facts.add("brings_words", json!(words), words.join(", "));
     }
     if !lora.unknown.is_empty() {
-        let told = |u: &lora::UnknownKey| format!("{}: {}", u.key, u.reason);
-        let all: Vec<String> = lora.unknown.iter().map(told).collect();
+        let describe = |u: &lora::UnknownKey| format!("{}: {}", u.key, u.reason);
+        let all: Vec<String> = lora.unknown.iter().map(describe).collect();
         let mut shown: Vec<String> = all.iter().take(SHOWN).cloned().collect();
         if all.len() > SHOWN {
             shown.push(format!("and {} more", all.len() - SHOWN));

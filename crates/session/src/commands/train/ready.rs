@@ -87,13 +87,13 @@ pub(crate) fn memory(
 ) -> Result<(Memory, Option<Warning>), Failure> {
     let forecast = Forecast::of(sizes, plan)?;
     let free = loading.options.device.device_memory().map(|memory| memory.free);
-    let told = |bytes: usize| crate::numbers::bytes(bytes as u64);
+    let size = |bytes: usize| crate::numbers::bytes(bytes as u64);
     let warn = |text: String, hint: &str| Some(Warning::new(text).with_hint(hint));
     Ok(match (forecast.choose(free, low_memory), free) {
         (MemoryChoice::Asked, _) => (Memory::Recompute, None),
         (MemoryChoice::Keep, Some(_)) => (Memory::Keep, None),
         (MemoryChoice::Keep, None) => {
-            let need = told(forecast.keep);
+            let need = size(forecast.keep);
             let text =
                 format!("the run will take {need}; how much is free, this system does not tell");
             (Memory::Keep, warn(text, "where that is too much, use {train.low_memory}"))
@@ -101,7 +101,7 @@ pub(crate) fn memory(
         (MemoryChoice::Needed, free) => {
             let text = format!(
                 "the run would take {}, and {} are free: gradient checkpointing is used ({{train.low_memory}})",
-                told(forecast.keep),
+                size(forecast.keep),
                 crate::numbers::bytes(free.unwrap_or(0))
             );
             let hint = "a step takes about a third longer; the embedding is the same";
@@ -110,8 +110,8 @@ pub(crate) fn memory(
         (MemoryChoice::TooLarge, free) => {
             let text = format!(
                 "the run would take {}, {} with {{train.low_memory}}, and {} are free",
-                told(forecast.keep),
-                told(forecast.recompute),
+                size(forecast.keep),
+                size(forecast.recompute),
                 crate::numbers::bytes(free.unwrap_or(0))
             );
             let hint = match plan.batch {

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 /// The texts of a line.
 #[derive(Default)]
-pub(super) struct Said {
+pub(super) struct LineFlags {
     pub(super) prompt: Option<String>,
     pub(super) negative: Option<String>,
 }
@@ -16,8 +16,8 @@ pub(super) fn apply(
     job: &mut DrawJob,
     options: &Options,
     flags: Vec<(String, String)>,
-) -> Result<Said, String> {
-    let mut said = Said::default();
+) -> Result<LineFlags, String> {
+    let mut flags_of_line = LineFlags::default();
     let (mut runs, mut at_once): (Option<usize>, Option<usize>) = (None, None);
     let (mut subseed, mut strength) = (None, None);
     let mut resize = (0i64, 0i64);
@@ -25,8 +25,8 @@ pub(super) fn apply(
     let s = &mut job.settings;
     for (key, value) in flags {
         match key.as_str() {
-            "prompt" => said.prompt = Some(value),
-            "negative_prompt" => said.negative = Some(value),
+            "prompt" => flags_of_line.prompt = Some(value),
+            "negative_prompt" => flags_of_line.negative = Some(value),
             "seed" => s.seed = seed(&key, &value)?,
             "subseed" => subseed = Some(seed(&key, &value)?),
             "subseed_strength" => strength = Some(number(&key, &value)?),
@@ -61,7 +61,7 @@ pub(super) fn apply(
         s.batch = at_once.unwrap_or(s.batch).max(1);
         s.count = runs.unwrap_or(1).max(1) * at_once.unwrap_or(1).max(1);
     }
-    Ok(said)
+    Ok(flags_of_line)
 }
 
 /// A seed; -1 is a random one.
