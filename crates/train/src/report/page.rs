@@ -75,7 +75,7 @@ fn facts(plan: &TrainPlan, summary: &PlanSummary, counters: &Counters) -> String
     let pictures = (0..plan.pictures.len()).filter(|i| !plan.is_regular(*i)).count();
     let from = escape(&summary.init);
     let mut out = format!(
-        "<p>{}, from “{from}”, learned from {} in {}</p>\n<dl>\n",
+        "<p>{}, initialized from “{from}”, trained on {} for {}</p>\n<dl>\n",
         counted(plan.vectors(), "vector"),
         counted(pictures, "picture"),
         counted(counters.step, "step")
@@ -89,7 +89,7 @@ fn facts(plan: &TrainPlan, summary: &PlanSummary, counters: &Counters) -> String
         }
         None => short(counters.evaluation_before),
     };
-    fact("loss at fixed noise", fixed);
+    fact("evaluation loss", fixed);
     fact("time", duration(counters.seconds));
     fact("a step", duration(counters.seconds / counters.step.max(1) as f64));
     fact("seed", plan.seed.to_string());
@@ -174,7 +174,7 @@ fn charts(plan: &TrainPlan, curves: &Curves) -> String {
     let figures = [
         chart::figure(
             "Loss",
-            "Mostly chance: each step draws another noise level.",
+            "Mostly noise: each step draws another timestep.",
             &[
                 Line::new("faint", "", loss.clone()),
                 Line::new("main", "running mean", chart::smooth(&loss)),
@@ -182,21 +182,21 @@ fn charts(plan: &TrainPlan, curves: &Curves) -> String {
             false,
         ),
         chart::figure(
-            "Loss at fixed noise",
-            "The same noise and pictures each time: what was learned.",
+            "Evaluation loss (fixed noise)",
+            "Same images and noise each time: shows what was learned.",
             &[Line { dots: true, ..Line::new("main", "", fixed) }],
             false,
         ),
         chart::figure("Learning rate", "", &[Line::new("main", "", of(&|r| r.rate))], false),
         chart::figure(
-            "Length of the word's vectors",
-            "Far above the vocabulary's, a word drowns the others of a prompt.",
-            &[Line::new("second", "vocabulary", flat), Line::new("main", "the word", norms)],
+            "Vector norm",
+            "Far above the vocabulary’s norm, an embedding drowns out the other words of a prompt.",
+            &[Line::new("second", "vocabulary", flat), Line::new("main", "embedding", norms)],
             false,
         ),
         chart::figure(
             "Gradient",
-            "Length before it is shortened.",
+            "Norm before clipping.",
             &[
                 Line::new("faint", "", gradient.clone()),
                 Line::new("main", "running mean", chart::smooth(&gradient)),
@@ -213,7 +213,7 @@ fn charts(plan: &TrainPlan, curves: &Curves) -> String {
 /// The pictures that were learned from, as they were cropped.
 fn shown(plan: &TrainPlan) -> String {
     let learned: Vec<_> = (0..plan.pictures.len()).filter(|i| !plan.is_regular(*i)).collect();
-    let mut out = "<section>\n<h2>Pictures</h2>\n<div class=\"pictures\">\n".to_owned();
+    let mut out = "<section>\n<h2>Images</h2>\n<div class=\"pictures\">\n".to_owned();
     for counters in learned.iter().take(MOST_SHOWN) {
         let picture = &plan.pictures[*counters];
         let name = picture.path.file_name().unwrap_or_default().to_string_lossy();
@@ -237,11 +237,11 @@ fn shown(plan: &TrainPlan) -> String {
 
 fn captions(summary: &PlanSummary) -> String {
     let kind =
-        if summary.template { "sentences, one drawn for each picture" } else { "of the pictures" };
+        if summary.template { "template sentences, one drawn per image" } else { "captions of the images" };
     let total = summary.captions.len();
     let mut out = format!("<section>\n<h2>Captions</h2>\n<p>{total} {kind}</p>\n<ul>\n");
     for caption in summary.captions.iter().take(CAPTIONS) {
-        let without = if caption.has_embedding { "" } else { " <small>without the word</small>" };
+        let without = if caption.has_embedding { "" } else { " <small>without the embedding</small>" };
         out.push_str(&format!("<li>{}{without}</li>\n", escape(&caption.text)));
     }
     if total > CAPTIONS {
@@ -258,23 +258,23 @@ fn table(plan: &TrainPlan, summary: &PlanSummary) -> String {
     let clip = plan.max_grad_norm.to_string();
     let rows = [
         ("base", plan.base.path.display().to_string()),
-        ("pictures", format!("{}, with repeats {} an epoch", summary.pictures, summary.samples)),
+        ("images", format!("{}, {} per epoch with repeats", summary.pictures, summary.samples)),
         ("sizes", sizes.join(", ")),
         ("token", summary.token.clone()),
         ("steps, epochs", format!("{}, {}", summary.steps, summary.epochs)),
-        ("batch, batches a step", format!("{}, {}", summary.batch, summary.accumulate)),
+        ("batch size, gradient accumulation", format!("{}, {}", summary.batch, summary.accumulate)),
         (
             "learning rate",
             format!(
-                "{}, {}, {} steps of warm-up",
+                "{}, {}, {} warm-up steps",
                 short(summary.lr),
                 summary.scheduler,
                 plan.warmup
             ),
         ),
         ("optimizer", [&[summary.optimizer.clone()][..], &plan.optimizer_args].concat().join(" ")),
-        ("longest gradient", if clip == "0" { "no limit".into() } else { clip }),
-        ("noise levels", format!("{} to {}", plan.timesteps.0, plan.timesteps.1)),
+        ("maximum gradient norm", if clip == "0" { "no limit".into() } else { clip }),
+        ("timesteps", format!("{} to {}", plan.timesteps.0, plan.timesteps.1)),
         ("kohya's numbers", if plan.kohya_numbers { "yes" } else { "no" }.into()),
         ("files", summary.files.join(", ")),
         ("folder", plan.out.display().to_string()),
@@ -283,7 +283,7 @@ fn table(plan: &TrainPlan, summary: &PlanSummary) -> String {
     for (name, value) in rows {
         out.push_str(&format!("<tr><th>{name}</th><td>{}</td></tr>\n", escape(&value)));
     }
-    out.push_str("</table>\n<p>Every option stands in <code>plan.json</code> beside this page.</p>\n</section>\n");
+    out.push_str("</table>\n<p>All options are in <code>plan.json</code> beside this page.</p>\n</section>\n");
     out
 }
 

@@ -43,20 +43,20 @@ pub(super) fn rows(
     let seeds = |prompt: &str| SEEDS.map(|seed| (prompt.to_owned(), seed)).collect::<Vec<_>>();
     Ok(vec![
         Row {
-            label: "What it was shown".into(),
-            note: format!("{} pictures of a person whom the model never saw.", studio.shown.len()),
+            label: "Training images".into(),
+            note: format!("{} images of a person the model has never seen.", studio.shown.len()),
             cells: plain(studio.shown.clone()),
             per_line: COLUMNS,
         },
         Row {
             label: format!("photo of a {INIT}"),
-            note: "The word it started from: anybody. Seeds 1 to 8.".into(),
+            note: "The init word: anybody. Seeds 1 to 8.".into(),
             cells: plain(studio.draw(&none, &seeds(&format!("photo of a {INIT}")))?),
             per_line: COLUMNS,
         },
         Row {
             label: format!("photo of {WORD}"),
-            note: "The word it learned: her. The same seeds.".into(),
+            note: "The new embedding: her. The same seeds.".into(),
             cells: plain(studio.draw(&learned, &seeds(&format!("photo of {WORD}")))?),
             per_line: COLUMNS,
         },
@@ -70,7 +70,7 @@ pub(super) fn rows(
 pub(super) fn sheet(numbers: &Numbers, rows: Vec<Row>) -> Sheet {
     let (l, k) = (&numbers.likeness, &numbers.kept);
     Sheet {
-        title: format!("A new word: {WORD}"),
+        title: format!("A new embedding: {WORD}"),
         subtitle: format!(
             "A small Stable Diffusion model was shown 15 pictures of a person. It learned one word for her, \
              128 numbers, in {} on this machine. Nothing in the model itself was changed.",
@@ -113,7 +113,7 @@ fn with_other_words(studio: &Studio<'_>, learned: &Embeddings) -> Result<Row, Fa
     let captions: Vec<String> = SCENES.iter().map(|(_, caption)| (*caption).into()).collect();
     Ok(Row {
         label: format!("photo of {WORD} …"),
-        note: "… with other words, which still count. Seeds 3 and 4.".into(),
+        note: "… with other words, which are still followed. Seeds 3 and 4.".into(),
         cells: captioned(pictures, &captions),
         per_line: COLUMNS,
     })
@@ -129,7 +129,7 @@ fn weights(studio: &Studio<'_>, learned: &Embeddings) -> Result<Row, Failure> {
     let captions: Vec<String> = WEIGHTS.iter().map(|w| format!("weight {w}")).collect();
     Ok(Row {
         label: format!("photo of ({WORD}:weight)"),
-        note: "Less and more of the word. Seeds 3 and 4.".into(),
+        note: "A weaker and a stronger embedding. Seeds 3 and 4.".into(),
         cells: captioned(turned(drawn), &captions),
         per_line: COLUMNS,
     })
@@ -148,8 +148,8 @@ fn steps(studio: &Studio<'_>, outcome: &Outcome, out: &Path) -> Result<Row, Fail
     }
     let captions: Vec<String> = stages.iter().map(|(name, _)| name.clone()).collect();
     Ok(Row {
-        label: "How it learned".into(),
-        note: "The files saved on the way, from the first to the last. Seeds 3 and 4.".into(),
+        label: "Over the steps".into(),
+        note: "The files saved during training, from the first to the last. Seeds 3 and 4.".into(),
         cells: captioned(turned(drawn), &captions),
         per_line: u32::try_from(captions.len()).unwrap_or(COLUMNS),
     })
