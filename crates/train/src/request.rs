@@ -95,12 +95,12 @@ options! {
             /// Resume a stopped run, with its own options
             resume: Option<PathBuf> => value_name: "DIR/NAME.run",
                 conflicts: &["overwrite", "images", "name"], scope: Scope::Request;
-            /// Add N steps to the run of {train.resume}; the schedule's shape runs anew over them
-            extend: Option<usize> => value_name: "N", min: 1.0, requires: "resume", scope: Scope::Request;
             /// Delete a run of this name and start again
             overwrite: bool => scope: Scope::Request;
         }
         "Output" RARE {
+            /// Add N steps to the run of {train.resume}; the schedule's shape runs anew over them
+            extend: Option<usize> => value_name: "N", min: 1.0, requires: "resume", scope: Scope::Request;
             /// What happens where a run of this name is there [default: fail]
             if_exists: Option<IfExists> => value_name: "WHAT", conflicts: &["resume", "overwrite"], scope: Scope::Request;
         }

@@ -1,6 +1,6 @@
 //! The JSON schema of a request, from which a form can be made.
 use super::{Need, OptionKind, OptionSpec, Options, Scope, Values, paragraphs};
-use crate::{PlainNames, render_fields};
+use crate::render_fields;
 use serde_json::{Value, json};
 
 /// The schema (draft 2020-12) of a request. `x-group` is an option's heading, `x-flag` its flag on
@@ -41,7 +41,9 @@ fn property(spec: &OptionSpec) -> Value {
         property["multipleOf"] = json!(spec.multiple_of);
     }
     property["title"] = json!(spec.name.replace('_', " "));
-    property["description"] = json!(render_fields(&spec.help_text(), &PlainNames));
+    // A form shows options by their own names.
+    let name = |path: &str| path.rsplit('.').next().map(|name| format!("`{name}`"));
+    property["description"] = json!(render_fields(&spec.help_text(), &name));
     let default = (spec.default)();
     if !default.is_null() && spec.need != Need::Always {
         property["default"] = default;
