@@ -2,14 +2,20 @@
 mod commands;
 mod failure;
 mod options;
+mod serve;
 mod show;
 mod stop;
 
+use options::Asked;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let Err(failure) = options::read().and_then(|request| request.map_or(Ok(()), commands::run))
-    else {
+    let done = options::read().and_then(|asked| match asked {
+        Asked::Nothing => Ok(()),
+        Asked::Job(request) => commands::run(request),
+        Asked::Serve(options) => serve::run(&options),
+    });
+    let Err(failure) = done else {
         return ExitCode::SUCCESS;
     };
     show::failure(&failure);

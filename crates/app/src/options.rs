@@ -7,9 +7,10 @@ mod kohya;
 use crate::failure::{Failure, FailureKind};
 use clap::Command as Clap;
 use std::ffi::OsString;
+use wayword_interface::options::Options as _;
 use wayword_session::Request;
 use wayword_session::request::{
-    Bench, Convert, Demo, Devices, Draw, Explain, Grid, Inspect, Likeness, Rerun, Train,
+    Bench, Convert, Demo, Devices, Draw, Explain, Grid, Inspect, Likeness, Rerun, Serve, Train,
 };
 
 pub(crate) use build::FLAGS;
@@ -80,6 +81,7 @@ fn program() -> Clap {
         .subcommand(build::command::<Convert>())
         .subcommand(build::command::<Bench>())
         .subcommand(build::command::<Devices>())
+        .subcommand(build::command::<Serve>())
         .subcommands(extra::commands());
     Request::COMMANDS.iter().fold(program, |program, command| {
         program.mut_subcommand(command, |sub| match examples::of(command) {
@@ -89,11 +91,21 @@ fn program() -> Clap {
     })
 }
 
-/// Reads the command line; `None` where nothing more is to be done. Help, version and mistakes are written by clap itself.
+/// What the command line asks for.
+pub(crate) enum Asked {
+    /// Nothing more: it is done.
+    Nothing,
+    /// A job, which ends with a result.
+    Job(Request),
+    /// The server, which takes jobs from elsewhere.
+    Serve(Box<Serve>),
+}
+
+/// Reads the command line. Help, version and mistakes are written by clap itself.
 ///
 /// # Errors
 /// A failure that says nothing more, with clap's exit code (0 for help, 2 for mistakes).
-pub(crate) fn read() -> Result<Option<Request>, Failure> {
+pub(crate) fn read() -> Result<Asked, Failure> {
     let mut words: Vec<OsString> = std::env::args_os().collect();
     // `wayword help train` is `wayword train --help`.
     if words.get(1).is_some_and(|word| word == "help") {
@@ -111,10 +123,14 @@ pub(crate) fn read() -> Result<Option<Request>, Failure> {
     })?;
     let (command, matches) = matches.subcommand().ok_or_else(|| Failure::command_line(2))?;
     if let Some(done) = extra::run(command, matches, program) {
-        return done.map(|()| None);
+        return done.map(|()| Asked::Nothing);
+    }
+    if command == Serve::REQUEST {
+        let serve: Serve = build::typed(command, &Serve::specs(), matches)?.read()?;
+        return Ok(Asked::Serve(Box::new(serve)));
     }
     let specs = Request::specs(command).unwrap_or_default();
-    Ok(Some(Request::from_layer(command, build::typed(command, &specs, matches)?)?))
+    Ok(Asked::Job(Request::from_layer(command, build::typed(command, &specs, matches)?)?))
 }
 
 #[cfg(test)]

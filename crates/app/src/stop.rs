@@ -9,13 +9,25 @@ use wayword_session::Job;
 /// # Errors
 /// If the system refuses a signal handler.
 pub(crate) fn on_ctrl_c(job: &Job, what: &'static str) -> Result<(), Failure> {
-    let (job, asked) = (job.clone(), AtomicBool::new(false));
+    let job = job.clone();
+    on_ctrl_c_do(what, move || job.stop())
+}
+
+/// Does something at the first Ctrl-C; the second ends the program.
+///
+/// # Errors
+/// If the system refuses a signal handler.
+pub(crate) fn on_ctrl_c_do(
+    what: &'static str,
+    stop: impl Fn() + Send + 'static,
+) -> Result<(), Failure> {
+    let asked = AtomicBool::new(false);
     ctrlc::set_handler(move || {
         if asked.swap(true, Ordering::Relaxed) {
             leave();
         }
         show::note(&format!("stopping: {what}; Ctrl-C again ends at once"));
-        job.stop();
+        stop();
     })?;
     Ok(())
 }

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 /// Which of our crates a crate may use. A new edge is a decision about the architecture.
 const EDGES: &[(&str, &[&str])] = &[
-    ("app", &["session", "formats", "interface"]),
+    ("app", &["web", "session", "formats", "interface"]),
+    ("web", &["session", "formats", "interface"]),
     ("session", &["train", "diffusion", "formats", "prompt", "interface"]),
     ("train", &["diffusion", "tensor", "formats", "prompt", "interface"]),
     ("diffusion", &["tensor", "formats", "prompt", "interface"]),

@@ -58,7 +58,7 @@ pub enum Event {
         index: usize,
         /// Sampler steps done.
         step: usize,
-        /// A small PNG file in base64.
+        /// A small PNG file in base64; empty in a replay once a newer one of this picture has come.
         png: String,
     },
     /// The job waits until others that use the base with other adapters are done.

@@ -63,6 +63,20 @@ struct Inner {
     result: Option<Result<Arc<Outcome>, Failure>>,
 }
 
+impl Inner {
+    /// Empties the last preview of a picture: a newer one takes its place, and a long job would
+    /// hold thousands of them. The event itself stays, so that replays count alike.
+    fn forget_preview(&mut self, picture: usize) {
+        let last = self.events.iter_mut().rev().find_map(|event| match event {
+            Event::DrawPreview { index, png, .. } if *index == picture => Some(png),
+            _ => None,
+        });
+        if let Some(png) = last {
+            *png = String::new();
+        }
+    }
+}
+
 impl Job {
     pub(crate) fn new() -> Self {
         let progress = JobProgress { phase: "queued".into(), ..JobProgress::default() };
@@ -111,6 +125,12 @@ impl Job {
     #[must_use]
     pub fn events_since(&self, first: usize) -> Vec<Event> {
         self.inner().events.get(first..).unwrap_or_default().to_vec()
+    }
+
+    /// What `pick` makes of the last event that it takes.
+    #[must_use]
+    pub fn last_event<T>(&self, pick: impl FnMut(&Event) -> Option<T>) -> Option<T> {
+        self.inner().events.iter().rev().find_map(pick)
     }
 
     /// As [`Job::events_since`], but waits for an event or the job's end, at most so long. The
@@ -187,6 +207,9 @@ impl Job {
                 (done > 0 && of >= done).then(|| spent / done as f64 * (of - done) as f64);
             inner.progress =
                 JobProgress { phase: phase.into(), done, of, seconds_left: left.or(guessed) };
+        }
+        if let Event::DrawPreview { index, .. } = &event {
+            inner.forget_preview(*index);
         }
         inner.events.push(event);
         self.0.changed.notify_all();

@@ -1,6 +1,10 @@
 //! Names that options take: samplers, noise schedules, optimizers, learning-rate schedules.
 use serde::Serialize;
-use wayword_diffusion::sigmas::{SAMPLERS, SCHEDULES as NOISE_SCHEDULES};
+pub use wayword_diffusion::hires::{UPSCALERS, Upscaler};
+pub use wayword_diffusion::sigmas::{
+    SAMPLERS, SCHEDULES as NOISE_SCHEDULES, SamplerInfo, Schedule,
+};
+use wayword_interface::Diagnostic;
 use wayword_train::lr::SCHEDULES;
 use wayword_train::optim::OPTIMIZERS;
 
@@ -79,4 +83,12 @@ mod tests {
             assert!(lines.iter().zip(&names).all(|(line, one)| line.starts_with(one.name)));
         }
     }
+}
+
+/// Checks a sampler's name, and that of a noise schedule beside it.
+///
+/// # Errors
+/// If there is no sampler or schedule of this name; the hint suggests one.
+pub fn check_sampler(sampler: &str, schedule: Option<&str>) -> Result<(), Diagnostic> {
+    wayword_diffusion::sigmas::resolve(sampler, schedule, false).map(|_| ()).map_err(Into::into)
 }

@@ -9,6 +9,7 @@ mod grid;
 mod inspect;
 mod likeness;
 mod rerun;
+mod serve;
 mod settings;
 
 pub use bench::{Bench, Instructions, Work as BenchWork};
@@ -21,6 +22,7 @@ pub use grid::Grid;
 pub use inspect::Inspect;
 pub use likeness::{Likeness, Normalization};
 pub use rerun::Rerun;
+pub use serve::Serve;
 pub use settings::{Emphasis, Noise, Places, Settings};
 pub use wayword_interface::options::{Layer, Seed, Sides, Size, Values};
 pub use wayword_train::plan::TrainOptions;
@@ -113,7 +115,7 @@ macro_rules! requests {
             /// The flags of all options, for texts that name fields.
             #[must_use]
             pub fn names() -> SpecNames {
-                SpecNames::default()$(.with::<$options>())*
+                SpecNames::default()$(.with::<$options>())*.with::<Serve>()
             }
 
             /// Its options as JSON shows them: of a training those that were given, else all.

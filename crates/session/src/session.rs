@@ -5,10 +5,11 @@ use crate::queue::{Queue, small_drawing};
 use crate::request::Draw;
 use crate::{Environment, Event, Failure, Folders, Job, Library, Request};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 use wayword_diffusion::{Base, BaseOptions, DeviceInfo, Prediction};
+use wayword_formats::hash::HashCache;
 use wayword_interface::{Events, Stop};
 
 /// Where requests become jobs. Heavy jobs run one after the other, in the order of their
@@ -217,6 +218,20 @@ impl Session {
     /// Forgets what was found: the next [`Session::library`] looks again.
     pub fn rescan(&self) {
         *lock(&self.core.library) = None;
+    }
+
+    /// Forgets the bases that no job uses, so that their memory is free; gives their number.
+    pub fn unload(&self) -> usize {
+        let mut bases = lock(&self.core.bases);
+        let before = bases.len();
+        bases.retain(|(_, base)| Arc::strong_count(base) > 1);
+        before - bases.len()
+    }
+
+    /// What a checkpoint's SHA-256 is, where an earlier job has computed it.
+    #[must_use]
+    pub fn known_hash(&self, checkpoint: &Path) -> Option<String> {
+        HashCache::open(&self.core.environment.hash_cache()?).known(checkpoint)
     }
 
     /// The checkpoints that are loaded and kept.

@@ -115,6 +115,7 @@ macro_rules! each_request {
         $check::<Convert>();
         $check::<Bench>();
         $check::<Devices>();
+        $check::<Serve>();
     };
 }
 

@@ -1,0 +1,63 @@
+// Grid: axes, cells as they come, the sheet.
+import { below, follow, get, post, Refused } from './api.js';
+import { address, fill, h, toast, tried } from './dom.js';
+import { Form } from './form.js';
+
+const MAIN = ['prompt', 'x', 'y', 'z', 'negative', 'base', 'sampler', 'steps', 'cfg', 'size', 'seed'];
+let form;
+let current;
+const cells = h('ul', { class: 'gallery' });
+const state = h('p', { role: 'status', class: 'state' });
+const result = h('p', {});
+const stop = h('button', { disabled: true, onclick: () => tried(() => post(`/jobs/${current}/stop`)) }, 'Cancel');
+
+export async function build(element) {
+  const [schema, names, library] = await Promise.all([get('/schema/grid'), get('/names'), get('/library')]);
+  form = new Form(schema, {
+    choices: { sampler: names.samplers.map((name) => [name, name]), base: library.checkpoints.map((one) => [one.path, one.name]) },
+    labels: { x: 'Columns (x)', y: 'Rows (y)', z: 'Sheets (z)', cfg: 'Guidance (CFG)' },
+  });
+  fill(element, h('h2', {}, 'Grid'), h('div', { class: 'columns' },
+    h('section', { class: 'panel', 'aria-label': 'Settings' }, form.fields(MAIN, ['prompt', 'negative']),
+      h('p', { class: 'help' }, 'An axis is NAME: VALUES, such as "steps: 10-30 (+10)" or "cfg: 4, 7, 10".'),
+      form.rest(['out', 'overwrite', 'json']),
+      h('div', { class: 'row' }, h('button', { class: 'main', onclick: start }, 'Draw the grid'), stop)),
+    h('section', { class: 'panel', 'aria-label': 'Cells' }, state, result, cells)));
+}
+
+async function start() {
+  form.clear();
+  try {
+    const job = await post('/jobs', { command: 'grid', ...form.values() });
+    fill(cells);
+    fill(result);
+    watch(job.id);
+  } catch (error) {
+    const rest = error instanceof Refused ? form.diagnose(error.told) : error.message;
+    if (rest) toast(rest);
+  }
+}
+
+function watch(id) {
+  current = id;
+  stop.disabled = false;
+  follow(id, {
+    event: async (event) => {
+      if (event.event !== 'saved') return;
+      const file = await below(event.path);
+      if (/\.(png|jpg|webp)$/.test(file)) {
+        cells.append(h('li', {}, h('a', { href: address(file) }, h('img', { src: address(file), alt: file.split('/').pop(), loading: 'lazy' }))));
+      } else if (file.endsWith('.html')) fill(result, h('a', { href: address(file) }, 'The whole grid as a page'));
+    },
+    state: (now) => { state.textContent = now.place ? `queued, ${now.place} before` : `${now.state}: ${now.progress.phase} ${now.progress.done}/${now.progress.of}`; },
+    end: (end) => {
+      stop.disabled = true;
+      state.textContent = end.state;
+      state.className = `state ${end.state}`;
+      if (end.error) {
+        const rest = form.diagnose(end.error);
+        if (rest) toast(rest);
+      }
+    },
+  });
+}
