@@ -11,8 +11,8 @@ const FILES_OF_OPTIONS: [&str; 6] =
     ["config", "save_config", "kohya", "dataset_config", "in_json", "prompts"];
 /// Options that are written to.
 const WRITTEN: [&str; 5] = ["out", "output", "latent_cache", "resume", "write"];
-/// Options that may be a checkpoint's name or hash instead of its path.
-const CHECKPOINTS: [&str; 2] = ["base", "travel"];
+/// Options that may be a file's name, or a checkpoint's hash, instead of its path.
+const CHECKPOINTS: [&str; 3] = ["base", "travel", "vae"];
 /// Texts that are a file if there is one of this name.
 const MAYBE_FILES: [&str; 5] = ["init", "template", "sample_prompts", "metadata_thumbnail", "lora"];
 /// Pixels of a picture.
@@ -78,8 +78,12 @@ fn option(app: &App, command: &str, spec: &OptionSpec, value: &mut Value) -> Ans
     }
     bounded(command, spec, value)?;
     match spec.kind {
-        OptionKind::Path | OptionKind::List(OptionKind::Path) => each(value, &mut |text| path(app, spec.name, text)),
-        OptionKind::Text | OptionKind::List(OptionKind::Text) if MAYBE_FILES.contains(&spec.name) => {
+        OptionKind::Path | OptionKind::List(OptionKind::Path) => {
+            each(value, &mut |text| path(app, spec.name, text))
+        }
+        OptionKind::Text | OptionKind::List(OptionKind::Text)
+            if MAYBE_FILES.contains(&spec.name) =>
+        {
             each(value, &mut |text| maybe_file(app, spec.name, text))
         }
         OptionKind::Text if command == "grid" && ["x", "y", "z"].contains(&spec.name) => {

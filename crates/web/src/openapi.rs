@@ -197,7 +197,11 @@ fn operations() -> Vec<Operation> {
         get("/api/v1/jobs/{id}/result", "the result of a job"),
         get("/api/v1/library", "checkpoints, embeddings, LoRAs, wildcards"),
         act("/api/v1/library/rescan", "look through the folders again"),
-        post("/api/v1/library/rename", "rename an embedding, file and name within", texts(&["path", "name"])),
+        post(
+            "/api/v1/library/rename",
+            "rename an embedding, file and name within",
+            texts(&["path", "name"]),
+        ),
         post("/api/v1/library/delete", "move an embedding to the trash", texts(&["path"])),
         post("/api/v1/library/restore", "move it back", texts(&["undo"])),
         post("/api/v1/kohya", "a file of kohya's options in ours", object()),

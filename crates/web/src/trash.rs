@@ -39,28 +39,30 @@ fn own_file(app: &App, text: &str) -> Answer<PathBuf> {
 
 /// `POST /api/v1/library/rename`: `{path, name}`. The file's name is what a prompt calls, and the
 /// name within the file goes with it.
-pub(crate) async fn rename(
-    State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    body: Body,
-) -> Answer {
+pub(crate) async fn rename(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Answer {
     let values = object(&headers, body, JSON_BODY).await?;
     blocking(move || {
         let from = own_file(&app, &text(&values, "path")?)?;
         let name = text(&values, "name")?;
         if let Some(fault) = name_fault(&name) {
-            return Err(Refusal::unfit(format!("{name:?} cannot be a file's name: {fault}")).field("name"));
+            return Err(
+                Refusal::unfit(format!("{name:?} cannot be a file's name: {fault}")).field("name")
+            );
         }
         let ending = from.extension().unwrap_or_default().to_string_lossy().into_owned();
         let to = from.with_file_name(format!("{name}.{ending}"));
         if to.exists() {
-            return Err(Refusal::new(StatusCode::CONFLICT, format!("there is a file {name}.{ending} already"))
-                .field("name"));
+            return Err(Refusal::new(
+                StatusCode::CONFLICT,
+                format!("there is a file {name}.{ending} already"),
+            )
+            .field("name"));
         }
         let request = json!({
             "command": "convert", "input": from, "output": to, "token": name,
         });
-        let request = wayword_session::Request::from_json(request.as_object().cloned().unwrap_or_default())?;
+        let request =
+            wayword_session::Request::from_json(request.as_object().cloned().unwrap_or_default())?;
         app.session.submit(request).wait()?;
         std::fs::remove_file(&from).map_err(|e| failed("remove", &from, e))?;
         app.session.rescan();
@@ -70,11 +72,7 @@ pub(crate) async fn rename(
 }
 
 /// `POST /api/v1/library/delete`: `{path}`. Gives what undoes it.
-pub(crate) async fn delete(
-    State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    body: Body,
-) -> Answer {
+pub(crate) async fn delete(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Answer {
     let values = object(&headers, body, JSON_BODY).await?;
     blocking(move || {
         let from = own_file(&app, &text(&values, "path")?)?;
@@ -92,11 +90,7 @@ pub(crate) async fn delete(
 }
 
 /// `POST /api/v1/library/restore`: `{undo}`.
-pub(crate) async fn restore(
-    State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    body: Body,
-) -> Answer {
+pub(crate) async fn restore(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> Answer {
     let values = object(&headers, body, JSON_BODY).await?;
     blocking(move || {
         let id = text(&values, "undo")?;

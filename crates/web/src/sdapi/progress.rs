@@ -29,7 +29,8 @@ fn place(entry: &Entry) -> Place {
     });
     let (step, steps, picture, pictures) = last.unwrap_or((0, entry.number("steps", 20), 0, 0));
     let pictures = pictures.max(entry.number("count", 1));
-    let share = (["drawing", "decoding"].contains(&at.phase.as_str()) && at.of > 0).then(|| at.done as f64 / at.of as f64);
+    let share = (["drawing", "decoding"].contains(&at.phase.as_str()) && at.of > 0)
+        .then(|| at.done as f64 / at.of as f64);
     let progress = match entry.job.state() {
         JobState::Running => (0.01 + share.unwrap_or_default()).min(1.0),
         JobState::Queued => 0.0,

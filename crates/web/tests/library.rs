@@ -1,0 +1,92 @@
+//! Changes to the library, kohya's options for the form, drawings while a training runs.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+mod common;
+
+use common::{Folder, Running, demo, options};
+use serde_json::{Value, json};
+
+/// A server whose own folder holds one embedding, and that embedding's path.
+fn with_embedding() -> (Running, Folder, std::path::PathBuf) {
+    let dir = Folder::new();
+    let folder = dir.path().join("out/embeddings");
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("fresh-ti.safetensors");
+    std::fs::copy(demo().join("words/pascoe-ti.safetensors"), &file).unwrap();
+    let file = file.canonicalize().unwrap();
+    (Running::start(&options(dir.path())), dir, file)
+}
+
+fn names(server: &Running) -> Vec<String> {
+    let library = server.get("/api/v1/library").json();
+    let names = library["embeddings"].as_array().unwrap().iter();
+    names.filter(|one| one["own"] == true).map(|one| one["name"].as_str().unwrap().into()).collect()
+}
+
+#[test]
+fn an_embedding_is_renamed_with_the_name_in_it() {
+    let (server, _dir, file) = with_embedding();
+    assert_eq!(names(&server), ["fresh-ti"]);
+    let rename =
+        |name: &str| server.post("/api/v1/library/rename", &json!({ "path": file, "name": name }));
+    for bad in ["../x", "a/b", "", "con"] {
+        assert_eq!(rename(bad).status, 422, "{bad:?}");
+    }
+    let answer = rename("newer-ti");
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(names(&server), ["newer-ti"]);
+    assert!(!file.exists() && file.with_file_name("newer-ti.safetensors").is_file());
+    // What was not made here is not changed.
+    let other = demo().join("words/pascoe-ti.safetensors");
+    let answer = server.post("/api/v1/library/rename", &json!({ "path": other, "name": "x-ti" }));
+    assert_eq!(answer.status, 403, "{}", answer.text());
+}
+
+#[test]
+fn a_deleted_embedding_comes_back() {
+    let (server, _dir, file) = with_embedding();
+    let before = std::fs::read(&file).unwrap();
+    let told = server.post("/api/v1/library/delete", &json!({ "path": file })).json();
+    assert!(names(&server).is_empty() && !file.exists(), "{told}");
+    let restore = |undo: &Value| server.post("/api/v1/library/restore", &json!({ "undo": undo }));
+    assert_eq!(restore(&json!("../pictures")).status, 404);
+    assert_eq!(restore(&told["undo"]).status, 200);
+    assert_eq!(std::fs::read(&file).unwrap(), before);
+    assert_eq!(restore(&told["undo"]).status, 404, "it came back already");
+    let other = demo().join("words/pascoe-ti.safetensors");
+    assert_eq!(server.post("/api/v1/library/delete", &json!({ "path": other })).status, 403);
+}
+
+#[test]
+fn kohyas_options_fill_the_form() {
+    let (server, _dir) = Running::new();
+    let gui = json!({
+        "train_data_dir": "/photos", "output_name": "sks", "token_string": "sks",
+        "init_word": "woman", "num_vectors_per_token": 4, "learning_rate": 0.005,
+        "max_train_steps": "1200", "max_resolution": "512,512", "xformers": "xformers",
+    });
+    let told = server.post("/api/v1/kohya", &gui).json();
+    assert_eq!(told["values"]["steps"], json!(1200), "{told}");
+    assert_eq!(told["values"]["vectors"], json!(4), "{told}");
+    assert!(!told["translated"].as_array().unwrap().is_empty());
+    let answer =
+        server.post("/api/v1/kohya", &json!({ "max_train_steps": "many", "output_name": "x" }));
+    assert_eq!(answer.status, 422, "{}", answer.text());
+}
+
+#[test]
+fn a_small_drawing_comes_between_the_steps_of_a_training() {
+    let dir = Folder::new();
+    let server = Running::start(&options(dir.path()));
+    let train = json!({
+        "command": "train", "images": [demo().join("concepts/100_zarva woman")], "name": "zarva-ti",
+        "steps": 100_000, "save_every": 0,
+    });
+    let training = server.post("/api/v1/jobs", &train).json()["id"].as_str().unwrap().to_owned();
+    let draw = json!({ "command": "draw", "prompt": "photo of a woman", "steps": 2, "seed": 1 });
+    let drawing = server.post("/api/v1/jobs", &draw).json()["id"].as_str().unwrap().to_owned();
+    assert_eq!(server.wait(&drawing)["state"], "finished");
+    let told = server.get(&format!("/api/v1/jobs/{training}")).json();
+    assert_eq!(told["state"], "running", "{told}");
+    server.post(&format!("/api/v1/jobs/{training}/stop"), &json!({}));
+    assert_eq!(server.wait(&training)["state"], "stopped");
+}
