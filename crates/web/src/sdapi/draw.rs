@@ -143,7 +143,10 @@ fn ask(app: &App, values: Values, from_image: bool, folder: &Path) -> Answer<Ask
     if let Some(name) = f.filled("script_name")? {
         return Err(Refusal::unfit(format!("script_name: there is no script {name}")));
     }
-    if let Some(name) = f.object("alwayson_scripts")?.keys().next() {
+    // Some clients always name ControlNet, without arguments where it is not used.
+    let idle = |script: &Value| script["args"].as_array().is_some_and(Vec::is_empty);
+    let scripts = f.object("alwayson_scripts")?;
+    if let Some((name, _)) = scripts.iter().find(|(_, script)| !idle(script)) {
         return Err(Refusal::unfit(format!("alwayson_scripts: there is no script {name}")));
     }
     if from_image {
