@@ -15,6 +15,7 @@ const explained = h('pre', { 'aria-live': 'polite', 'aria-label': 'How the promp
 const live = h('div', { class: 'live' });
 const paint = h('div', {});
 const gallery = h('ul', { class: 'gallery' });
+const interrupted = h('div', {});
 const state = h('p', { role: 'status', class: 'state' });
 const bar = h('progress', { max: '1', value: '0', 'aria-label': 'Drawing' });
 const stop = h('button', { disabled: true, onclick: () => tried(() => post(`/jobs/${current}/stop`)) }, 'Cancel');
@@ -44,7 +45,7 @@ export async function build(element) {
       h('details', {}, h('summary', {}, 'Initial image and mask'), chosen(), paint),
       h('details', {}, h('summary', {}, 'Repeat an image'), dropped()),
       form.rest(WITHOUT)),
-    h('section', { class: 'panel', 'aria-label': 'Images' }, state, bar, live, h('h3', {}, 'Gallery'), gallery)));
+    h('section', { class: 'panel', 'aria-label': 'Images' }, interrupted, state, bar, live, h('h3', {}, 'Gallery'), gallery)));
   form.inputs.get('prompt').addEventListener('keydown', (event) => {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) start();
   });
@@ -95,7 +96,16 @@ function dropped() {
 
 /** A drawing that was begun elsewhere or before a reload is shown again. */
 export async function shown() {
-  const { jobs } = await get('/jobs');
+  const { jobs, interrupted: left } = await get('/jobs');
+  fill(interrupted, left.filter((job) => job.command === 'draw').map((job) => h('p', { class: 'row' },
+    `Interrupted: ${job.request.prompt || job.request.from || 'a drawing'}`,
+    h('button', { onclick: () => tried(async () => {
+      await post(`/jobs/${job.id}/forget`);
+      const begun = await post('/jobs', { ...job.request, command: 'draw' });
+      await shown();
+      watch(begun.id);
+    }) }, 'Draw again'),
+    h('button', { onclick: () => tried(async () => { await post(`/jobs/${job.id}/forget`); await shown(); }) }, 'Dismiss'))));
   const running = jobs.find((job) => job.command === 'draw' && ['queued', 'running'].includes(job.state));
   if (running && running.id !== current) watch(running.id);
 }

@@ -26,6 +26,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/jobs/{id}", get(job))
         .route("/jobs/{id}/events", get(events))
         .route("/jobs/{id}/stop", post(stop))
+        .route("/jobs/{id}/forget", post(forget))
         .route("/jobs/{id}/result", get(result))
         .route("/library", get(library))
         .route("/library/rescan", post(rescan))
@@ -121,7 +122,7 @@ async fn submit(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> 
 
 async fn jobs(State(app): State<Arc<App>>) -> Response {
     let all: Vec<Value> = app.jobs.all().iter().map(|entry| app.jobs.tell(entry)).collect();
-    json_response(&json!({ "jobs": all }))
+    json_response(&json!({ "jobs": all, "interrupted": app.journal.interrupted() }))
 }
 
 async fn job(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
@@ -144,6 +145,14 @@ async fn stop(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
     let entry = app.jobs.get(&id)?;
     entry.job.stop();
     Ok(json_response(&app.jobs.tell(&entry)))
+}
+
+/// An interrupted job of an earlier server is listed no more.
+async fn forget(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+    if app.journal.forget(&id) {
+        return Ok(json_response(&json!({})));
+    }
+    Err(Refusal::missing(format!("there is no interrupted job {id}")))
 }
 
 async fn result(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {

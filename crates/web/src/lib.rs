@@ -11,6 +11,7 @@ mod files;
 mod folders;
 mod guard;
 mod jobs;
+mod journal;
 mod kohya;
 mod openapi;
 mod page;

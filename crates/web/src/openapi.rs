@@ -194,6 +194,7 @@ fn operations() -> Vec<Operation> {
         post("/api/v1/jobs", "submit a request", requests()),
         get("/api/v1/jobs/{id}", "state, progress and result of a job"),
         act("/api/v1/jobs/{id}/stop", "stop a job"),
+        act("/api/v1/jobs/{id}/forget", "list an interrupted job of an earlier server no more"),
         get("/api/v1/jobs/{id}/result", "the result of a job"),
         get("/api/v1/library", "checkpoints, embeddings, LoRAs, wildcards"),
         act("/api/v1/library/rescan", "look through the folders again"),

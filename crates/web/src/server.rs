@@ -1,5 +1,6 @@
 //! The server itself: bound to a port, alone in its folder, running until it is stopped.
 use crate::answer::Refusal;
+use crate::journal::Journal;
 use crate::state::App;
 use crate::{api, files, folders, guard, openapi, page, sdapi};
 use axum::Router;
@@ -104,6 +105,7 @@ impl Server {
         let app = App {
             session,
             jobs: Default::default(),
+            journal: Journal::open(&opened.out),
             base: options.base.as_ref().map(|b| b.canonicalize().unwrap_or_else(|_| b.clone())),
             hosts,
             token: if guarded { Some(token()?) } else { None },
@@ -168,6 +170,13 @@ impl Server {
             let graceful = async move { over.notified().await };
             let server = axum::serve(listener, router).with_graceful_shutdown(graceful);
             let server = tokio::spawn(server.into_future());
+            let settling = Arc::clone(&app);
+            tokio::spawn(async move {
+                loop {
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                    settling.journal.settle();
+                }
+            });
             stop.notified().await;
             app.stopping.store(true, Ordering::Relaxed);
             app.jobs.stop();
@@ -175,6 +184,7 @@ impl Server {
             while app.jobs.all().iter().any(|entry| !entry.job.state().is_over()) {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
+            app.journal.settle();
             ended.notify_one();
             match tokio::time::timeout(FAREWELL, server).await {
                 Ok(Ok(done)) => done,

@@ -2,6 +2,7 @@
 use crate::answer::{Answer, Refusal};
 use crate::folders::Opened;
 use crate::jobs::{Entry, Jobs};
+use crate::journal::Journal;
 use crate::sdapi::options::Stored;
 use axum::http::StatusCode;
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use wayword_session::{Library, Listed, Request, Session};
 pub(crate) struct App {
     pub(crate) session: Session,
     pub(crate) jobs: Jobs,
+    pub(crate) journal: Journal,
     pub(crate) opened: Opened,
     /// The base of the command line.
     pub(crate) base: Option<PathBuf>,
@@ -52,7 +54,14 @@ impl App {
             let text = "the server is about to end";
             return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text));
         }
-        self.jobs.add(request, task, is_a1111, |request| self.session.submit(request))
+        // Trainings are runs on disk by themselves, and a client of A1111's API waits for its answer.
+        let is_kept = !is_a1111 && !request.is_light() && request.command() != "train";
+        let entry =
+            self.jobs.add(request, task, is_a1111, |request| self.session.submit(request))?;
+        if is_kept {
+            self.journal.begin(&entry, &self.jobs.tell(&entry));
+        }
+        Ok(entry)
     }
 
     /// The base of jobs that name none: the one that was chosen, that of the command line, the one

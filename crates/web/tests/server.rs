@@ -342,3 +342,26 @@ fn the_page_and_the_document_are_whole() {
     assert_eq!(text["command"], "wayword draw 'a cat'\\''s eye' --steps 5 --cfg 7.5");
     assert!(text["toml"].as_str().unwrap().contains("steps = 5"), "{text}");
 }
+
+#[test]
+fn a_drawing_of_a_killed_server_is_interrupted() {
+    let dir = Folder::new();
+    let server = Running::start(&options(dir.path()));
+    let id = server.post("/api/v1/jobs", &draw(2)).json()["id"].as_str().unwrap().to_owned();
+    server.wait(&id);
+    drop(server);
+    // What a server that is killed leaves: a job that began, and half a line.
+    let journal = dir.path().join("out/.wayword/jobs.jsonl");
+    assert_eq!(std::fs::read_to_string(&journal).unwrap().lines().count(), 2, "began and ended");
+    let left = json!({ "id": "7", "command": "draw", "created": 1, "request": { "prompt": "a" } });
+    std::fs::write(&journal, format!("{left}\n{{\"id\":\"8\",\"comm")).unwrap();
+    let server = Running::start(&options(dir.path()));
+    let jobs = server.get("/api/v1/jobs").json();
+    assert_eq!(jobs["interrupted"].as_array().unwrap().len(), 1, "{jobs}");
+    assert_eq!(jobs["interrupted"][0]["state"], "interrupted");
+    assert_eq!(server.post("/api/v1/jobs/7/forget", &json!({})).status, 200);
+    assert_eq!(server.post("/api/v1/jobs/7/forget", &json!({})).status, 404);
+    drop(server);
+    let server = Running::start(&options(dir.path()));
+    assert_eq!(server.get("/api/v1/jobs").json()["interrupted"], json!([]));
+}
