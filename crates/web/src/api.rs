@@ -178,7 +178,7 @@ async fn rescan(State(app): State<Arc<App>>) -> Answer {
 
 /// What is in the library, with what is told about each file.
 fn library_json(app: &App) -> Value {
-    let library = app.session.library();
+    let library = app.library();
     let embeddings = library.embeddings.iter().map(|one| {
         let own = app.opened.write(&one.path.to_string_lossy()).is_ok();
         let mut told = json!({ "name": one.name, "path": one.path, "own": own });

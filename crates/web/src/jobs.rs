@@ -113,6 +113,12 @@ impl Jobs {
         })
     }
 
+    /// The number of the last heavy job that is over; 0 before there is one.
+    pub(crate) fn last_written(&self) -> u64 {
+        let is_over = |entry: &&Arc<Entry>| !entry.is_light && entry.job.state().is_over();
+        self.list().iter().filter(is_over).map(|entry| entry.id).max().unwrap_or(0)
+    }
+
     /// All of them, the oldest first.
     pub(crate) fn all(&self) -> Vec<Arc<Entry>> {
         self.list().iter().cloned().collect()

@@ -12,7 +12,7 @@ use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -112,6 +112,7 @@ impl Server {
             api_auth: options.api_auth.clone(),
             options: Mutex::new(stored),
             stopping: AtomicBool::new(false),
+            scanned: AtomicU64::new(0),
             opened,
         };
         let stop = Arc::new(Notify::new());

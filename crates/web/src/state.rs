@@ -6,7 +6,7 @@ use crate::journal::Journal;
 use crate::sdapi::options::Stored;
 use axum::http::StatusCode;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 use wayword_formats::kind::{FileKind, kind};
@@ -31,6 +31,8 @@ pub(crate) struct App {
     pub(crate) options: Mutex<Stored>,
     /// Whether it ends.
     pub(crate) stopping: AtomicBool,
+    /// The last job whose files the library may not know yet has this number.
+    pub(crate) scanned: AtomicU64,
 }
 
 /// Milliseconds since 1970.
@@ -64,6 +66,15 @@ impl App {
         Ok(entry)
     }
 
+    /// What lies in the folders; they are looked through again after a job that wrote files.
+    pub(crate) fn library(&self) -> Arc<Library> {
+        let last = self.jobs.last_written();
+        if self.scanned.swap(last, Ordering::Relaxed) != last {
+            self.session.rescan();
+        }
+        self.session.library()
+    }
+
     /// The base of jobs that name none: the one that was chosen, that of the command line, the one
     /// that is loaded, the only one that is found.
     pub(crate) fn base(&self) -> Option<PathBuf> {
@@ -83,7 +94,7 @@ impl App {
 
     /// Checkpoints that are found, with that of the command line.
     pub(crate) fn checkpoints(&self) -> Vec<Listed> {
-        let library = self.session.library();
+        let library = self.library();
         let mut found: Vec<Listed> = checkpoints(&library);
         if let Some(base) = self.base.as_ref().filter(|base| base.exists()) {
             let real = base.canonicalize().unwrap_or_else(|_| base.clone());

@@ -34,7 +34,7 @@ pub(super) fn checkpoint(app: &App, name: &str) -> Option<PathBuf> {
 
 /// The VAE files of the folders of checkpoints.
 fn vaes(app: &App) -> Vec<PathBuf> {
-    let library = app.session.library();
+    let library = app.library();
     let paths = library.checkpoints.iter().map(|one| one.path.clone());
     paths.filter(|path| path.is_file() && kind(path).is_ok_and(|k| k == FileKind::Vae)).collect()
 }
@@ -72,7 +72,7 @@ pub(super) async fn sd_vae(State(app): State<Arc<App>>) -> Reply {
 
 pub(super) async fn embeddings(State(app): State<Arc<App>>) -> Reply {
     blocking(move || {
-        let library = app.session.library();
+        let library = app.library();
         let (mut loaded, mut skipped) = (Map::new(), Map::new());
         for one in &library.embeddings {
             let Ok(found) = embedding::read(&one.path) else { continue };
@@ -92,7 +92,7 @@ pub(super) async fn embeddings(State(app): State<Arc<App>>) -> Reply {
 
 pub(super) async fn loras(State(app): State<Arc<App>>) -> Reply {
     blocking(move || {
-        let library = app.session.library();
+        let library = app.library();
         let all = library.loras.iter().map(|one| {
             let metadata = SafeTensors::metadata_of(&one.path);
             let alias = metadata.get("ss_output_name").unwrap_or(&one.name);
