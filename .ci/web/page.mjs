@@ -94,6 +94,16 @@ try {
   await seen(page, 'Draw with it', 240000);
   const curve = await page.$$eval('.chart polyline, .chart path', (lines) => lines.length);
   check('the curves are drawn', curve >= 3, String(curve));
+  await page.evaluate(() => {
+    const input = document.getElementById('step');
+    input.value = '100';
+    input.dispatchEvent(new Event('input'));
+  });
+  await page.waitForSelector('[aria-label="Steps"] img', { timeout: 60000 });
+  check('the slider draws a step', true);
+  await press(page, 'Use this step');
+  await seen(page, 'zarva-ti-step00000100');
+  check('a step becomes a file', true);
   await clean(page, 'run');
 
   await go(page, '#draw');

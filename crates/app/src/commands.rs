@@ -62,6 +62,7 @@ fn face(request: &Request) -> Face {
         Request::Train(_) | Request::Rerun(_) => Some("finishing the current step, then saving"),
         Request::Draw(_) => Some("finishing the current step; finished images are kept"),
         Request::Grid(_) => Some("finishing the current step; finished cells are kept"),
+        Request::Pick(_) => Some("finishing the current step"),
         Request::Demo(_) => Some("finishing the current step"),
         _ => None,
     };
@@ -94,6 +95,7 @@ fn as_json(outcome: &Outcome) -> Result<(), Failure> {
         Outcome::Train(_)
         | Outcome::Skipped(_)
         | Outcome::Config(_)
+        | Outcome::Pick(_)
         | Outcome::Draw(_)
         | Outcome::Grid(_) => {
             return Ok(());
@@ -131,6 +133,7 @@ fn as_text(outcome: &Outcome, progress: &Progress) -> Result<(), Failure> {
                 n => counted(n, "warning"),
             })
         }
+        Outcome::Pick(pick) => all(show::pick::lines(pick)),
         Outcome::Draw(_) | Outcome::Grid(_) => Ok(()),
         Outcome::Explain(explained) => all(explained.to_lines()),
         Outcome::Inspect(facts) | Outcome::Convert(facts) => all(facts.to_lines()),
@@ -176,6 +179,10 @@ fn ended(trained: &Trained, progress: &Progress) -> Result<(), Failure> {
         numbers::duration(outcome.seconds),
         outcome.evaluation_before
     ));
+    if let Some(pick) = &trained.picked {
+        let lines = show::pick::lines(pick);
+        lines.iter().for_each(|line| progress.note(&render_fields(line, &show::Flags)));
+    }
     let Some(path) = &outcome.path else { return Ok(()) };
     let word = path.file_stem().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -10,7 +10,8 @@ use std::ffi::OsString;
 use wayword_interface::options::Options as _;
 use wayword_session::Request;
 use wayword_session::request::{
-    Bench, Convert, Demo, Devices, Draw, Explain, Grid, Inspect, Likeness, Rerun, Serve, Train,
+    Bench, Convert, Demo, Devices, Draw, Explain, Grid, Inspect, Likeness, Pick, Rerun, Serve,
+    Train,
 };
 
 pub(crate) use build::FLAGS;
@@ -72,6 +73,7 @@ fn program() -> Clap {
         .subcommand(train)
         .subcommand(check)
         .subcommand(build::command::<Rerun>())
+        .subcommand(build::command::<Pick>())
         .subcommand(build::command::<Draw>())
         .subcommand(build::command::<Grid>())
         .subcommand(build::command::<Explain>())

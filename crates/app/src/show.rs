@@ -1,5 +1,6 @@
 //! The terminal: what goes to standard output (data) and to standard error (everything else).
 mod flags;
+pub(crate) mod pick;
 pub(crate) mod plan;
 mod progress;
 

@@ -11,6 +11,7 @@ pub(crate) mod explain;
 pub(crate) mod grid;
 mod inspect;
 pub(crate) mod likeness;
+mod pick;
 mod pictures;
 mod rerun;
 mod settings;
@@ -40,6 +41,7 @@ pub(crate) fn run(context: &Context<'_>, mut request: Request) -> Result<Outcome
         Request::Train(request) => train::run(request, context),
         Request::Check(request) => check::run(request, context),
         Request::Rerun(request) => rerun::run(request, context),
+        Request::Pick(request) => pick::run(request, context).map(Box::new).map(Outcome::Pick),
         Request::Draw(request) => draw::run(request, context).map(Outcome::Draw),
         Request::Grid(request) => grid::run(request, context).map(Outcome::Grid),
         Request::Explain(request) => {

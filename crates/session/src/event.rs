@@ -7,6 +7,7 @@ use wayword_diffusion as diffusion;
 use wayword_formats::png_text::encode_rgb8;
 use wayword_interface::{Stop, Warning};
 use wayword_train::event::{self as train, StartReport, StepReport};
+use wayword_train::pick::Pick;
 use wayword_train::plan::PlanSummary;
 
 /// One thing that happened. In JSON an object whose `event` says which.
@@ -122,6 +123,8 @@ pub enum Event {
         /// The page.
         path: PathBuf,
     },
+    /// The best step of a run was chosen.
+    Picked(Box<Pick>),
     /// A training was asked to stop; its state is saved.
     Stopped {
         /// Steps done.

@@ -86,6 +86,7 @@ pub use session::Session;
 pub use wayword_diffusion::{DeviceInfo, devices};
 pub use wayword_train::event::{StartReport, StepReport};
 pub use wayword_train::kohya;
+pub use wayword_train::pick::{By, Candidate, Pick};
 pub use wayword_train::plan::{Estimate, PlanSummary};
 pub use wayword_train::recipe::Starts;
 

@@ -4,6 +4,7 @@ use crate::commands::{bench, demo, devices, explain, grid, likeness};
 use serde::Serialize;
 use std::path::PathBuf;
 use wayword_train::event as train;
+use wayword_train::pick::Pick;
 use wayword_train::plan::PlanSummary;
 
 /// The result of a job, by the request that it answers.
@@ -18,6 +19,8 @@ pub enum Outcome {
     Config(PathBuf),
     /// What a training would do.
     Check(Box<PlanSummary>),
+    /// Which step of a run is best.
+    Pick(Box<Pick>),
     /// The pictures' files, in the order of drawing.
     Draw(Vec<PathBuf>),
     /// A grid.
@@ -45,4 +48,7 @@ pub struct Trained {
     pub outcome: train::Outcome,
     /// The checkpoint, as it was named; `None` where it was found.
     pub base: Option<PathBuf>,
+    /// What was picked, where that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub picked: Option<Box<Pick>>,
 }

@@ -8,6 +8,7 @@ mod explain;
 mod grid;
 mod inspect;
 mod likeness;
+mod pick;
 mod rerun;
 mod serve;
 mod settings;
@@ -21,6 +22,7 @@ pub use explain::Explain;
 pub use grid::Grid;
 pub use inspect::Inspect;
 pub use likeness::{Likeness, Normalization};
+pub use pick::Pick;
 pub use rerun::Rerun;
 pub use serve::Serve;
 pub use settings::{Emphasis, Noise, Places, Settings};
@@ -139,6 +141,7 @@ requests! {
     "train" Train(Train) "Learn a word. Only what was given counts: the rest comes from files and presets.";
     "check" Check(Train) "What a training would do and take.";
     "rerun" Rerun(Rerun) "Repeat a run, bit for bit.";
+    "pick" Pick(Pick) "Choose the best step of a run.";
     "draw" Draw(Draw) "Draw pictures.";
     "grid" Grid(Grid) "Draw one prompt with many settings.";
     "explain" Explain(Explain) "How a prompt is read.";
@@ -212,7 +215,7 @@ macro_rules! from_struct {
     )*};
 }
 
-from_struct!(Rerun, Draw, Grid, Explain, Inspect, Convert, Likeness, Bench, Demo, Devices);
+from_struct!(Rerun, Pick, Draw, Grid, Explain, Inspect, Convert, Likeness, Bench, Demo, Devices);
 
 impl Serialize for Request {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -35,7 +35,9 @@ choices! {
 }
 
 impl SavePrecision {
-    const fn dtype(self) -> Dtype {
+    /// As a tensor's data type.
+    #[must_use]
+    pub const fn dtype(self) -> Dtype {
         match self {
             Self::Float => Dtype::F32,
             Self::Fp16 => Dtype::F16,
@@ -106,6 +108,9 @@ impl SaveRules {
 /// embedding always has one, so none of ours is called so.
 pub const UNNAMED: (&str, &str, &str) = ("at", "epoch", "last");
 
+/// What is added to an embedding's name for the last step's file, where another step was picked.
+pub const LAST: &str = "-last";
+
 /// The name of a step's file, without ending.
 #[must_use]
 pub fn step_name(name: &str, step: usize) -> String {
@@ -118,7 +123,8 @@ pub fn epoch_name(name: &str, epoch: usize) -> String {
     format!("{name}-{epoch:06}")
 }
 
-/// Whether a file in the output folder is one of the embedding `name`: its final, step or epoch file.
+/// Whether a file in the output folder is one of the embedding `name`: its final, step or epoch file,
+/// or the last step's where another was picked.
 #[must_use]
 pub fn is_of(name: &str, file: &str) -> bool {
     let endings = [SaveFormat::Safetensors, SaveFormat::Pt, SaveFormat::Ckpt];
@@ -126,6 +132,7 @@ pub fn is_of(name: &str, file: &str) -> bool {
     let Some(rest) = stem.and_then(|s| s.strip_prefix(name)) else { return false };
     let digits = |t: &str, n: usize| t.len() >= n && t.bytes().all(|b| b.is_ascii_digit());
     rest.is_empty()
+        || rest == LAST
         || rest.strip_prefix("-step").is_some_and(|d| digits(d, 8))
         || rest.strip_prefix('-').is_some_and(|d| digits(d, 6))
 }
@@ -229,7 +236,9 @@ mod tests {
 
     #[test]
     fn files_of_a_word() {
-        for file in ["w.safetensors", "w-step00000200.safetensors", "w-000003.pt", "w.ckpt"] {
+        for file in
+            ["w.safetensors", "w-step00000200.safetensors", "w-000003.pt", "w.ckpt", "w-last.pt"]
+        {
             assert!(is_of("w", file), "{file}");
         }
         for file in ["w2.safetensors", "w-step.safetensors", "w-ti.safetensors", "w.png", "x-w.pt"]

@@ -39,6 +39,13 @@ pub enum Init {
     File(PathBuf),
     /// At the mean of the vocabulary's vectors.
     Mean,
+    /// At vectors of another run's steps, which stand here so that the run can be repeated without it.
+    Vectors {
+        /// The embedding and its steps: `evagreen-ti, step 400`.
+        of: String,
+        /// `[vectors, width]`.
+        values: Vec<f32>,
+    },
 }
 
 impl Init {
@@ -60,6 +67,7 @@ impl std::fmt::Display for Init {
             Self::Words(words) => f.write_str(words),
             Self::File(path) => write!(f, "{}", path.display()),
             Self::Mean => f.write_str("the mean of all words"),
+            Self::Vectors { of, .. } => f.write_str(of),
         }
     }
 }
@@ -84,6 +92,10 @@ impl PlannedEmbedding {
                 let name = path.display().to_string();
                 let wanted = (self.vectors, width);
                 vectors::from_embedding(&name, &found.vectors, (found.count, found.width), wanted)
+            }
+            Init::Vectors { of, values } => {
+                let shape = (values.len() / width.max(1), width);
+                vectors::from_embedding(of, values, shape, (self.vectors, width))
             }
             Init::Mean => Ok(vectors::from_mean(&base.token_table(), self.vectors, width)),
         }

@@ -1,5 +1,6 @@
 //! What a training tells while it runs.
 use crate::plan::PlanSummary;
+use crate::verdict::Verdict;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use wayword_interface::Warning;
@@ -135,6 +136,9 @@ pub struct Outcome {
     pub vector_norm: f64,
     /// Seconds of training, of all processes that worked on the run.
     pub seconds: f64,
+    /// What the losses at fixed noise say.
+    #[serde(default)]
+    pub verdict: Verdict,
 }
 
 impl Outcome {

@@ -18,6 +18,7 @@ pub mod lr;
 pub mod manifest;
 pub mod noise_options;
 pub mod optim;
+pub mod pick;
 pub mod plan;
 pub mod preflight;
 pub mod previews;
@@ -30,6 +31,7 @@ pub mod run_folder;
 pub mod state;
 pub mod training_loop;
 pub mod vectors;
+pub mod verdict;
 
 pub use embedding::{Init, PlannedEmbedding};
 pub use error::{Error, Result};

@@ -3,6 +3,7 @@
 //! Plans go down, events come up: nothing below asks for an option any more. The plan is written to
 //! the run's folder as `plan.json`, and a run goes on from it.
 mod check;
+mod embeddings;
 mod extend;
 mod find;
 mod ineffective;
@@ -31,6 +32,7 @@ use crate::noise_options::NoiseOptions;
 use crate::optim::{Optimizer, Statistics};
 use crate::previews::Previews;
 use crate::recipe::Starts;
+use crate::run_folder::steps::StepChoice;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -89,6 +91,9 @@ pub struct TrainPlan {
     /// What comes before them; `None`: they begin at the init word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starts: Option<Starts>,
+    /// The steps whose vectors the embedding's file has in the end; `None`: the last step's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<StepChoice>,
     /// When files are written.
     pub save: SaveRules,
     /// Pictures that are drawn on the way.

@@ -192,7 +192,7 @@ impl Previews {
 }
 
 /// The embeddings as prompts call them: by their names, and by what stands for them in captions.
-fn learned(base: &Base, plan: &TrainPlan, vectors: &[f32]) -> Result<Embeddings> {
+pub(crate) fn learned(base: &Base, plan: &TrainPlan, vectors: &[f32]) -> Result<Embeddings> {
     let mut embeddings = Embeddings::new(base);
     let mut rest = vectors;
     for embedding in &plan.embeddings {

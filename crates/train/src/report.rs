@@ -1,7 +1,10 @@
 //! The run on one page: `report.html`, which needs nothing else, not even a network.
 mod chart;
 mod page;
+mod pick;
 mod pictures;
+
+pub use pick::write as write_pick;
 
 use crate::Result;
 use crate::plan::TrainPlan;

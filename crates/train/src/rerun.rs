@@ -58,10 +58,12 @@ impl Recorded {
         let plan = manifest::plan(&found).map_err(bad)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let beside = RunFolder::place(folder, &plan.name).join("plan.json");
-        if let Ok(whole) = Self::of_plan(&beside)
-            && manifest::manifest(&whole.plan) == found
-        {
-            return Ok(whole);
+        if let Ok(mut whole) = Self::of_plan(&beside) {
+            // The folder's plan says what was picked last, the file what it has itself.
+            whole.plan.chosen = plan.chosen;
+            if manifest::manifest(&whole.plan) == found {
+                return Ok(whole);
+            }
         }
         Ok(Self { plan, from: path.into() })
     }

@@ -2,7 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `plan.json` | the checked plan, written once, and again where the run is made longer |
+//! | `plan.json` | the checked plan; a step that is picked later is added to it, and steps by which the run is made longer |
 //! | `rows.bin` | the embedding's vectors after every step, appended ([`vectors`]) |
 //! | `log.jsonl` | what happened, one JSON object a line, appended |
 //! | `state.safetensors` | all that the next step depends on, replaced whole ([`crate::state`]) |
@@ -10,9 +10,12 @@
 //! | `samples/` | previews, where they were asked for ([`crate::previews`]) |
 //! | `tensorboard/` | the log's numbers for TensorBoard, made from the log at every start ([`tensorboard`]) |
 //! | `report.html` | the run on one page, written with every file ([`crate::report`]) |
+//! | `pick.html`, `pick.json`, `pick.png` | which step is best, where that was asked ([`crate::pick`]) |
 //! | `lock` | held by the process that writes here; the system frees it when that process ends |
 pub mod curves;
+pub mod kept;
 pub mod log;
+pub mod steps;
 pub mod tensorboard;
 pub mod vectors;
 
@@ -62,6 +65,9 @@ impl RunFolder {
             "log.jsonl",
             "report.html",
             "starts.json",
+            "pick.html",
+            "pick.json",
+            "pick.png",
         ] {
             let old = run.file(name);
             if old.exists() {

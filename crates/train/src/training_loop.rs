@@ -5,7 +5,7 @@
 //! noise better, sums that over the places of each vector, and moves the vectors a little.
 pub mod compose;
 pub mod micro_batch;
-mod saver;
+pub mod saver;
 mod starts;
 mod starts_file;
 mod train_state;
@@ -18,8 +18,11 @@ use crate::lora;
 use crate::plan::TrainPlan;
 use crate::report;
 use crate::run_folder::RunFolder;
+use crate::run_folder::curves::Curves;
+use crate::run_folder::vectors as kept_vectors;
 use crate::state::Counters;
 use crate::vectors::{self, VectorGradients};
+use crate::verdict::{self, Verdict};
 use crate::{Error, Result};
 use micro_batch::MicroBatch;
 use std::path::{Path, PathBuf};
@@ -250,13 +253,42 @@ fn go_on(
         state.evaluated(loss, events)?;
         state.save_state()?;
     }
-    let path = state.save_last(&saver, plan, events)?;
+    let path = state.save_last(plan, run, events)?;
     if let Some(path) = page(run, plan, &state.counters, events) {
         events.event(Event::Reported { path });
     }
-    let outcome = outcome(plan, &state.counters, &state.vectors, path);
+    let mut outcome = outcome(plan, &state.counters, &state.vectors, path);
+    outcome.verdict = final_verdict(plan, run, &state.vectors)?;
+    warn_of(&outcome.verdict, events);
     events.event(Event::Finished(outcome.clone()));
     Ok(outcome)
+}
+
+/// What the recorded losses say of a run that is at its end.
+fn final_verdict(plan: &TrainPlan, run: &RunFolder, last: &[f32]) -> Result<Verdict> {
+    let fixed = Curves::read(&run.file("log.jsonl"))?.fixed;
+    let first = kept_vectors::read_first(&run.file("rows.bin"))?;
+    let turned = first.map_or(1.0, |first| verdict::cosine(&first.vectors, last));
+    Ok(verdict::of(&fixed, turned, verdict::is_fresh(plan)))
+}
+
+/// Warns of what went wrong; the run is kept as it was asked for.
+fn warn_of(verdict: &Verdict, events: &dyn Events<Event>) {
+    let warn = |text: String, hint: &str| {
+        events.event(Event::Warned(Warning::new(text).with_hint(hint)));
+    };
+    if !verdict.learned {
+        warn(
+            "the run learned nothing: the loss at fixed noise did not fall".into(),
+            verdict.advice(),
+        );
+    } else if let Some(step) = verdict.overtrained_from {
+        let best = verdict.lowest_at.unwrap_or(step);
+        let text = format!(
+            "overtraining began at about step {step}: the loss at fixed noise was lowest after step {best}"
+        );
+        warn(text, "choose the best step with `wayword pick`, or train with fewer {train.steps}");
+    }
 }
 
 /// Writes the run's page. The embedding is there; a page about it is no reason to fail.
@@ -326,5 +358,6 @@ fn outcome(plan: &TrainPlan, place: &Counters, vectors: &[f32], path: Option<Pat
         evaluation_after: place.evaluation_after,
         vector_norm: mean_norm(vectors, plan.base.token_width),
         seconds: place.seconds,
+        verdict: Verdict::default(),
     }
 }

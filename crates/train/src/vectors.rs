@@ -72,6 +72,11 @@ pub fn from_embedding(
     Ok(values.to_vec())
 }
 
+/// Multiplies the length of all vectors.
+pub fn scale(vectors: &mut [f32], strength: f64) {
+    vectors.iter_mut().for_each(|v| *v = (f64::from(*v) * strength) as f32);
+}
+
 /// The root of the mean square of the numbers.
 #[must_use]
 pub fn rms(values: &[f32]) -> f64 {

@@ -10,6 +10,7 @@ const s = (name, attributes, text) => {
 
 /** Draws lines [{points: [[x, y]], look}] into an svg element with a title for readers of the page. */
 export function draw(svg, title, lines) {
+  shown.set(svg, [title, lines]);
   // As wide as it is shown, so that letters keep their size.
   const [width, height, left, bottom] = [Math.max(280, svg.clientWidth || 640), 220, 52, 24];
   svg.setAttribute('viewBox', `0 0 ${width} ${height}`);
@@ -44,6 +45,11 @@ export function draw(svg, title, lines) {
   svg.replaceChildren(...parts);
 }
 
+const shown = new WeakMap();
+const resized = new ResizeObserver((entries) => {
+  for (const { target } of entries) if (shown.has(target)) draw(target, ...shown.get(target));
+});
+
 /** At most a few hundred points. */
 function thinned(points) {
   const every = Math.ceil(points.length / 600);
@@ -62,5 +68,6 @@ export function smooth(points, share = 0.95) {
 
 export const chart = () => {
   const svg = s('svg', { class: 'chart' });
+  resized.observe(svg);
   return svg;
 };

@@ -11,7 +11,7 @@ const WITHOUT = ['prompts', 'from', 'out', 'format', 'preview_every', 'json', 'c
 let form;
 let schema;
 let current;
-const explained = h('pre', { 'aria-live': 'polite', 'aria-label': 'How the prompt is read' });
+const explained = h('pre', { role: 'status', 'aria-label': 'How the prompt is read' });
 const live = h('div', { class: 'live' });
 const paint = h('div', {});
 const gallery = h('ul', { class: 'gallery' });

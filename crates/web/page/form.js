@@ -38,7 +38,7 @@ export class Form {
     input.addEventListener('input', () => { this.find(name, ''); this.changed(name); });
     this.inputs.set(name, input);
     const help = h('p', { class: 'help', id: `${id}-help` }, option.description || '', ' ',
-      h('code', {}, option['x-flag'] || ''));
+      option['x-flag']?.startsWith('--') ? h('code', {}, option['x-flag']) : null);
     const finding = h('p', { class: 'finding', id: `${id}-finding` });
     input.setAttribute('aria-describedby', `${id}-help ${id}-finding`);
     this.findings.set(name, finding);

@@ -4,6 +4,10 @@ import { address, fill, h, toast, tried } from './dom.js';
 import { Form } from './form.js';
 
 const MAIN = ['prompt', 'x', 'y', 'z', 'negative', 'base', 'sampler', 'steps', 'cfg', 'size', 'seed'];
+/** Axes with values to begin with. */
+const AXES = ['weight: 0.6, 0.8, 1.0, 1.2', 'step: 200-1000 (+200)', 'cfg: 4, 7, 10', 'steps: 10-30 (+10)', 'seed: 1-4',
+  'sampler: Euler a, DPM++ 2M', 'schedule: Karras, SGM Uniform', 'lora weight: 0.4, 0.8', 'clip skip: 1, 2',
+  'size: 512x512, 512x768', 'base: ', 'embedding: ', 'prompt s/r: red, blue', 'order: a, b, c'];
 let form;
 let current;
 const cells = h('ul', { class: 'gallery' });
@@ -17,9 +21,12 @@ export async function build(element) {
     choices: { sampler: names.samplers.map((name) => [name, name]), base: library.checkpoints.map((one) => [one.path, one.name]) },
     labels: { x: 'Columns (x)', y: 'Rows (y)', z: 'Sheets (z)', cfg: 'Guidance (CFG)' },
   });
+  const fields = form.fields(MAIN, ['prompt', 'negative']);
+  const offers = h('datalist', { id: 'axes' }, AXES.map((axis) => h('option', { value: axis })));
+  for (const name of ['x', 'y', 'z']) form.inputs.get(name).setAttribute('list', 'axes');
   fill(element, h('h2', {}, 'Grid'), h('div', { class: 'columns' },
-    h('section', { class: 'panel', 'aria-label': 'Settings' }, form.fields(MAIN, ['prompt', 'negative']),
-      h('p', { class: 'help' }, 'An axis is NAME: VALUES, such as "steps: 10-30 (+10)" or "cfg: 4, 7, 10".'),
+    h('section', { class: 'panel', 'aria-label': 'Settings' }, fields, offers,
+      h('p', { class: 'help' }, 'An axis is NAME: VALUES, such as "steps: 10-30 (+10)" or "cfg: 4, 7, 10"; the fields offer all names.'),
       form.rest(['out', 'overwrite', 'json']),
       h('div', { class: 'row' }, h('button', { class: 'main', onclick: start }, 'Draw the grid'), stop)),
     h('section', { class: 'panel', 'aria-label': 'Cells' }, state, result, cells)));

@@ -2,6 +2,7 @@
 import { below, follow, get, post } from './api.js';
 import { chart, draw, smooth } from './chart.js';
 import { address, duration, fill, h, tried } from './dom.js';
+import { slider } from './steps.js';
 
 let list;
 let panel;
@@ -52,8 +53,9 @@ function parts(title) {
   const gallery = h('ul', { class: 'gallery' });
   const files = h('ul', {});
   const notes = h('div', {});
+  const steps = h('div', {});
   fill(panel, h('h2', {}, title), state, bar, numbers, buttons, notes, fixed, loss, norm,
-    h('h3', {}, 'Previews'), gallery, h('h3', {}, 'Files'), files);
+    steps, h('h3', {}, 'Previews'), gallery, h('h3', {}, 'Files'), files);
   const update = () => {
     draw(fixed, 'Evaluation loss (fixed noise)', [{ points: data.fixed, look: 'second' }]);
     draw(loss, 'Training loss', [{ points: data.loss, look: 'thin' }, { points: smooth(data.loss), look: 'thick' }]);
@@ -67,7 +69,7 @@ function parts(title) {
       data.report ? h('li', {}, h('a', { href: address(data.report) }, 'report')) : null);
     fill(notes, data.warnings.map((text) => h('p', { class: 'finding warning' }, text)));
   };
-  return { data, state, bar, numbers, buttons, update };
+  return { data, state, bar, numbers, buttons, steps, update };
 }
 
 function step(data, report) {
@@ -111,6 +113,8 @@ async function job(id) {
       view.state.textContent = end.state;
       view.state.className = `state ${end.state}`;
       if (end.error) view.numbers.textContent = [end.error.message, end.error.hint].filter(Boolean).join(' - ');
+      const run = folder(told.request);
+      if (run && view.data.loss.length) fill(view.steps, slider(run, run.split('/').pop().replace(/\.run$/, ''), view.data.loss.at(-1)[0]));
       if (end.state === 'finished') view.buttons.append(h('a', { class: 'button', href: '#draw' }, 'Draw with it'));
       if (end.state === 'stopped' && told.command === 'train') {
         view.buttons.append(h('button', { class: 'main', onclick: () => resume(`${told.request.out}/${told.request.name}.run`, told.request.resume) }, 'Go on'));
@@ -120,6 +124,11 @@ async function job(id) {
     },
   });
   view.update();
+}
+
+/** The folder of a request's run. */
+function folder(request) {
+  return request.resume || (request.out && request.name ? `${request.out}/${request.name}.run` : null);
 }
 
 /** A run from its files. */
@@ -137,6 +146,7 @@ async function stored(run) {
   view.data.samples = told.samples;
   view.data.files = told.files.map((file) => file.file);
   view.data.report = told.report;
+  if (told.step > 0) fill(view.steps, slider(told.path, told.name, told.step));
   if (told.state === 'interrupted') {
     fill(view.buttons, h('button', { class: 'main', onclick: () => resume(told.path) }, 'Go on'));
   }

@@ -10,7 +10,7 @@ use wayword_session::Request;
 const FILES_OF_OPTIONS: [&str; 6] =
     ["config", "save_config", "kohya", "dataset_config", "in_json", "prompts"];
 /// Options that are written to.
-const WRITTEN: [&str; 5] = ["out", "output", "latent_cache", "resume", "write"];
+const WRITTEN: [&str; 5] = ["out", "output", "latent_cache", "resume", "run"];
 /// Options that may be a file's name, or a checkpoint's hash, instead of its path.
 const CHECKPOINTS: [&str; 3] = ["base", "travel", "vae"];
 /// Texts that are a file if there is one of this name.

@@ -29,6 +29,7 @@ files! {
     "/page/chart.js" => "chart.js", "text/javascript; charset=utf-8";
     "/page/complete.js" => "complete.js", "text/javascript; charset=utf-8";
     "/page/mask.js" => "mask.js", "text/javascript; charset=utf-8";
+    "/page/steps.js" => "steps.js", "text/javascript; charset=utf-8";
     "/page/train.js" => "train.js", "text/javascript; charset=utf-8";
     "/page/run.js" => "run.js", "text/javascript; charset=utf-8";
     "/page/draw.js" => "draw.js", "text/javascript; charset=utf-8";

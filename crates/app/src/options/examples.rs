@@ -71,6 +71,14 @@ const EXAMPLES: &[(&str, [&str; 3])] = &[
         ],
     ),
     (
+        "pick",
+        [
+            "wayword pick out/eva-ti.run",
+            "wayword pick out/eva-ti.run --by fidelity --write",
+            "wayword pick out/eva-ti.run --judge face.onnx",
+        ],
+    ),
+    (
         "convert",
         [
             "wayword convert eva-ti.safetensors eva-ti.pt",

@@ -27,6 +27,7 @@ fn sample(spec: &OptionSpec, kind: &OptionKind) -> String {
         OptionKind::Integer(..) => (7 * spec.multiple_of).max(spec.min as u64).to_string(),
         OptionKind::Number => "0.75".into(),
         OptionKind::Seed => "7".into(),
+        OptionKind::Text if spec.value_name == "STEP" => "400".into(),
         OptionKind::Text | OptionKind::Path => "a/b".into(),
         OptionKind::Choice(choices) => choices[choices.len() - 1].name.into(),
         OptionKind::Size => "128,64".into(),

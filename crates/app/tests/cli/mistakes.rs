@@ -14,7 +14,7 @@ fn nothing_to_do_shows_help() {
 
 #[test]
 fn unknown_flags_are_refused() {
-    insta::assert_snapshot!(shown(&Program::new().run(&["draw", "a cat", "--step", "20"])));
+    insta::assert_snapshot!(shown(&Program::new().run(&["draw", "a cat", "--stepps", "20"])));
 }
 
 #[test]

@@ -1,4 +1,6 @@
-//! `wayword convert`: an embedding in another program's layout.
+//! `wayword convert`: an embedding in another program's layout, from a file or a run's steps.
+mod source;
+
 use crate::Facts;
 use crate::Failure;
 use crate::request::{Convert as Options, ConvertLayout, ConvertType, Program};
@@ -19,7 +21,7 @@ pub(crate) fn run(options: &Options) -> Result<Facts, Failure> {
         Some(program) => layout_for(program, output)?,
         None => options.layout.map_or_else(|| by_ending(output), Ok)?,
     };
-    if !input.is_file() {
+    if !input.exists() {
         return Err(Failure::user(format!("no such file: {}", input.display())));
     }
     if output.exists() && !options.overwrite {
@@ -30,7 +32,7 @@ pub(crate) fn run(options: &Options) -> Result<Facts, Failure> {
         return Err(Failure::user("{convert.token} is empty")
             .hint("it is the name that is used in prompts"));
     }
-    let word = embedding::read(input)?;
+    let word = source::read(options)?;
     let mut dtype = options.dtype.map_or_else(|| kept(word.dtype), self::dtype);
     let mut name = name(options, &word);
     let mut remark = None;

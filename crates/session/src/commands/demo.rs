@@ -14,6 +14,7 @@ use numbers::Numbers;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+pub(crate) use studio::CFG;
 use studio::Studio;
 use wayword_diffusion::Base;
 use wayword_formats::atomic;
@@ -75,6 +76,11 @@ pub struct DemoReport {
     pub base: PathBuf,
     /// How strongly prompts guide it best.
     pub cfg: f64,
+}
+
+/// Whether a base is the bundled model, by its hash.
+pub(crate) fn is_model(base: &Base) -> bool {
+    base.fingerprint().ok().flatten().is_some_and(|hash| hash == data::model_sha256())
 }
 
 /// Learns the word with the program's defaults. A demo of earlier is replaced.

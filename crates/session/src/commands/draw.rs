@@ -3,6 +3,7 @@ mod files;
 mod jobs;
 mod place;
 mod settings;
+mod steps;
 
 pub(crate) use place::save;
 
@@ -80,7 +81,11 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Vec<PathBu
     }
     let base = context.base(&loading)?;
     let size = own_size.then_some(base.info.resolution);
-    let words = Arc::new(words(&base, &options.places.embeddings, context)?);
+    let mut words = words(&base, &options.places.embeddings, context)?;
+    if let Some(run) = &options.run {
+        steps::add(&mut words, run, options.step, options.strength)?;
+    }
+    let words = Arc::new(words);
     let loras = loras(&options.places.loras, progress)?;
     texts.notes().into_iter().map(Warning::new).for_each(warn);
     let mut plans = Vec::new();

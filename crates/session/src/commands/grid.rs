@@ -19,7 +19,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 use wayword_formats::{atomic, embedding};
 use wayword_interface::Warning;
-use words::{Names, TrainingRun, Words};
+use wayword_train::run_folder::kept::KeptVectors;
+use words::{Names, Words};
 
 /// Runs the command.
 ///
@@ -28,7 +29,7 @@ use words::{Names, TrainingRun, Words};
 pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<GridFiles, Failure> {
     let progress = &context.progress;
     checks::places_exist(&options.places)?;
-    let run = options.run.as_deref().map(TrainingRun::open).transpose()?;
+    let run = options.run.as_deref().map(KeptVectors::open).transpose()?;
     let axes = axes(options, run.as_ref())?;
     let names = Names::new(names(&options.places.embeddings)?, run.as_ref());
     let start = cells::start(options)?;
@@ -77,7 +78,7 @@ pub struct GridFiles {
 }
 
 /// The three axes, read and checked.
-fn axes(options: &Options, run: Option<&TrainingRun>) -> Result<[Option<Axis>; 3], Failure> {
+fn axes(options: &Options, run: Option<&KeptVectors>) -> Result<[Option<Axis>; 3], Failure> {
     let read = |text: &Option<String>| text.as_deref().map(Axis::read).transpose();
     let mut axes = [read(&options.x)?, read(&options.y)?, read(&options.z)?];
     if !options.travel.is_empty() {
@@ -90,7 +91,7 @@ fn axes(options: &Options, run: Option<&TrainingRun>) -> Result<[Option<Axis>; 3
     let of_run = |axis: &Axis| axis.kind == axis::AxisKind::Step;
     if let Some(run) = run.filter(|_| !axes.iter().flatten().any(of_run)) {
         let meant = axes.iter().flatten().any(|axis| axis.kind == axis::AxisKind::Steps);
-        let last = run.steps().last().copied().unwrap_or_default();
+        let last = run.last();
         let hint = if meant {
             format!("`steps` are those of the sampler; `step: 200, {last}` are those of the run")
         } else {
@@ -126,7 +127,7 @@ type Failed = Option<(usize, Failure)>;
 /// A grid that is drawn.
 struct GridJob<'a> {
     options: &'a Options,
-    run: Option<&'a TrainingRun>,
+    run: Option<&'a KeptVectors>,
     context: &'a Context<'a>,
 }
 

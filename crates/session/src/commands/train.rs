@@ -3,7 +3,7 @@ pub(super) mod layers;
 pub(super) mod ready;
 mod resume;
 
-use super::base;
+use super::{base, pick};
 use crate::Failure;
 use crate::Trained;
 use crate::request::{IfExists, Prediction, Train as Options};
@@ -66,7 +66,7 @@ fn begin(options: &Options, context: &Context<'_>) -> Result<crate::Outcome, Fai
     let (base, plan, memory) = ready::ready(options, context)?;
     let run = RunOptions { memory, overwrite: options.overwrite };
     let outcome = learn(&base, &plan, run, context)?;
-    end(outcome, options.base.base.clone(), context)
+    finish(options, outcome, &base, context)
 }
 
 /// The steps of a plan that is ready, after its forecast is told.
@@ -97,7 +97,7 @@ fn go_on(
     let events = GivingWay { context, base: &base, has_adapters };
     let resume = ResumeOptions { memory, extend: options.extend };
     let outcome = training_loop::resume(&base, run, resume, &events, progress.stop)?;
-    end(outcome, options.base.base.clone(), context)
+    finish(options, outcome, &base, context)
 }
 
 /// A training's events; between its steps it gives way to small drawings.
@@ -127,7 +127,7 @@ fn refused(run: &Path) -> Failure {
 }
 
 /// The base of a run that goes on: as the options say, else as the run remembers.
-fn load_for(
+pub(super) fn load_for(
     options: &Options,
     run: &Path,
     plan: Option<TrainPlan>,
@@ -161,6 +161,26 @@ fn load_for(
     Ok((context.hashed_base(&loading)?, memory))
 }
 
+/// A run's plan, where it can be read.
+pub(super) fn plan_of(run: &Path) -> Option<TrainPlan> {
+    resume::plan(run)
+}
+
+/// What came of a run, and the best step where it is asked for.
+fn finish(
+    options: &Options,
+    outcome: Outcome,
+    base: &Base,
+    context: &Context<'_>,
+) -> Result<crate::Outcome, Failure> {
+    let run = outcome.run.clone();
+    let mut ended = end(outcome, options.base.base.clone(), context)?;
+    if let (true, crate::Outcome::Train(trained)) = (options.pick, &mut ended) {
+        trained.picked = Some(Box::new(pick::after(&run, base, &context.progress)?));
+    }
+    Ok(ended)
+}
+
 /// What came of a run; one that was stopped has no result.
 pub(super) fn end(
     outcome: Outcome,
@@ -171,7 +191,7 @@ pub(super) fn end(
         if let Some(folder) = outcome.path.as_deref().and_then(Path::parent) {
             context.core.environment.remember_out(folder);
         }
-        return Ok(crate::Outcome::Train(Trained { outcome, base }));
+        return Ok(crate::Outcome::Train(Trained { outcome, base, picked: None }));
     }
     let run = outcome.run.display();
     let message = format!("after step {} of {}; all of it is saved", outcome.step, outcome.of);

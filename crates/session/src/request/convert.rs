@@ -1,15 +1,17 @@
 //! What a conversion of an embedding file is asked.
 use std::path::PathBuf;
 use wayword_interface::{choices, options};
+use wayword_train::run_folder::steps::StepChoice;
 
 options! {
     /// Convert an embedding to another file format: kohya's, A1111's or diffusers'.
     ///
     /// The extension of OUT chooses: .safetensors is kohya's layout, which every program reads, .pt is
-    /// A1111's, .bin is diffusers'. The values do not change.
+    /// A1111's, .bin is diffusers'. The values do not change. IN may also be the run folder of a training,
+    /// whose vectors are kept after every step.
     pub struct Convert("convert") {
         "" COMMON {
-            /// Embedding: .safetensors, .pt, .bin, or an image that contains one
+            /// Embedding: .safetensors, .pt, .bin, an image that contains one, or a run folder NAME.run
             input: PathBuf => value_name: "IN", positional: true, need: Need::Always;
             /// Output file: .safetensors, .pt or .bin
             output: PathBuf => value_name: "OUT", positional: true, need: Need::Always;
@@ -20,6 +22,11 @@ options! {
             /// Name inside diffusers' and A1111's layouts [default: the one in IN, else the file
             /// name of OUT]
             token: Option<String> => value_name: "WORD";
+            /// Steps of a run folder: one, the mean over a range as 400..800, or a place between two as
+            /// 400~800@0.25 [default: the last]
+            step: Option<StepChoice> => value_name: "STEP";
+            /// Strength: multiplies the length of the vectors [default: 1]
+            strength: Option<f64> => value_name: "X";
             /// Data type of the values [default: that of IN]
             dtype: Option<FileType> => value_name: "KIND";
             /// Overwrite an existing file

@@ -6,6 +6,7 @@ pub use image::{Content, Hires, Image, ResizeMode};
 use super::{Base, Machine, Places, Settings};
 use std::path::PathBuf;
 use wayword_interface::{choices, options};
+use wayword_train::run_folder::steps::StepChoice;
 
 options! {
     /// Draw images from a prompt, with your embeddings and LoRAs.
@@ -23,6 +24,14 @@ options! {
         }
         "Prompt" COMMON {
             + places: Places;
+            /// Run folder NAME.run of a training: NAME has the vectors that it had after {draw.step}
+            run: Option<PathBuf> => value_name: "RUN";
+            /// Steps of {draw.run}: one, the mean over a range as 400..800, or a place between two as
+            /// 400~800@0.25 [default: the last]
+            step: Option<StepChoice> => value_name: "STEP", requires: "run";
+            /// Strength of {draw.run}: multiplies the length of its vectors, whatever their weight in
+            /// the prompt [default: 1]
+            strength: Option<f64> => value_name: "X", requires: "run";
             /// Draw every combination of wildcards and variants once instead of a random one per
             /// seed; {draw.count} is the maximum
             combinatorial: bool;

@@ -8,9 +8,10 @@ options! {
     ///
     /// An axis is written `NAME: VALUES`, with the lists of A1111's X/Y/Z plot: `0.4, 0.8`, `10-30 (+10)`,
     /// `0-1 [5]`, `"with, comma", other`. Names: seed, steps, cfg, sampler, schedule, clip skip, size, base
-    /// (a checkpoint), embedding (a file), step (of the run given by {grid.run}), weight (of the embedding),
-    /// lora weight, replace (the first value in the prompt with each of the others), order (of these
-    /// texts). With several embeddings or LoRAs, add the name: `weight zarva-ti: 0.4, 0.8`.
+    /// (a checkpoint), embedding (a file), step (of the run given by {grid.run}; `400..800` is a mean and
+    /// `400~800@0.25` lies between two), weight (of the embedding), lora weight, replace (the first value
+    /// in the prompt with each of the others), order (of these texts). With several embeddings or LoRAs,
+    /// add the name: `weight zarva-ti: 0.4, 0.8`.
     pub struct Grid("grid") {
         "" COMMON {
             /// Prompt

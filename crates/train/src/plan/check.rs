@@ -1,14 +1,14 @@
 //! From options to a plan: every default decided, every mistake refused before anything is done.
+use super::embeddings::{different, planned, requested};
 use super::find::{self, FoundPictures};
 use super::ineffective;
 use super::rate::{LEARNING_RATE, TOKEN_RMS};
 use super::{
     FileTexts, PictureSet, PlannedBase, ScheduleOptions, TemplateChoice, TrainOptions, TrainPlan,
-    WordOptions,
 };
 use crate::checkpoint::SaveRules;
 use crate::dataset::steps::{Duration, epochs_between_saves};
-use crate::embedding::{Init, PlannedEmbedding, check_name};
+use crate::embedding::{PlannedEmbedding, check_name};
 use crate::lora;
 use crate::lr::{Length, RateList};
 use crate::optim::Statistics;
@@ -17,9 +17,7 @@ use crate::{Error, Result};
 use std::hash::{BuildHasher, Hasher};
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
-use wayword_diffusion::tokenizer::Tokenizer;
 use wayword_diffusion::{BaseInfo, Prediction};
-use wayword_formats::embedding::{self, MOST_VECTORS};
 use wayword_interface::{Stop, Warning};
 
 /// Steps where nothing is said.
@@ -44,7 +42,7 @@ impl TrainPlan {
         stop: &Stop,
     ) -> Result<Self> {
         let mut warnings = Vec::new();
-        let asked = requested_embeddings(options)?;
+        let asked = requested(options)?;
         let name = options.name.as_deref().unwrap_or(&asked[0].name).trim();
         check_name("{train.name}", name)?;
         positive("{train.batch}", options.batch)?;
@@ -63,7 +61,7 @@ impl TrainPlan {
         warnings.extend(ineffective::find(options, sentences.as_deref()));
         let mut embeddings = Vec::with_capacity(asked.len());
         for asked in &asked {
-            embeddings.push(embedding(asked, &found, base, &mut warnings)?);
+            embeddings.push(planned(asked, options, &found, base, &mut warnings)?);
         }
         different(&embeddings)?;
         let seed = options.seed.unwrap_or_else(random_seed);
@@ -103,6 +101,7 @@ impl TrainPlan {
             steps: options.steps.or_else(|| end_of_rates(options)).unwrap_or(STEPS),
             extensions: Vec::new(),
             starts: None,
+            chosen: None,
             save: SaveRules {
                 every_steps: options.save_every,
                 every_epochs: options.save_every_epochs,
@@ -327,7 +326,7 @@ pub(super) fn warn(text: &str, hint: Option<&str>) -> Warning {
     Warning::new(text).with_hint_if(hint.map(str::to_owned))
 }
 
-fn required<'a>(value: Option<&'a str>, option: &str, example: &str) -> Result<&'a str> {
+pub(super) fn required<'a>(value: Option<&'a str>, option: &str, example: &str) -> Result<&'a str> {
     let given = value.map(str::trim).filter(|v| !v.is_empty());
     let missing = || Error::option(option, format!("a value, such as {example}"), "nothing");
     given.ok_or_else(missing)
@@ -360,57 +359,6 @@ fn windows(tokens: usize) -> Result<usize> {
     } else {
         Err(Error::option("train.max_token_length", "75, 150 or 225", tokens.to_string()))
     }
-}
-
-/// The embeddings that are asked for: those of the tables, or the one of the options.
-fn requested_embeddings(options: &TrainOptions) -> Result<Vec<WordOptions>> {
-    if options.words.is_empty() {
-        let name = required(options.name.as_deref(), "{train.name}", "evagreen-ti")?;
-        return Ok(vec![WordOptions {
-            name: name.into(),
-            token: options.token.clone(),
-            init: options.init.clone(),
-            vectors: options.vectors,
-            lr: None,
-        }]);
-    }
-    let alone = [
-        ("{train.token}", options.token.is_some()),
-        ("{train.init}", options.init.is_some()),
-        ("{train.vectors}", options.vectors.is_some()),
-    ];
-    if let Some((option, _)) = alone.iter().find(|(_, given)| *given) {
-        return Err(Error::option(option, "it in the tables [[word]]", "it beside them"));
-    }
-    let several = options.words.len() > 1;
-    for embedding in &options.words {
-        required(Some(&embedding.name), "name in [[word]]", "evagreen-ti")?;
-        check_name("name in [[word]]", embedding.name.trim())?;
-        if several && embedding.init.is_none() {
-            let what = format!("nothing for `{}`", embedding.name);
-            return Err(Error::option("init in [[word]]", "a word to start from", what));
-        }
-        if embedding.lr.is_some_and(|lr| !(lr > 0.0 && lr.is_finite())) {
-            let found = embedding.lr.map(|lr| lr.to_string()).unwrap_or_default();
-            return Err(Error::option("lr in [[word]]", "a number above 0", found));
-        }
-    }
-    Ok(options.words.clone())
-}
-
-/// Words that share a name or a token could not be told apart.
-fn different(embeddings: &[PlannedEmbedding]) -> Result<()> {
-    for (i, embedding) in embeddings.iter().enumerate() {
-        let same = |other: &&PlannedEmbedding| {
-            other.name.eq_ignore_ascii_case(&embedding.name)
-                || other.token.eq_ignore_ascii_case(&embedding.token)
-        };
-        if let Some(other) = embeddings[..i].iter().find(same) {
-            let found = format!("`{}` and `{}`", other.name, embedding.name);
-            return Err(Error::option("[[word]]", "words of different names and tokens", found));
-        }
-    }
-    Ok(())
 }
 
 /// What is remarkable about the pictures.
@@ -464,108 +412,6 @@ fn remarks(
         warnings.push(warning.with_field("train.template"));
     }
     Ok(())
-}
-
-fn embedding(
-    options: &WordOptions,
-    found: &FoundPictures,
-    base: &BaseInfo,
-    warnings: &mut Vec<Warning>,
-) -> Result<PlannedEmbedding> {
-    let name = options.name.trim();
-    let token = options.token.as_deref().unwrap_or(name).trim();
-    if token.is_empty() {
-        return Err(Error::option("train.token", "a word", "nothing"));
-    }
-    let tokenizer = Tokenizer::new();
-    if let Some(known) = [name, token].into_iter().find(|t| tokenizer.whole_word(t).is_some()) {
-        let text = format!("`{known}` is already a word");
-        let hint = format!(
-            "where the file is loaded, `{known}` loses its usual meaning; use {known}-ti instead"
-        );
-        warnings.push(warn(&text, Some(&hint)).with_field("train.name"));
-    }
-    let mark = |c: Option<char>| c.is_some_and(|c| !c.is_alphanumeric());
-    if mark(name.chars().next()) || mark(name.chars().next_back()) {
-        let text = format!("`{name}` begins or ends with a mark");
-        let hint = "A1111 reads it together with a comma beside it, and the embedding is not found; use letters, digits, `-` and `_` for {train.name}";
-        warnings.push(warn(&text, Some(hint)).with_field("train.name"));
-    }
-    let init = match options.init.as_deref().map(str::trim).filter(|t| !t.is_empty()) {
-        Some(text) => Init::parse(text),
-        None => Init::Words(class_word(found)?),
-    };
-    let vectors = match &init {
-        Init::File(path) => {
-            let file = embedding::read(path)?;
-            let count = options.vectors.unwrap_or(file.count);
-            let shape = (file.count, file.width);
-            let named = path.display().to_string();
-            crate::vectors::from_embedding(
-                &named,
-                &file.vectors,
-                shape,
-                (count, base.token_width),
-            )?;
-            count
-        }
-        Init::Words(words) => {
-            let count = options.vectors.unwrap_or(1);
-            let ids = tokenizer.encode(words);
-            if ids.is_empty() {
-                let found = format!("`{words}`, which holds no word");
-                return Err(Error::option(
-                    "train.init",
-                    "a word to start from, as woman or dog",
-                    found,
-                ));
-            }
-            if ids.len() > 1 && ids.len() != count {
-                let s = if count == 1 { "" } else { "s" };
-                let text = format!("`{words}` has {} tokens for {count} vector{s}", ids.len());
-                let hint = if ids.len() > count {
-                    format!("only the first are used: `{}`", tokenizer.decode(&ids[..count]))
-                } else {
-                    "they are repeated".into()
-                };
-                warnings.push(warn(&text, Some(&hint)).with_field("train.init"));
-            }
-            count
-        }
-        Init::Mean => options.vectors.unwrap_or(1),
-    };
-    if vectors == 0 || vectors > MOST_VECTORS {
-        return Err(Error::option(
-            "train.vectors",
-            format!("1 to {MOST_VECTORS}"),
-            vectors.to_string(),
-        ));
-    }
-    let init_sha256 = match &init {
-        Init::File(path) => Some(wayword_formats::hash::sha256(path)?),
-        _ => None,
-    };
-    let init = match init {
-        Init::File(path) => Init::File(absolute(&path)),
-        embeddings => embeddings,
-    };
-    Ok(PlannedEmbedding {
-        token: token.into(),
-        name: name.into(),
-        vectors,
-        init,
-        init_sha256,
-        lr: options.lr,
-    })
-}
-
-/// The class word of kohya's `N_token class`: the last embedding of the folders' names.
-fn class_word(found: &FoundPictures) -> Result<String> {
-    let class = found.class.as_deref().and_then(|c| c.split_whitespace().next_back());
-    class.map(str::to_owned).ok_or_else(|| {
-        Error::option("train.init", "a word near to what is to be learned", "nothing")
-            .with_hint("say what it is, such as {train.init} woman; `*` starts from no meaning")
-    })
 }
 
 fn optimizer_args(options: &TrainOptions) -> Result<Vec<String>> {

@@ -5,6 +5,7 @@ use crate::loss::{Difference, HuberSchedule, LossOptions};
 use crate::lr::RateList;
 use crate::noise_options::{NoiseOptions, Rounding, STEPS};
 use crate::recipe::Recipe;
+use crate::run_folder::steps::StepChoice;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -114,6 +115,11 @@ options! {
             vectors: Option<usize> => value_name: "N", min: 1.0;
         }
         "Embedding" RARE {
+            /// Start at the vectors of another run: its folder DIR/OTHER.run
+            from: Option<PathBuf> => value_name: "RUN", conflicts: &["init"];
+            /// Steps of {train.from} to start at: one, the mean over a range as 400..800, or a place
+            /// between two as 400~800@0.25 [default: the last]
+            step: Option<StepChoice> => value_name: "STEP", requires: "from";
             /// Several embeddings: `[[word]]` tables instead of name, token, init and vectors
             words: Vec<WordOptions> => aliases: &["word"];
         }

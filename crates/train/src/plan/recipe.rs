@@ -30,7 +30,9 @@ impl TrainPlan {
         }
         let pictures: Vec<usize> =
             (0..self.pictures.len()).filter(|place| !self.is_regular(*place)).collect();
-        let init = options.init.is_some() || options.words.iter().any(|word| word.init.is_some());
+        let init = options.init.is_some()
+            || options.from.is_some()
+            || options.words.iter().any(|word| word.init.is_some());
         let starts = Starts::of(budget, &pictures, !init);
         self.steps = starts.steps(samples);
         self.starts = Some(starts);

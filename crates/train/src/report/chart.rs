@@ -68,9 +68,10 @@ pub(super) fn figure(title: &str, note: &str, lines: &[Line], log: bool) -> Stri
         let class = line.class;
         svg.push_str(&format!("<polyline class=\"{class}\" points=\"{}\"/>", text.join(" ")));
         if line.dots {
-            for (x, y) in points {
+            for ((x, y), (step, value)) in points.iter().zip(thinned(&line.points)) {
                 svg.push_str(&format!(
-                    "<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\"/>"
+                    "<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\"><title>step {step:.0}: {}</title></circle>",
+                    short(value)
                 ));
             }
         }

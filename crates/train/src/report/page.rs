@@ -19,7 +19,7 @@ const MOST_COLUMNS: usize = 10;
 /// Captions on the page at most.
 const CAPTIONS: usize = 8;
 
-const STYLE: &str = include_str!("page.css");
+pub(super) const STYLE: &str = include_str!("page.css");
 
 /// All of it.
 pub(super) fn html(run: &Path, plan: &TrainPlan, counters: &Counters, curves: &Curves) -> String {
@@ -236,12 +236,16 @@ fn shown(plan: &TrainPlan) -> String {
 }
 
 fn captions(summary: &PlanSummary) -> String {
-    let kind =
-        if summary.template { "template sentences, one drawn per image" } else { "captions of the images" };
+    let kind = if summary.template {
+        "template sentences, one drawn per image"
+    } else {
+        "captions of the images"
+    };
     let total = summary.captions.len();
     let mut out = format!("<section>\n<h2>Captions</h2>\n<p>{total} {kind}</p>\n<ul>\n");
     for caption in summary.captions.iter().take(CAPTIONS) {
-        let without = if caption.has_embedding { "" } else { " <small>without the embedding</small>" };
+        let without =
+            if caption.has_embedding { "" } else { " <small>without the embedding</small>" };
         out.push_str(&format!("<li>{}{without}</li>\n", escape(&caption.text)));
     }
     if total > CAPTIONS {
@@ -265,12 +269,7 @@ fn table(plan: &TrainPlan, summary: &PlanSummary) -> String {
         ("batch size, gradient accumulation", format!("{}, {}", summary.batch, summary.accumulate)),
         (
             "learning rate",
-            format!(
-                "{}, {}, {} warm-up steps",
-                short(summary.lr),
-                summary.scheduler,
-                plan.warmup
-            ),
+            format!("{}, {}, {} warm-up steps", short(summary.lr), summary.scheduler, plan.warmup),
         ),
         ("optimizer", [&[summary.optimizer.clone()][..], &plan.optimizer_args].concat().join(" ")),
         ("maximum gradient norm", if clip == "0" { "no limit".into() } else { clip }),

@@ -48,7 +48,8 @@ fn open(path: &Path, orient: bool) -> Option<RgbImage> {
     RgbImage::from_raw(rgb.width as u32, rgb.height as u32, rgb.data)
 }
 
-fn shrunk(picture: &RgbImage, longest: u32) -> Option<Inside> {
+/// A picture, no side longer than `longest`.
+pub(super) fn shrunk(picture: &RgbImage, longest: u32) -> Option<Inside> {
     let (width, height) = picture.dimensions();
     let most = width.max(height).max(1);
     let side = |n: u32| (u64::from(n) * u64::from(longest) / u64::from(most)).max(1) as u32;

@@ -1,4 +1,4 @@
-//! `vectors.bin`: the embedding's vectors after every step, in one file that only grows.
+//! `rows.bin`: the embedding's vectors after every step, in one file that only grows.
 //!
 //! Little-endian: the eight bytes `wayrows1`, the number of vectors and their width as u32; then one
 //! record a step: step u32, loss f32, the vectors as f32, and the 64-bit FNV-1a hash of the record so
@@ -7,7 +7,7 @@ use super::append_at;
 use crate::error::AtFile;
 use crate::{Error, Result};
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 const MAGIC: &[u8; 8] = b"wayrows1";
@@ -104,7 +104,24 @@ pub struct VectorsFile {
 /// # Errors
 /// If it cannot be read or is no such file.
 pub fn read(path: &Path) -> Result<VectorsFile> {
-    let bytes = std::fs::read(path).at(path)?;
+    parsed(path, &std::fs::read(path).at(path)?)
+}
+
+/// Reads the first record alone, however long the file is; none where there is none.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_first(path: &Path) -> Result<Option<StepVectors>> {
+    let mut head = Vec::new();
+    let mut file = File::open(path).at(path)?;
+    Read::take(&mut file, HEAD as u64).read_to_end(&mut head).at(path)?;
+    let found = parsed(path, &head)?;
+    let size = (8 + found.count * found.width * 4 + 8) as u64;
+    file.take(size).read_to_end(&mut head).at(path)?;
+    Ok(parsed(path, &head)?.steps.pop())
+}
+
+fn parsed(path: &Path, bytes: &[u8]) -> Result<VectorsFile> {
     let embedding = |at: usize| {
         let four = bytes.get(at..at + 4).and_then(|b| <[u8; 4]>::try_from(b).ok());
         four.map(u32::from_le_bytes)
@@ -163,6 +180,7 @@ mod tests {
             let got = read(&path).unwrap();
             assert_eq!((got.count, got.width), (2, 3));
             assert_eq!(got.steps, [record(1), record(2)], "{cut}");
+            assert_eq!(read_first(&path).unwrap(), Some(record(1)));
         }
         let mut writer = VectorsWriter::resume(&path, two).unwrap();
         writer.push(3, 0.5, &record(3).vectors).unwrap();

@@ -75,6 +75,14 @@ pub fn evaluate(model: &AdapterGuard<'_>, vectors: &[f32], batch: &MicroBatch) -
     Ok(loss(model, &embed(model, vectors, batch)?, batch)?.to_host()?[0])
 }
 
+/// Forward only: the model's output for every sample, one after the other.
+///
+/// # Errors
+/// If the device fails.
+pub fn predict(model: &AdapterGuard<'_>, vectors: &[f32], batch: &MicroBatch) -> Result<Vec<f32>> {
+    Ok(predicted(model, &embed(model, vectors, batch)?, batch)?.to_host()?)
+}
+
 /// The token vectors of all positions: the leaf that is watched.
 fn embed(model: &AdapterGuard<'_>, vectors: &[f32], batch: &MicroBatch) -> Result<Tensor> {
     let base = model.base();
@@ -87,12 +95,18 @@ fn embed(model: &AdapterGuard<'_>, vectors: &[f32], batch: &MicroBatch) -> Resul
 fn loss(model: &AdapterGuard<'_>, embedded: &Tensor, batch: &MicroBatch) -> Result<Tensor> {
     let device = model.base().device();
     let samples = batch.timesteps.len();
-    let states = model.text().encode(embedded, batch.clip_skip)?;
-    let context = model.text().join_windows(&states, samples, batch.windows)?;
-    let noisy = pixels::to_device(device, &batch.noisy, samples, 4, batch.grid)?;
     let target = pixels::to_device(device, &batch.target, samples, 4, batch.grid)?;
     let weights = Shape::new(samples, batch.grid.tokens(), 1);
     let weights = Tensor::from_host(device, weights, &batch.weights)?;
-    let predicted = model.unet().forward(&noisy, batch.grid, &batch.timesteps, &context)?;
+    let predicted = predicted(model, embedded, batch)?;
     Ok(ops::loss(&predicted, &target, &weights, &batch.kind))
+}
+
+/// The model's output, `[B, h w, 4]`.
+fn predicted(model: &AdapterGuard<'_>, embedded: &Tensor, batch: &MicroBatch) -> Result<Tensor> {
+    let (device, samples) = (model.base().device(), batch.timesteps.len());
+    let states = model.text().encode(embedded, batch.clip_skip)?;
+    let context = model.text().join_windows(&states, samples, batch.windows)?;
+    let noisy = pixels::to_device(device, &batch.noisy, samples, 4, batch.grid)?;
+    Ok(model.unet().forward(&noisy, batch.grid, &batch.timesteps, &context)?)
 }

@@ -1,12 +1,15 @@
 //! How a run's files are written, and what their metadata say.
+use crate::Result;
 use crate::checkpoint::{self, Saver};
 use crate::embedding::PlannedEmbedding;
 use crate::plan::TrainPlan;
+use crate::run_folder::steps::StepChoice;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use wayword_formats::modelspec::ModelSpec;
 
 /// How the files are written.
-pub(super) fn saver(plan: &TrainPlan) -> Saver {
+pub(crate) fn saver(plan: &TrainPlan) -> Saver {
     Saver {
         out: plan.out.clone(),
         format: plan.save_format,
@@ -15,8 +18,53 @@ pub(super) fn saver(plan: &TrainPlan) -> Saver {
     }
 }
 
-/// The same with an embedding's metadata: kohya's.
+/// The same with an embedding's metadata, for the vectors after a step of the loop.
 pub(super) fn saver_of(saver: &Saver, plan: &TrainPlan, embedding: &PlannedEmbedding) -> Saver {
+    Saver { metadata: metadata(plan, embedding, None), ..saver.clone() }
+}
+
+/// Writes the file of every embedding, from the vectors of all; `ending` is added to their names.
+///
+/// # Errors
+/// If one cannot be written.
+pub(crate) fn write_all(
+    plan: &TrainPlan,
+    vectors: &[f32],
+    ending: &str,
+    chosen: Option<StepChoice>,
+) -> Result<Vec<PathBuf>> {
+    let (mut rest, mut files) = (vectors, Vec::new());
+    for embedding in &plan.embeddings {
+        let size = embedding.vectors * plan.base.token_width;
+        let own = rest.split_off(..size).unwrap_or_default();
+        files.push(write_one(plan, embedding, own, ending, chosen)?);
+    }
+    Ok(files)
+}
+
+/// Writes the file of one embedding.
+///
+/// # Errors
+/// If it cannot be written.
+pub(crate) fn write_one(
+    plan: &TrainPlan,
+    embedding: &PlannedEmbedding,
+    vectors: &[f32],
+    ending: &str,
+    chosen: Option<StepChoice>,
+) -> Result<PathBuf> {
+    let saver = Saver { metadata: metadata(plan, embedding, chosen), ..saver(plan) };
+    saver.write(&format!("{}{ending}", embedding.name), vectors, plan.base.token_width)
+}
+
+/// What an embedding's file says about itself: kohya's keys and the run's manifest. `chosen` are
+/// the steps whose vectors it has, where these are not the last step's.
+#[must_use]
+pub fn metadata(
+    plan: &TrainPlan,
+    embedding: &PlannedEmbedding,
+    chosen: Option<StepChoice>,
+) -> BTreeMap<String, String> {
     let said = plan.texts.clone();
     let mut texts = said.texts;
     let title = texts.remove("title").unwrap_or_else(|| embedding.name.clone());
@@ -32,8 +80,8 @@ pub(super) fn saver_of(saver: &Saver, plan: &TrainPlan, embedding: &PlannedEmbed
         clip_skip: said.clip_skip,
     };
     let mut metadata = spec.metadata();
-    metadata.extend(crate::manifest::metadata(plan));
+    metadata.extend(crate::manifest::metadata(&TrainPlan { chosen, ..plan.clone() }));
     // Where kohya's trainer of LoRAs has it; its trainer of embeddings has no place for one.
     metadata.extend(said.comment.map(|comment| ("ss_training_comment".to_owned(), comment)));
-    Saver { metadata, ..saver.clone() }
+    metadata
 }

@@ -1,12 +1,14 @@
 //! What changes in a run, and the files that remember it.
 use super::micro_batch::MicroBatch;
+use super::saver;
 use super::starts::Chosen;
-use crate::checkpoint::{SaveActions, Saver};
+use crate::checkpoint::{LAST, SaveActions, Saver};
 use crate::event::{Event, StepReport};
 use crate::optim::{FrozenRows, Optimizer, StateArray, Statistics};
 use crate::plan::TrainPlan;
 use crate::run_folder::RunFolder;
 use crate::run_folder::curves::{Curves, FIXED, tags};
+use crate::run_folder::kept::KeptVectors;
 use crate::run_folder::log::LogWriter;
 use crate::run_folder::tensorboard::{self, EventFile};
 use crate::run_folder::vectors::VectorsWriter;
@@ -162,19 +164,23 @@ impl TrainState {
     /// Writes every embedding's last file.
     pub(super) fn save_last(
         &self,
-        saver: &Saver,
         plan: &TrainPlan,
+        run: &RunFolder,
         events: &dyn Events<Event>,
     ) -> Result<Option<PathBuf>> {
         let learned = self.learned(plan);
-        let mut first = None;
-        for (embedding, own) in plan.embeddings.iter().zip(self.by_embedding(plan, &learned)) {
-            let saver = super::saver::saver_of(saver, plan, embedding);
-            let path = saver.write(&embedding.name, own, plan.base.token_width)?;
-            events.event(Event::Saved { path: path.clone(), step: plan.steps });
-            first.get_or_insert(path);
-        }
-        Ok(first)
+        let tell = |files: Vec<PathBuf>, step| {
+            let first = files.first().cloned();
+            files.into_iter().for_each(|path| events.event(Event::Saved { path, step }));
+            first
+        };
+        let Some(chosen) = plan.chosen else {
+            return Ok(tell(saver::write_all(plan, &learned, "", None)?, plan.steps));
+        };
+        self.history.sync()?;
+        let picked = KeptVectors::open(run.path())?.all(chosen)?;
+        tell(saver::write_all(plan, &learned, LAST, None)?, plan.steps);
+        Ok(tell(saver::write_all(plan, &picked, "", Some(chosen))?, chosen.middle()))
     }
 
     pub(super) fn record(&mut self, report: &StepReport) -> Result<()> {
@@ -227,7 +233,7 @@ impl TrainState {
             let parts = plan.embeddings.iter().zip(self.by_embedding(plan, &learned));
             for ((embedding, own), action) in parts.zip(&actions) {
                 let Some(name) = &action.write else { continue };
-                let saver = super::saver::saver_of(saver, plan, embedding);
+                let saver = saver::saver_of(saver, plan, embedding);
                 let path = saver.write(name, own, plan.base.token_width)?;
                 events.event(Event::Saved { path, step: self.counters.step });
             }

@@ -1,6 +1,7 @@
 //! What the demo needs, inside the program: model, pictures, and a word of another concept.
 use crate::Failure;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use wayword_formats::atomic;
 
 const MODEL: &[u8] = include_bytes!("../../../../../demo/wayword-mini.safetensors");
@@ -25,6 +26,12 @@ pub(super) const PICTURES: [&[u8]; 15] = [
     include_bytes!("../../../../../demo/concepts/100_zarva woman/14.png"),
     include_bytes!("../../../../../demo/concepts/100_zarva woman/15.png"),
 ];
+
+/// The SHA-256 of the bundled model.
+pub(super) fn model_sha256() -> &'static str {
+    static HASH: OnceLock<String> = OnceLock::new();
+    HASH.get_or_init(|| wayword_formats::hash::sha256_bytes(MODEL))
+}
 
 /// Where the bundled files were put.
 pub(super) struct Bundled {

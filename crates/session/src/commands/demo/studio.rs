@@ -11,7 +11,7 @@ use wayword_interface::Events;
 use wayword_train::image_encoder::{ImageEncoder as _, OnnxImageEncoder};
 
 /// How strongly prompts guide: what the bundled model wants.
-pub(super) const CFG: f64 = 4.0;
+pub(crate) const CFG: f64 = 4.0;
 
 /// Pictures that are computed at once: large enough that calls cost nothing.
 const BATCH: usize = 16;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use wayword_diffusion::sigmas::{SamplerKind, Schedule, resolve};
 use wayword_prompt::error::did_you_mean;
 use wayword_prompt::{PromptError, edit, list};
+use wayword_train::run_folder::steps::StepChoice;
 
 /// What changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -85,8 +86,10 @@ impl AxisKind {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Value {
     Seed(u64),
-    /// Steps, clip skip, or a run's step.
+    /// Steps or clip skip.
     Count(usize),
+    /// Steps of a run.
+    Step(StepChoice),
     Number(f64),
     Sampler(String, SamplerKind, Schedule),
     Schedule(String),
@@ -134,7 +137,8 @@ impl Axis {
                 axis.all = true;
                 Vec::new()
             }
-            AxisKind::Steps | AxisKind::ClipSkip | AxisKind::Step => counts(values, kind)?,
+            AxisKind::Step => run_steps(values)?,
+            AxisKind::Steps | AxisKind::ClipSkip => counts(values, kind)?,
             AxisKind::Cfg | AxisKind::Weight | AxisKind::LoraWeight => {
                 let rounded = |v: f64| Value::Number((v * 1e8).round() / 1e8);
                 list::numbers(values).map_err(failure)?.into_iter().map(rounded).collect()
@@ -170,6 +174,7 @@ impl Axis {
         let value = match &self.values[place] {
             Value::Seed(seed) => seed.to_string(),
             Value::Count(count) => count.to_string(),
+            Value::Step(choice) => choice.to_string(),
             Value::Number(number) => number.to_string(),
             Value::Sampler(name, ..) | Value::Schedule(name) => name.clone(),
             Value::Size(size) => size.to_string(),
@@ -235,12 +240,32 @@ fn seeds(text: &str) -> Result<Vec<Value>, Failure> {
 }
 
 fn counts(text: &str, kind: AxisKind) -> Result<Vec<Value>, Failure> {
-    let least = i64::from(kind != AxisKind::Step);
-    let count = |n: i64| match usize::try_from(n).ok().filter(|_| n >= least) {
+    let count = |n: i64| match usize::try_from(n).ok().filter(|n| *n > 0) {
         Some(count) => Ok(Value::Count(count)),
-        None => Err(Failure::user(format!("{}: {n} is below {least}", kind.title()))),
+        None => Err(Failure::user(format!("{}: {n} is below 1", kind.title()))),
     };
     list::integers(text).map_err(failure)?.into_iter().map(count).collect()
+}
+
+/// Steps of a run: lists as of other numbers, with ranges as `400..800` among them.
+fn run_steps(text: &str) -> Result<Vec<Value>, Failure> {
+    if !StepChoice::is_marked(text) {
+        let step = |n: i64| match usize::try_from(n) {
+            Ok(step) => Ok(Value::Step(StepChoice::One(step))),
+            Err(_) => Err(Failure::user(format!("{}: {n} is below 0", AxisKind::Step.title()))),
+        };
+        return list::integers(text).map_err(failure)?.into_iter().map(step).collect();
+    }
+    let items = list::items(text).map_err(failure)?;
+    let mut out = Vec::new();
+    for item in items.iter().filter(|item| !item.is_empty()) {
+        if StepChoice::is_marked(item) {
+            out.push(Value::Step(item.parse::<StepChoice>()?));
+        } else {
+            out.extend(run_steps(item)?);
+        }
+    }
+    Ok(out)
 }
 
 fn one(kind: AxisKind, text: &str) -> Result<Value, Failure> {
@@ -284,6 +309,8 @@ mod tests {
         let kind = |text: &str| Axis::read(text).map(|axis| (axis.kind, axis.values.len()));
         assert_eq!(kind("STEPS: 10-30 (+10)").unwrap(), (AxisKind::Steps, 3));
         assert_eq!(kind("step: 0, 100").unwrap(), (AxisKind::Step, 2));
+        assert_eq!(kind("step: 100-300 (+100), 400..800, 4~8@0.25").unwrap(), (AxisKind::Step, 5));
+        assert_eq!(Axis::read("step: 400..800").unwrap().legend(0), "Step: 400..800");
         assert_eq!(kind("Prompt S/R: \"a, b\", c").unwrap(), (AxisKind::Replace, 2));
         assert_eq!(kind("order: a, b, c").unwrap(), (AxisKind::Order, 6));
         assert_eq!(kind("sampler: Euler a, DDIM").unwrap(), (AxisKind::Sampler, 2));
@@ -299,6 +326,7 @@ mod tests {
             ("steps eva: 1", "unknown axis"),
             ("steps: 0", "below 1"),
             ("seed: -2", "no seed"),
+            ("step: 8..4", "expected a step"),
             ("base: gone.safetensors", "no such file"),
             ("size: 63x64", "multiples of 8"),
             ("embedding:", "no values"),

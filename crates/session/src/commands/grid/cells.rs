@@ -102,9 +102,9 @@ fn apply(
     match (axis.kind, &axis.values[place]) {
         (_, Value::Seed(seed)) => cell.settings.seed = *seed,
         (AxisKind::ClipSkip, Value::Count(n)) => cell.settings.clip_skip = *n,
-        (AxisKind::Step, Value::Count(n)) => {
+        (_, Value::Step(choice)) => {
             let word = words.of_run(axis.of.as_deref(), cell.prompt())?;
-            cell.rows = Some((word, VectorSource::Step(*n)));
+            cell.rows = Some((word, VectorSource::Step(*choice)));
         }
         (_, Value::Count(n)) => cell.settings.steps = u32::try_from(*n).unwrap_or(u32::MAX),
         (AxisKind::Weight, Value::Number(weight)) => weigh(cell, axis, *weight, words)?,

@@ -7,82 +7,19 @@ use std::sync::Arc;
 use wayword_diffusion::{Base, Embeddings};
 use wayword_formats::embedding;
 use wayword_prompt::edit;
-use wayword_train::run_folder::vectors::{self, VectorsFile};
+use wayword_train::run_folder::kept::KeptVectors;
+use wayword_train::run_folder::steps::StepChoice;
 
 /// Where other rows for a word come from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum VectorSource {
     File(PathBuf),
-    /// A step of the run; 0 is before the first.
-    Step(usize),
-}
-
-/// A training's words and their rows after each step.
-#[derive(Debug)]
-pub(super) struct TrainingRun {
-    /// Each word's name and its rows among the run's.
-    words: Vec<(String, std::ops::Range<usize>)>,
-    rows: VectorsFile,
-    path: PathBuf,
-}
-
-impl TrainingRun {
-    /// Reads a folder NAME.run.
-    ///
-    /// # Errors
-    /// If it is none.
-    pub(super) fn open(path: &Path) -> Result<Self, Failure> {
-        let plan = path.join("plan.json");
-        let text = std::fs::read_to_string(&plan).map_err(|e| {
-            Failure::io("no run found here: cannot read", &plan, &e)
-                .hint("{grid.run} takes the folder NAME.run that a training made beside its files")
-        })?;
-        let plan: serde_json::Value = serde_json::from_str(&text)?;
-        let mut words = Vec::new();
-        let mut first = 0;
-        for word in plan["words"].as_array().into_iter().flatten() {
-            let vectors = word["vectors"].as_u64().and_then(|n| usize::try_from(n).ok());
-            let (Some(name), Some(vectors)) = (word["name"].as_str(), vectors) else { continue };
-            words.push((name.to_owned(), first..first + vectors));
-            first += vectors;
-        }
-        let rows = vectors::read(&path.join("rows.bin"))?;
-        if words.is_empty() || first != rows.count {
-            let what = format!(
-                "{}: its plan has {first} vectors, its rows {}",
-                path.display(),
-                rows.count
-            );
-            return Err(Failure::user(what));
-        }
-        Ok(Self { words, rows, path: path.to_owned() })
-    }
-
-    /// The steps that it has rows of.
-    pub(super) fn steps(&self) -> Vec<usize> {
-        self.rows.steps.iter().map(|s| s.step as usize).collect()
-    }
-
-    /// A word's rows after a step.
-    fn at(&self, word: &str, step: usize) -> Result<Vec<f32>, Failure> {
-        let range =
-            self.words.iter().find(|(name, _)| name == word).map(|(_, range)| range.clone());
-        let record = self.rows.steps.iter().find(|s| s.step as usize == step);
-        let (Some(range), Some(record)) = (range, record) else {
-            let last = self.rows.steps.last().map_or(0, |s| s.step);
-            return Err(Failure::user(format!(
-                "step {step}: {} has no rows of it",
-                self.path.display()
-            ))
-            .hint(format!("it has steps 1 to {last}")));
-        };
-        let width = self.rows.width;
-        Ok(record.vectors[range.start * width..range.end * width].to_vec())
-    }
+    /// Steps of the run; 0 is before the first.
+    Step(StepChoice),
 }
 
 /// Fills in the steps that `step: all` means: at most nine of the run, evenly, the last one too.
-pub(super) fn fill(axis: &mut Axis, run: Option<&TrainingRun>) -> Result<(), Failure> {
+pub(super) fn fill(axis: &mut Axis, run: Option<&KeptVectors>) -> Result<(), Failure> {
     if axis.kind != AxisKind::Step {
         return Ok(());
     }
@@ -94,20 +31,15 @@ pub(super) fn fill(axis: &mut Axis, run: Option<&TrainingRun>) -> Result<(), Fai
     if axis.all {
         let shown = steps.len().min(9);
         let step = |i: usize| steps.get((i + 1) * steps.len() / shown.max(1) - 1).copied();
-        axis.values = (0..shown).filter_map(step).map(Value::Count).collect();
+        axis.values =
+            (0..shown).filter_map(step).map(|n| Value::Step(StepChoice::One(n))).collect();
     }
-    let missing = axis.values.iter().find_map(|value| match value {
-        Value::Count(n) if !steps.contains(n) => Some(*n),
-        _ => None,
-    });
-    match (missing, steps.last()) {
-        (_, None) => Err(Failure::user(format!("{} has no steps yet", run.path.display()))),
-        (None, _) => Ok(()),
-        (Some(n), Some(last)) => {
-            Err(Failure::user(format!("step {n}: {} has no rows of it", run.path.display()))
-                .hint(format!("it has steps {} to {last}", steps[0])))
+    for value in &axis.values {
+        if let Value::Step(choice) = value {
+            run.all(*choice)?;
         }
     }
+    Ok(())
 }
 
 /// The names of words that a prompt may call.
@@ -118,8 +50,8 @@ pub(super) struct Names {
 
 impl Names {
     /// Those of the folders of embeddings, and of the run.
-    pub(super) fn new(known: Vec<String>, run: Option<&TrainingRun>) -> Self {
-        let of_run = run.map_or_else(Vec::new, |r| r.words.iter().map(|w| w.0.clone()).collect());
+    pub(super) fn new(known: Vec<String>, run: Option<&KeptVectors>) -> Self {
+        let of_run = run.map_or_else(Vec::new, |r| r.names().map(str::to_owned).collect());
         Self { known, of_run }
     }
 
@@ -188,11 +120,11 @@ impl Names {
 pub(super) struct Words<'a> {
     all: Arc<Embeddings>,
     changed: BTreeMap<(String, VectorSource), Arc<Embeddings>>,
-    run: Option<&'a TrainingRun>,
+    run: Option<&'a KeptVectors>,
 }
 
 impl<'a> Words<'a> {
-    pub(super) fn new(all: Embeddings, run: Option<&'a TrainingRun>) -> Self {
+    pub(super) fn new(all: Embeddings, run: Option<&'a KeptVectors>) -> Self {
         Self { all: Arc::new(all), changed: BTreeMap::new(), run }
     }
 
@@ -219,7 +151,7 @@ impl<'a> Words<'a> {
             }
             VectorSource::Step(step) => {
                 let run = self.run.ok_or_else(|| Failure::user("no run"))?;
-                words.add(name, run.at(name, *step)?, None)?;
+                words.add(name, run.of(name, *step)?, None)?;
             }
         }
         let words = Arc::new(words);

@@ -8,8 +8,18 @@ use wayword_interface::options::{Options as _, shown};
 use wayword_train::plan::TrainPlan;
 
 /// Options of the machine and of output, which change no number of the run.
-const FREE: &[&str] =
-    &["resume", "extend", "base", "vae", "threads", "device", "low_memory", "json", "strict"];
+const FREE: &[&str] = &[
+    "resume",
+    "extend",
+    "base",
+    "vae",
+    "threads",
+    "device",
+    "low_memory",
+    "json",
+    "strict",
+    "pick",
+];
 
 /// The plan of a run. Where it cannot be read, the library says so when it opens the run.
 pub(super) fn plan(run: &Path) -> Option<TrainPlan> {

@@ -1,0 +1,165 @@
+//! The rule that orders candidates.
+//!
+//! *Learned* is the share of the run's fall of the loss that a candidate has reached: 0 is the
+//! start, 1 the best candidate. Where pictures were judged it is their similarity instead.
+//!
+//! | by | best is |
+//! |---|---|
+//! | `similarity` | the most learned |
+//! | `balance` | the most learned, less half of what is lost of fidelity against the best candidate |
+//! | `fidelity` | the highest fidelity of those that have learned at least 0.8 of the most learned |
+//!
+//! Of equals the later one is taken.
+use super::Candidate;
+use crate::run_folder::steps::StepChoice;
+use std::cmp::Ordering;
+use wayword_interface::choices;
+
+/// What a loss of fidelity counts against what is learned, with `balance`.
+const WEIGHT: f64 = 0.5;
+/// Share of the most learned that `fidelity` asks for.
+const ENOUGH: f64 = 0.8;
+/// How far below the best all later steps are where overtraining has begun.
+const WORSE: f64 = 0.1;
+
+choices! {
+    /// What counts in the choice of a step.
+    pub enum By {
+        /// Similarity to the training images, less half of the lost prompt fidelity
+        Balance = "balance",
+        /// Similarity to the training images
+        Similarity = "similarity",
+        /// Prompt fidelity, of the steps that have learned enough
+        Fidelity = "fidelity",
+    }
+}
+
+/// Places of the candidates, best first.
+#[must_use]
+pub fn order(by: By, start: &Candidate, candidates: &[Candidate]) -> Vec<usize> {
+    let values = values(by, start, candidates);
+    let mut order: Vec<usize> = (0..candidates.len()).collect();
+    order.sort_by(|a, b| {
+        let later = || candidates[*b].steps.middle().cmp(&candidates[*a].steps.middle());
+        values[*b].partial_cmp(&values[*a]).unwrap_or(Ordering::Equal).then_with(later)
+    });
+    order
+}
+
+/// What each candidate has learned: the similarity of its pictures where all were judged, else the
+/// share of the fall of the loss.
+#[must_use]
+pub fn learned(start: &Candidate, candidates: &[Candidate]) -> Vec<f64> {
+    let judged: Option<Vec<f64>> = candidates.iter().map(|c| c.similarity).collect();
+    judged.unwrap_or_else(|| {
+        let least = candidates.iter().map(|c| c.loss).fold(start.loss, f64::min);
+        let fall = (start.loss - least).max(1e-12);
+        candidates.iter().map(|c| (start.loss - c.loss) / fall).collect()
+    })
+}
+
+/// The value of each candidate by the rule.
+#[must_use]
+pub fn values(by: By, start: &Candidate, candidates: &[Candidate]) -> Vec<f64> {
+    let learned = learned(start, candidates);
+    let most = learned.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let truest = candidates.iter().map(|c| c.fidelity).fold(f64::NEG_INFINITY, f64::max);
+    let one = |(candidate, learned): (&Candidate, &f64)| match by {
+        By::Similarity => *learned,
+        By::Balance => learned - WEIGHT * (truest - candidate.fidelity),
+        By::Fidelity if *learned >= ENOUGH * most => candidate.fidelity,
+        // Behind all that have learned enough, in the order of what they have learned.
+        By::Fidelity => learned - 10.0,
+    };
+    candidates.iter().zip(&learned).map(one).collect()
+}
+
+/// The step from which on all that were looked at are worse than the best by more than a little:
+/// less is learned, or other words suffer. `steps` are single steps in their order.
+#[must_use]
+pub fn overtrained_from(start: &Candidate, steps: &[Candidate]) -> Option<usize> {
+    let values = values(By::Balance, start, steps);
+    let best = values.iter().copied().enumerate().max_by(|a, b| a.1.total_cmp(&b.1))?;
+    let bad = values.iter().rev().take_while(|value| **value < best.1 - WORSE).count();
+    let first = values.len() - bad;
+    (bad > 0 && first > best.0).then(|| steps[first].steps.middle())
+}
+
+/// Why a candidate is the best, in a sentence.
+#[must_use]
+pub fn why(by: By, start: &Candidate, all: &[Candidate], chosen: StepChoice) -> String {
+    let Some(best) = all.iter().find(|c| c.steps == chosen) else { return String::new() };
+    let last = all.iter().filter(|c| matches!(c.steps, StepChoice::One(_))).next_back();
+    let last = last.unwrap_or(best);
+    let what = match by {
+        By::Similarity => "most similar to the training images",
+        By::Balance => "best balance of similarity and prompt fidelity",
+        By::Fidelity => "highest prompt fidelity of the steps that have learned enough",
+    };
+    let numbers = match (best.similarity, last.similarity) {
+        (Some(own), Some(of_last)) => format!("similarity {own:.3} (last step {of_last:.3}), "),
+        (Some(own), None) => format!("similarity {own:.3}, "),
+        _ => String::new(),
+    };
+    format!(
+        "{what}: {numbers}loss {:.4} (start {:.4}, last step {:.4}), fidelity {:.2} (last step {:.2})",
+        best.loss, start.loss, last.loss, best.fidelity, last.fidelity
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidate(step: usize, loss: f64, fidelity: f64) -> Candidate {
+        Candidate {
+            steps: StepChoice::One(step),
+            loss,
+            loss_by_timestep: [loss; 3],
+            fidelity,
+            norm: 1.0,
+            drift: 0.0,
+            similarity: None,
+        }
+    }
+
+    #[test]
+    fn each_rule_takes_what_it_says() {
+        let start = candidate(0, 0.2, 1.0);
+        let all = [
+            candidate(100, 0.19, 0.95),
+            candidate(200, 0.11, 0.9),
+            candidate(300, 0.10, 0.6),
+            candidate(400, 0.10, 0.6),
+        ];
+        assert_eq!(order(By::Similarity, &start, &all), [3, 2, 1, 0], "of equals the later one");
+        assert_eq!(order(By::Balance, &start, &all)[0], 1);
+        assert_eq!(order(By::Fidelity, &start, &all), [1, 3, 2, 0]);
+        assert!(why(By::Balance, &start, &all, StepChoice::One(200)).contains("loss 0.1100"));
+        let mut judged = all.clone();
+        for (one, similarity) in judged.iter_mut().zip([0.2, 0.5, 0.9, 0.7]) {
+            one.similarity = Some(similarity);
+        }
+        assert_eq!(order(By::Similarity, &start, &judged), [2, 3, 1, 0]);
+    }
+
+    #[test]
+    fn overtraining_begins_where_all_that_follows_is_worse() {
+        let start = candidate(0, 0.2, 1.0);
+        let good: Vec<_> = (1..6).map(|i| candidate(i * 100, 0.2 - 0.01 * i as f64, 0.9)).collect();
+        assert_eq!(overtrained_from(&start, &good), None);
+        let mut bad = good.clone();
+        bad.push(candidate(600, 0.15, 0.5));
+        bad.push(candidate(700, 0.15, 0.4));
+        assert_eq!(overtrained_from(&start, &bad), Some(600));
+        assert_eq!(overtrained_from(&start, &[]), None);
+    }
+
+    #[test]
+    fn a_run_that_learned_nothing_has_an_order_too() {
+        let start = candidate(0, 0.2, 1.0);
+        let all = [candidate(1, 0.3, 0.9), candidate(2, 0.2, 0.9)];
+        assert_eq!(order(By::Balance, &start, &all), [1, 0]);
+        assert!(values(By::Balance, &start, &all).iter().all(|v| v.is_finite()));
+    }
+}

@@ -1,0 +1,202 @@
+//! The page of a pick: curves over steps, the chosen step, and what was drawn.
+use super::chart::{self, Line, short};
+use super::page::{STYLE, escape};
+use super::pictures;
+use crate::Result;
+use crate::pick::{Candidate, DrawnSteps, Pick};
+use crate::run_folder::steps::StepChoice;
+use std::path::{Path, PathBuf};
+use wayword_formats::{Fault, atomic};
+
+/// Longest side of a picture on the page, in pixels of the file.
+const PICTURE: u32 = 256;
+
+/// Writes the page of a pick in its run's folder; gives its path.
+///
+/// # Errors
+/// If the page cannot be written.
+pub fn write(run: &Path, pick: &Pick, drawn: &[DrawnSteps]) -> Result<PathBuf> {
+    let path = run.join("pick.html");
+    atomic::write_bytes(&path, html(pick, drawn).as_bytes()).map_err(|e| Fault::Io(e).at(&path))?;
+    Ok(path)
+}
+
+fn html(pick: &Pick, drawn: &[DrawnSteps]) -> String {
+    let title = escape(&format!("{}: step {}", pick.name, pick.chosen));
+    let mut page = format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n\
+         <style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n<h1>{title}</h1>\n\
+         <p>{}</p>\n</header>\n<main>\n",
+        escape(&pick.why)
+    );
+    page.push_str(&said(pick));
+    page.push_str("<section>\n<h2>Scores</h2>\n<div class=\"charts\">\n");
+    page.push_str(&charts(pick));
+    page.push_str("</div>\n</section>\n");
+    page.push_str(&pictures(pick, drawn));
+    page.push_str(&table(pick));
+    page.push_str(&format!(
+        "</main>\n<footer>wayword {}</footer>\n</body>\n</html>\n",
+        env!("CARGO_PKG_VERSION")
+    ));
+    page
+}
+
+/// What should be known before anything else.
+fn said(pick: &Pick) -> String {
+    let verdict = &pick.verdict;
+    let text = if !verdict.learned {
+        "The run learned nothing: the loss at fixed noise did not fall.".to_owned()
+    } else if let Some(step) = verdict.overtrained_from {
+        format!("Overtraining began at about step {step}.")
+    } else {
+        return String::new();
+    };
+    format!("<section class=\"warnings\">\n<p>{text}</p>\n</section>\n")
+}
+
+/// A chart of each score over the single steps, with marks at the choice and at overtraining.
+fn charts(pick: &Pick) -> String {
+    let singles = || {
+        let all = std::iter::once(&pick.start).chain(&pick.candidates);
+        all.filter(|c| matches!(c.steps, StepChoice::One(_)))
+    };
+    let chart = |title: &str, note: &str, value: &dyn Fn(&Candidate) -> Option<f64>| {
+        let point = |c: &Candidate| Some((c.steps.middle() as f64, value(c)?));
+        let points: Vec<(f64, f64)> = singles().filter_map(point).collect();
+        let ends = points.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), (_, y)| {
+            (low.min(*y), high.max(*y))
+        });
+        let means = pick.candidates.iter().filter(|c| matches!(c.steps, StepChoice::Mean(..)));
+        let means: Vec<(f64, f64)> = means.filter_map(point).collect();
+        let mark = |step: usize| vec![(step as f64, ends.0), (step as f64, ends.1)];
+        let mut lines = vec![Line { dots: true, ..Line::new("main", "steps", points) }];
+        if !means.is_empty() {
+            let mut means = means;
+            means.sort_by(|a, b| a.0.total_cmp(&b.0));
+            lines.push(Line { dots: true, ..Line::new("second", "means of neighbors", means) });
+        }
+        if ends.0 < ends.1 {
+            lines.push(Line::new("mark", "", mark(pick.chosen.middle())));
+            lines.extend(pick.verdict.overtrained_from.map(|s| Line::new("mark", "", mark(s))));
+        }
+        chart::figure(title, note, &lines, false)
+    };
+    let marks = match pick.verdict.overtrained_from {
+        Some(step) => format!("marked: step {}, and {step} (overtraining)", pick.chosen),
+        None => format!("marked: step {}", pick.chosen),
+    };
+    let mut out = String::new();
+    if pick.judged {
+        out.push_str(&chart("similarity", &marks, &|c| c.similarity));
+    }
+    out.push_str(&chart("loss at fixed noise", &marks, &|c| Some(c.loss)));
+    out.push_str(&chart("prompt fidelity", "1: other words guide as with the start", &|c| {
+        Some(c.fidelity)
+    }));
+    out.push_str(&chart("norm", "1: as the vocabulary's vectors", &|c| Some(c.norm)));
+    out
+}
+
+/// The drawn candidates side by side.
+fn pictures(pick: &Pick, drawn: &[DrawnSteps]) -> String {
+    if drawn.is_empty() {
+        return String::new();
+    }
+    let mut out = "<section>\n<h2>Pictures</h2>\n<div class=\"picks\">\n".to_owned();
+    for one in drawn {
+        let best = if one.steps == pick.chosen { " class=\"best\"" } else { "" };
+        let similarity = pick.of(one.steps).and_then(|c| c.similarity);
+        let similarity = similarity.map_or(String::new(), |s| format!(" <b>{s:.3}</b>"));
+        out.push_str(&format!(
+            "<figure{best}><figcaption>step {}{similarity}</figcaption><div class=\"pictures\">",
+            one.steps
+        ));
+        for picture in one.plain.iter().chain(&one.others) {
+            if let Some(p) = pictures::shrunk(picture, PICTURE) {
+                out.push_str(&format!(
+                    "<img src=\"{}\" width=\"{}\" height=\"{}\" alt=\"step {}\">",
+                    p.src, p.width, p.height, one.steps
+                ));
+            }
+        }
+        out.push_str("</div></figure>\n");
+    }
+    out.push_str("</div>\n</section>\n");
+    out
+}
+
+fn table(pick: &Pick) -> String {
+    let mut out = "<section>\n<h2>All candidates</h2>\n<div class=\"wide\"><table class=\"plan\">\n\
+                   <tr><th>step</th><th>similarity</th><th>loss</th><th>little, middling, much noise</th>\
+                   <th>fidelity</th><th>norm</th><th>drift</th></tr>\n"
+        .to_owned();
+    for c in std::iter::once(&pick.start).chain(&pick.candidates) {
+        let similarity = c.similarity.map_or(String::new(), |s| format!("{s:.3}"));
+        let [little, middling, much] = c.loss_by_timestep.map(short);
+        out.push_str(&format!(
+            "<tr><td>{}</td><td>{similarity}</td><td>{}</td><td>{little}, {middling}, {much}</td>\
+             <td>{:.3}</td><td>{:.2}</td><td>{:.2}</td></tr>\n",
+            c.steps,
+            short(c.loss),
+            c.fidelity,
+            c.norm,
+            c.drift
+        ));
+    }
+    out.push_str("</table></div>\n</section>\n");
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pick::{By, Cost};
+    use crate::verdict::Verdict;
+
+    #[test]
+    fn the_page_shows_choice_curves_and_pictures_and_needs_nothing_else() {
+        let candidate = |steps, loss| Candidate {
+            steps,
+            loss,
+            loss_by_timestep: [loss; 3],
+            fidelity: 0.9,
+            norm: 1.2,
+            drift: 0.1,
+            similarity: Some(0.8),
+        };
+        let pick = Pick {
+            run: "a.run".into(),
+            name: "a<b".into(),
+            by: By::Balance,
+            chosen: StepChoice::One(50),
+            why: "best & only".into(),
+            start: candidate(StepChoice::One(0), 0.2),
+            candidates: vec![
+                candidate(StepChoice::One(50), 0.1),
+                candidate(StepChoice::One(100), 0.12),
+                candidate(StepChoice::Mean(1, 100), 0.11),
+            ],
+            judged: true,
+            verdict: Verdict { overtrained_from: Some(100), ..Verdict::default() },
+            evaluations: Cost::default(),
+            written: Vec::new(),
+        };
+        let picture = image::RgbImage::new(8, 8);
+        let drawn = DrawnSteps { steps: pick.chosen, plain: vec![picture.clone()], others: vec![] };
+        let page = html(&pick, &[drawn]);
+        for part in [
+            "a&lt;b: step 50",
+            "best &amp; only",
+            "Overtraining began at about step 100",
+            "<title>step 50: 0.1</title>",
+            "class=\"best\"",
+            "1..100",
+            "data:image/jpeg",
+        ] {
+            assert!(page.contains(part), "{part}");
+        }
+        assert!(!page.contains("http") && !page.contains("<script"), "needs nothing else");
+    }
+}
