@@ -103,6 +103,9 @@ fn as_json(outcome: &Outcome) -> Result<(), Failure> {
         Outcome::Check(summary) => show::json(&Event::Plan(summary.clone())),
         Outcome::Explain(explained) => show::json(explained),
         Outcome::Inspect(facts) | Outcome::Convert(facts) => show::json(facts),
+        Outcome::Prepare(report) => {
+            serde_json::json!({ "event": "prepared", "result": report }).to_string()
+        }
         Outcome::Likeness(likeness) => show::json(likeness),
         Outcome::Devices(list) => show::json(list),
         Outcome::Bench(report) => show::json(report),
@@ -151,6 +154,7 @@ fn as_text(outcome: &Outcome, progress: &Progress) -> Result<(), Failure> {
                 counted(likeness.references, "reference")
             ))
         }
+        Outcome::Prepare(report) => all(report.to_lines()),
         Outcome::Devices(list) => all(list.to_lines()),
         Outcome::Bench(report) => all(report.lines.clone()),
         Outcome::Demo(demo) => {

@@ -10,8 +10,8 @@ use std::ffi::OsString;
 use wayword_interface::options::Options as _;
 use wayword_session::Request;
 use wayword_session::request::{
-    Bench, Convert, Demo, Devices, Draw, Explain, Grid, Inspect, Likeness, Pick, Rerun, Serve,
-    Train,
+    Bench, Convert, Demo, Devices, Draw, Explain, Grid, Inspect, Likeness, Pick, Prepare, Rerun,
+    Serve, Train,
 };
 
 pub(crate) use build::FLAGS;
@@ -70,6 +70,7 @@ fn program() -> Clap {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .after_help("Start with `wayword demo`: it needs nothing but this program and takes a minute or two.")
+        .subcommand(build::command::<Prepare>())
         .subcommand(train)
         .subcommand(check)
         .subcommand(build::command::<Rerun>())

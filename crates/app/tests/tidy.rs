@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 const EDGES: &[(&str, &[&str])] = &[
     ("app", &["web", "session", "formats", "interface"]),
     ("web", &["session", "formats", "interface"]),
-    ("session", &["train", "diffusion", "formats", "prompt", "interface"]),
-    ("train", &["diffusion", "tensor", "formats", "prompt", "interface"]),
-    ("diffusion", &["tensor", "formats", "prompt", "interface"]),
+    ("session", &["train", "diffusion", "vision", "formats", "prompt", "interface"]),
+    ("train", &["diffusion", "vision", "tensor", "formats", "prompt", "interface"]),
+    ("diffusion", &["vision", "tensor", "formats", "prompt", "interface"]),
+    ("vision", &["interface"]),
     ("tensor", &["kernels", "interface"]),
     ("formats", &["interface"]),
     ("prompt", &["interface"]),

@@ -5,6 +5,7 @@
 mod access;
 mod cfg_denoiser;
 mod conditioning;
+mod detail;
 mod infotext;
 mod init_image;
 mod picture;
@@ -14,6 +15,7 @@ pub use access::ModelAccess;
 pub use conditioning::{Conditioning, GroupConditioning, PartConditioning};
 pub use picture::{Picture, SmallPicture, encode_picture, with_vae};
 
+pub(crate) use detail::face;
 pub use infotext::PREDICTION;
 pub(crate) use infotext::{RESIZE_MODE, WITH_QUIRKS};
 
@@ -86,6 +88,9 @@ fn draw_groups(
         let Some(sampled) = drawing.sample(guard, &conditioning, events, stop)? else { break };
         for index in group {
             let picture = drawing.finish(&conditioning, &sampled, index, events, stop)?;
+            let Some(picture) = drawing.detail(picture, index, events, stop)? else {
+                return Ok(());
+            };
             let seed = picture.seed;
             each(index, picture);
             events.event(Event::Picture { index, of: plan.settings().count, seed });
@@ -200,6 +205,21 @@ impl<'a> Drawing<'a> {
             }
             Some(_) => self.hires(conditioning.pictures.clone(), first, events, stop),
         }
+    }
+
+    /// Draws the faces of a finished picture again, where the plan wants it; `index` is its place in the
+    /// plan. `None` if stopped.
+    ///
+    /// # Errors
+    /// If the detector or the device fails, or something is not a number.
+    pub fn detail(
+        &self,
+        picture: Picture,
+        index: usize,
+        events: &dyn Events<Event>,
+        stop: &Stop,
+    ) -> Result<Option<Picture>> {
+        detail::apply(self.model, self.plan, index, picture, events, stop)
     }
 
     /// Waits for the base's hash, which stands in a picture's text; `false` if stopped.

@@ -24,6 +24,7 @@ mod weights;
 
 pub mod brownian;
 pub mod conditioning;
+pub mod detail;
 pub mod image_rng;
 pub mod img2img;
 pub mod noise;

@@ -2,6 +2,7 @@
 mod check;
 
 use crate::adapters::{self, Chosen};
+use crate::detail::DetailSettings;
 use crate::hires::HiresSettings;
 use crate::img2img::{self, ImageSettings};
 use crate::samplers::SamplerOptions;
@@ -63,6 +64,8 @@ pub struct DrawSettings {
     pub image: Option<ImageSettings>,
     /// A second pass at a larger size.
     pub hires: Option<HiresSettings>,
+    /// Faces that are drawn again.
+    pub detail: Option<DetailSettings>,
     /// Words that prompts may use.
     pub embeddings: Option<Arc<Embeddings>>,
     /// LoRAs that prompts may use.
@@ -108,6 +111,7 @@ impl DrawSettings {
             later_seed_delta: 0,
             image: None,
             hires: None,
+            detail: None,
             embeddings: None,
             loras: None,
             adapters: Vec::new(),
@@ -132,6 +136,8 @@ pub struct DrawPlan {
     chosen: Vec<Chosen>,
     /// The same for the second pass.
     hires: Option<HiresTexts>,
+    /// What a reader of the detailer's prompts may not expect.
+    of_faces: Vec<Warning>,
 }
 
 /// The prompts of the hires pass.
@@ -197,7 +203,9 @@ impl DrawPlan {
                 Some(HiresTexts { prompts, negatives, chosen })
             }
         };
-        Ok(Self { prompts, negatives, chosen, hires, settings })
+        let mut plan = Self { prompts, negatives, chosen, hires, of_faces: Vec::new(), settings };
+        plan.of_faces = check::faces(base, &plan)?;
+        Ok(plan)
     }
 
     /// What was wanted.
@@ -315,7 +323,7 @@ impl DrawPlan {
             })
         });
         let mut all: Vec<Warning> = Vec::new();
-        for warning in read.chain(chosen).chain(blank) {
+        for warning in read.chain(chosen).chain(blank).chain(self.of_faces.iter().cloned()) {
             if !all.contains(&warning) {
                 all.push(warning);
             }

@@ -6,6 +6,7 @@ mod loras;
 
 pub use loras::rename_loras;
 
+use crate::detail::{Applied, DetailSettings, GIVEN_MASK};
 use crate::generate::{PREDICTION, RESIZE_MODE, WITH_QUIRKS};
 use crate::hires::{HiresSettings, HiresSize, Upscaler};
 use crate::img2img::{MaskFill, MaskSettings};
@@ -30,6 +31,8 @@ pub struct Repeat {
     /// How the mask was used, if there was one; the mask itself, which the text does not hold, is
     /// one of no pixels.
     pub mask: Option<MaskSettings>,
+    /// Faces were drawn again with masks, which the text does not hold.
+    pub detail_masks: bool,
     /// What cannot be repeated.
     pub warnings: Vec<Warning>,
 }
@@ -59,7 +62,8 @@ const SILENT: [&str; 14] = [
 pub fn apply(text: &Infotext, settings: &mut DrawSettings) -> Result<Repeat> {
     settings.prompts = vec![text.prompt.clone()];
     settings.negatives = vec![text.negative.clone()];
-    let mut out = Repeat { denoise: None, fit: None, mask: None, warnings: Vec::new() };
+    let mut out =
+        Repeat { denoise: None, fit: None, mask: None, detail_masks: false, warnings: Vec::new() };
     let name = |key: &str| text.get(key);
     let (info, schedule) =
         resolve(name("Sampler").unwrap_or("Euler"), name("Schedule type"), false)
@@ -98,10 +102,11 @@ pub fn apply(text: &Infotext, settings: &mut DrawSettings) -> Result<Repeat> {
                 Some(hires) => second_pass(hires, wanted, key, value, &mut out.warnings)?,
                 None => out.warnings.push(cannot(key, value)),
             }
-        } else {
+        } else if !DetailSettings::is_key(key) {
             one(settings, &mut out, key, value)?;
         }
     }
+    settings.detail = detail(text, &mut out);
     if let Some(strength) = name("Variation seed strength") {
         let seed = name("Variation seed").map_or(Ok(0), |v| number("Variation seed", v))?;
         settings.variation = Some((seed, number("Variation seed strength", strength)?));
@@ -183,6 +188,30 @@ fn second_pass(
         _ => warnings.push(cannot(key, value)),
     }
     Ok(())
+}
+
+/// Faces that were drawn again; `None` where there were none, or where it cannot be repeated.
+fn detail(text: &Infotext, out: &mut Repeat) -> Option<DetailSettings> {
+    text.get("ADetailer model")?;
+    let mut detail = DetailSettings::default();
+    for (key, value) in text.pairs.iter().filter(|(key, _)| DetailSettings::is_key(key)) {
+        if key.ends_with(" 2nd") {
+            out.warnings.push(cannot(key, value));
+            continue;
+        }
+        out.detail_masks |= key == "ADetailer model" && value == GIVEN_MASK;
+        match detail.set(key, value) {
+            Ok(Applied::Done) => {}
+            Ok(Applied::Otherwise(warning)) => out.warnings.push(warning),
+            Ok(Applied::Off) => return None,
+            Err(error) => {
+                let text = format!("faces are not drawn again: {error}");
+                out.warnings.push(Warning::new(text));
+                return None;
+            }
+        }
+    }
+    Some(detail)
 }
 
 /// The web UI's version: three numbers, and the changes since.

@@ -1,9 +1,11 @@
-//! The geometry of inpainting: regions, blurs, resizes, masks and pasting equal golden `detail`.
+//! The geometry of inpainting and of the face detailer: regions, blurs, resizes, masks, filters and
+//! pasting equal golden `detail`.
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 mod common;
 
 use serde_json::Value;
 use std::sync::Arc;
+use wayword_diffusion::detail::masks::{self, Found, Merge, Order, TopBy};
 use wayword_diffusion::generate::encode_picture;
 use wayword_diffusion::img2img::{ImageSettings, MaskFill, MaskSettings, prepare};
 use wayword_diffusion::pictures::{Fit, Pixels, Region, fit, gaussian};
@@ -167,6 +169,103 @@ fn golden_detail_inpainting() {
         if let (Some(picture), Some(want)) = (get("init_image_u8"), get("init_latent_mean")) {
             let got = encode_picture(&base, &pixels(picture), &Quiet).unwrap();
             report.within(&id, "latents", max_abs(&got, &want.f32()), 5e-5);
+        }
+        report.ran();
+    }
+    report.finish();
+}
+
+/// What came after `key.` in names of tensors that are numbers.
+fn numbered<'a>(tensors: &'a Tensors, key: &'a str) -> impl Iterator<Item = (i32, Pixels)> + 'a {
+    tensors.names().filter_map(move |name| {
+        let by = name.strip_prefix(key)?.parse().ok()?;
+        Some((by, pixels(tensors.at(name))))
+    })
+}
+
+#[test]
+fn golden_detail_masks() {
+    let Some(topic) = topic("detail") else { return };
+    let (Some(head), Some(tensors)) = (head(&topic), tensors(&topic)) else {
+        return println!("ran 0, skipped 1: no file of cases");
+    };
+    let mut report = Report::new("golden_detail_masks");
+    for case in head["cases"].as_array().unwrap() {
+        let id = format!("c{}", case["id"]);
+        let get = |name: &str| tensors.get(&format!("{id}.{name}")).map(pixels);
+        let (Some(of_box), Some(want)) = (get("box_mask"), get("mask")) else {
+            report.skip("no masks");
+            continue;
+        };
+        let corners: Vec<f32> =
+            case["box"].as_array().unwrap().iter().map(|v| v.as_f64().unwrap() as f32).collect();
+        let got = masks::of_box(corners.try_into().unwrap(), of_box.size());
+        assert_eq!(got, of_box, "{id}: box");
+        let number = |key: &str, usual| case[key].as_i64().unwrap_or(usual) as i32;
+        let moved = masks::moved(&got, number("x_offset", 0), number("y_offset", 0));
+        assert_eq!(masks::grown(&moved, number("dilate", 4)), want, "{id}: mask");
+        report.ran();
+    }
+    if let Some(input) = tensors.get("morph.in") {
+        for (by, want) in numbered(&tensors, "morph.") {
+            assert_eq!(masks::grown(&pixels(input), by), want, "morph {by}");
+            report.ran();
+        }
+    }
+    if let (Some(a), Some(b)) = (tensors.get("merge.a"), tensors.get("merge.b")) {
+        let both = || vec![pixels(a), pixels(b)];
+        for (how, name) in [(Merge::Merge, "merged"), (Merge::MergeAndInvert, "merged_inverted")] {
+            let want = pixels(tensors.at(&format!("merge.{name}")));
+            assert_eq!(how.apply(both()), [want], "{name}");
+            report.ran();
+        }
+    }
+    report.finish();
+}
+
+#[test]
+fn golden_detail_filters() {
+    let Some(topic) = topic("detail") else { return };
+    let Some(head) = head(&topic) else { return println!("ran 0, skipped 1: no file of cases") };
+    let mut report = Report::new("golden_detail_filters");
+    for case in head["filters"].as_array().into_iter().flatten() {
+        let size = numbers(&case["image"]);
+        let size = (size[0], size[1]);
+        let values = |v: &Value| -> Vec<f32> {
+            v.as_array().unwrap().iter().map(|v| v.as_f64().unwrap() as f32).collect()
+        };
+        let scores = values(&case["confidences"]);
+        let found: Vec<Found> = case["boxes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .zip(scores)
+            .map(|(corners, score)| Found { corners: values(corners).try_into().unwrap(), score })
+            .collect();
+        let places = |these: Vec<Found>| -> Vec<usize> {
+            these.iter().map(|one| found.iter().position(|f| f == one).unwrap()).collect()
+        };
+        for (key, want) in case.as_object().unwrap() {
+            let by = |order| masks::sorted(&found, order, size);
+            let count = |text: &str| text.parse::<usize>().unwrap();
+            let got = if let Some(bounds) = key.strip_prefix("ratio_") {
+                let (least, most) = bounds.split_once('_').unwrap();
+                let bounds = (least.parse().unwrap(), most.parse().unwrap());
+                masks::in_ratio(&found, bounds, size)
+            } else if let Some(n) = key.strip_prefix("largest") {
+                masks::top(&found, TopBy::Area, count(n))
+            } else if let Some(n) = key.strip_prefix("confident") {
+                masks::top(&found, TopBy::Confidence, count(n))
+            } else {
+                match key.as_str() {
+                    "k0" => masks::top(&found, TopBy::Area, 0),
+                    "left_to_right" => by(Order::LeftToRight),
+                    "center_to_edge" => by(Order::CenterToEdge),
+                    "area" => by(Order::Area),
+                    _ => continue,
+                }
+            };
+            assert_eq!(places(got), numbers(want), "{key}: {case}");
         }
         report.ran();
     }

@@ -102,7 +102,7 @@ pub fn from_bytes(bytes: &[u8], reading: Reading) -> Result<Picture, Fault> {
         let rgb = pixels.iter().flat_map(|p| [p[0], p[1], p[2]]).collect();
         (rgb, Some(pixels.iter().map(|p| p[3]).collect()))
     } else {
-        (picture.to_rgb8().into_raw(), None)
+        (picture.into_rgb8().into_raw(), None)
     };
     if let Some(profile) = profile {
         notes.extend(color::to_srgb(&profile, &mut rgb));

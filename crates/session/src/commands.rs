@@ -5,6 +5,7 @@ mod check;
 mod checks;
 mod convert;
 pub(crate) mod demo;
+mod detail;
 pub(crate) mod devices;
 mod draw;
 pub(crate) mod explain;
@@ -13,6 +14,7 @@ mod inspect;
 pub(crate) mod likeness;
 mod pick;
 mod pictures;
+pub(crate) mod prepare;
 mod rerun;
 mod settings;
 mod texts;
@@ -42,6 +44,9 @@ pub(crate) fn run(context: &Context<'_>, mut request: Request) -> Result<Outcome
         Request::Check(request) => check::run(request, context),
         Request::Rerun(request) => rerun::run(request, context),
         Request::Pick(request) => pick::run(request, context).map(Box::new).map(Outcome::Pick),
+        Request::Prepare(request) => {
+            prepare::run(request, context).map(Box::new).map(Outcome::Prepare)
+        }
         Request::Draw(request) => draw::run(request, context).map(Outcome::Draw),
         Request::Grid(request) => grid::run(request, context).map(Outcome::Grid),
         Request::Explain(request) => {

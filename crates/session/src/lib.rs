@@ -74,6 +74,7 @@ pub use commands::devices::{DeviceFacts, DeviceList};
 pub use commands::explain::Explained;
 pub use commands::grid::GridFiles;
 pub use commands::likeness::LikenessReport;
+pub use commands::prepare::{Balance, Choice, PrepareReport, PreparedPicture, PreparedSet};
 pub use environment::Environment;
 pub use event::Event;
 pub use facts::Facts;

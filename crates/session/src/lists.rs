@@ -71,6 +71,14 @@ pub fn lines(names: &[Named]) -> Vec<String> {
     names.iter().map(line).collect()
 }
 
+/// Checks a sampler's name, and that of a noise schedule beside it.
+///
+/// # Errors
+/// If there is no sampler or schedule of this name; the hint suggests one.
+pub fn check_sampler(sampler: &str, schedule: Option<&str>) -> Result<(), Diagnostic> {
+    wayword_diffusion::sigmas::resolve(sampler, schedule, false).map(|_| ()).map_err(Into::into)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,12 +91,4 @@ mod tests {
             assert!(lines.iter().zip(&names).all(|(line, one)| line.starts_with(one.name)));
         }
     }
-}
-
-/// Checks a sampler's name, and that of a noise schedule beside it.
-///
-/// # Errors
-/// If there is no sampler or schedule of this name; the hint suggests one.
-pub fn check_sampler(sampler: &str, schedule: Option<&str>) -> Result<(), Diagnostic> {
-    wayword_diffusion::sigmas::resolve(sampler, schedule, false).map(|_| ()).map_err(Into::into)
 }

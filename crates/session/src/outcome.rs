@@ -1,6 +1,6 @@
 //! What a job gives.
 use crate::Facts;
-use crate::commands::{bench, demo, devices, explain, grid, likeness};
+use crate::commands::{bench, demo, devices, explain, grid, likeness, prepare};
 use serde::Serialize;
 use std::path::PathBuf;
 use wayword_train::event as train;
@@ -21,6 +21,8 @@ pub enum Outcome {
     Check(Box<PlanSummary>),
     /// Which step of a run is best.
     Pick(Box<Pick>),
+    /// What became of photos.
+    Prepare(Box<prepare::PrepareReport>),
     /// The pictures' files, in the order of drawing.
     Draw(Vec<PathBuf>),
     /// A grid.

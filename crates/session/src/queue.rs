@@ -71,6 +71,7 @@ pub(crate) fn small_drawing(request: &Request) -> Option<&Draw> {
         && !has_adapters(&s.negative)
         && draw.hires.hires_scale.is_none()
         && draw.hires.hires_size.is_none()
+        && !draw.detail.detail
         && draw.count.unwrap_or(1) <= FEW_IMAGES
         && s.steps.unwrap_or(20) <= FEW_STEPS
         && s.size.is_none_or(|size| size.width.max(size.height) <= SMALL_SIDE);

@@ -9,6 +9,7 @@ mod grid;
 mod inspect;
 mod likeness;
 mod pick;
+mod prepare;
 mod rerun;
 mod serve;
 mod settings;
@@ -17,12 +18,13 @@ pub use bench::{Bench, Instructions, Work as BenchWork};
 pub use convert::{Convert, FileType as ConvertType, Layout as ConvertLayout, Program};
 pub use demo::Demo;
 pub use devices::Devices;
-pub use draw::{Content, Draw, Format, Hires, Image, ResizeMode};
+pub use draw::{Content, Detail, Draw, Format, Hires, Image, ResizeMode};
 pub use explain::Explain;
 pub use grid::Grid;
 pub use inspect::Inspect;
 pub use likeness::{Likeness, Normalization};
 pub use pick::Pick;
+pub use prepare::{Framing, Prepare, PreparedFormat, Subject};
 pub use rerun::Rerun;
 pub use serve::Serve;
 pub use settings::{Emphasis, Noise, Places, Settings};
@@ -140,6 +142,7 @@ macro_rules! requests {
 requests! {
     "train" Train(Train) "Learn a word. Only what was given counts: the rest comes from files and presets.";
     "check" Check(Train) "What a training would do and take.";
+    "prepare" Prepare(Prepare) "Make training images of photos.";
     "rerun" Rerun(Rerun) "Repeat a run, bit for bit.";
     "pick" Pick(Pick) "Choose the best step of a run.";
     "draw" Draw(Draw) "Draw pictures.";
@@ -175,7 +178,14 @@ impl Request {
     /// Whether it needs so little that it waits for no other job.
     #[must_use]
     pub const fn is_light(&self) -> bool {
-        matches!(self, Self::Explain(_) | Self::Inspect(_) | Self::Convert(_) | Self::Devices(_))
+        matches!(
+            self,
+            Self::Prepare(_)
+                | Self::Explain(_)
+                | Self::Inspect(_)
+                | Self::Convert(_)
+                | Self::Devices(_)
+        )
     }
 }
 
@@ -215,7 +225,9 @@ macro_rules! from_struct {
     )*};
 }
 
-from_struct!(Rerun, Pick, Draw, Grid, Explain, Inspect, Convert, Likeness, Bench, Demo, Devices);
+from_struct!(
+    Prepare, Rerun, Pick, Draw, Grid, Explain, Inspect, Convert, Likeness, Bench, Demo, Devices
+);
 
 impl Serialize for Request {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 /// has done yet.
 const EVENTS_VERSION: u32 = 1;
 
-/// What a command line writes last with `--json` where it fails.
+/// What a command line writes last with `--json`, which is no event of a job.
 #[derive(JsonSchema)]
 #[schemars(tag = "event", rename_all = "snake_case")]
 #[expect(dead_code, reason = "only its schema is used")]
@@ -22,6 +22,11 @@ enum Last {
         hint: Option<String>,
         /// The program's exit code.
         exit_code: u8,
+    },
+    /// What became of photos.
+    Prepared {
+        /// The report of `prepare`.
+        result: Value,
     },
 }
 

@@ -14,7 +14,7 @@ use wayword_interface::{Events, Stop};
 
 /// Where requests become jobs. Heavy jobs run one after the other, in the order of their
 /// submission, but a training gives way between its steps to small drawings on its own base. Light
-/// ones (explain, inspect, convert, devices) run at once.
+/// ones (prepare, explain, inspect, convert, devices) run at once.
 #[derive(Debug)]
 pub struct Session {
     core: Arc<Core>,

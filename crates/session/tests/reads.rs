@@ -33,7 +33,8 @@ fn pictures_and_the_base_are_not_read_again_and_again() {
     }
     let mut watch = Inotify::init().unwrap();
     let add = |folder: &Path| watch.watches().add(folder, WatchMask::OPEN).unwrap();
-    (add(&photos), add(&models));
+    add(&photos);
+    add(&models);
     let train = json!({
         "command": "train", "images": [photos], "base": base, "name": "x-ti", "init": "woman",
         "steps": 2, "save_every": 0, "out": dir.path().join("out"),

@@ -25,6 +25,7 @@ fn from_a_picture(image: &Path, mask: &Path) -> Vec<(&'static str, Value, Value)
 /// Options that change a picture: a value, and what must be given with it.
 fn drawn() -> Vec<(&'static str, Value, Value)> {
     let second = json!({ "hires_scale": 1.5, "hires_upscaler": "Latent" });
+    let faces = json!({ "detail": true });
     vec![
         ("prompt", json!("a (red:1.3) hat [a:b:0.5] AND a dog"), json!({})),
         ("prediction", json!("v"), json!({})),
@@ -52,6 +53,13 @@ fn drawn() -> Vec<(&'static str, Value, Value)> {
         ("hires_schedule", json!("Karras"), second.clone()),
         ("hires_prompt", json!("a cat"), second.clone()),
         ("hires_negative", json!("a dog"), second),
+        ("detail", json!(true), json!({})),
+        ("detail_prompt", json!("a face, [PROMPT]"), faces.clone()),
+        ("detail_negative", json!("blurry"), faces.clone()),
+        ("detail_denoise", json!(0.3), faces.clone()),
+        ("detail_confidence", json!(0.05), faces.clone()),
+        ("detail_padding", json!(8), faces.clone()),
+        ("detail_set", json!(["ad_mask_blur=2", "ad_use_steps=true", "ad_steps=3"]), faces),
     ]
 }
 
@@ -72,6 +80,7 @@ const OTHER: &[(&str, &str)] = &[
     ("batch", "changes the last bits at most"),
     ("image", "the text does not hold it"),
     ("mask", "the text does not hold it"),
+    ("detail_mask", "the text does not hold it"),
     ("out", "where it goes"),
     ("format", "where it goes"),
     ("preview_every", "events"),

@@ -2,6 +2,7 @@
 //! do about it.
 mod captions;
 mod doubles;
+mod faces;
 mod few;
 mod holes;
 mod inspection;
@@ -13,10 +14,14 @@ use crate::Result;
 use crate::dataset::bucket::BucketAssignment;
 use crate::dataset::image;
 use crate::plan::{PlannedPicture, TrainPlan};
+use faces::SmallPhoto;
 use inspection::Inspection;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use wayword_interface::{Stop, Warning};
+
+/// Pictures that are looked at together.
+const AT_ONCE: usize = 64;
 
 /// Looks at the pictures to learn from and at all captions. Pictures are decoded once.
 ///
@@ -35,15 +40,22 @@ pub fn inspect(plan: &TrainPlan, stop: &Stop) -> Result<Vec<Warning>> {
         let fit = BucketAssignment { bucket: picture.bucket, resized: picture.resized };
         let set = &plan.sets[picture.set];
         let holes = alpha.filter(|_| !set.alpha_mask).as_ref().is_some_and(holes::has_any);
-        Ok((Inspection::of(&rgb, &fit, set.filter()), holes, notes))
+        let photo = faces::small(&rgb, &fit);
+        Ok((Inspection::of(&rgb, &fit, set.filter()), holes, photo, notes))
     };
-    let all: Vec<(Inspection, bool, Vec<String>)> =
-        learned.par_iter().map(inspection).collect::<Result<_>>()?;
-    let (mut inspections, mut holes, mut notes) = (Vec::new(), Vec::new(), Vec::new());
-    for (inspection, hole, note) in all {
-        inspections.push(inspection);
-        holes.push(hole);
-        notes.push(note);
+    let (mut inspections, mut holes, mut cut) = (Vec::new(), Vec::new(), Vec::new());
+    let mut notes = Vec::new();
+    for some in learned.chunks(AT_ONCE) {
+        let all: Vec<(Inspection, bool, Option<SmallPhoto>, Vec<String>)> =
+            some.par_iter().map(inspection).collect::<Result<_>>()?;
+        for (inspection, hole, photo, note) in all {
+            inspections.push(inspection);
+            holes.push(hole);
+            // Not above: the network has threads of its own, and a thread that waits for them would
+            // begin with another picture.
+            cut.push(photo.map_or(Ok(false), |photo| photo.is_cut())?);
+            notes.push(note);
+        }
     }
     let mut findings = read_otherwise(&learned, &notes);
     findings.extend(doubles::exact(&learned));
@@ -52,6 +64,7 @@ pub fn inspect(plan: &TrainPlan, stop: &Stop) -> Result<Vec<Warning>> {
     findings.extend(inspection::empty(&learned, &inspections));
     findings.extend(inspection::barred(&learned, &inspections));
     findings.extend(holes::told(&learned, &holes));
+    findings.extend(faces::told(&learned, &cut));
     findings.extend(sizes::tiny(&learned));
     findings
         .extend(sizes::cut(&learned, plan.sets.iter().any(crate::plan::PictureSet::has_buckets)));

@@ -37,7 +37,7 @@ fn picked(run: &Path, options: PickOptions<'_>) -> (Pick, Vec<pick::DrawnSteps>)
 #[test]
 fn steps_are_scored_drawn_and_judged() {
     let dir = tempfile::tempdir().unwrap();
-    let run = trained(dir.path(), 100);
+    let run = trained(dir.path(), 400);
     let before = std::fs::read(dir.path().join("zarva-ti.safetensors")).unwrap();
     let (scores, drawn) = picked(&run, NONE);
     assert!(drawn.is_empty() && scores.written.is_empty());
@@ -46,18 +46,16 @@ fn steps_are_scored_drawn_and_judged() {
     for one in &scores.candidates {
         assert!(one.loss.is_finite() && one.fidelity < 1.0 && one.drift > 0.0, "{one:?}");
     }
-    let last = scores.of(StepChoice::One(100)).unwrap();
+    let last = scores.of(StepChoice::One(400)).unwrap();
     assert!(last.loss < start.loss, "the run learned: {scores:?}");
     let judge =
         OnnxImageEncoder::open(&demo().join("judge.onnx"), &OnnxOptions::default()).unwrap();
     let judge: Option<&dyn ImageEncoder> = Some(&judge);
     let (judged, drawn) = picked(&run, PickOptions { draw: 2, judge, ..NONE });
-    assert_eq!(drawn.len(), 2);
+    // The neighbors of the best are drawn for the sheet, and not judged.
+    assert!(drawn.len() >= 2, "{}", drawn.len());
     let similar = judged.candidates.iter().filter_map(|c| c.similarity).collect::<Vec<_>>();
-    assert!(
-        judged.judged && similar.len() == 2 && similar.iter().all(|s| s.abs() <= 1.0),
-        "{similar:?}"
-    );
+    assert!(judged.judged && similar.len() == 2 && similar.iter().all(|s| *s > 0.5), "{similar:?}");
     assert!(judged.of(judged.chosen).unwrap().similarity.is_some(), "of those that were drawn");
     let after = std::fs::read(dir.path().join("zarva-ti.safetensors")).unwrap();
     assert!(before == after, "a pick that is not written changes no file");

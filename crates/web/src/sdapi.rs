@@ -5,6 +5,7 @@ mod image;
 mod lists;
 pub(crate) mod options;
 mod progress;
+mod scripts;
 
 use crate::answer::{Answer, Refusal};
 use crate::state::App;

@@ -114,6 +114,10 @@ fn what_cannot_be_done_is_said_in_a1111s_form() {
     refused("txt2img", with("sampler_name", json!("Eulr")), 400, "DPM++ 2M");
     refused("txt2img", with("scheduler", json!("nope")), 400, "Karras");
     refused("txt2img", with("alwayson_scripts", json!({ "ADetailer": {} })), 422, "ADetailer");
+    let unknown = json!({ "Dynamic": { "args": [1] } });
+    refused("txt2img", with("alwayson_scripts", unknown), 422, "there is no script Dynamic");
+    let restored = json!({ "ADetailer": { "args": [{ "ad_model": "face_yolov8n.pt", "ad_restore_face": true }] } });
+    refused("txt2img", with("alwayson_scripts", restored), 422, "ad_restore_face");
     refused("txt2img", with("script_name", json!("X/Y/Z plot")), 422, "X/Y/Z plot");
     refused("txt2img", with("restore_faces", json!(true)), 422, "restore_faces");
     refused("txt2img", with("steps", json!("many")), 422, "steps");
@@ -215,4 +219,22 @@ fn an_interrupted_drawing_answers_with_what_is_done() {
         let count = images(&answer.json()).len();
         assert!((1..100).contains(&count), "{count}");
     });
+}
+
+#[test]
+fn adetailer_is_the_face_detailer() {
+    let (server, _dir) = Running::new();
+    let mut body = small("photo of a woman");
+    let told = |body: &Value| server.post("/sdapi/v1/txt2img", body);
+    let off = json!({ "ADetailer": { "args": [false, { "ad_model": "face_yolov8n.pt" }] } });
+    for scripts in [json!({ "ControlNet": { "args": [] } }), off] {
+        body["alwayson_scripts"] = scripts;
+        assert_eq!(told(&body).status, 200, "{body}");
+    }
+    let tab = json!({ "ad_model": "face_yolov8n.pt", "ad_confidence": 0.5, "ad_mask_blur": 8 });
+    body["alwayson_scripts"] = json!({ "ADetailer": { "args": [true, false, tab] } });
+    let answer = told(&body);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let info: Value = serde_json::from_str(answer.json()["info"].as_str().unwrap()).unwrap();
+    assert!(info["seed"].is_number(), "{info}");
 }

@@ -3,6 +3,14 @@
 /// Commands and their examples.
 const EXAMPLES: &[(&str, [&str; 3])] = &[
     (
+        "prepare",
+        [
+            r#"wayword prepare photos --out "pictures/100_evagreen woman""#,
+            r#"wayword prepare photos --out "pictures/100_evagreen woman" --framing portrait --masks"#,
+            r#"wayword prepare photos --out "pictures/100_evagreen woman" --dry-run"#,
+        ],
+    ),
+    (
         "train",
         [
             r#"wayword train "photos/100_sks woman" --base sd15.safetensors --name eva-ti --init woman"#,

@@ -25,6 +25,7 @@ fn sample(spec: &OptionSpec, kind: &OptionKind) -> String {
     match kind {
         OptionKind::Switch => "true".into(),
         OptionKind::Integer(..) => (7 * spec.multiple_of).max(spec.min as u64).to_string(),
+        OptionKind::Number if spec.min > 0.75 => (spec.min + 0.25).to_string(),
         OptionKind::Number => "0.75".into(),
         OptionKind::Seed => "7".into(),
         OptionKind::Text if spec.value_name == "STEP" => "400".into(),
@@ -105,6 +106,7 @@ fn the_schema_fits<R: Options>() {
 
 macro_rules! each_request {
     ($check:ident) => {
+        $check::<Prepare>();
         $check::<Train>();
         $check::<Rerun>();
         $check::<Draw>();

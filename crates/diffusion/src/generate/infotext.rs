@@ -42,6 +42,7 @@ pub(super) fn write(
     let eta_is_zero = s.sampler_options.eta == Some(0.0);
     let mut extra = second_pass(plan, index);
     extra.extend(masking(plan));
+    extra.extend(s.detail.iter().flat_map(|detail| detail.to_pairs()));
     if base.info.prediction_chosen {
         extra.push((PREDICTION.into(), base.info.prediction.name().into()));
     }

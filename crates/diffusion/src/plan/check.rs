@@ -1,8 +1,10 @@
 //! What a drawing's numbers may be.
-use super::DrawSettings;
+use super::{DrawPlan, DrawSettings};
+use crate::generate::face;
 use crate::hires::HiresSize;
+use crate::pictures::Pixels;
 use crate::{Base, Result};
-use wayword_interface::Diagnostic;
+use wayword_interface::{Diagnostic, Warning};
 
 fn require(holds: bool, field: &str, reason: String) -> Result<()> {
     if holds { Ok(()) } else { Err(Diagnostic::new(reason).with_field(field).into()) }
@@ -107,4 +109,57 @@ pub(super) fn hires(s: &DrawSettings) -> Result<()> {
         require(fits, option, format!("{texts} texts for {} pictures", s.count))?;
     }
     Ok(())
+}
+
+/// Faces that are drawn again: numbers, masks, and the prompts of all faces; gives what a reader of
+/// these may not expect.
+pub(super) fn faces(base: &Base, plan: &DrawPlan) -> Result<Vec<Warning>> {
+    let s = plan.settings();
+    let Some(detail) = &s.detail else { return Ok(Vec::new()) };
+    let share = |field: &str, value: f64| {
+        require((0.0..=1.0).contains(&value), field, format!("{value} is not 0 to 1"))
+    };
+    share("any.detail_denoise", detail.denoise)?;
+    share("any.detail_confidence", detail.confidence)?;
+    if let Some((width, height)) = detail.size.get() {
+        let reason = format!("{width},{height}: sides must be multiples of 8 up to 8192");
+        require(side(width) && side(height), "any.detail_set", reason)?;
+    }
+    let whole = whole_size(s);
+    for mask in &detail.masks {
+        let (found, expected) = (mask.size(), whole);
+        let reason = format!(
+            "a mask is {}x{} and the picture {}x{}: both must be of one size",
+            found.0, found.1, expected.0, expected.1
+        );
+        require(found == expected && mask.channels == 1, "any.detail_mask", reason)?;
+    }
+    if detail.prompt.is_empty() && detail.negative.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut warnings = Vec::new();
+    let count = |texts: &str| texts.split("[SEP]").count();
+    for place in 0..count(&detail.prompt).max(count(&detail.negative)) {
+        let (small, mask) = (Pixels::filled(8, 8, 3, 0), Pixels::filled(8, 8, 1, u8::MAX));
+        if let Some(settings) = face(plan, 0, place, &small, mask) {
+            warnings.extend(DrawPlan::new(base, settings)?.remarks());
+        }
+    }
+    Ok(warnings)
+}
+
+/// Width and height of a finished picture.
+fn whole_size(s: &DrawSettings) -> (usize, usize) {
+    if let Some(image) = &s.image
+        && image.mask.as_ref().is_some_and(|mask| mask.only_masked)
+    {
+        return image.picture.size();
+    }
+    match &s.hires {
+        Some(hires) => {
+            let (width, height) = hires.size.target((s.width, s.height)).latents();
+            (8 * width, 8 * height)
+        }
+        None => (s.width as usize, s.height as usize),
+    }
 }

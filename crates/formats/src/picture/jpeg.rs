@@ -78,7 +78,7 @@ pub(super) fn decode(file: &[u8]) -> Result<Picture, Refused> {
     loop {
         let marker = next_marker(file, &mut at).ok_or(SHORT)?;
         match marker {
-            0xd9 if scans > 0 => return samples::picture(&headers),
+            0xd9 if scans > 0 => return samples::picture(&mut headers),
             0xd9 => return Err(Refused::Damaged("it has no picture data")),
             // restart markers and the like carry nothing
             0x01 | 0xd0..=0xd8 => continue,

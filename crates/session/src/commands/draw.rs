@@ -5,6 +5,7 @@ mod place;
 mod settings;
 mod steps;
 
+pub(crate) use files::mask;
 pub(crate) use place::save;
 
 use super::texts::Texts;
@@ -48,6 +49,17 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Vec<PathBu
     let has_size = from.as_ref().is_some_and(|text| text.get("Size").is_some());
     settings::apply(options, &mut plain)?;
     settings::image(options, repeated.as_ref(), has_size, &mut plain)?;
+    if repeated.as_ref().is_some_and(|said| said.detail_masks)
+        && options.detail.detail_mask.is_empty()
+    {
+        return Err(Failure::user(
+            "faces were drawn again with masks, which the image does not store",
+        )
+        .hint("pass these masks with {draw.detail_mask}"));
+    }
+    for warning in super::detail::apply(&options.detail, &mut plain)? {
+        progress.warn(warning);
+    }
     checks::places_exist(&options.places)?;
     let mut texts = Texts::new(&options.places, plain.quirks)?;
     let warn = |warning: Warning| progress.warn(warning);

@@ -32,7 +32,10 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<GridFiles,
     let run = options.run.as_deref().map(KeptVectors::open).transpose()?;
     let axes = axes(options, run.as_ref())?;
     let names = Names::new(names(&options.places.embeddings)?, run.as_ref());
-    let start = cells::start(options)?;
+    let mut start = cells::start(options)?;
+    for warning in super::detail::apply(&options.detail, &mut start.settings)? {
+        progress.warn(warning);
+    }
     let mut texts = Texts::new(&options.places, start.settings.quirks)?;
     let cells = cells::cells(&start, &axes, &names, &mut texts)?;
     for note in texts.notes() {

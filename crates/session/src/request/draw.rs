@@ -1,6 +1,8 @@
 //! What a drawing is asked.
+mod detail;
 mod image;
 
+pub use detail::Detail;
 pub use image::{Content, Hires, Image, ResizeMode};
 
 use super::{Base, Machine, Places, Settings};
@@ -53,6 +55,9 @@ options! {
         }
         "Hires pass" COMMON {
             + hires: Hires;
+        }
+        "Face detailer" COMMON {
+            + detail: Detail;
         }
         "Output" COMMON {
             /// Output folder for numbered images, or one file whose extension is an image format

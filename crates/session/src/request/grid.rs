@@ -1,5 +1,5 @@
 //! What a grid is asked.
-use super::{Base, Machine, Places, Settings};
+use super::{Base, Detail, Machine, Places, Settings};
 use std::path::PathBuf;
 use wayword_interface::options;
 
@@ -37,6 +37,9 @@ options! {
         }
         "Picture" COMMON {
             + settings: Settings;
+        }
+        "Face detailer" COMMON {
+            + detail: Detail;
         }
         "Output" COMMON {
             /// Output folder for the contact sheet (grid.png), the page (index.html) and the cells

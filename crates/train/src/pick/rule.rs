@@ -89,7 +89,7 @@ pub fn overtrained_from(start: &Candidate, steps: &[Candidate]) -> Option<usize>
 #[must_use]
 pub fn why(by: By, start: &Candidate, all: &[Candidate], chosen: StepChoice) -> String {
     let Some(best) = all.iter().find(|c| c.steps == chosen) else { return String::new() };
-    let last = all.iter().filter(|c| matches!(c.steps, StepChoice::One(_))).next_back();
+    let last = all.iter().rfind(|c| matches!(c.steps, StepChoice::One(_)));
     let last = last.unwrap_or(best);
     let what = match by {
         By::Similarity => "most similar to the training images",

@@ -2,7 +2,7 @@
 use super::fields::{Fields, unfit};
 use super::image::decode;
 use super::options::{self, EMPHASIS, Stored};
-use super::{Fault, Reply, lists};
+use super::{Fault, Reply, lists, scripts};
 use crate::answer::{Answer, IMAGE_BODY, Refusal, json_response, object};
 use crate::confine;
 use crate::state::App;
@@ -143,12 +143,7 @@ fn ask(app: &App, values: Values, from_image: bool, folder: &Path) -> Answer<Ask
     if let Some(name) = f.filled("script_name")? {
         return Err(Refusal::unfit(format!("script_name: there is no script {name}")));
     }
-    // Some clients always name ControlNet, without arguments where it is not used.
-    let idle = |script: &Value| script["args"].as_array().is_some_and(Vec::is_empty);
-    let scripts = f.object("alwayson_scripts")?;
-    if let Some((name, _)) = scripts.iter().find(|(_, script)| !idle(script)) {
-        return Err(Refusal::unfit(format!("alwayson_scripts: there is no script {name}")));
-    }
+    scripts::apply(&f.object("alwayson_scripts")?, &mut own)?;
     if from_image {
         begin_with(f, &mut own, folder)?;
         for name in ["init_images", "mask"] {

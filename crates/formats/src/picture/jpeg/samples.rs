@@ -1,31 +1,37 @@
 //! From coefficients to pixels: libjpeg's accurate integer transform, its chroma filter, its colors.
 use super::{Component, Headers, Picture, Refused};
 
-/// The picture of all coefficients.
-pub(super) fn picture(headers: &Headers) -> Result<Picture, Refused> {
+/// The picture of all coefficients. They are given back as they become samples: of 50 million pixels
+/// they hold 150 to 300 MB.
+pub(super) fn picture(headers: &mut Headers) -> Result<Picture, Refused> {
     let (width, height) = (headers.width, headers.height);
     let most = |f: fn(&Component) -> usize| headers.components.iter().map(f).max().unwrap_or(1);
     let most = (most(|c| c.h), most(|c| c.v));
     let mut planes = Vec::new();
-    for c in &headers.components {
+    for c in &mut headers.components {
         let table = headers.quantisation[c.quantisation];
         let table = table.ok_or(Refused::Damaged("a quantisation table is missing"))?;
-        planes
-            .push(enlarge(&plane(c, &table), c, most, (width, height)).ok_or(Refused::OtherKind)?);
+        let samples = plane(c, &table);
+        c.coefficients = Vec::new();
+        planes.push(enlarge(&samples, c, most, (width, height)).ok_or(Refused::OtherKind)?);
     }
+    let channels = planes.len();
     let data = match &planes[..] {
-        [gray] => gray.clone(),
+        [_] => planes.remove(0),
         [a, b, c] => {
             let three = a.iter().zip(b).zip(c);
+            // A flattened iterator does not know its length, and growing holds the pixels twice.
+            let mut data = Vec::with_capacity(3 * width * height);
             if is_rgb(headers) {
-                three.flat_map(|((r, g), b)| [*r, *g, *b]).collect()
+                data.extend(three.flat_map(|((r, g), b)| [*r, *g, *b]));
             } else {
-                three.flat_map(|((y, cb), cr)| rgb(*y, *cb, *cr)).collect()
+                data.extend(three.flat_map(|((y, cb), cr)| rgb(*y, *cb, *cr)));
             }
+            data
         }
         _ => return Err(Refused::OtherKind),
     };
-    Ok(Picture { width, height, channels: planes.len(), data })
+    Ok(Picture { width, height, channels, data })
 }
 
 /// libjpeg's guess: JFIF is YCbCr, Adobe says it, else names of components tell.

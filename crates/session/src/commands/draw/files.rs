@@ -12,7 +12,7 @@ pub(super) fn picture(path: &Path) -> Result<Pixels, Failure> {
 }
 
 /// A mask of one channel.
-pub(super) fn mask(path: &Path) -> Result<Pixels, Failure> {
+pub(crate) fn mask(path: &Path) -> Result<Pixels, Failure> {
     let found = picture::read(path, Reading::SEEN)?;
     let (width, height) = (found.width, found.height);
     let alpha = found.alpha.unwrap_or_else(|| vec![u8::MAX; width * height]);

@@ -68,8 +68,9 @@ impl<'a> Studio<'a> {
         let Some(guard) = drawing.activate(0, &events, stop)? else { return Ok(None) };
         let texts = texts(&guard, &mut self.texts, cell, &plan)?;
         let Some(sampled) = drawing.sample(guard, &texts, &events, stop)? else { return Ok(None) };
-        match drawing.finish(&texts, &sampled, 0, &events, stop) {
-            Ok(picture) => Ok(Some(picture)),
+        let finished = drawing.finish(&texts, &sampled, 0, &events, stop);
+        match finished.and_then(|picture| drawing.detail(picture, 0, &events, stop)) {
+            Ok(picture) => Ok(picture),
             Err(wayword_diffusion::Error::Stopped) => Ok(None),
             Err(error) => Err(error.into()),
         }

@@ -1,0 +1,60 @@
+//! Flags of the face detailer to settings, for pictures as for cells.
+use super::draw::mask;
+use crate::Failure;
+use crate::request::Detail;
+use std::sync::Arc;
+use wayword_diffusion::DrawSettings;
+use wayword_diffusion::detail::Applied;
+use wayword_interface::{Diagnostic, Warning};
+
+/// Sets what was given; gives what is done otherwise.
+///
+/// # Errors
+/// If an option is given without a detailer, a key or value does not fit, or a mask cannot be read.
+pub(crate) fn apply(o: &Detail, s: &mut DrawSettings) -> Result<Vec<Warning>, Failure> {
+    if o.detail || !o.detail_mask.is_empty() {
+        s.detail.get_or_insert_default();
+    }
+    let Some(mut detail) = s.detail.take() else {
+        let given = [
+            ("{any.detail_prompt}", o.detail_prompt.is_some()),
+            ("{any.detail_negative}", o.detail_negative.is_some()),
+            ("{any.detail_denoise}", o.detail_denoise.is_some()),
+            ("{any.detail_confidence}", o.detail_confidence.is_some()),
+            ("{any.detail_padding}", o.detail_padding.is_some()),
+            ("{any.detail_set}", !o.detail_set.is_empty()),
+        ];
+        return match given.iter().find(|(_, given)| *given) {
+            Some((name, _)) => Err(Failure::user(format!("{name} without {{any.detail}}"))
+                .hint("{any.detail} draws faces again")),
+            None => Ok(Vec::new()),
+        };
+    };
+    let (mut warnings, mut off) = (Vec::new(), false);
+    for text in &o.detail_set {
+        let Some((key, value)) = text.split_once('=') else {
+            let text = format!("expected KEY=VALUE, found {text}");
+            return Err(Diagnostic::new(text).with_field("any.detail_set").into());
+        };
+        match detail.set(key, value)? {
+            Applied::Done => {}
+            Applied::Otherwise(warning) => warnings.push(warning),
+            Applied::Off => off = true,
+        }
+    }
+    if let Some(prompt) = &o.detail_prompt {
+        detail.prompt.clone_from(prompt);
+    }
+    if let Some(negative) = &o.detail_negative {
+        detail.negative.clone_from(negative);
+    }
+    detail.denoise = o.detail_denoise.unwrap_or(detail.denoise);
+    detail.confidence = o.detail_confidence.unwrap_or(detail.confidence);
+    detail.padding = o.detail_padding.unwrap_or(detail.padding);
+    if !o.detail_mask.is_empty() {
+        let read = |path: &std::path::PathBuf| Ok(Arc::new(mask(path)?));
+        detail.masks = o.detail_mask.iter().map(read).collect::<Result<_, Failure>>()?;
+    }
+    s.detail = (!off).then_some(detail);
+    Ok(warnings)
+}

@@ -1,0 +1,241 @@
+//! `wayword prepare`: photos from phones and cameras to training images.
+//!
+//! All photos are looked at first, because framing and near-duplicates depend on the whole set; then
+//! those that are kept are read again, one at a time, and cut from their own pixels.
+mod balance;
+mod decide;
+mod look;
+mod person;
+mod pixels;
+mod record;
+mod report;
+mod sheet;
+
+pub use balance::Balance;
+pub use record::{Choice, PreparedPicture, PreparedSet};
+pub use report::PrepareReport;
+
+use crate::request::{Prepare as Options, PreparedFormat, Subject};
+use crate::session::Context;
+use crate::{Failure, commands};
+use image::imageops::{self, FilterType};
+use image::{GrayImage, RgbImage};
+use look::Photo;
+use sheet::Pair;
+use std::path::{Path, PathBuf};
+use wayword_formats::endings;
+use wayword_interface::Warning;
+use wayword_train::image_encoder::{Normalize, OnnxImageEncoder, OnnxOptions};
+use wayword_vision::{cut, head_and_shoulders};
+
+/// Folder of the masks in the output folder.
+const MASKS: &str = "masks";
+
+/// Folder of the contact sheet, which is no training image.
+const SHEETS: &str = "prepare";
+
+/// Side of an image on the sheet.
+const SIDE: u32 = 200;
+
+/// Runs the command.
+///
+/// # Errors
+/// If the output folder is in use, no photo can be read, a file cannot be written, or a stop was
+/// requested.
+pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<PrepareReport, Failure> {
+    let progress = &context.progress;
+    let files = commands::pictures::list(&options.photos)?;
+    free(options, &files)?;
+    let earlier = if options.overwrite { PreparedSet::read(&options.out)? } else { None };
+    let judge = options.judge.as_deref().map(face_network).transpose()?;
+    if options.subject != Subject::Person {
+        progress.note("crops are placed in the middle of the photos");
+    }
+    progress.phase("looking at photos");
+    let (mut photos, mut unread) = (Vec::new(), of_other_kinds(&options.photos));
+    for file in &files {
+        progress.go_on()?;
+        let people = options.subject == Subject::Person;
+        match look::look(file, people, judge.as_ref()) {
+            Ok(photo) => photos.push(photo),
+            // One photo that cannot be read is no reason to leave out the others.
+            Err(failure) => {
+                progress.warn(Warning::from(failure.diagnostic.clone()));
+                unread.push((file.clone(), failure.message().to_owned()));
+            }
+        }
+    }
+    if photos.is_empty() {
+        return Err(Failure::user("none of the photos can be read"));
+    }
+    let resolution = (options.resolution.width, options.resolution.height);
+    let mut set = PreparedSet::new(resolution, decide::decide(options, &photos));
+    let changes = earlier.as_ref().map_or(0, |earlier| set.keep_changes(earlier));
+    let smalls: Vec<RgbImage> =
+        set.pictures.iter().zip(photos).map(|(picture, photo)| turned(picture, photo)).collect();
+    let balance = balance::of(set.pictures.iter().zip(&smalls));
+    let mut report = PrepareReport {
+        out: options.out.clone(),
+        written: false,
+        pictures: set.pictures.clone(),
+        unread,
+        changes,
+        balance,
+        sheets: Vec::new(),
+    };
+    if options.dry_run {
+        return Ok(report);
+    }
+    progress.phase("writing images");
+    make(&options.out)?;
+    let mut pairs = Vec::new();
+    for (picture, small) in set.pictures.iter().zip(smalls) {
+        progress.go_on()?;
+        let photo = sheet::marked(picture, small);
+        pairs.push(Pair { photo, image: image(options, picture, context)? });
+    }
+    if let Some(earlier) = &earlier {
+        remove_stale(&options.out, earlier, &set)?;
+    }
+    set.write(&options.out)?;
+    let page = options.out.join("sheet.html");
+    pixels::write(&page, sheet::page(&set, &pairs, &report.balance)?.as_bytes())?;
+    let folder = options.out.join(SHEETS);
+    make(&folder)?;
+    let drawn = crate::sheet::draw(&sheet::sheet(&set, &pairs, &report.balance))?;
+    let picture = folder.join("sheet.png");
+    pixels::write(&picture, &pixels::encoded(&drawn, PreparedFormat::Png)?)?;
+    (report.written, report.sheets) = (true, vec![page, picture]);
+    Ok(report)
+}
+
+/// Photos in folders whose kinds are not read, such as HEIC.
+fn of_other_kinds(places: &[PathBuf]) -> Vec<(PathBuf, String)> {
+    let inside = places.iter().filter_map(|place| std::fs::read_dir(place).ok()).flatten();
+    let mut found: Vec<PathBuf> = inside.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    found.retain(|path| endings::has(path, endings::UNREAD_PICTURES) && !endings::is_hidden(path));
+    found.sort();
+    let reason = || "files of this kind are not read; save it as PNG or JPEG".to_owned();
+    found.into_iter().map(|path| (path, reason())).collect()
+}
+
+/// Refuses an output folder that is in use, or that holds the photos.
+fn free(options: &Options, files: &[PathBuf]) -> Result<(), Failure> {
+    let out = &options.out;
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let folder = |file: &PathBuf| file.parent().map(real);
+    if files.iter().any(|file| folder(file).as_deref() == Some(&real(out))) {
+        return Err(Failure::user(format!("{} is the photos' own folder", out.display()))
+            .hint("choose another folder with {prepare.out}; photos are never changed"));
+    }
+    if out.is_file() {
+        return Err(Failure::user(format!("{} is a file, expected a folder", out.display())));
+    }
+    let used = std::fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_some());
+    if used && !options.overwrite && !options.dry_run {
+        return Err(Failure::user(format!("{} is not empty", out.display())).hint(
+            "pass {prepare.overwrite} to write into it, or choose another folder with {prepare.out}",
+        ));
+    }
+    Ok(())
+}
+
+/// A network from an aligned face to a vector. Nearly all take values from -1 to 1, and few say it.
+fn face_network(path: &Path) -> Result<OnnxImageEncoder, Failure> {
+    let options = OnnxOptions { normalize: Normalize::named("-1..1"), ..OnnxOptions::default() };
+    let network = OnnxImageEncoder::open(path, &options)?;
+    let (width, height) = network.size();
+    if (width, height) != (112, 112) {
+        return Err(Failure::user(format!(
+            "{}: expected a face network of 112 x 112 pixels, found {width} x {height}",
+            path.display()
+        ))
+        .hint("leave {prepare.judge} out: the largest and most central face is chosen"));
+    }
+    Ok(network)
+}
+
+/// The small copy, turned as a changed choice says.
+fn turned(picture: &PreparedPicture, photo: Photo) -> RgbImage {
+    let quarters = (u16::from(picture.choice.turn) + 360 - u16::from(photo.turn)) / 90 % 4;
+    match quarters {
+        1 => imageops::rotate90(&photo.small),
+        2 => imageops::rotate180(&photo.small),
+        3 => imageops::rotate270(&photo.small),
+        _ => photo.small,
+    }
+}
+
+fn make(folder: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(folder).map_err(|e| Failure::io("cannot make the folder", folder, &e))
+}
+
+/// Writes the image of a photo that is kept, and its mask; gives a small copy.
+fn image(
+    options: &Options,
+    picture: &PreparedPicture,
+    context: &Context<'_>,
+) -> Result<Option<RgbImage>, Failure> {
+    let Some(crop) = picture.choice.crop.filter(|_| picture.choice.keep) else { return Ok(None) };
+    let size = (options.resolution.width as usize, options.resolution.height as usize);
+    let turn = picture.choice.turn;
+    let (photo, _) = pixels::read(&picture.source)?;
+    let found = photo.view().size();
+    if found != picture.size || !crop.fits(turn.size(found)) {
+        let what = format!("{} changed while it was read", picture.source.display());
+        return Err(Failure::user(what).hint("run the command again"));
+    }
+    let small = cut(photo.view(), turn.undone(crop, found), turn.size(size));
+    drop(photo);
+    let image = pixels::image(turn.apply(&small))?;
+    let path = options.out.join(&picture.file);
+    pixels::write(&path, &pixels::encoded(&image, options.format)?)?;
+    context.progress.saved(path, false);
+    if options.masks {
+        mask(options, picture, size)?;
+    }
+    let fitted = SIDE as f32 / image.width().max(image.height()) as f32;
+    let side = |n: u32| ((n as f32 * fitted).round() as u32).max(1);
+    let (width, height) = (side(image.width()), side(image.height()));
+    Ok(Some(imageops::resize(&image, width, height, FilterType::Triangle)))
+}
+
+/// Writes the mask of head and shoulders; all counts where there is no face, or where the photo was
+/// turned by hand.
+fn mask(options: &Options, picture: &PreparedPicture, size: (usize, usize)) -> Result<(), Failure> {
+    let levels = match (picture.face, picture.choice.crop) {
+        (Some(face), Some(crop)) if picture.choice.turn == picture.proposed.turn => {
+            head_and_shoulders(&face, crop, size)
+        }
+        _ => vec![u8::MAX; size.0 * size.1],
+    };
+    let folder = options.out.join(MASKS);
+    make(&folder)?;
+    let (width, height) = (options.resolution.width, options.resolution.height);
+    let mask = GrayImage::from_raw(width, height, levels)
+        .ok_or_else(|| Failure::user("a mask has not as many pixels as its size says"))?;
+    let name = Path::new(&picture.file).with_extension("png");
+    let rgb = image::DynamicImage::ImageLuma8(mask).to_rgb8();
+    pixels::write(&folder.join(name), &pixels::encoded(&rgb, PreparedFormat::Png)?)
+}
+
+/// Removes images that an earlier run wrote and this one does not keep. What else lies in the folder
+/// stays.
+fn remove_stale(out: &Path, earlier: &PreparedSet, set: &PreparedSet) -> Result<(), Failure> {
+    let kept: Vec<&String> =
+        set.pictures.iter().filter(|p| p.choice.keep).map(|p| &p.file).collect();
+    // One that was left out by hand since was proposed and written.
+    let written = |p: &&PreparedPicture| p.choice.keep || p.proposed.keep;
+    for old in earlier.pictures.iter().filter(written).filter(|p| !kept.contains(&&p.file)) {
+        let mask = Path::new(MASKS).join(Path::new(&old.file).with_extension("png"));
+        for path in [out.join(&old.file), out.join(mask)] {
+            match std::fs::remove_file(&path) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Failure::io("cannot remove", &path, &e));
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(())
+}

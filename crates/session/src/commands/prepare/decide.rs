@@ -1,0 +1,212 @@
+//! Decides what becomes of each photo: its crop, or why it is left out.
+use super::look::{Photo, Seen};
+use super::record::{Choice, PreparedPicture};
+use crate::request::{self, Prepare as Options, PreparedFormat, Subject};
+use std::collections::BTreeSet;
+use wayword_vision::{Area, Crop, Framable, Framing, Quality, assign, frame};
+
+/// Sharpness of a face below which it is blurred. Measured on sharp portraits: 200 and more; the same
+/// blurred over two pixels of 96: below 20.
+const BLURRED: f32 = 40.0;
+
+/// Brightness below which a face is dark, and contrast that such a face lacks.
+const DARK: f32 = 42.0;
+
+/// Brightness above which it is washed out.
+const BRIGHT: f32 = 235.0;
+
+/// Height in pixels below which a face has no detail to learn from.
+const TINY: f32 = 24.0;
+
+/// What is decided about all photos, in their order.
+pub(super) fn decide(options: &Options, photos: &[Photo]) -> Vec<PreparedPicture> {
+    let size = (options.resolution.width as usize, options.resolution.height as usize);
+    let mains: Vec<Option<usize>> = super::person::mains(photos);
+    let framings = framings(options, photos, &mains, size);
+    let mut names = BTreeSet::new();
+    let mut out: Vec<PreparedPicture> = photos
+        .iter()
+        .zip(mains.iter().zip(framings))
+        .map(|(photo, (main, framing))| {
+            let face = main.map(|at| &photo.faces[at]);
+            let mut picture = blank(photo, face, options.format, &mut names);
+            match (options.subject, face) {
+                (Subject::Person, Some(face)) => {
+                    around(face, photo, framing, size, options, &mut picture);
+                }
+                (Subject::Person, None) => {
+                    leave_out(&mut picture, "no face was found");
+                    picture.choice.crop = Some(Crop::middle(photo.turned(), size));
+                }
+                (Subject::Object | Subject::Style, _) => {
+                    let crop = Crop::middle(photo.turned(), size);
+                    picture.choice.crop = Some(crop);
+                    enlarged(crop, size, options, &mut picture);
+                }
+            }
+            judged(&mut picture, options.subject);
+            picture
+        })
+        .collect();
+    doubles(photos, &mut out);
+    out.iter_mut().for_each(|picture| picture.proposed = picture.choice);
+    out
+}
+
+fn blank(
+    photo: &Photo,
+    face: Option<&Seen>,
+    format: PreparedFormat,
+    names: &mut BTreeSet<String>,
+) -> PreparedPicture {
+    let stem = photo.path.file_stem().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let file = |more: usize| match more {
+        0 => format!("{stem}.{}", format.name()),
+        more => format!("{stem}-{}.{}", more + 1, format.name()),
+    };
+    // Two photos may differ in folder or ending only; systems that do not tell A from a exist.
+    let free = (0..).map(file).find(|name| names.insert(name.to_lowercase()));
+    PreparedPicture {
+        source: photo.path.clone(),
+        sha256: photo.sha256.clone(),
+        size: photo.size,
+        file: free.unwrap_or_default(),
+        choice: Choice { turn: photo.turn, crop: None, keep: true },
+        proposed: Choice::default(),
+        framing: None,
+        face: face.map(|seen| seen.face),
+        quality: face.map_or(photo.quality, |seen| seen.quality),
+        faces: photo.faces.len(),
+        reasons: photo.notes.clone(),
+    }
+}
+
+fn leave_out(picture: &mut PreparedPicture, reason: impl Into<String>) {
+    picture.choice.keep = false;
+    picture.reasons.push(reason.into());
+}
+
+/// The framing of each photo; any where it has no face.
+fn framings(
+    options: &Options,
+    photos: &[Photo],
+    mains: &[Option<usize>],
+    size: (usize, usize),
+) -> Vec<Framing> {
+    let fixed = match options.framing {
+        request::Framing::Auto => None,
+        request::Framing::Face => Some(Framing::Face),
+        request::Framing::Portrait => Some(Framing::Portrait),
+        request::Framing::Upper => Some(Framing::Upper),
+        request::Framing::Whole => Some(Framing::Whole),
+    };
+    if let Some(framing) = fixed {
+        return vec![framing; photos.len()];
+    }
+    let with_face: Vec<usize> = (0..photos.len()).filter(|i| mains[*i].is_some()).collect();
+    let framable = |i: &usize| {
+        let area = photos[*i].faces[mains[*i].unwrap_or_default()].face.area;
+        let inside = area.inside(photos[*i].turned());
+        Framable {
+            photo: photos[*i].turned(),
+            top: inside.top,
+            face: inside.height.max(inside.width),
+        }
+    };
+    let framable: Vec<Framable> = with_face.iter().map(framable).collect();
+    let mut out = vec![Framing::Portrait; photos.len()];
+    for (i, framing) in with_face.iter().zip(assign(&framable, size, options.max_upscale)) {
+        out[*i] = framing;
+    }
+    out
+}
+
+/// A crop around a face.
+fn around(
+    main: &Seen,
+    photo: &Photo,
+    framing: Framing,
+    size: (usize, usize),
+    options: &Options,
+    picture: &mut PreparedPicture,
+) {
+    let others: Vec<Area> = photo
+        .faces
+        .iter()
+        .filter(|seen| !std::ptr::eq(*seen, main))
+        .map(|seen| seen.face.area)
+        .collect();
+    match frame(photo.turned(), main.face.area, &others, framing, size) {
+        Ok(framed) => {
+            picture.choice.crop = Some(framed.crop);
+            picture.framing = Some(framed.framing);
+            match framed.others {
+                0 => {}
+                1 => leave_out(picture, "the crop would show another person"),
+                n => leave_out(picture, format!("the crop would show {n} other people")),
+            }
+            enlarged(framed.crop, size, options, picture);
+        }
+        Err(reason) => {
+            leave_out(picture, reason.reason());
+            picture.choice.crop = Some(Crop::middle(photo.turned(), size));
+        }
+    }
+    if main.face.area.height < TINY {
+        leave_out(picture, format!("the face is {:.0} pixels high", main.face.area.height));
+    }
+}
+
+/// Leaves out what would be enlarged too much.
+fn enlarged(crop: Crop, size: (usize, usize), options: &Options, picture: &mut PreparedPicture) {
+    let by = size.1 as f64 / crop.height.max(1) as f64;
+    if by > options.max_upscale {
+        let reason = format!("the crop of {}x{} is enlarged by {by:.1}", crop.width, crop.height);
+        if options.keep_small {
+            picture.reasons.push(reason);
+        } else {
+            leave_out(picture, reason);
+        }
+    }
+}
+
+/// Leaves out what is blurred, dark or washed out.
+fn judged(picture: &mut PreparedPicture, subject: Subject) {
+    let Quality { sharpness, brightness, contrast } = picture.quality;
+    let what = if picture.face.is_some() { "the face" } else { "the photo" };
+    // A photo without faces has large plain parts, which are not blurred.
+    let is_face = picture.face.is_some() && subject == Subject::Person;
+    if is_face && sharpness < BLURRED {
+        leave_out(picture, format!("{what} is blurred (sharpness {sharpness:.0})"));
+    }
+    if brightness < DARK && contrast < DARK {
+        leave_out(picture, format!("{what} is dark (brightness {brightness:.0})"));
+    } else if brightness > BRIGHT {
+        leave_out(picture, format!("{what} is washed out (brightness {brightness:.0})"));
+    }
+}
+
+/// Of photos that are nearly the same, the sharpest of those that are kept stays.
+fn doubles(photos: &[Photo], out: &mut [PreparedPicture]) {
+    let mut group: Vec<usize> = (0..photos.len()).collect();
+    for i in 0..photos.len() {
+        let near = (0..i).find(|j| {
+            photos[i].sha256 == photos[*j].sha256 || photos[i].look.is_near(&photos[*j].look)
+        });
+        group[i] = near.map_or(i, |j| group[j]);
+    }
+    for first in 0..photos.len() {
+        let members: Vec<usize> = (0..photos.len()).filter(|i| group[*i] == first).collect();
+        // Sharp copies that were left out for another reason do not count.
+        let rank = |i: usize| (out[i].choice.keep, out[i].quality.sharpness);
+        let best = members.iter().copied().max_by(|a, b| {
+            let (a, b, first) = (rank(*a), rank(*b), b.cmp(a));
+            a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)).then(first)
+        });
+        let Some(best) = best.filter(|_| members.len() > 1) else { continue };
+        let name = out[best].name();
+        for other in members.into_iter().filter(|i| *i != best) {
+            leave_out(&mut out[other], format!("nearly the same as {name}, which is sharper"));
+        }
+    }
+}
