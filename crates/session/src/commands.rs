@@ -23,8 +23,9 @@ mod train;
 pub(crate) use crate::random_seed;
 use crate::session::Context;
 use crate::{Failure, Outcome, Request};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 pub(crate) use texts::wildcards;
+use wayword_formats::atomic;
 
 /// Does what was asked for, with the session's folders, where they are there, after those of the
 /// request.
@@ -59,4 +60,9 @@ pub(crate) fn run(context: &Context<'_>, mut request: Request) -> Result<Outcome
         Request::Bench(request) => bench::run(request, context).map(Outcome::Bench),
         Request::Demo(request) => demo::run(request, context).map(Box::new).map(Outcome::Demo),
     }
+}
+
+/// Writes a file whole.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    atomic::write_bytes(path, bytes).map_err(|e| Failure::io("cannot write", path, &e))
 }

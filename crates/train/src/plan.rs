@@ -32,11 +32,12 @@ use crate::noise_options::NoiseOptions;
 use crate::optim::{Optimizer, Statistics};
 use crate::previews::Previews;
 use crate::recipe::Starts;
+use crate::run_folder::RunFolder;
 use crate::run_folder::steps::StepChoice;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use wayword_diffusion::Base;
 use wayword_interface::{Diagnostic, Warning};
 
@@ -223,7 +224,22 @@ impl TrainPlan {
     /// The run's folder.
     #[must_use]
     pub fn run(&self) -> PathBuf {
-        crate::run_folder::RunFolder::place(&self.out, &self.name)
+        RunFolder::place(&self.out, &self.name)
+    }
+
+    /// Opens the folder of a run that was begun. The plan's `out` is where that lies now: it may have
+    /// been moved since.
+    pub(crate) fn open(run: &Path) -> Result<(RunFolder, Self)> {
+        let (folder, mut plan) = RunFolder::open::<Self>(run)?;
+        if let Some(out) = std::path::absolute(run).ok().as_deref().and_then(Path::parent) {
+            plan.out = out.into();
+        }
+        Ok((folder, plan))
+    }
+
+    /// The norm of a vector of the vocabulary, as the root of the mean square.
+    pub(crate) fn vocabulary_norm(&self) -> f64 {
+        f64::from(self.base.token_rms) * (self.base.token_width as f64).sqrt()
     }
 
     /// All vectors of all embeddings.

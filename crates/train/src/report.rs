@@ -1,9 +1,11 @@
 //! The run on one page: `report.html`, which needs nothing else, not even a network.
 mod chart;
+mod html;
 mod page;
 mod pick;
 mod pictures;
 
+pub use html::escape;
 pub use pick::write as write_pick;
 
 use crate::Result;

@@ -99,17 +99,11 @@ impl RunFolder {
     /// # Errors
     /// If it is no run's folder, another process works in it, or its plan cannot be read.
     pub fn open<P: DeserializeOwned>(path: &Path) -> Result<(Self, P)> {
-        let plan = path.join("plan.json");
-        if !plan.is_file() {
-            return Err(Error::run(path, "no run found here: it holds no plan.json")
-                .with_hint("give the folder NAME.run that a training made beside its files"));
-        }
+        plan_file(path)?;
         let run = Self { path: path.into(), _lock: lock(path)? };
         run.sweep()?;
-        let text = std::fs::read_to_string(&plan).at(&plan)?;
-        let parsed = serde_json::from_str(&text);
-        let parsed = parsed.map_err(|e| Error::run(&plan, "cannot be read").with_source(e))?;
-        Ok((run, parsed))
+        let plan = read_plan(path)?;
+        Ok((run, plan))
     }
 
     /// Removes what a killed process left half-written; nobody else writes here.
@@ -142,6 +136,23 @@ impl RunFolder {
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
+}
+
+/// The plan's file of a run's folder.
+fn plan_file(run: &Path) -> Result<PathBuf> {
+    let file = run.join("plan.json");
+    if file.is_file() {
+        return Ok(file);
+    }
+    Err(Error::run(run, "no run found here: it holds no plan.json")
+        .with_hint("give the folder NAME.run that a training made beside its files"))
+}
+
+/// Reads the plan of a run's folder, whoever writes there.
+fn read_plan<P: DeserializeOwned>(run: &Path) -> Result<P> {
+    let file = plan_file(run)?;
+    let text = std::fs::read_to_string(&file).at(&file)?;
+    serde_json::from_str(&text).map_err(|e| Error::run(&file, "cannot be read").with_source(e))
 }
 
 /// Removes the half-written files of a folder that were to become what `which` says.

@@ -91,12 +91,7 @@ pub fn resume(
     events: &dyn Events<Event>,
     stop: &Stop,
 ) -> Result<Outcome> {
-    let (run, mut plan) = RunFolder::open::<TrainPlan>(path)?;
-    // The folder may have been moved since.
-    let place = std::path::absolute(path).ok();
-    if let Some(out) = place.as_deref().and_then(Path::parent) {
-        plan.out = out.into();
-    }
+    let (run, mut plan) = TrainPlan::open(path)?;
     let (then, now) = (&plan.base, &base.info);
     if then.token_rms != now.token_rms || then.token_width != now.token_width {
         let what = format!("the run was begun with another base, {}", then.path.display());
@@ -202,6 +197,7 @@ fn go_on(
         let seconds = started.elapsed().as_secs_f64();
         state.counters.seconds += seconds;
         let done = (state.counters.step - first) as f64;
+        let norm = vectors::mean_norm(&state.vectors, width);
         let report = StepReport {
             step: state.counters.step,
             of: plan.steps,
@@ -211,8 +207,8 @@ fn go_on(
             mean_loss: state.counters.losses.0 / state.counters.losses.1 as f64,
             rate: state.own_rate().unwrap_or(rate),
             gradient_norm,
-            vector_norm: mean_norm(&state.vectors, width),
-            vector_norm_to_vocabulary: mean_norm(&state.vectors, width) / vocabulary_norm(plan),
+            vector_norm: norm,
+            vector_norm_to_vocabulary: norm / plan.vocabulary_norm(),
             seconds,
             remaining: began.elapsed().as_secs_f64() / done * (plan.steps - step - 1) as f64,
         };
@@ -338,16 +334,6 @@ fn finite(step: usize, what: &str, values: impl IntoIterator<Item = f32>) -> Res
     }
 }
 
-fn mean_norm(vectors: &[f32], width: usize) -> f64 {
-    let norms = vectors::norms(vectors, width);
-    norms.iter().sum::<f64>() / norms.len().max(1) as f64
-}
-
-/// The norm of a vector of the vocabulary, as the root of the mean square.
-fn vocabulary_norm(plan: &TrainPlan) -> f64 {
-    f64::from(plan.base.token_rms) * (plan.base.token_width as f64).sqrt()
-}
-
 fn outcome(plan: &TrainPlan, place: &Counters, vectors: &[f32], path: Option<PathBuf>) -> Outcome {
     Outcome {
         step: place.step,
@@ -356,7 +342,7 @@ fn outcome(plan: &TrainPlan, place: &Counters, vectors: &[f32], path: Option<Pat
         run: plan.run(),
         evaluation_before: place.evaluation_before,
         evaluation_after: place.evaluation_after,
-        vector_norm: mean_norm(vectors, plan.base.token_width),
+        vector_norm: vectors::mean_norm(vectors, plan.base.token_width),
         seconds: place.seconds,
         verdict: Verdict::default(),
     }

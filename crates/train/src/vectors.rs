@@ -90,6 +90,12 @@ pub fn norms(rows: &[f32], dim: usize) -> Vec<f64> {
     rows.chunks_exact(dim).map(|row| square(row).sqrt()).collect()
 }
 
+/// The mean of [`norms`].
+pub(crate) fn mean_norm(rows: &[f32], dim: usize) -> f64 {
+    let norms = norms(rows, dim);
+    norms.iter().sum::<f64>() / norms.len().max(1) as f64
+}
+
 fn square(values: &[f32]) -> f64 {
     values.iter().map(|v| f64::from(*v).powi(2)).sum()
 }

@@ -146,14 +146,9 @@ async function repeat(file) {
 }
 
 async function start() {
-  form.clear();
-  try {
-    const job = await post('/jobs', { command: 'draw', preview_every: 2, ...form.values() });
-    watch(job.id);
-  } catch (error) {
-    const rest = error instanceof Refused ? form.diagnose(error.told) : error.message;
-    if (rest) toast(rest);
-  }
+  await form.submit(async () => {
+    watch((await post('/jobs', { command: 'draw', preview_every: 2, ...form.values() })).id);
+  });
 }
 
 function watch(id) {
@@ -185,10 +180,7 @@ function watch(id) {
       stop.disabled = true;
       state.className = `state ${end.state}`;
       state.textContent = end.state;
-      if (end.error && end.state === 'failed') {
-        const rest = form.diagnose(end.error);
-        if (rest) toast(rest);
-      }
+      if (end.error && end.state === 'failed') form.failed(end.error);
       if (end.state === 'finished') bar.value = 1;
     },
   });

@@ -1,5 +1,6 @@
 // A form from a request's schema.
-import { h } from './dom.js';
+import { Refused } from './api.js';
+import { h, toast } from './dom.js';
 
 /** Fields for some options of a schema. `choices` are names to pick from, by option. */
 export class Form {
@@ -116,6 +117,23 @@ export class Form {
     const text = [told.message, told.hint].filter(Boolean).join(' - ');
     const name = told.field?.split('.').pop();
     return name && this.find(name, text, isWarning) ? '' : text;
+  }
+
+  /** The same for what ended a job; what has no field is shown for some seconds. */
+  failed(told) {
+    const rest = this.diagnose(told);
+    if (rest) toast(rest);
+  }
+
+  /** Sends what the fields say; a refusal stands beside its field. */
+  async submit(work) {
+    this.clear();
+    try {
+      await work();
+    } catch (error) {
+      if (error instanceof Refused) this.failed(error.told);
+      else toast(error.message);
+    }
   }
 }
 

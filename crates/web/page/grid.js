@@ -1,6 +1,6 @@
 // Grid: axes, cells as they come, the sheet.
-import { below, follow, get, post, Refused } from './api.js';
-import { address, fill, h, toast, tried } from './dom.js';
+import { below, follow, get, post } from './api.js';
+import { address, fill, h, tried } from './dom.js';
 import { Form } from './form.js';
 
 const MAIN = ['prompt', 'x', 'y', 'z', 'negative', 'base', 'sampler', 'steps', 'cfg', 'size', 'seed'];
@@ -33,16 +33,12 @@ export async function build(element) {
 }
 
 async function start() {
-  form.clear();
-  try {
+  await form.submit(async () => {
     const job = await post('/jobs', { command: 'grid', ...form.values() });
     fill(cells);
     fill(result);
     watch(job.id);
-  } catch (error) {
-    const rest = error instanceof Refused ? form.diagnose(error.told) : error.message;
-    if (rest) toast(rest);
-  }
+  });
 }
 
 function watch(id) {
@@ -61,10 +57,7 @@ function watch(id) {
       stop.disabled = true;
       state.textContent = end.state;
       state.className = `state ${end.state}`;
-      if (end.error) {
-        const rest = form.diagnose(end.error);
-        if (rest) toast(rest);
-      }
+      if (end.error) form.failed(end.error);
     },
   });
 }

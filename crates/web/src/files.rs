@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wayword_formats::atomic::{name_fault, write_bytes};
+use wayword_formats::endings;
 use wayword_formats::picture::{self, Reading};
 use wayword_formats::picture_text;
 use wayword_session::JobState;
@@ -27,7 +28,7 @@ const REPORT: &str = "sandbox; default-src 'none'; img-src 'self' data:; style-s
 /// A file of the folder for output.
 pub(crate) async fn serve(State(app): State<Arc<App>>, Part(path): Part<String>) -> Answer {
     let path = app.opened.write(&path)?;
-    let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    let ending = endings::of(&path);
     let kind = match ending.as_str() {
         "png" => "image/png",
         "jpg" | "jpeg" => "image/jpeg",
@@ -131,10 +132,7 @@ pub(crate) async fn pictures(State(app): State<Arc<App>>) -> Answer {
 /// Image files of a folder, by name, as paths below the folder for output.
 fn images(app: &App, folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let is_image = |path: &PathBuf| {
-        let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-        ["png", "jpg", "jpeg", "webp", "bmp"].contains(&ending.as_str())
-    };
+    let is_image = |path: &PathBuf| endings::has(path, &["png", "jpg", "jpeg", "webp", "bmp"]);
     let mut files: Vec<String> =
         entries.map(|entry| entry.path()).filter(is_image).map(|path| below(app, &path)).collect();
     files.sort();

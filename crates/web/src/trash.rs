@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wayword_formats::atomic::name_fault;
-use wayword_formats::endings::TENSORS;
+use wayword_formats::endings;
 use wayword_interface::options::Values;
 
 /// A text of a request.
@@ -30,8 +30,7 @@ fn failed(what: &str, path: &Path, error: std::io::Error) -> Refusal {
 /// A file of tensors below the folder for output: only those are changed.
 fn own_file(app: &App, text: &str) -> Answer<PathBuf> {
     let path = app.opened.write(text)?;
-    let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-    if !path.is_file() || !TENSORS.contains(&ending.as_str()) {
+    if !path.is_file() || !endings::has(&path, endings::TENSORS) {
         return Err(Refusal::missing(format!("{text} is not an embedding file")).field("path"));
     }
     Ok(path)
@@ -94,10 +93,12 @@ pub(crate) async fn restore(State(app): State<Arc<App>>, headers: HeaderMap, bod
     let values = object(&headers, body, JSON_BODY).await?;
     blocking(move || {
         let id = text(&values, "undo")?;
+        let missing = || Refusal::missing(format!("nothing was deleted as {id}"));
+        if !id.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(missing());
+        }
         let folder = trash(&app).join(&id);
-        let is_number = id.bytes().all(|b| b.is_ascii_digit());
-        let from = std::fs::read_to_string(folder.join("from")).ok().filter(|_| is_number);
-        let from = from.ok_or_else(|| Refusal::missing(format!("nothing was deleted as {id}")))?;
+        let from = std::fs::read_to_string(folder.join("from")).map_err(|_| missing())?;
         let to = app.opened.write(&from)?;
         if to.exists() {
             let text = format!("there is a file {} again", to.display());

@@ -4,7 +4,7 @@ mod numbers;
 mod page;
 mod studio;
 
-use super::base;
+use super::{base, write};
 use crate::Failure;
 use crate::event::Progress;
 use crate::request::{self, Demo as Options};
@@ -17,7 +17,6 @@ use std::time::Instant;
 pub(crate) use studio::CFG;
 use studio::Studio;
 use wayword_diffusion::Base;
-use wayword_formats::atomic;
 use wayword_interface::Events as _;
 use wayword_train::estimate;
 use wayword_train::event::{Event, Outcome};
@@ -56,9 +55,9 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<DemoReport
         .save(&picture)
         .map_err(|e| Failure::from(e).hint("choose another folder with {demo.out}"))?;
     let json = serde_json::to_value(&numbers)?;
-    write(&out.join("numbers.json"), &format!("{json:#}\n"))?;
+    write(&out.join("numbers.json"), format!("{json:#}\n").as_bytes())?;
     let table = numbers.table();
-    write(&out.join("numbers.txt"), &table)?;
+    write(&out.join("numbers.txt"), table.as_bytes())?;
     let word = out.join(format!("{WORD}.safetensors"));
     Ok(DemoReport { numbers, sheet: picture, word, base: bundled.model, cfg: studio::CFG })
 }
@@ -109,8 +108,4 @@ fn train(
 
 fn stopped() -> Failure {
     Failure::stopped("the demo is not complete").hint("start it again with `wayword demo`")
-}
-
-fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    atomic::write_bytes(path, text.as_bytes()).map_err(|e| Failure::io("cannot write", path, &e))
 }

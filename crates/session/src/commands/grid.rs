@@ -6,7 +6,7 @@ mod page;
 mod words;
 
 use super::texts::Texts;
-use super::{base, checks};
+use super::{base, checks, write};
 use crate::Failure;
 use crate::numbers::duration;
 use crate::request::Grid as Options;
@@ -221,13 +221,10 @@ impl GridJob<'_> {
 
     /// Writes sheet, page and list.
     fn write(&self, shown: &Shown<'_>) -> Result<(), Failure> {
-        let write = |name: &str, bytes: &[u8]| {
-            let path = self.file(name);
-            atomic::write_bytes(&path, bytes).map_err(|e| Failure::io("cannot write", &path, &e))
-        };
         page::sheet(shown, &self.file("grid.png"))?;
-        write("index.html", page::page(shown).as_bytes())?;
-        write("grid.json", serde_json::to_string_pretty(&page::listing(shown))?.as_bytes())?;
+        write(&self.file("index.html"), page::page(shown).as_bytes())?;
+        let listing = serde_json::to_string_pretty(&page::listing(shown))?;
+        write(&self.file("grid.json"), listing.as_bytes())?;
         for name in ["grid.png", "index.html"] {
             let path = self.file(name);
             self.context.progress.saved(path, false);

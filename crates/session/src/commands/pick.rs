@@ -7,7 +7,6 @@ use crate::session::Context;
 use crate::sheet::{self, Cell, Row, Sheet};
 use std::path::{Path, PathBuf};
 use wayword_diffusion::Base;
-use wayword_formats::atomic;
 use wayword_train::image_encoder::{ImageEncoder, OnnxImageEncoder, OnnxOptions};
 use wayword_train::pick::{self, DrawnSteps, Pick, PickOptions};
 use wayword_train::report;
@@ -75,16 +74,14 @@ fn write(
 ) -> Result<(), Failure> {
     let json = run.join("pick.json");
     let text = format!("{:#}\n", serde_json::to_value(pick)?);
-    atomic::write_bytes(&json, text.as_bytes())
-        .map_err(|e| Failure::io("cannot write", &json, &e))?;
+    super::write(&json, text.as_bytes())?;
     let mut files: Vec<PathBuf> = vec![report::write_pick(run, pick, drawn)?];
     if !drawn.is_empty() {
         let path = run.join("pick.png");
         let page = sheet::draw(&contact_sheet(pick, drawn))?;
         let mut png = std::io::Cursor::new(Vec::new());
         page.write_to(&mut png, image::ImageFormat::Png)?;
-        atomic::write_bytes(&path, png.get_ref())
-            .map_err(|e| Failure::io("cannot write", &path, &e))?;
+        super::write(&path, png.get_ref())?;
         files.push(path);
     }
     files.into_iter().for_each(|path| progress.saved(path, false));

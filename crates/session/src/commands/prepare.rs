@@ -15,6 +15,7 @@ pub use balance::Balance;
 pub use record::{Choice, PreparedPicture, PreparedSet};
 pub use report::PrepareReport;
 
+use crate::commands::write;
 use crate::request::{Prepare as Options, PreparedFormat, Subject};
 use crate::session::Context;
 use crate::{Failure, commands};
@@ -99,12 +100,12 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<PrepareRep
     }
     set.write(&options.out)?;
     let page = options.out.join("sheet.html");
-    pixels::write(&page, sheet::page(&set, &pairs, &report.balance)?.as_bytes())?;
+    write(&page, sheet::page(&set, &pairs, &report.balance)?.as_bytes())?;
     let folder = options.out.join(SHEETS);
     make(&folder)?;
     let drawn = crate::sheet::draw(&sheet::sheet(&set, &pairs, &report.balance))?;
     let picture = folder.join("sheet.png");
-    pixels::write(&picture, &pixels::encoded(&drawn, PreparedFormat::Png)?)?;
+    write(&picture, &pixels::encoded(&drawn, PreparedFormat::Png)?)?;
     (report.written, report.sheets) = (true, vec![page, picture]);
     Ok(report)
 }
@@ -189,7 +190,7 @@ fn image(
     drop(photo);
     let image = pixels::image(turn.apply(&small))?;
     let path = options.out.join(&picture.file);
-    pixels::write(&path, &pixels::encoded(&image, options.format)?)?;
+    write(&path, &pixels::encoded(&image, options.format)?)?;
     context.progress.saved(path, false);
     if options.masks {
         mask(options, picture, size)?;
@@ -216,7 +217,7 @@ fn mask(options: &Options, picture: &PreparedPicture, size: (usize, usize)) -> R
         .ok_or_else(|| Failure::user("a mask has not as many pixels as its size says"))?;
     let name = Path::new(&picture.file).with_extension("png");
     let rgb = image::DynamicImage::ImageLuma8(mask).to_rgb8();
-    pixels::write(&folder.join(name), &pixels::encoded(&rgb, PreparedFormat::Png)?)
+    write(&folder.join(name), &pixels::encoded(&rgb, PreparedFormat::Png)?)
 }
 
 /// Removes images that an earlier run wrote and this one does not keep. What else lies in the folder

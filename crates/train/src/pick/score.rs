@@ -48,9 +48,8 @@ impl<'a> Scorer<'a> {
         let fidelity = self.directions.compare(self.model, &all)?;
         self.forwards += self.set.len() + self.directions.forwards();
         let width = self.plan.base.token_width;
-        let norms = vectors::norms(&all, width);
-        let norm = norms.iter().sum::<f64>() / norms.len().max(1) as f64;
-        let vocabulary = f64::from(self.plan.base.token_rms) * (width as f64).sqrt();
+        let norm = vectors::mean_norm(&all, width);
+        let vocabulary = self.plan.vocabulary_norm();
         let drift = self.before.as_ref().map_or(0.0, |before| distance(before, &all));
         let length = all.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
         self.before = Some(all);

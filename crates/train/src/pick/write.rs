@@ -19,11 +19,7 @@ pub(super) struct OpenRun {
 
 impl OpenRun {
     pub(super) fn open(path: &Path) -> Result<Self> {
-        let (folder, mut plan) = RunFolder::open::<TrainPlan>(path)?;
-        // The folder may have been moved since.
-        if let Some(out) = std::path::absolute(path).ok().as_deref().and_then(Path::parent) {
-            plan.out = out.into();
-        }
+        let (folder, plan) = TrainPlan::open(path)?;
         let kept = KeptVectors::open(path)?;
         if kept.last() == 0 {
             return Err(Error::run(path, "the run has no steps yet"));
@@ -72,9 +68,7 @@ impl OpenRun {
             kept.push(spare);
         }
         let plan = TrainPlan { chosen: own, ..self.plan.clone() };
-        let path = self.path().join("plan.json");
-        let text = serde_json::to_string_pretty(&plan).map_err(std::io::Error::other).at(&path)?;
-        atomic::write_bytes(&path, text.as_bytes()).at(&path)?;
+        self.folder.write_plan(&plan)?;
         let mut files = if own.is_none() {
             self.restore_last()?
         } else {

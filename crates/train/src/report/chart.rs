@@ -41,7 +41,7 @@ pub(super) fn figure(title: &str, note: &str, lines: &[Line], log: bool) -> Stri
     };
     let mut svg = format!(
         "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">",
-        super::page::escape(title)
+        super::escape(title)
     );
     for tick in ticks(y, log) {
         let value = if log { 10f64.powf(tick) } else { tick };
@@ -82,15 +82,12 @@ pub(super) fn figure(title: &str, note: &str, lines: &[Line], log: bool) -> Stri
     let keys: Vec<String> = lines
         .iter()
         .filter(|line| !line.label.is_empty())
-        .map(|l| {
-            format!("<span class=\"key {}\">{}</span>", l.class, super::page::escape(&l.label))
-        })
+        .map(|l| format!("<span class=\"key {}\">{}</span>", l.class, super::escape(&l.label)))
         .collect();
-    let below =
-        if note.is_empty() { keys } else { [keys, vec![super::page::escape(note)]].concat() };
+    let below = if note.is_empty() { keys } else { [keys, vec![super::escape(note)]].concat() };
     format!(
         "<figure><figcaption>{}{last}</figcaption>{svg}<p>{}</p></figure>\n",
-        super::page::escape(title),
+        super::escape(title),
         below.join(" · ")
     )
 }

@@ -1,6 +1,6 @@
 //! The page itself: what was asked for, how it went, what it looks like.
 use super::chart::{self, Line, short};
-use super::pictures;
+use super::{escape, pictures};
 use crate::plan::{PlanSummary, TrainPlan};
 use crate::previews::Previews;
 use crate::run_folder::curves::Curves;
@@ -52,22 +52,6 @@ pub(super) fn html(run: &Path, plan: &TrainPlan, counters: &Counters, curves: &C
         escape(&plan.version)
     ));
     page
-}
-
-/// A text inside HTML, also inside quotes.
-pub(super) fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 /// The line below the headline, and four large numbers.

@@ -1,6 +1,7 @@
 //! The page of a pick: curves over steps, the chosen step, and what was drawn.
 use super::chart::{self, Line, short};
-use super::page::{STYLE, escape};
+use super::escape;
+use super::page::STYLE;
 use super::pictures;
 use crate::Result;
 use crate::pick::{Candidate, DrawnSteps, Pick};

@@ -1,7 +1,6 @@
 //! What a run keeps of its embeddings: the vectors of every step, by name and by step.
 use super::steps::{StepChoice, mean, slerp};
 use super::vectors::{self, StepVectors, VectorsFile};
-use crate::error::AtFile;
 use crate::{Error, Result};
 use serde_json::Value;
 use std::ops::Range;
@@ -22,16 +21,8 @@ impl KeptVectors {
     /// # Errors
     /// If it is no run's folder, or has no vectors yet.
     pub fn open(path: &Path) -> Result<Self> {
-        let plan = path.join("plan.json");
-        if !plan.is_file() {
-            return Err(Error::run(path, "no run found here: it holds no plan.json")
-                .with_hint("give the folder NAME.run that a training made beside its files"));
-        }
-        let text = std::fs::read_to_string(&plan).at(&plan)?;
         // Only the names are needed, which plans of all versions have.
-        let parsed = serde_json::from_str(&text);
-        let parsed: Value =
-            parsed.map_err(|e| Error::run(&plan, "cannot be read").with_source(e))?;
+        let parsed: Value = super::read_plan(path)?;
         let (mut names, mut first) = (Vec::new(), 0);
         for embedding in parsed["words"].as_array().into_iter().flatten() {
             let count = embedding["vectors"].as_u64().and_then(|n| usize::try_from(n).ok());

@@ -2,7 +2,6 @@
 use crate::Failure;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use wayword_formats::atomic;
 
 const MODEL: &[u8] = include_bytes!("../../../../../demo/wayword-mini.safetensors");
 const OTHER: &[u8] = include_bytes!("../../../../../demo/words/mirabo-ti.safetensors");
@@ -74,5 +73,5 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     if std::fs::read(path).is_ok_and(|there| there == bytes) {
         return Ok(());
     }
-    atomic::write_bytes(path, bytes).map_err(|e| Failure::io("cannot write", path, &e))
+    crate::commands::write(path, bytes)
 }

@@ -1,5 +1,6 @@
 //! Where pictures go, and their files.
 use crate::Failure;
+use crate::commands::write;
 use crate::request::{Draw as Options, Format};
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::webp::WebPEncoder;
@@ -106,5 +107,5 @@ pub(crate) fn save(picture: &Picture, path: &Path) -> Result<(), Failure> {
             exif::webp_with_comment(&bytes, &picture.infotext).map_err(at)?
         }
     };
-    atomic::write_bytes(path, &file).map_err(|e| Failure::io("cannot write", path, &e))
+    write(path, &file)
 }

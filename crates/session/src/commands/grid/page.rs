@@ -1,14 +1,15 @@
 //! The sheet, the page and the list of a grid.
 use super::axis::Axis;
 use crate::Failure;
+use crate::commands::write;
 use crate::sheet::{self, Row, Sheet};
 use image::RgbImage;
 use image::imageops::{self, FilterType};
 use serde_json::{Value, json};
 use std::path::Path;
 use wayword_diffusion::Picture;
-use wayword_formats::atomic;
 use wayword_formats::png_text::{PngText, encode_rgb8};
+use wayword_train::report::escape;
 
 /// Pixels of the largest sheet, as A1111's.
 const MOST_PIXELS: u64 = 200_000_000;
@@ -101,7 +102,7 @@ pub(super) fn sheet(shown: &Shown<'_>, path: &Path) -> Result<(), Failure> {
     let (width, height) = page.dimensions();
     let png = encode_rgb8(width, height, page.as_raw(), &[text])
         .map_err(|fault| Failure::from(fault.at(path)))?;
-    atomic::write_bytes(path, &png).map_err(|e| Failure::io("cannot write", path, &e))
+    write(path, &png)
 }
 
 /// The last line of an infotext: its settings.
@@ -180,8 +181,4 @@ pub(super) fn listing(shown: &Shown<'_>) -> Value {
         "prompt": shown.prompt, "x": axis(0), "y": axis(1), "z": axis(2),
         "cells": shown.done.iter().map(cell).collect::<Vec<_>>(),
     })
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

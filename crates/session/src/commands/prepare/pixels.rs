@@ -4,7 +4,6 @@ use crate::request::PreparedFormat;
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, RgbImage};
 use std::path::Path;
-use wayword_formats::atomic;
 use wayword_formats::picture::{self, Reading};
 use wayword_formats::png_text::encode_rgb8;
 use wayword_vision::Rgb;
@@ -57,12 +56,4 @@ pub(super) fn jpeg(image: &RgbImage, quality: u8) -> Result<Vec<u8>, Failure> {
         ExtendedColorType::Rgb8,
     )?;
     Ok(bytes)
-}
-
-/// Writes a file whole.
-///
-/// # Errors
-/// If it cannot be written.
-pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    atomic::write_bytes(path, bytes).map_err(|e| Failure::io("cannot write", path, &e))
 }

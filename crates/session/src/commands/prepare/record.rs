@@ -1,9 +1,9 @@
 //! `prepare.json`: what was decided about each photo, and why. Changes that are made in it by hand are
 //! kept when the command is run again.
 use crate::Failure;
+use crate::commands::write;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
-use wayword_formats::atomic;
 use wayword_vision::{Crop, Face, Framing, Quality, Turn};
 
 /// The name of the file.
@@ -119,8 +119,7 @@ impl PreparedSet {
     pub(super) fn write(&self, folder: &Path) -> Result<PathBuf, Failure> {
         let path = folder.join(NAME);
         let text = serde_json::to_string_pretty(self).map_err(Failure::of)?;
-        atomic::write_bytes(&path, format!("{text}\n").as_bytes())
-            .map_err(|e| Failure::io("cannot write", &path, &e))?;
+        write(&path, format!("{text}\n").as_bytes())?;
         Ok(path)
     }
 

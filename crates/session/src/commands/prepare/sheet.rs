@@ -7,6 +7,7 @@ use crate::sheet::{Cell, Row, Sheet};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use image::{Rgb, RgbImage};
+use wayword_train::report::escape;
 
 /// Color of a crop's edge.
 const EDGE: Rgb<u8> = Rgb([255, 64, 32]);
@@ -124,10 +125,6 @@ const HEAD: &str = "<!doctype html>\n<meta charset=utf-8>\n<title>Prepared photo
     <style>body{font:16px/1.5 system-ui,sans-serif;margin:2em;color:#1c1e22}\
     .all{display:flex;flex-wrap:wrap;gap:1.2em}figure{margin:0;max-width:520px}\
     img{height:240px;vertical-align:top}figcaption{color:#555;font-size:14px}</style>\n";
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
 
 /// A file's name as a relative address.
 fn address(name: &str) -> String {

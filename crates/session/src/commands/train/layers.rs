@@ -1,9 +1,10 @@
 //! Presets, files and flags put together, and what is said about a translation from kohya's options.
 use crate::Failure;
+use crate::commands::write;
 use crate::event::Progress;
 use crate::request::Train as Options;
 use std::path::Path;
-use wayword_formats::{atomic, kohya as kohya_file};
+use wayword_formats::kohya as kohya_file;
 use wayword_interface::options::Layer;
 use wayword_interface::{Events as _, Warning};
 use wayword_train::config;
@@ -36,8 +37,7 @@ pub(super) fn save(options: &Options, path: &Path) -> Result<(), Failure> {
         let message = format!("{} already exists", path.display());
         return Err(Failure::user(message).hint("choose another name, or pass {train.overwrite}"));
     }
-    let written = atomic::write_bytes(path, config::write(options)?.as_bytes());
-    written.map_err(|e| Failure::io("cannot write", path, &e))
+    write(path, config::write(options)?.as_bytes())
 }
 
 fn translated(path: &Path, numbers: bool, progress: &Progress<'_>) -> Result<Layer, Failure> {
