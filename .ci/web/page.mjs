@@ -27,8 +27,10 @@ const go = async (page, hash) => {
   await page.evaluate((to) => { location.hash = to; }, hash);
   await page.waitForSelector('main h2');
 };
-const seen = (page, pattern, most = 120000) => page.waitForFunction(
-  (text) => new RegExp(text).test(document.body.innerText), { timeout: most }, pattern);
+// By the clock, not by frames (the default): a tab behind another one draws none.
+const until = (page, holds, most, ...given) => page.waitForFunction(holds, { timeout: most, polling: 100 }, ...given);
+const seen = (page, pattern, most = 120000) => until(
+  page, (text) => new RegExp(text).test(document.body.innerText), most, pattern);
 const press = (page, text) => page.evaluate((name) => {
   const button = [...document.querySelectorAll('button')].find((one) => one.textContent === name && one.offsetParent);
   if (!button) throw new Error(`no button ${name}`);
@@ -61,7 +63,7 @@ try {
   const concept = join(demo, 'concepts/100_zarva woman');
   const photos = (await readdir(concept)).filter((name) => name.endsWith('.png'));
   await (await page.$('#files')).uploadFile(...photos.map((name) => join(concept, name)));
-  await page.waitForFunction((count) => document.querySelectorAll('.thumbs img').length === count, {}, photos.length);
+  await until(page, (count) => document.querySelectorAll('.thumbs img').length === count, 30000, photos.length);
   check('dropped pictures are shown', true);
   await write(page, 'Name', 'zarva-ti');
   await write(page, 'Init words', 'woman');
@@ -112,7 +114,7 @@ try {
   await clean(page, 'draw');
   await write(page, 'Number of images', '500');
   await press(page, 'Draw');
-  await page.waitForFunction(() => document.querySelector('progress').value > 0);
+  await until(page, () => document.querySelector('progress').value > 0, 30000);
   await press(page, 'Cancel');
   await seen(page, 'stopped');
   check('a drawing is cancelled', true);

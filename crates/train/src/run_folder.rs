@@ -149,7 +149,10 @@ fn plan_file(run: &Path) -> Result<PathBuf> {
 }
 
 /// Reads the plan of a run's folder, whoever writes there.
-fn read_plan<P: DeserializeOwned>(run: &Path) -> Result<P> {
+///
+/// # Errors
+/// If it is no run's folder, or its plan cannot be read.
+pub fn read_plan<P: DeserializeOwned>(run: &Path) -> Result<P> {
     let file = plan_file(run)?;
     let text = std::fs::read_to_string(&file).at(&file)?;
     serde_json::from_str(&text).map_err(|e| Error::run(&file, "cannot be read").with_source(e))

@@ -6,8 +6,8 @@ use wayword_formats::Embedding;
 use wayword_formats::embedding::{self, Layout};
 use wayword_train::manifest;
 use wayword_train::plan::TrainPlan;
-use wayword_train::run_folder::kept::KeptVectors;
 use wayword_train::run_folder::steps::StepChoice;
+use wayword_train::run_folder::{self, kept::KeptVectors};
 use wayword_train::training_loop::saver;
 use wayword_train::vectors;
 
@@ -37,8 +37,7 @@ fn of_run(options: &Options) -> Result<Embedding, Failure> {
     let run = &options.input;
     let kept = KeptVectors::open(run)?;
     let choice = options.step.unwrap_or(StepChoice::One(kept.last()));
-    let text = std::fs::read(run.join("plan.json"))?;
-    let plan: TrainPlan = serde_json::from_slice(&text)?;
+    let plan: TrainPlan = run_folder::read_plan(run)?;
     let stem = options.output.file_stem().map(|s| s.to_string_lossy().into_owned());
     let wanted = options.token.clone().or(stem).unwrap_or_default();
     let found = match plan.embeddings.as_slice() {

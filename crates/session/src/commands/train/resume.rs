@@ -6,6 +6,7 @@ use std::path::Path;
 use wayword_interface::Diagnostic;
 use wayword_interface::options::{Options as _, shown};
 use wayword_train::plan::TrainPlan;
+use wayword_train::run_folder;
 
 /// Options of the machine and of output, which change no number of the run.
 const FREE: &[&str] = &[
@@ -23,8 +24,7 @@ const FREE: &[&str] = &[
 
 /// The plan of a run. Where it cannot be read, the library says so when it opens the run.
 pub(super) fn plan(run: &Path) -> Option<TrainPlan> {
-    let text = std::fs::read(run.join("plan.json")).ok()?;
-    serde_json::from_slice(&text).ok()
+    run_folder::read_plan(run).ok()
 }
 
 /// An option that would change the run's numbers is refused; one that says what the run has is not.
