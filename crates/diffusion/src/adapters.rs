@@ -18,6 +18,7 @@ pub use asked::Asked;
 pub use fit::Misfit;
 pub use folder::Loras;
 pub use guard::{AdapterGuard, JobSize};
+pub use tags::{LoraTag, lora_tags};
 
 pub(crate) use apply::{ComponentModules, ModuleHandle};
 pub(crate) use choose::{Chosen, choose};
@@ -134,9 +135,9 @@ impl Network {
         let other = width.filter(|w| *w != base.info.token_width).and_then(family);
         let nothing = out.fitting == 0 && self.loaded.lora.embeddings.is_empty();
         if let Some((other, width)) = other.zip(width) {
-            let (reads, own) = (width, base.info.token_width);
+            let (reads, has) = (width, base.info.token_width);
             let reason = format!(
-                "it is for {other}: it reads texts of {reads} channels, this base's have {own}"
+                "it is for {other}: it expects text of {reads} channels, but this base's has {has}"
             );
             let hint = Some("use a LoRA that was trained on the family of this base".into());
             return Err(Error::Lora { name: self.name.clone(), reason, hint });
@@ -148,9 +149,9 @@ impl Network {
             });
             let made = self.loaded.lora.metadata.get("ss_base_model_version");
             let made =
-                made.map(|v| format!("; its file says that it is for {v}")).unwrap_or_default();
+                made.map(|v| format!("; its metadata says that it is for {v}")).unwrap_or_default();
             let reason =
-                format!("nothing in it fits this base ({}){made}", first.unwrap_or_default());
+                format!("none of its modules fit this base ({}){made}", first.unwrap_or_default());
             return Err(Error::Lora { name: self.name.clone(), reason, hint: None });
         }
         Ok(out)
@@ -238,7 +239,8 @@ pub fn merged(
     quirks: Quirks,
 ) -> Result<Vec<f32>> {
     let wrong = |reason: String| Error::Lora { name: adapter.target.kohya(), reason, hint: None };
-    let sizes = Sizes::of(shape).ok_or_else(|| wrong(format!("{shape:?} is no weight's shape")))?;
+    let sizes =
+        Sizes::of(shape).ok_or_else(|| wrong(format!("{shape:?} is not a weight's shape")))?;
     fit::check(adapter, &sizes).map_err(|misfit| wrong(misfit.to_string()))?;
     let mut values = weight.to_f32().map_err(|fault| wrong(fault.to_string()))?;
     let strength = delta::Strength { multiplier, ranks: None, quirks };

@@ -7,6 +7,7 @@ mod hash;
 pub use hash::FileHash;
 
 use crate::adapters::{ActiveAdapters, ComponentModules};
+use crate::forecast::DrawSpeed;
 use crate::report::PartReport;
 use crate::tokenizer::{POSITIONS, Tokenizer, VOCABULARY};
 use crate::weights::{TensorSource, Weights};
@@ -122,6 +123,8 @@ pub struct Base {
     exact_vae: OnceLock<(Vae, Device)>,
     hashes: Option<PathBuf>,
     pub(crate) device: Device,
+    /// How fast it draws, once that was measured.
+    pub(crate) speed: OnceLock<DrawSpeed>,
     /// The modules that adapters can change.
     pub(crate) modules: BTreeMap<Component, ComponentModules>,
     pub(crate) active: ActiveAdapters,
@@ -246,6 +249,7 @@ impl Base {
             exact_vae: OnceLock::new(),
             hashes: None,
             device: device.clone(),
+            speed: OnceLock::new(),
             modules,
             active: ActiveAdapters::default(),
         })

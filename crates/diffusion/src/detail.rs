@@ -3,7 +3,7 @@
 mod keys;
 pub mod masks;
 
-pub use keys::{Applied, DETECTOR, GIVEN_MASK};
+pub use keys::{Applied, DETECTOR, GIVEN_MASK, MOST_TABS, tab_ending};
 
 use crate::pictures::Pixels;
 use crate::sigmas::{SamplerKind, Schedule};
@@ -13,11 +13,12 @@ use std::sync::Arc;
 /// How faces are drawn again. The defaults are ADetailer's.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DetailSettings {
-    /// The prompt; empty: the picture's. `[SEP]` stands between prompts of several faces, `[PROMPT]` for
-    /// the picture's own, `[SKIP]` leaves a face as it is.
-    pub prompt: String,
-    /// The negative prompt, as `prompt`.
-    pub negative: String,
+    /// The prompt of all pictures, or one for each; none or an empty one: the picture's. `[SEP]` stands
+    /// between prompts of several faces, `[PROMPT]` for the picture's own, `[SKIP]` leaves a face as it
+    /// is.
+    pub prompts: Vec<String>,
+    /// The negative prompts, as `prompts`.
+    pub negatives: Vec<String>,
     /// Score from which on a face counts, 0 to 1.
     pub confidence: f64,
     /// Which faces count first.
@@ -56,6 +57,15 @@ pub struct DetailSettings {
     pub masks: Vec<Arc<Pixels>>,
 }
 
+impl DetailSettings {
+    /// Width and height at which a face is drawn, of a picture whose first pass and whole size are
+    /// these.
+    #[must_use]
+    pub fn size_in(&self, first: (u32, u32), whole: (u32, u32)) -> (u32, u32) {
+        self.size.get().unwrap_or(if self.only_masked { first } else { whole })
+    }
+}
+
 /// A value that counts only where it is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Own<T> {
@@ -79,8 +89,8 @@ impl<T: Copy> Own<T> {
 impl Default for DetailSettings {
     fn default() -> Self {
         Self {
-            prompt: String::new(),
-            negative: String::new(),
+            prompts: Vec::new(),
+            negatives: Vec::new(),
             confidence: 0.3,
             top_by: TopBy::Area,
             top: 0,
@@ -100,6 +110,17 @@ impl Default for DetailSettings {
             clip_skip: Own::not(1),
             masks: Vec::new(),
         }
+    }
+}
+
+impl DetailSettings {
+    /// The prompt and the negative prompt of a picture, as they were given.
+    #[must_use]
+    pub fn texts(&self, picture: usize) -> (&str, &str) {
+        fn of(all: &[String], picture: usize) -> &str {
+            all.get(picture).or(all.last()).map_or("", String::as_str)
+        }
+        (of(&self.prompts, picture), of(&self.negatives, picture))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::{Base, Error, Event, Result};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
-use wayword_formats::embedding::{MOST_VECTORS, scan};
+use wayword_formats::embedding::{MOST_VECTORS, Scan, scan, scan_called};
 use wayword_formats::hash;
 use wayword_interface::{Events, Warning};
 
@@ -48,6 +48,8 @@ pub struct Embeddings {
     width: usize,
     tokenizer: Tokenizer,
     words: Vec<LoadedEmbedding>,
+    /// Names of files that no prompt calls, which are known but not read.
+    unread: Vec<String>,
     /// Places in `words` by the first id of the name, longest name first.
     by_first: BTreeMap<u32, Vec<usize>>,
 }
@@ -62,8 +64,8 @@ impl Embeddings {
     /// No words yet, for a token table of `width` channels.
     #[must_use]
     pub fn for_width(width: usize, tokenizer: &Tokenizer) -> Self {
-        let (words, by_first) = (Vec::new(), BTreeMap::new());
-        Self { width, tokenizer: tokenizer.clone(), words, by_first }
+        let (words, unread, by_first) = (Vec::new(), Vec::new(), BTreeMap::new());
+        Self { width, tokenizer: tokenizer.clone(), words, unread, by_first }
     }
 
     /// Adds all words of some folders, in the order of the folders and of their files' names. Files
@@ -72,44 +74,79 @@ impl Embeddings {
     /// # Errors
     /// If a folder itself cannot be read.
     pub fn load(&mut self, folders: &[PathBuf], events: &dyn Events<Event>) -> Result<()> {
-        let all = self;
         for folder in folders {
             events.event(Event::Loading { what: "embeddings", path: folder.clone() });
-            let found = scan(folder, Some(all.width))?;
-            for skipped in found.skipped {
-                let text = format!("embedding left out: {}", skipped.reason);
-                events.event(Event::Warned(Warning::new(text).with_hint_if(skipped.reason.hint())));
-            }
-            for word in found.loaded {
-                if let Some(first) = all.words.iter().find(|w| w.name == word.name) {
-                    let first = first.path.clone().unwrap_or_default();
-                    let text = format!(
-                        "{}: left out, the word `{}` is that of {}",
-                        word.path.display(),
-                        word.name,
-                        first.display()
-                    );
-                    let hint = Some("rename one of the two files".into());
-                    events.event(Event::Warned(Warning::new(text).with_hint_if(hint)));
-                    continue;
-                }
-                let path = word.path.display().to_string();
-                let warn = |text: String, hint: Option<String>| {
-                    events.event(Event::Warned(Warning::new(text).with_hint_if(hint)));
-                };
-                if let Err(error) = all.add(&word.name, word.embedding.vectors, Some(word.path)) {
-                    warn(format!("embedding left out: {path}: {error}"), error.hint());
-                    continue;
-                }
-                let own = all.words.len() - 1;
-                if let Some(first) = all.find(&all.words[own].ids).filter(|first| *first != own) {
-                    let first = &all.words[first].name;
-                    let text = format!("{path}: `{}` in a prompt is read as `{first}`", word.name);
-                    warn(text, Some("upper and lower case are alike; rename one".into()));
-                }
-            }
+            let found = scan(folder, Some(self.width))?;
+            self.take(found, true, events);
         }
         Ok(())
+    }
+
+    /// The same of the words only that may stand in one of `texts`; of the others, the names are known.
+    ///
+    /// # Errors
+    /// As [`Embeddings::load`].
+    pub fn load_called<'t>(
+        &mut self,
+        folders: &[PathBuf],
+        texts: impl IntoIterator<Item = &'t str>,
+        events: &dyn Events<Event>,
+    ) -> Result<()> {
+        let texts: Vec<String> = texts.into_iter().map(letters).collect();
+        let is_called = |name: &str| {
+            let name = letters(name);
+            // What the tokenizer makes of other letters is its own matter.
+            texts.iter().any(|text| !text.is_ascii() || text.contains(&name)) || !name.is_ascii()
+        };
+        for folder in folders {
+            let found = scan_called(folder, Some(self.width), &is_called)?;
+            self.take(found, false, events);
+        }
+        Ok(())
+    }
+
+    /// Adds what was found; names that are taken are told of where somebody chose the folder.
+    fn take(&mut self, found: Scan, is_chosen: bool, events: &dyn Events<Event>) {
+        let warn = |text: String, hint: Option<String>| {
+            events.event(Event::Warned(Warning::new(text).with_hint_if(hint)));
+        };
+        for skipped in found.skipped {
+            warn(format!("embedding left out: {}", skipped.reason), skipped.reason.hint());
+        }
+        self.unread.extend(found.unread);
+        for word in found.loaded {
+            let path = word.path.display().to_string();
+            if let Some(first) = self.words.iter().find(|w| w.name == word.name) {
+                let first = first.path.clone().unwrap_or_default();
+                let (name, first) = (&word.name, first.display());
+                let text = format!("{path}: left out, the word `{name}` is that of {first}");
+                if is_chosen {
+                    warn(text, Some("rename one of the two files".into()));
+                }
+                continue;
+            }
+            if let Err(error) = self.add(&word.name, word.embedding.vectors, Some(word.path)) {
+                warn(format!("embedding left out: {path}: {error}"), error.hint());
+                continue;
+            }
+            let own = self.words.len() - 1;
+            if let Some(first) = self.find(&self.words[own].ids).filter(|first| *first != own) {
+                let first = &self.words[first].name;
+                let text = format!("{path}: `{}` in a prompt is read as `{first}`", word.name);
+                warn(
+                    text,
+                    Some(
+                        "upper and lower case are not distinguished; rename one of the two files"
+                            .into(),
+                    ),
+                );
+            }
+        }
+    }
+
+    /// The names of all words, read or not.
+    pub fn names_known(&self) -> impl Iterator<Item = &str> {
+        self.words.iter().map(|word| &*word.name).chain(self.unread.iter().map(|name| &**name))
     }
 
     /// Adds a word, or gives a word of this name other rows.
@@ -173,6 +210,11 @@ impl Embeddings {
     }
 }
 
+/// What of a text the spelling of a word cannot change: its letters and digits, in lower case.
+fn letters(text: &str) -> String {
+    text.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::Embeddings;
@@ -193,6 +235,7 @@ mod tests {
         words.add("evagreen", vec![7.0; 4], None).unwrap();
         assert_eq!(words.embedding(place).count, 2);
         assert_eq!(words.loaded().len(), 3);
+        assert_eq!(words.names_known().count(), 3);
         assert!(words.add("x", vec![0.0; 3], None).is_err());
         assert!(words.add(" ", vec![0.0; 2], None).is_err());
     }

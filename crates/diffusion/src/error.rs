@@ -73,7 +73,7 @@ impl Error {
         match self {
             Self::File(e) => e.hint(),
             Self::Incomplete { .. } => {
-                Some("the file may be damaged or cut: download it again, or use another".into())
+                Some("the file may be damaged or incomplete: download it again, or use another".into())
             }
             Self::Embedding { .. } => Some(
                 "embeddings work only with the family of models that they were trained for".into(),
@@ -82,7 +82,7 @@ impl Error {
             Self::Lora { hint, .. } => hint.clone(),
             Self::Prompt(e) => e.hint.clone(),
             Self::NotANumber { .. } => Some(
-                "some VAEs and mixed models overflow: try {any.precision} f32 or another {any.vae}"
+                "some VAEs and merged models overflow: try {any.precision} f32 or another {any.vae}"
                     .into(),
             ),
             _ => None,

@@ -47,7 +47,8 @@ pub fn draw<'a>(
 }
 
 /// Draws all pictures of a plan and hands out each as soon as it is done, with its place in the
-/// plan. When asked to stop, ends after those that are done; gives how many there were.
+/// plan. When asked to stop, ends after those that are done; gives how many there were. When asked
+/// to skip, hands out the present pictures as they are after the step, and goes on with the next.
 ///
 /// # Errors
 /// If the device fails or something is not a number.
@@ -83,14 +84,19 @@ fn draw_groups(
 ) -> Result<()> {
     let drawing = Drawing::new(model, plan, events)?;
     for group in groups(plan) {
+        stop.forget_skip();
         let Some(guard) = drawing.activate(group.start, events, stop)? else { break };
         let conditioning = GroupConditioning::encode(&guard, plan, group.clone())?;
         let Some(sampled) = drawing.sample(guard, &conditioning, events, stop)? else { break };
         for index in group {
             let picture = drawing.finish(&conditioning, &sampled, index, events, stop)?;
-            let Some(picture) = drawing.detail(picture, index, events, stop)? else {
-                return Ok(());
+            // The faces of a picture that was skipped stay as they are.
+            let detailed = if stop.is_skip_requested() {
+                Some(picture)
+            } else {
+                drawing.detail(picture, index, events, stop)?
             };
+            let Some(picture) = detailed else { return Ok(()) };
             let seed = picture.seed;
             each(index, picture);
             events.event(Event::Picture { index, of: plan.settings().count, seed });

@@ -209,7 +209,7 @@ impl Upscaler {
     fn taps(self, from: usize, to: usize) -> Vec<Vec<(usize, f32)>> {
         let scale = from as f64 / to as f64;
         let inside = |at: f64| at.clamp(0.0, (from - 1) as f64) as usize;
-        let one = |i: usize| -> Vec<(usize, f32)> {
+        let weights_of = |i: usize| -> Vec<(usize, f32)> {
             let centre = (i as f64 + 0.5) * scale;
             match self {
                 Self::LatentNearest => vec![(inside((i as f64 * scale).floor()), 1.0)],
@@ -233,7 +233,7 @@ impl Upscaler {
                 }
             }
         };
-        (0..to).map(one).collect()
+        (0..to).map(weights_of).collect()
     }
 }
 

@@ -64,10 +64,12 @@ pub struct DrawSettings {
     pub image: Option<ImageSettings>,
     /// A second pass at a larger size.
     pub hires: Option<HiresSettings>,
-    /// Faces that are drawn again.
-    pub detail: Option<DetailSettings>,
+    /// Faces that are drawn again, by each of these in their order.
+    pub detail: Vec<DetailSettings>,
     /// Words that prompts may use.
     pub embeddings: Option<Arc<Embeddings>>,
+    /// What a picture's text says beside its settings, such as where the words come from.
+    pub said: Vec<(String, String)>,
     /// LoRAs that prompts may use.
     pub loras: Option<Arc<Loras>>,
     /// Adapters below those of the prompts, such as the LoRAs that a training learns on top of.
@@ -111,18 +113,20 @@ impl DrawSettings {
             later_seed_delta: 0,
             image: None,
             hires: None,
-            detail: None,
+            detail: Vec::new(),
             embeddings: None,
+            said: Vec::new(),
             loras: None,
             adapters: Vec::new(),
             preview_every: None,
         }
     }
 
-    /// The texts of all prompts, those of a second pass among them.
+    /// The texts of all prompts, those of a second pass and of faces among them.
     pub fn texts(&self) -> impl Iterator<Item = &String> {
         let hires = self.hires.iter().flat_map(|hires| [&hires.prompts, &hires.negatives]);
-        [&self.prompts, &self.negatives].into_iter().chain(hires).flatten()
+        let faces = self.detail.iter().flat_map(|detail| [&detail.prompts, &detail.negatives]);
+        [&self.prompts, &self.negatives].into_iter().chain(hires).chain(faces).flatten()
     }
 }
 
@@ -138,6 +142,14 @@ pub struct DrawPlan {
     hires: Option<HiresTexts>,
     /// What a reader of the detailer's prompts may not expect.
     of_faces: Vec<Warning>,
+}
+
+impl DrawPlan {
+    /// Width and height of a finished picture.
+    #[must_use]
+    pub fn whole_size(&self) -> (usize, usize) {
+        check::whole_size(&self.settings)
+    }
 }
 
 /// The prompts of the hires pass.
@@ -306,7 +318,7 @@ impl DrawPlan {
             let both = prompts.iter().enumerate().chain(negatives.iter().enumerate());
             both.flat_map(move |(i, prompt)| {
                 let words = words(i);
-                let none = words.loaded().is_empty();
+                let none = words.names_known().next().is_none();
                 let unknown = words.unknown(prompt).into_iter().map(move |u| u.warning(none));
                 let notes = prompt.notes.iter().cloned().map(Warning::from);
                 notes.chain(unknown)
@@ -317,9 +329,9 @@ impl DrawPlan {
         let mask = self.settings.image.as_ref().and_then(|image| image.mask.as_ref());
         let blank = mask.filter(|mask| img2img::covers_nothing(mask)).map(|mask| {
             Warning::new(if mask.only_masked {
-                "the mask covers nothing, so the whole picture is drawn anew"
+                "the mask is empty, so the whole image is redrawn"
             } else {
-                "the mask covers nothing, so the picture stays as it is"
+                "the mask is empty, so the image is not changed"
             })
         });
         let mut all: Vec<Warning> = Vec::new();

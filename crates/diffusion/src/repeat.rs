@@ -6,7 +6,7 @@ mod loras;
 
 pub use loras::rename_loras;
 
-use crate::detail::{Applied, DetailSettings, GIVEN_MASK};
+use crate::detail::{Applied, DetailSettings, GIVEN_MASK, tab_ending};
 use crate::generate::{PREDICTION, RESIZE_MODE, WITH_QUIRKS};
 use crate::hires::{HiresSettings, HiresSize, Upscaler};
 use crate::img2img::{MaskFill, MaskSettings};
@@ -37,9 +37,22 @@ pub struct Repeat {
     pub warnings: Vec<Warning>,
 }
 
-/// Keys that say nothing about the pixels, or that are read below together with others.
-const SILENT: [&str; 14] = [
+/// The key under which stands the run whose embedding was drawn after one of its steps.
+pub const RUN: &str = "Run";
+/// The key of these steps.
+pub const RUN_STEP: &str = "Run step";
+/// The key of what the length of their vectors was multiplied by, where that is not 1.
+pub const RUN_STRENGTH: &str = "Run strength";
+/// The key of the vectors' hash.
+pub const RUN_HASH: &str = "Run hash";
+
+/// Keys that say nothing about the pixels, or that are read below or elsewhere together with others.
+const SILENT: [&str; 18] = [
     PREDICTION,
+    RUN,
+    RUN_STEP,
+    RUN_STRENGTH,
+    RUN_HASH,
     "Version",
     "User",
     "Model",
@@ -77,8 +90,8 @@ pub fn apply(text: &Infotext, settings: &mut DrawSettings) -> Result<Repeat> {
         _ => NoiseKind::Nv,
     };
     if !matches!(source.as_deref(), Some("CPU" | "NV" | "CUDA")) {
-        let text = "it was drawn with a graphics card's noise, which is imitated";
-        let hint = Some("noise of more values than the card has threads differs".into());
+        let text = "it was drawn with GPU noise, which is emulated";
+        let hint = Some("the noise of large images may differ, as it depends on the GPU".into());
         out.warnings.push(Warning::new(text).with_hint_if(hint));
     }
     if name("Version").is_some_and(|v| v.starts_with("wayword") && v.ends_with(WITH_QUIRKS)) {
@@ -88,7 +101,7 @@ pub fn apply(text: &Infotext, settings: &mut DrawSettings) -> Result<Repeat> {
         settings.old_timelines = number < [1, 6, 0, 0];
         if number < [1, 7, 0, 225] {
             let text =
-                format!("A1111's {version} rounded levels of noise to 16 bits, which differs");
+                format!("A1111's {version} rounded noise levels to 16 bits, so the image differs");
             out.warnings.push(Warning::new(text));
         }
     }
@@ -171,7 +184,7 @@ fn second_pass(
         "upscaler" => {
             let known = Upscaler::from_name(value);
             hires.upscaler = known.ok_or_else(|| {
-                let way = "give another one beside it: {draw.hires_upscaler} Lanczos";
+                let way = "choose another one: {draw.hires_upscaler} Lanczos";
                 wrong(key, format!("the upscaler {value} is not supported; {way}"))
             })?;
         }
@@ -190,28 +203,30 @@ fn second_pass(
     Ok(())
 }
 
-/// Faces that were drawn again; `None` where there were none, or where it cannot be repeated.
-fn detail(text: &Infotext, out: &mut Repeat) -> Option<DetailSettings> {
-    text.get("ADetailer model")?;
-    let mut detail = DetailSettings::default();
+/// Faces that were drawn again, without what cannot be repeated.
+fn detail(text: &Infotext, out: &mut Repeat) -> Vec<DetailSettings> {
+    let mut tabs: BTreeMap<usize, Option<DetailSettings>> = BTreeMap::new();
     for (key, value) in text.pairs.iter().filter(|(key, _)| DetailSettings::is_key(key)) {
-        if key.ends_with(" 2nd") {
-            out.warnings.push(cannot(key, value));
-            continue;
-        }
-        out.detail_masks |= key == "ADetailer model" && value == GIVEN_MASK;
-        match detail.set(key, value) {
-            Ok(Applied::Done) => {}
+        let (name, tab) = DetailSettings::tab(key);
+        let place = tabs.entry(tab).or_insert_with(|| Some(DetailSettings::default()));
+        let Some(detail) = place else { continue };
+        match detail.set(name, value) {
+            Ok(Applied::Done) => {
+                out.detail_masks |= name == "ADetailer model" && value == GIVEN_MASK;
+            }
             Ok(Applied::Otherwise(warning)) => out.warnings.push(warning),
-            Ok(Applied::Off) => return None,
+            Ok(Applied::Off) => *place = None,
             Err(error) => {
-                let text = format!("faces are not drawn again: {error}");
+                let text = format!("faces are not redrawn: {error}");
                 out.warnings.push(Warning::new(text));
-                return None;
+                *place = None;
             }
         }
     }
-    Some(detail)
+    // The version stands there without a tab too.
+    let model = |tab: usize| format!("ADetailer model{}", tab_ending(tab));
+    tabs.retain(|tab, _| text.get(&model(*tab)).is_some());
+    tabs.into_values().flatten().collect()
 }
 
 /// The web UI's version: three numbers, and the changes since.
@@ -229,20 +244,20 @@ fn mask(out: &mut Repeat) -> &mut MaskSettings {
 }
 
 fn cannot(key: &str, value: &str) -> Warning {
-    Warning::new(format!("`{key}: {value}` cannot be repeated and is left out"))
+    Warning::new(format!("`{key}: {value}` cannot be reproduced and is ignored"))
 }
 
 fn wrong(key: &str, reason: String) -> Error {
-    Diagnostic::new(format!("its text says `{key}`: {reason}")).with_field("draw.from").into()
+    Diagnostic::new(format!("its setting `{key}`: {reason}")).with_field("draw.from").into()
 }
 
 fn number<T: std::str::FromStr>(key: &str, value: &str) -> Result<T> {
-    value.trim().parse().map_err(|_| wrong(key, format!("{value} is not a number that fits")))
+    value.trim().parse().map_err(|_| wrong(key, format!("{value} is not a valid number")))
 }
 
 fn size(key: &str, value: &str) -> Result<(u32, u32)> {
     let sides = value.split_once('x').and_then(|(w, h)| Some((w.parse().ok()?, h.parse().ok()?)));
-    sides.ok_or_else(|| wrong(key, format!("{value} is no size")))
+    sides.ok_or_else(|| wrong(key, format!("{value} is not a size")))
 }
 
 /// What a text says about files and the plan finds otherwise: another base or VAE, words and LoRAs
@@ -259,7 +274,7 @@ pub fn compare(text: &Infotext, base: &Base, plan: &DrawPlan) -> Result<Vec<Warn
     {
         let own = short_model(own);
         out.push(
-            Warning::new(format!("it was drawn with {called} [{said}], this base is [{own}]"))
+            Warning::new(format!("it was drawn with {called} [{said}], but this base is [{own}]"))
                 .with_hint("pass that checkpoint with {any.base}"),
         );
     }
@@ -319,12 +334,12 @@ fn files(
         }
         let (text, hint) = match own.get(name) {
             None => (
-                format!("it was drawn with {what} `{name}` [{said}], which is not here"),
-                format!("name its folder: {option} DIR"),
+                format!("it was drawn with {what} `{name}` [{said}], which was not found"),
+                format!("pass its folder with {option} DIR"),
             ),
             Some(Some(own)) if own != said => (
-                format!("it was drawn with {what} `{name}` [{said}], the one here is [{own}]"),
-                "the file has changed since, or another one has its name".into(),
+                format!("it was drawn with {what} `{name}` [{said}], but the one found is [{own}]"),
+                "the file has changed since then, or another file has the same name".into(),
             ),
             _ => continue,
         };

@@ -102,7 +102,7 @@ impl fmt::Display for LoadReport {
             Some(similar) => format!("{} (did you mean {similar}?)", m.key),
             None => m.key.clone(),
         })?;
-        list(f, "of a wrong shape", &self.wrong, |w| {
+        list(f, "with a wrong shape", &self.wrong, |w| {
             format!("{}: expected {}, found {}", w.key, w.expected, w.found)
         })?;
         list(f, "unused", &self.unused, Clone::clone)?;

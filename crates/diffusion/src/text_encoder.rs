@@ -170,7 +170,7 @@ impl TextEncoder {
         let width = self.width();
         let outside = || {
             let all = self.vocabulary();
-            Diagnostic::new(format!("the token id {id} is not below the vocabulary's {all}"))
+            Diagnostic::new(format!("the token id {id} is not below the vocabulary size of {all}"))
         };
         let size = self.table.dtype().size() * width;
         let start = (id as usize).checked_mul(size).ok_or_else(outside)?;

@@ -42,7 +42,7 @@ impl From<AddError> for Diagnostic {
     fn from(error: AddError) -> Self {
         let hint = match &error {
             AddError::Taken { word } => {
-                format!("choose a word that means nothing yet, such as {word}-ti")
+                format!("choose a word that has no meaning yet, such as {word}-ti")
             }
             AddError::Empty => "give it a name such as evagreen-ti".into(),
         };
@@ -156,8 +156,8 @@ impl Tokenizer {
     /// The entry of an id as the vocabulary writes it: `</w>` ends a word.
     #[must_use]
     pub fn entry(&self, id: u32) -> Option<&str> {
-        let own = TABLES.entries.get(id as usize).map(String::as_str);
-        own.or_else(|| self.added.iter().find(|(_, i)| *i == id).map(|(word, _)| word.as_str()))
+        let piece = TABLES.entries.get(id as usize).map(String::as_str);
+        piece.or_else(|| self.added.iter().find(|(_, i)| *i == id).map(|(word, _)| word.as_str()))
     }
 
     /// The text of ids, words parted by spaces; unknown ids give the replacement character.

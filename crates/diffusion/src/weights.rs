@@ -82,7 +82,7 @@ impl Weights {
             Some((module, name.clone(), all.contains(bias.as_str()).then_some(bias)))
         };
         let jobs: Vec<_> = names.iter().filter_map(module).collect();
-        let one = |(module, weight, bias): &(String, String, Option<String>)| {
+        let group = |(module, weight, bias): &(String, String, Option<String>)| {
             if stop.is_requested() {
                 return Err(crate::Error::Stopped);
             }
@@ -97,7 +97,7 @@ impl Weights {
             source.done(&weight);
             Ok((module.clone(), prepared))
         };
-        let modules: Result<Vec<_>, crate::Error> = jobs.par_iter().map(one).collect();
+        let modules: Result<Vec<_>, crate::Error> = jobs.par_iter().map(group).collect();
         let host = HostWeight { shape: &[1, 1], values: Values::F32(&[0.0]), bias: None };
         Ok(Self {
             component,

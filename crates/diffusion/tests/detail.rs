@@ -20,9 +20,10 @@ fn mask(columns: std::ops::Range<usize>) -> Arc<Pixels> {
     Arc::new(out)
 }
 
-fn drawn(base: &Base, detail: Option<DetailSettings>) -> Picture {
+fn drawn(base: &Base, detail: impl IntoIterator<Item = DetailSettings>) -> Picture {
     let (width, height) = (SIDE as u32, SIDE as u32);
     let plain = DrawSettings::new(base, "a cat");
+    let detail = detail.into_iter().collect();
     let settings = DrawSettings { width, height, steps: 4, seed: 5, detail, ..plain };
     let plan = DrawPlan::new(base, settings).unwrap();
     draw(base, &plan, &Quiet, &Stop::default()).unwrap().remove(0)
@@ -48,26 +49,36 @@ fn only_masked_parts_change() {
     assert!(columns.len() > 15 && columns.iter().all(|x| *x < 44), "{columns:?}");
     let skipped = DetailSettings {
         masks: vec![mask(10..30), mask(70..80)],
-        prompt: "[SKIP][SEP]a face".into(),
+        prompts: vec!["[SKIP][SEP]a face".into()],
         ..one.clone()
     };
     let second = changed(&plain, &drawn(&base, Some(skipped)));
     assert!(!second.is_empty() && second.iter().all(|x| *x > 56), "{second:?}");
-    let own = DetailSettings { prompt: "[PROMPT], a hat".into(), ..one };
-    assert!(!changed(&first, &drawn(&base, Some(own))).is_empty());
+    let own = DetailSettings { prompts: vec!["[PROMPT], a hat".into()], ..one.clone() };
+    assert!(!changed(&first, &drawn(&base, Some(own.clone()))).is_empty());
+    // Two tabs: the second draws what the first left.
+    let other = DetailSettings { masks: vec![mask(70..80)], ..own };
+    let both = drawn(&base, [one, other.clone()]);
+    let last = changed(&first, &both);
+    assert!(!last.is_empty() && last.iter().all(|x| *x > 56), "{last:?}");
+    assert!(both.infotext.contains("ADetailer prompt 2nd: \"[PROMPT], a hat\""));
+    let mut settings = DrawSettings::plain("", (8, 8));
+    let said = repeat::apply(&Infotext::parse(&both.infotext), &mut settings).unwrap();
+    assert!(said.detail_masks && settings.detail.len() == 2, "{:?}", settings.detail);
+    assert_eq!(settings.detail[1].prompts, other.prompts);
 }
 
 #[test]
 fn nothing_is_found_in_what_a_tiny_model_draws_and_the_settings_come_back() {
     let base = common::tiny();
     let detail =
-        DetailSettings { denoise: 0.3, prompt: "a face, old".into(), ..Default::default() };
+        DetailSettings { denoise: 0.3, prompts: vec!["a face, old".into()], ..Default::default() };
     let picture = drawn(&base, Some(detail.clone()));
     assert!(changed(&picture, &drawn(&base, None)).is_empty());
     assert!(picture.infotext.contains("ADetailer prompt: \"a face, old\""), "{}", picture.infotext);
     let mut settings = DrawSettings::plain("", (8, 8));
     let said = repeat::apply(&Infotext::parse(&picture.infotext), &mut settings).unwrap();
-    assert_eq!((settings.detail, said.detail_masks), (Some(detail), false));
+    assert_eq!((settings.detail, said.detail_masks), (vec![detail], false));
 }
 
 #[test]
@@ -83,16 +94,16 @@ fn foreign_detailers_are_told() {
          ADetailer mask blur: 4, ADetailer denoising strength: 0.4, ADetailer inpaint only masked: \
          True, ADetailer inpaint padding: 32, ADetailer version: 25.3.0",
     );
-    assert_eq!((detail.unwrap().confidence, warnings.len()), (0.4, 1));
+    assert_eq!((detail[0].confidence, detail.len(), warnings.len()), (0.4, 1, 1));
     let (detail, warnings) = text("ADetailer model: hand_yolov8n.pt, ADetailer confidence: 0.4");
-    assert!(detail.is_none() && warnings[0].message().contains("hand_yolov8n"), "{warnings:?}");
+    assert!(detail.is_empty() && warnings[0].message().contains("hand_yolov8n"), "{warnings:?}");
 }
 
 #[test]
 fn masks_of_another_size_are_refused() {
     let base = common::tiny();
     let masks = vec![Arc::new(Pixels::filled(8, 8, 1, 255))];
-    let detail = Some(DetailSettings { masks, ..Default::default() });
+    let detail = vec![DetailSettings { masks, ..Default::default() }];
     let settings = DrawSettings { width: 64, height: 64, detail, ..DrawSettings::new(&base, "a") };
     let error = DrawPlan::new(&base, settings).unwrap_err().to_string();
     assert!(error.contains("any.detail_mask") && error.contains("8x8"), "{error}");

@@ -3,6 +3,7 @@
 mod common;
 
 use std::sync::Mutex;
+use wayword_diffusion::detail::DetailSettings;
 use wayword_diffusion::hires::HiresSettings;
 use wayword_diffusion::img2img::{ImageSettings, MaskSettings};
 use wayword_diffusion::pictures::Pixels;
@@ -31,8 +32,11 @@ fn plans_refuse_what_cannot_be() {
         (DrawSettings { steps: 0, ..good() }, "steps"),
         (DrawSettings { count: 0, ..good() }, "count"),
         (DrawSettings { cfg: f64::NAN, ..good() }, "cfg"),
-        (DrawSettings { clip_skip: 5, ..good() }, "any.clip_skip: 5 is not 1 to 4"),
-        (DrawSettings { prompts: vec!["a".into(); 2], count: 3, ..good() }, "prompt: 2 texts"),
+        (DrawSettings { clip_skip: 5, ..good() }, "any.clip_skip: 5 is not between 1 and 4"),
+        (
+            DrawSettings { prompts: vec!["a".into(); 2], count: 3, ..good() },
+            "draw.prompt: 2 prompts for 3 images",
+        ),
         (DrawSettings { variation: Some((1, 1.5)), ..good() }, "any.subseed_strength"),
         (DrawSettings { prompts: vec!["a <lora:x:1>".into()], ..good() }, "LoRA"),
         (DrawSettings { prompts: vec!["a <foo:x>".into()], ..good() }, "foo"),
@@ -333,18 +337,62 @@ fn a_drawing_in_progress_shows_small_pictures() {
 /// The forecast of a drawing is what it holds, up to the buffers that are always there.
 #[test]
 fn memory_is_counted_before_anything_is_loaded() {
-    use wayword_diffusion::forecast::{BESIDE, DrawForecast};
+    use wayword_diffusion::forecast::{BESIDE, SizedBase};
     let options = BaseOptions::new(common::tiny_file(), &common::device());
     let base = Base::load(&options, &Quiet).unwrap();
     let at = |side: u32, count: usize| {
         let (width, height) = (side, side);
         DrawSettings { width, height, count, batch: count, ..settings(&base) }
     };
-    let forecast = |s: &DrawSettings| DrawForecast::of(&options, s, false).unwrap();
+    let sizes = SizedBase::load(&options).unwrap();
+    let forecast = |s: &DrawSettings| sizes.memory(s, false).unwrap();
     let (small, large) = (forecast(&at(64, 1)), forecast(&at(256, 2)));
     assert!(small.weights > 0 && small.weights == large.weights);
     assert!(large.peak - BESIDE > 2 * (small.peak - BESIDE - small.weights));
     draw(&base, &DrawPlan::new(&base, at(256, 2)).unwrap(), &Quiet, &Stop::default()).unwrap();
     let held = base.device().memory().peak;
     assert!(large.peak >= held && large.peak - BESIDE < 2 * held, "{large:?} {held}");
+    // Faces are drawn at their own size.
+    let mut faces = DetailSettings::default();
+    (faces.size.used, faces.size.value) = (true, (256, 256));
+    let detailed = forecast(&DrawSettings { detail: vec![faces], ..at(64, 1) });
+    assert!(detailed.peak > small.peak, "{detailed:?} {small:?}");
+    // As much as an image of that size, but for what it begins with.
+    assert!(detailed.peak.abs_diff(large.peak) < 1 << 20, "{detailed:?} {large:?}");
+}
+
+/// The time grows with the work: twice the steps or pictures, twice the time; a pass over a picture
+/// takes the share that it draws.
+#[test]
+fn time_is_forecast_from_a_measured_speed() {
+    use wayword_diffusion::forecast::{DrawSpeed, DrawWork, SizedBase};
+    let options = BaseOptions::new(common::tiny_file(), &common::device());
+    let base = Base::load(&options, &Quiet).unwrap();
+    let sizes = SizedBase::load(&options).unwrap();
+    let speed = DrawSpeed::of(&base, &sizes).unwrap();
+    let seconds = |change: &dyn Fn(&mut DrawSettings)| {
+        let mut settings = settings(&base);
+        (settings.width, settings.height, settings.steps) = (128, 128, 10);
+        change(&mut settings);
+        let mut work = DrawWork::default();
+        work.add(&DrawPlan::new(&base, settings).unwrap());
+        speed.seconds(&work, &sizes).unwrap()
+    };
+    let one = seconds(&|_| ());
+    assert!(one > 0.0 && one < 60.0, "{one}");
+    let two = seconds(&|s| s.count = 2);
+    assert!((two / one - 2.0).abs() < 1e-9, "{two} {one}");
+    let vae = 2.0 * one - seconds(&|s| s.steps = 20);
+    assert!(vae > 0.0 && vae < one, "{vae} {one}");
+    let sampling = one - vae;
+    let unguided = seconds(&|s| s.cfg = 1.0) - vae;
+    assert!(unguided < sampling, "{unguided} {sampling}");
+    let heun = seconds(&|s| s.sampler = SamplerKind::Heun) - vae;
+    assert!((heun / sampling - 1.9).abs() < 1e-6, "{heun} {sampling}");
+    let hires = seconds(&|s| {
+        s.hires = Some(HiresSettings { denoise: 0.5, ..HiresSettings::new(2.0) });
+    });
+    assert!(hires > 2.0 * one, "{hires} {one}");
+    // Measured once for a base.
+    assert_eq!(DrawSpeed::of(&base, &sizes).unwrap(), speed);
 }

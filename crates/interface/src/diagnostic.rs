@@ -86,7 +86,7 @@ impl Diagnostic {
         for error in self.chain() {
             let text = match error.downcast_ref::<Self>() {
                 Some(diagnostic) => diagnostic.text(names),
-                None => render_fields(&error.to_string(), names),
+                None => plain(&render_fields(&error.to_string(), names)),
             };
             // Many errors repeat their cause in their own text.
             if !causes.last().unwrap_or(&message).contains(&text) {
@@ -99,7 +99,7 @@ impl Diagnostic {
 
     /// The message, after the field's name where there is one.
     fn text(&self, names: &dyn FieldNames) -> String {
-        let message = render_fields(&self.message, names);
+        let message = plain(&render_fields(&self.message, names));
         match self.field.as_deref().and_then(|path| names.name(path)) {
             Some(name) => format!("{name}: {message}"),
             None => message,
@@ -117,6 +117,13 @@ impl Diagnostic {
     fn wrapped(&self) -> Option<&(dyn Error + 'static)> {
         self.source.as_deref().map(|error| error as &(dyn Error + 'static))
     }
+}
+
+/// A text without the numbers that systems' errors have behind their words.
+fn plain(text: &str) -> String {
+    let Some((before, after)) = text.split_once(" (os error ") else { return text.to_owned() };
+    let rest = after.trim_start_matches(|c: char| c.is_ascii_digit());
+    rest.strip_prefix(')').map_or_else(|| text.to_owned(), |rest| format!("{before}{rest}"))
 }
 
 impl fmt::Display for Diagnostic {

@@ -105,6 +105,10 @@ impl Backend for Profiling {
         self.device.memory()
     }
 
+    fn forget_peak(&self) {
+        self.device.forget_peak();
+    }
+
     fn device_memory(&self) -> Option<DeviceMemory> {
         self.device.device_memory()
     }

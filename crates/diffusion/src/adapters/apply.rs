@@ -193,8 +193,8 @@ fn with_parts(
     }
     if !finite(&values) || !bias.as_deref().is_none_or(finite) {
         let names: Vec<&str> = parts.iter().map(|part| part.network.name.as_str()).collect();
-        let reason = format!("it makes values of {} that are not finite", target.kohya());
-        let hint = Some("the file is damaged: leave it out, or get it again".into());
+        let reason = format!("it makes values of {} non-finite", target.kohya());
+        let hint = Some("the file is damaged: remove it, or download it again".into());
         return Err(Error::Lora { name: names.join("`, `"), reason, hint });
     }
     Ok((values, bias))

@@ -1,6 +1,6 @@
 //! From a prompt's tags to LoRAs and what there is to say about them.
 use super::folder::LoraMatch;
-use super::tags::{self, Wanted};
+use super::tags::{self, LoraTag};
 use super::{Loras, Network};
 use crate::{Base, Embeddings, Error, Result};
 use std::sync::Arc;
@@ -34,7 +34,7 @@ pub(crate) fn choose(
     if tags.is_empty() {
         return Ok(out);
     }
-    let wanted: std::result::Result<Vec<Wanted>, PromptError> =
+    let wanted: std::result::Result<Vec<LoraTag>, PromptError> =
         tags.iter().map(|tag| tags::read(&prompt.prompt, tag)).collect();
     let wanted = match (wanted, quirks) {
         (Ok(wanted), _) => wanted,
@@ -67,7 +67,7 @@ fn find(
     given: Option<&Loras>,
     loras: &Loras,
     prompt: &PromptPlan,
-    wanted: &Wanted,
+    wanted: &LoraTag,
     quirks: Quirks,
     warnings: &mut Vec<Warning>,
 ) -> Result<Option<Network>> {
@@ -82,14 +82,14 @@ fn find(
         // Nobody told where LoRAs are: that is no slip in the prompt.
         LoraMatch::Nothing if given.is_none() && quirks == Quirks::Sane => {
             let error = PromptError::new(
-                format!("LoRA `{name}`: no folder of LoRAs was given"),
+                format!("LoRA `{name}`: no LoRA folder was given"),
                 &prompt.prompt,
                 wanted.span.clone(),
             );
             return Err(error.hint("pass their folder with {any.loras} DIR").into());
         }
         LoraMatch::Ambiguous(_) | LoraMatch::Nothing => {
-            let text = format!("LoRA `{name}`: {}, drawn without it", loras.reason(name, &found));
+            let text = format!("LoRA `{name}`: {}; it is ignored", loras.reason(name, &found));
             warnings.push(Warning::new(text).with_hint_if(loras.hint(name)));
             return Ok(None);
         }
@@ -98,7 +98,9 @@ fn find(
         warnings.push(Warning::new(error.to_string()).with_hint_if(error.hint()));
     }
     for key in &wanted.unknown {
-        warnings.push(Warning::new(format!("LoRA `{name}`: the argument `{key}=` means nothing")));
+        warnings.push(Warning::new(format!(
+            "LoRA `{name}`: the argument `{key}=` is unknown and is ignored"
+        )));
     }
     let loaded = loras.load(file)?;
     #[expect(clippy::cast_possible_truncation, reason = "torch multiplies in f32")]

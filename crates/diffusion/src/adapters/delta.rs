@@ -126,16 +126,16 @@ fn change(
         AdapterKind::Lokr { w1, w2, t2 } => kronecker(w1, w2, t2.as_ref())?,
         AdapterKind::Ia3 { weight, on_input } => {
             let factors = weight.to_f32()?;
-            let of = |i: usize| {
+            let factor = |i: usize| {
                 if *on_input { factors[i % columns / sizes.kernel] } else { factors[i / columns] }
             };
-            w.iter().enumerate().map(|(i, w)| w * of(i)).collect()
+            w.iter().enumerate().map(|(i, w)| w * factor(i)).collect()
         }
         AdapterKind::Full { diff: weight } | AdapterKind::Norm { weight } => weight.to_f32()?,
         AdapterKind::Glora { a1, a2, b1, b2, layout } => {
-            let [own, with] = glora([a1, a2, b1, b2], *layout);
-            let own = product(&own.0.to_f32()?, &own.1.to_f32()?, rows(own.1).0, columns);
-            add_through(own, w, &with.0.to_f32()?, &with.1.to_f32()?, sizes)
+            let [left, with] = glora([a1, a2, b1, b2], *layout);
+            let left = product(&left.0.to_f32()?, &left.1.to_f32()?, rows(left.1).0, columns);
+            add_through(left, w, &with.0.to_f32()?, &with.1.to_f32()?, sizes)
         }
         AdapterKind::Oft { blocks, is_rotation, rescale } => {
             rotated(adapter, sizes, w, (blocks, *is_rotation), rescale.as_ref())?
@@ -230,8 +230,9 @@ fn decompose(
     let (columns, kernel) = (sizes.columns(), sizes.kernel);
     let shape = magnitudes.shape();
     // PEFT has one dimension, for the outputs.
-    let one = shape.iter().skip(1).all(|n| *n == 1);
-    let per_output = magnitudes.elements() == sizes.out && one && shape.first() == Some(&sizes.out);
+    let is_pointwise = shape.iter().skip(1).all(|n| *n == 1);
+    let per_output =
+        magnitudes.elements() == sizes.out && is_pointwise && shape.first() == Some(&sizes.out);
     let magnitudes = magnitudes.to_f32()?;
     delta.iter_mut().zip(w).for_each(|(d, w)| *d += w);
     let square = |v: &f32| f64::from(*v) * f64::from(*v);
@@ -247,11 +248,11 @@ fn decompose(
     let over = |magnitude: f32, norm: f32| if norm > 0.0 { magnitude / norm } else { 0.0 };
     let rows = delta.chunks_exact_mut(columns).zip(w.chunks_exact(columns)).enumerate();
     for (o, (row, w)) in rows {
-        let own = root(row.iter().map(square).sum());
+        let length = root(row.iter().map(square).sum());
         for (i, (v, w)) in row.iter_mut().zip(w).enumerate() {
             let i = i / kernel;
             let factor = match (per_output, quirks) {
-                (true, Quirks::Sane) => over(magnitudes[o], own),
+                (true, Quirks::Sane) => over(magnitudes[o], length),
                 // The web UI divides magnitudes of outputs by norms of inputs.
                 (true, Quirks::A1111) => over(magnitudes[o], root(per_input[i])),
                 (false, _) => over(magnitudes[i], root(per_input[i])),

@@ -142,7 +142,7 @@ impl Loras {
         match found {
             LoraMatch::Ambiguous(files) => {
                 let names: Vec<String> = files.iter().map(|f| format!("`{}`", f.name)).collect();
-                format!("several files have the name `{name}` inside: {}", names.join(", "))
+                format!("several files are named `{name}` in their metadata: {}", names.join(", "))
             }
             LoraMatch::Broken(error) => error.to_string(),
             _ => "not found".to_owned(),
@@ -153,7 +153,7 @@ impl Loras {
     pub(super) fn hint(&self, name: &str) -> Option<String> {
         let names = self.files().flat_map(|f| f.alias.iter().chain([&f.name])).map(String::as_str);
         match self.find(name) {
-            LoraMatch::Ambiguous(_) => Some("write the file's own name".into()),
+            LoraMatch::Ambiguous(_) => Some("use the file name instead".into()),
             LoraMatch::Broken(error) => error.hint(),
             _ if self.folders.is_empty() => Some("pass their folder with {any.loras} DIR".into()),
             _ => did_you_mean(bare(name), names).map(|meant| format!("did you mean `{meant}`?")),

@@ -36,9 +36,9 @@ fn cayley(out: &mut [f32], q: &[f64], b: usize) {
     let mut m = vec![0.0f64; b * width];
     for row in 0..b {
         for column in 0..b {
-            let one = if row == column { 1.0 } else { 0.0 };
-            m[row * width + column] = one + q[row * b + column];
-            m[row * width + b + column] = one - q[row * b + column];
+            let unit = if row == column { 1.0 } else { 0.0 };
+            m[row * width + column] = unit + q[row * b + column];
+            m[row * width + b + column] = unit - q[row * b + column];
         }
     }
     // I + Q is never singular for a skew Q: its eigenvalues are 1 + i x.

@@ -1,22 +1,32 @@
 //! `<lora:NAME:te:unet:dyn>` read: a name, two multipliers and a cut of the rank.
 use std::ops::Range;
 use wayword_prompt::PromptError;
-use wayword_prompt::extra_networks::ExtraNetworkTag;
+use wayword_prompt::extra_networks::{self, ExtraNetworkTag};
 
 /// What a tag asks for.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Wanted {
-    pub(super) name: String,
+pub struct LoraTag {
+    /// The name as written.
+    pub name: String,
     /// Multiplier of the text encoder's modules.
-    pub(super) text: f64,
+    pub text: f64,
     /// Multiplier of the UNet's modules.
-    pub(super) unet: f64,
+    pub unet: f64,
     /// How many ranks count.
-    pub(super) ranks: Option<usize>,
+    pub ranks: Option<usize>,
     /// Named arguments that mean nothing.
-    pub(super) unknown: Vec<String>,
+    pub unknown: Vec<String>,
     /// The tag in the prompt.
-    pub(super) span: Range<usize>,
+    pub span: Range<usize>,
+}
+
+/// The LoRAs that a prompt asks for, in its order.
+///
+/// # Errors
+/// At an argument that is no number.
+pub fn lora_tags(prompt: &str) -> Result<Vec<LoraTag>, PromptError> {
+    let (_, tags) = extra_networks::extract(prompt);
+    tags.iter().filter(|tag| tag.is_lora()).map(|tag| read(prompt, tag)).collect()
 }
 
 /// Reads a tag. Without numbers both multipliers are 1; the UNet's is the text encoder's unless
@@ -24,7 +34,7 @@ pub(super) struct Wanted {
 ///
 /// # Errors
 /// At an argument that is no number.
-pub(super) fn read(prompt: &str, tag: &ExtraNetworkTag) -> Result<Wanted, PromptError> {
+pub(super) fn read(prompt: &str, tag: &ExtraNetworkTag) -> Result<LoraTag, PromptError> {
     let mut at = tag.span.start + 1 + tag.kind.len() + 1;
     let mut places: Vec<(&str, Range<usize>)> = Vec::new();
     let mut named: Vec<(&str, &str, Range<usize>)> = Vec::new();
@@ -48,7 +58,7 @@ pub(super) fn read(prompt: &str, tag: &ExtraNetworkTag) -> Result<Wanted, Prompt
     let unet = number(2, "unet", text)?;
     let ranks = find(3, "dyn").map(|(text, span)| rank(prompt, text, span)).transpose()?;
     let known = ["te", "unet", "dyn"];
-    Ok(Wanted {
+    Ok(LoraTag {
         name: places.first().map_or(tag.name(), |(name, _)| name).to_owned(),
         text,
         unet,
@@ -81,7 +91,7 @@ fn wrong(prompt: &str, text: &str, span: &Range<usize>, what: &str, such: &str) 
     // An empty argument is shown at the colon before it.
     let span = if span.is_empty() { span.start - 1..span.start } else { span.clone() };
     PromptError::new(message, prompt, span)
-        .hint(format!("a weight is written <lora:name:{such}>; text encoder, UNet and rank follow each other, or are named te=, unet=, dyn="))
+        .hint(format!("a weight is written <lora:name:{such}>; the text encoder's and UNet's weights and the rank follow in this order, or as te=, unet=, dyn="))
 }
 
 #[cfg(test)]

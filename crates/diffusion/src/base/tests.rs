@@ -18,8 +18,8 @@ fn metadata_is_believed() {
     assert_eq!(prediction(&none), Prediction::Epsilon);
     assert_eq!(resolution(&none), (512, 512));
     assert_eq!(text_heads(&none), None);
-    let own = file(&[("x.config", "{\"text\": {\"num_attention_heads\": 6}}")]);
-    assert_eq!(text_heads(&own), Some(6));
+    let own_config = file(&[("x.config", "{\"text\": {\"num_attention_heads\": 6}}")]);
+    assert_eq!(text_heads(&own_config), Some(6));
 }
 
 #[test]

@@ -88,11 +88,11 @@ struct Open {
 
 impl Open {
     fn close(&mut self, done: &mut Chunked, last: bool) {
-        let own = std::mem::take(self);
-        done.token_count += if last { own.tokens.len() } else { CHUNK };
-        let mut chunk = Chunk { tokens: vec![BOS], multipliers: vec![1.0], fixes: own.fixes };
-        chunk.tokens.extend(own.tokens);
-        chunk.multipliers.extend(own.multipliers);
+        let full = std::mem::take(self);
+        done.token_count += if last { full.tokens.len() } else { CHUNK };
+        let mut chunk = Chunk { tokens: vec![BOS], multipliers: vec![1.0], fixes: full.fixes };
+        chunk.tokens.extend(full.tokens);
+        chunk.multipliers.extend(full.multipliers);
         chunk.tokens.resize(POSITIONS, EOS);
         chunk.multipliers.resize(POSITIONS, 1.0);
         done.chunks.push(chunk);

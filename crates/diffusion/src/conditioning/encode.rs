@@ -35,7 +35,7 @@ pub fn encode<'a>(
         let (mut ids, mut extra, mut multipliers) = (Vec::new(), Vec::new(), Vec::new());
         for chunks in &texts {
             let chunk = &chunks[window];
-            let mut own = chunk.tokens.clone();
+            let mut tokens = chunk.tokens.clone();
             for fix in &chunk.fixes {
                 if !encoded.words.contains(&fix.word) {
                     encoded.words.push(fix.word);
@@ -43,10 +43,10 @@ pub fn encode<'a>(
                 let first = text.vocabulary() + extra.len() / width;
                 extra.extend_from_slice(rows(fix.word));
                 // Vectors beyond the window's end are cut off.
-                let places = own.iter_mut().skip(fix.offset + 1).take(fix.count);
+                let places = tokens.iter_mut().skip(fix.offset + 1).take(fix.count);
                 places.zip(first..).for_each(|(id, row)| *id = row as u32);
             }
-            ids.extend(own);
+            ids.extend(tokens);
             multipliers.extend_from_slice(&chunk.multipliers);
         }
         let learned = match extra.len() / width {

@@ -3,7 +3,6 @@ use super::DetailSettings;
 use super::masks::{Merge, Order, TopBy};
 use crate::sigmas::{Schedule, resolve};
 use crate::{Error, Result};
-use serde_json::Value;
 use std::fmt::Display;
 use std::str::FromStr;
 use wayword_formats::infotext::python_float;
@@ -109,14 +108,15 @@ impl DetailSettings {
         let key = key.trim();
         let name = key.strip_prefix(PREFIX).unwrap_or(key);
         let value = value.trim();
-        if let Some((_, what, _)) = REFUSED.iter().find(|r| r.0 == name)
-            && !REFUSED.iter().any(|r| r.0 == name && r.2.contains(&value.to_lowercase().as_str()))
-        {
-            return Err(
-                Diagnostic::new(format!("`{key}: {value}`: {what} is not supported")).into()
-            );
+        if let Some((_, what, nothing)) = REFUSED.iter().find(|refused| refused.0 == name) {
+            return if nothing.contains(&value.to_lowercase().as_str()) {
+                Ok(Applied::Done)
+            } else {
+                let text = format!("`{key}: {value}`: {what} is not supported");
+                Err(Diagnostic::new(text).into())
+            };
         }
-        if REFUSED.iter().any(|r| r.0 == name) || SILENT.contains(&name) {
+        if SILENT.contains(&name) {
             return Ok(Applied::Done);
         }
         let name = ALIASES.iter().find(|(old, _)| *old == name).map_or(name, |(_, new)| new);
@@ -141,8 +141,8 @@ impl DetailSettings {
         match api {
             "ad_model" => return model(value),
             "ad_tab_enable" if !switch(value)? => return Ok(Applied::Off),
-            "ad_prompt" => self.prompt = value.to_owned(),
-            "ad_negative_prompt" => self.negative = value.to_owned(),
+            "ad_prompt" => self.prompts = text(value),
+            "ad_negative_prompt" => self.negatives = text(value),
             "ad_confidence" => self.confidence = share(value)?,
             "ad_mask_filter_method" => self.top_by = named(value, &TopBy::ALL)?,
             "ad_mask_k" => self.top = number(value, 0, 10_000)?,
@@ -183,20 +183,21 @@ impl DetailSettings {
         Ok(Applied::Done)
     }
 
-    /// What stands in a picture's settings: keys as ADetailer writes them, without those that are as
-    /// usual.
+    /// What stands in the settings of the picture at a place: keys as ADetailer writes them for its tab
+    /// at `tab`, without those that are as usual.
     #[must_use]
-    pub fn to_pairs(&self) -> Vec<(String, String)> {
+    pub fn to_pairs(&self, picture: usize, tab: usize) -> Vec<(String, String)> {
         let usual = Self::default();
+        let (prompt, negative) = self.texts(picture);
         let mut out = Vec::new();
         let mut say = |api: &str, value: String| {
             let name = NAMES.iter().find(|(key, _)| *key == api).map_or(api, |(_, name)| name);
-            out.push((format!("{PREFIX}{name}"), value));
+            out.push((format!("{PREFIX}{name}{}", tab_ending(tab)), value));
         };
         say("ad_model", if self.masks.is_empty() { DETECTOR } else { GIVEN_MASK }.into());
-        for (key, text) in [("ad_prompt", &self.prompt), ("ad_negative_prompt", &self.negative)] {
+        for (key, text) in [("ad_prompt", prompt), ("ad_negative_prompt", negative)] {
             if !text.is_empty() {
-                say(key, text.clone());
+                say(key, text.to_owned());
             }
         }
         if self.masks.is_empty() {
@@ -258,28 +259,11 @@ impl DetailSettings {
         out
     }
 
-    /// The settings of an object of ADetailer's API, and what is done otherwise; `None` where it
-    /// switches the detailer off.
-    ///
-    /// # Errors
-    /// As [`DetailSettings::set`].
-    pub fn from_json(
-        values: &serde_json::Map<String, Value>,
-    ) -> Result<(Option<Self>, Vec<Warning>)> {
-        let (mut out, mut warnings, mut off) = (Self::default(), Vec::new(), false);
-        for (key, value) in values {
-            let text = match value {
-                Value::String(text) => text.clone(),
-                Value::Null => continue,
-                other => other.to_string(),
-            };
-            match out.set(key, &text)? {
-                Applied::Done => {}
-                Applied::Otherwise(warning) => warnings.push(warning),
-                Applied::Off => off = true,
-            }
-        }
-        Ok(((!off).then_some(out), warnings))
+    /// A key without the ending of its tab, and the tab's place: `ad_mask_blur 2nd` is of the second.
+    #[must_use]
+    pub fn tab(key: &str) -> (&str, usize) {
+        let of = |tab: usize| Some((key.trim_end().strip_suffix(&tab_ending(tab))?, tab));
+        (1..MOST_TABS).find_map(of).unwrap_or((key, 0))
     }
 
     /// Whether a key of a picture's settings belongs here.
@@ -287,6 +271,25 @@ impl DetailSettings {
     pub fn is_key(key: &str) -> bool {
         key.starts_with(PREFIX)
     }
+}
+
+/// Tabs at most, as ADetailer has them.
+pub const MOST_TABS: usize = 15;
+
+/// What keys of the tab at a place end with: ` 2nd` for 1.
+#[must_use]
+pub fn tab_ending(tab: usize) -> String {
+    match tab + 1 {
+        1 => String::new(),
+        2 => " 2nd".into(),
+        3 => " 3rd".into(),
+        n => format!(" {n}th"),
+    }
+}
+
+/// One text for all pictures; none where it is empty.
+fn text(value: &str) -> Vec<String> {
+    (!value.is_empty()).then(|| value.to_owned()).into_iter().collect()
 }
 
 /// What ADetailer says for the schedule of the first pass.
@@ -311,11 +314,12 @@ fn model(value: &str) -> std::result::Result<Applied, Unfit> {
     }
     let part = name.contains("mesh");
     if !part && faces.iter().any(|face| name.starts_with(face)) {
-        let text = format!("faces are found by YuNet instead of {value}; boxes differ a little");
+        let text =
+            format!("faces are detected by YuNet instead of {value}; the boxes differ slightly");
         return Ok(Applied::Otherwise(Warning::new(text)));
     }
     let text = format!("the detector {value} is not supported");
-    let hint = format!("use {DETECTOR}, or give masks with {{draw.detail_mask}}");
+    let hint = format!("use {DETECTOR}, or pass masks with {{draw.detail_mask}}");
     Err(Unfit::Other(Diagnostic::new(text).with_hint(hint).into()))
 }
 
@@ -398,11 +402,12 @@ mod tests {
         }
         assert_eq!(first.sampler.get(), Some((SamplerKind::EulerA, Some(Schedule::Karras))));
         let mut again = DetailSettings::default();
-        for (key, value) in first.to_pairs() {
-            assert_eq!(again.set(&key, &value).unwrap(), Applied::Done, "{key}");
+        for (key, value) in first.to_pairs(0, 2) {
+            let (name, tab) = DetailSettings::tab(&key);
+            assert_eq!((again.set(name, &value).unwrap(), tab), (Applied::Done, 2), "{key}");
         }
         assert_eq!(first, again);
-        let usual = DetailSettings::default().to_pairs();
+        let usual = DetailSettings::default().to_pairs(0, 0);
         assert_eq!(usual[0], ("ADetailer model".into(), DETECTOR.into()));
         assert_eq!(usual.len(), 7, "{usual:?}");
     }

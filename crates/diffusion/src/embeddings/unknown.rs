@@ -36,7 +36,7 @@ impl Embeddings {
     pub fn unknown(&self, plan: &PromptPlan) -> Vec<Unknown> {
         let mut out: Vec<Unknown> = Vec::new();
         let mut add = |text: &str, name: &str, is_call: bool| {
-            let meant = did_you_mean(name, self.words.iter().map(|w| w.name.as_str()));
+            let meant = did_you_mean(name, self.names_known());
             let unknown = Unknown { text: text.into(), meant: meant.map(typed) };
             if (is_call || meant.is_some()) && !out.contains(&unknown) {
                 out.push(unknown);
@@ -62,11 +62,11 @@ impl Embeddings {
                 let lower = word.to_lowercase();
                 let inside = |w: &LoadedEmbedding| ids.windows(w.ids.len()).any(|ids| ids == w.ids);
                 let known = of_call || self.words.iter().any(inside);
-                let called = |w: &LoadedEmbedding| {
-                    let name = w.name.to_lowercase();
+                let called = |name: &str| {
+                    let name = name.to_lowercase();
                     name.strip_suffix("-ti").or(name.strip_suffix("_ti")) == Some(lower.as_str())
                 };
-                if ids.len() == 1 && !known && self.words.iter().any(called) {
+                if ids.len() == 1 && !known && self.names_known().any(called) {
                     add(word, &format!("{word}-ti"), false);
                 }
                 if ids.len() > 1 && word.len() > 2 && !known {

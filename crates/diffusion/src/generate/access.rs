@@ -48,7 +48,7 @@ impl<'a> ModelAccess<'a> {
             Self::Queue(base, size) => base.activate_unless_stopped(adapters, size, events, stop),
             Self::Inside(guard) if guard.networks() == adapters => Ok(Some(guard.share())),
             Self::Inside(_) => Err(Diagnostic::new(
-                "a picture drawn inside a training has the training's LoRAs only",
+                "an image drawn during training can only use the training's LoRAs",
             )
             .with_field("draw.prompt")
             .into()),

@@ -260,8 +260,8 @@ impl Predictor for CfgDenoiser<'_> {
                 self.table.alphas()[(t.max(0.0) as usize).min(self.table.alphas().len() - 1)];
             let (keep, add) = (alpha.sqrt(), (1.0 - alpha).sqrt());
             for (picture, x) in x.chunks_exact(self.values()).enumerate() {
-                let own = found.parts[picture].iter_mut().map(|(_, values)| values);
-                for values in own.chain(found.uncond.get_mut(picture)) {
+                let values = found.parts[picture].iter_mut().map(|(_, values)| values);
+                for values in values.chain(found.uncond.get_mut(picture)) {
                     for (v, x) in values.iter_mut().zip(x) {
                         *v = keep * *v + add * x;
                     }

@@ -10,7 +10,8 @@ use crate::{Event, Result};
 use wayword_interface::{Events, Stop};
 use wayword_vision::{Detector, View};
 
-/// Draws the faces of a picture again, one after the other; `None` if stopped.
+/// Draws the faces of a picture again, by all settings of a detailer and one face after the other;
+/// `None` if stopped.
 ///
 /// # Errors
 /// If the detector or the device fails, or something is not a number.
@@ -22,28 +23,35 @@ pub(super) fn apply(
     events: &dyn Events<Event>,
     stop: &Stop,
 ) -> Result<Option<Picture>> {
-    let Some(detail) = &plan.settings().detail else { return Ok(Some(picture)) };
+    let all = &plan.settings().detail;
+    if all.is_empty() {
+        return Ok(Some(picture));
+    }
     let (width, height) = (picture.width as usize, picture.height as usize);
     let mut pixels = Pixels { width, height, channels: 3, data: picture.rgb };
     let events = &Inside { events, index, of: plan.settings().count };
-    for (place, mask) in masks_of(detail, plan, &pixels)?.into_iter().enumerate() {
-        let Some(settings) = face(plan, index, place, &pixels, mask) else { continue };
-        let face = DrawPlan::new(model.base(), settings)?;
-        let drawing = Drawing::new(model, &face, events)?;
-        let Some(guard) = drawing.activate(0, events, stop)? else { return Ok(None) };
-        let conditioning = GroupConditioning::encode(&guard, &face, 0..1)?;
-        let Some(sampled) = drawing.sample(guard, &conditioning, events, stop)? else {
-            return Ok(None);
-        };
-        let drawn = drawing.finish(&conditioning, &sampled, 0, events, stop)?;
-        let size = (drawn.width as usize, drawn.height as usize);
-        let drawn = Pixels { width: size.0, height: size.1, channels: 3, data: drawn.rgb };
-        // All of the picture may have been drawn at another size.
-        pixels = if size == (width, height) {
-            drawn
-        } else {
-            fit(&drawn, (width, height), Fit::Stretch)
-        };
+    for detail in all {
+        for (place, mask) in masks_of(detail, plan, &pixels)?.into_iter().enumerate() {
+            let Some(settings) = face(plan, detail, (index, place), &pixels, mask) else {
+                continue;
+            };
+            let face = DrawPlan::new(model.base(), settings)?;
+            let drawing = Drawing::new(model, &face, events)?;
+            let Some(guard) = drawing.activate(0, events, stop)? else { return Ok(None) };
+            let conditioning = GroupConditioning::encode(&guard, &face, 0..1)?;
+            let Some(sampled) = drawing.sample(guard, &conditioning, events, stop)? else {
+                return Ok(None);
+            };
+            let drawn = drawing.finish(&conditioning, &sampled, 0, events, stop)?;
+            let size = (drawn.width as usize, drawn.height as usize);
+            let drawn = Pixels { width: size.0, height: size.1, channels: 3, data: drawn.rgb };
+            // All of the picture may have been drawn at another size.
+            pixels = if size == (width, height) {
+                drawn
+            } else {
+                fit(&drawn, (width, height), Fit::Stretch)
+            };
+        }
     }
     Ok(Some(Picture { rgb: pixels.data, ..picture }))
 }
@@ -87,22 +95,21 @@ fn faces(detail: &DetailSettings, picture: &Pixels) -> Result<Vec<Found>> {
     Ok(masks::sorted(&found, detail.order, size))
 }
 
-/// What is drawn of the face at a place; `None` where its prompt leaves it as it is.
+/// What is drawn of the face at a place of a picture; `None` where its prompt leaves it as it is.
 pub(crate) fn face(
     plan: &DrawPlan,
-    index: usize,
-    place: usize,
+    detail: &DetailSettings,
+    (index, place): (usize, usize),
     picture: &Pixels,
     mask: Pixels,
 ) -> Option<DrawSettings> {
     let s = plan.settings();
-    let detail = s.detail.as_ref()?;
-    let prompt = text_of(&detail.prompt, place, &plan.prompt(index).prompt)?;
-    let negative = text_of(&detail.negative, place, &plan.negative(index).prompt)?;
+    let (prompt, negative) = detail.texts(index);
+    let prompt = text_of(prompt, place, &plan.prompt(index).prompt)?;
+    let negative = text_of(negative, place, &plan.negative(index).prompt)?;
     let side = |n: usize| u32::try_from(n / 8 * 8).unwrap_or(u32::MAX).max(8);
     let whole = (side(picture.width), side(picture.height));
-    let usual = if detail.only_masked { (s.width, s.height) } else { whole };
-    let (width, height) = detail.size.get().unwrap_or(usual);
+    let (width, height) = detail.size_in((s.width, s.height), whole);
     let (sampler, schedule) = match detail.sampler.get() {
         Some((sampler, schedule)) => (sampler, schedule.unwrap_or(s.schedule)),
         None => (s.sampler, s.schedule),
@@ -137,7 +144,7 @@ pub(crate) fn face(
         clip_skip: detail.clip_skip.get().unwrap_or(s.clip_skip),
         image: Some(image),
         hires: None,
-        detail: None,
+        detail: Vec::new(),
         preview_every: None,
         ..s.clone()
     })

@@ -42,7 +42,7 @@ pub(super) fn write(
     let eta_is_zero = s.sampler_options.eta == Some(0.0);
     let mut extra = second_pass(plan, index);
     extra.extend(masking(plan));
-    extra.extend(s.detail.iter().flat_map(|detail| detail.to_pairs()));
+    extra.extend(s.detail.iter().zip(0..).flat_map(|(detail, tab)| detail.to_pairs(index, tab)));
     if base.info.prediction_chosen {
         extra.push((PREDICTION.into(), base.info.prediction.name().into()));
     }
@@ -52,6 +52,7 @@ pub(super) fn write(
     if let Some(hashes) = word_hashes(plan, conditioning, hires, index) {
         extra.push(("TI hashes".into(), hashes));
     }
+    extra.extend(s.said.iter().cloned());
     // The web UI does not say it.
     let fitted = |image: &&ImageSettings| image.fit != Fit::Stretch && s.quirks == Quirks::Sane;
     if let Some(image) = s.image.as_ref().filter(fitted) {

@@ -71,7 +71,7 @@ pub(super) fn decode(
         let z = pixels::to_device(device, &z, 1, 4, grid)?;
         Ok(vae.decode(&z, grid, stop)?.to_host()?)
     };
-    let values = with_vae(base, "the VAE's picture", events, decoded)?;
+    let values = with_vae(base, "the image from the VAE", events, decoded)?;
     let (width, height) = (LATENT_SIZE * grid.width, LATENT_SIZE * grid.height);
     Ok(Pixels { width, height, channels: 3, data: values.into_iter().map(byte).collect() })
 }
@@ -95,7 +95,8 @@ pub fn with_vae(
     }
     if let Some((vae, device)) = base.exact_vae()? {
         let text = "the VAE overflows in this precision and is used in f32";
-        let hint = Some("a repaired VAE, given as {any.vae}, is faster".into());
+        let hint =
+            Some("pass a VAE that is fixed for half precision with {any.vae}: it is faster".into());
         events.event(Event::Warned(Warning::new(text).with_hint_if(hint)));
         let values = call(vae, device)?;
         if is_number(&values) {
@@ -130,5 +131,5 @@ pub fn encode_picture(
         let planes = pixels::to_planes(&vae.encode(&x, grid).0)?;
         Ok(planes.iter().map(|v| v * LATENT_SCALE).collect())
     };
-    with_vae(base, "the VAE's latent of a picture", events, encoded)
+    with_vae(base, "the latent from the VAE", events, encoded)
 }

@@ -43,7 +43,8 @@ pub(super) struct InitLatents {
 }
 
 impl SamplingPass {
-    /// Runs; gives each picture's latents, `None` if stopped.
+    /// Runs; gives each picture's latents, the clean ones of the present step if skipped, `None` if
+    /// stopped.
     pub(super) fn run(
         &self,
         model: &AdapterGuard<'_>,
@@ -71,6 +72,8 @@ impl SamplingPass {
         denoiser.blend.clone_from(&blend);
         denoiser.stop = stop.clone();
         let (pass, passes) = (self.pass, self.passes);
+        // The clean latents of the step after which the pictures were skipped.
+        let mut skipped = None;
         let on_step = &mut |step: StepInfo<'_>| {
             events.event(Event::Step {
                 step: step.step + (pass - 1) * step.steps,
@@ -86,7 +89,14 @@ impl SamplingPass {
                     }
                 }
             }
-            if stop.is_requested() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if stop.is_skip_requested() && step.step != step.steps {
+                skipped = Some(step.denoised.to_vec());
+            }
+            if stop.is_requested() || skipped.is_some() {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         };
         let options = &settings.sampler_options;
         // The part of the schedule that runs: all of it, or the last steps.
@@ -144,10 +154,11 @@ impl SamplingPass {
             let sampling = &mut Sampling { options, noise, on_step };
             sample_sigmas(info.kind, &mut denoiser, x, sigmas, limits, sampling)
         };
-        let mut latents = match done {
-            Ok(latents) => latents,
-            Err(SampleError::Stopped | SampleError::Model(Error::Stopped)) => return Ok(None),
-            Err(SampleError::Model(error)) => return Err(error),
+        let mut latents = match (done, skipped) {
+            (Ok(latents), _) => latents,
+            (Err(SampleError::Stopped), Some(latents)) if !stop.is_requested() => latents,
+            (Err(SampleError::Stopped | SampleError::Model(Error::Stopped)), _) => return Ok(None),
+            (Err(SampleError::Model(error)), _) => return Err(error),
         };
         if let Some(blend) = &blend {
             blend.apply(&mut latents);

@@ -40,14 +40,15 @@ impl Fit {
 #[must_use]
 pub fn fit(pixels: &Pixels, (width, height): (usize, usize), how: Fit) -> Pixels {
     // The shapes are compared as the web UI does: by quotients in f64.
-    let (wanted, own) = (width as f64 / height as f64, pixels.width as f64 / pixels.height as f64);
+    let (wanted, given) =
+        (width as f64 / height as f64, pixels.width as f64 / pixels.height as f64);
     let by_width = pixels.height * width / pixels.width;
     let by_height = pixels.width * height / pixels.height;
     let inner = match how {
         Fit::Stretch => return resample(pixels, (width, height), Resample::Lanczos),
-        Fit::Crop if wanted > own => (width, by_width),
+        Fit::Crop if wanted > given => (width, by_width),
         Fit::Crop => (by_height, height),
-        Fit::Fill if wanted < own => (width, by_width),
+        Fit::Fill if wanted < given => (width, by_width),
         Fit::Fill => (by_height, height),
     };
     let inner = (inner.0.max(1), inner.1.max(1));
@@ -59,11 +60,11 @@ pub fn fit(pixels: &Pixels, (width, height): (usize, usize), how: Fit) -> Pixels
     if how == Fit::Fill {
         let (w, h) = (inner.0 as f64, inner.1 as f64);
         let strip = |size, part| resample_from(&resized, size, Resample::Bicubic, part);
-        if wanted < own && y > 0 {
+        if wanted < given && y > 0 {
             let size = (width, y.unsigned_abs());
             place(&mut out, &strip(size, [0.0, 0.0, w, 0.0]), (0, 0));
             place(&mut out, &strip(size, [0.0, h, w, h]), (0, y + inner.1 as isize));
-        } else if wanted > own && x > 0 {
+        } else if wanted > given && x > 0 {
             let size = (x.unsigned_abs(), height);
             place(&mut out, &strip(size, [0.0, 0.0, 0.0, h]), (0, 0));
             place(&mut out, &strip(size, [w, 0.0, w, h]), (x + inner.0 as isize, 0));

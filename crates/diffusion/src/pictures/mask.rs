@@ -6,15 +6,15 @@ use super::{Pixels, Resample, resample};
 #[must_use]
 pub fn binary(picture: &Pixels) -> Pixels {
     let (width, height) = picture.size();
-    let one = |data| Pixels { width, height, channels: 1, data };
+    let single_channel = |data| Pixels { width, height, channels: 1, data };
     match picture.channels {
         1 => picture.clone(),
         2 | 4 if picture.data.chunks_exact(picture.channels).any(|p| p[p.len() - 1] < 255) => {
             let alpha = picture.channel(picture.channels - 1);
-            one(alpha.data.iter().map(|a| if *a > 128 { 255 } else { 0 }).collect())
+            single_channel(alpha.data.iter().map(|a| if *a > 128 { 255 } else { 0 }).collect())
         }
         2 => picture.channel(0),
-        c => one(picture.data.chunks_exact(c).map(brightness).collect()),
+        c => single_channel(picture.data.chunks_exact(c).map(brightness).collect()),
     }
 }
 

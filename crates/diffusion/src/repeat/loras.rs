@@ -34,7 +34,8 @@ pub fn rename_loras(
             if prompt.get(at..at + name.len()) != Some(name) {
                 continue;
             }
-            let warning = Warning::new(format!("the LoRA `{name}` is called `{own}` here"));
+            let warning =
+                Warning::new(format!("the LoRA `{name}` was found under the name `{own}`"));
             if !warnings.contains(&warning) {
                 warnings.push(warning);
             }

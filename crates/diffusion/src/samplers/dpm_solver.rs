@@ -63,8 +63,8 @@ fn ancestral_time(t: f32, to: f32, end: f32, eta: f64) -> (f32, f32) {
 fn span(sigmas: &[f32], limits: Option<(f32, f32)>) -> (f32, f32, usize) {
     let steps = sigmas.len() - 1;
     // A schedule's last level is zero, which has no time: the one before it ends the run.
-    let own = (sigmas[sigmas.len().saturating_sub(2)], sigmas[0]);
-    let (least, greatest) = limits.unwrap_or(own);
+    let range = (sigmas[sigmas.len().saturating_sub(2)], sigmas[0]);
+    let (least, greatest) = limits.unwrap_or(range);
     (time(greatest), time(least), steps)
 }
 

@@ -89,8 +89,8 @@ pub(super) fn dpmpp_3m_sde<D: Denoiser>(
 ) -> Result<Vec<f32>, SampleError<D::Error>> {
     let steps = sigmas.len() - 1;
     let (eta, scale) = (s.eta() as f32, s.options.noise_scale as f32);
-    let mut one: Option<(Vec<f32>, f32)> = None;
-    let mut two: Option<(Vec<f32>, f32)> = None;
+    let mut last: Option<(Vec<f32>, f32)> = None;
+    let mut before: Option<(Vec<f32>, f32)> = None;
     for i in 0..steps {
         let denoised = model.denoise(&x, sigmas[i])?;
         let next = sigmas[i + 1];
@@ -105,7 +105,7 @@ pub(super) fn dpmpp_3m_sde<D: Denoiser>(
         x = zip([&x, &denoised], |[x, d]| keep * x + add * d);
         let phi2 = expm1(-big) / big + 1.0;
         let phi3 = phi2 / big - 0.5;
-        if let (Some((x1, h1)), Some((x2, h2))) = (&one, &two) {
+        if let (Some((x1, h1)), Some((x2, h2))) = (&last, &before) {
             let (r0, r1) = (h1 / h, h2 / h);
             x = zip([&x, &denoised, x1, x2], |[x, d, d1, d2]| {
                 let (a, b) = ((d - d1) / r0, (d1 - d2) / r1);
@@ -113,7 +113,7 @@ pub(super) fn dpmpp_3m_sde<D: Denoiser>(
                 let second = (a - b) / (r0 + r1);
                 x + phi2 * first - phi3 * second
             });
-        } else if let Some((x1, h1)) = &one {
+        } else if let Some((x1, h1)) = &last {
             let r = h1 / h;
             x = zip([&x, &denoised, x1], |[x, d, d1]| x + phi2 * ((d - d1) / r));
         }
@@ -123,7 +123,7 @@ pub(super) fn dpmpp_3m_sde<D: Denoiser>(
             x = zip([&x, &noise], |[x, n]| x + n * next * spread * scale);
         }
         s.done(i + 1, steps, &denoised)?;
-        two = one.replace((denoised, h));
+        before = last.replace((denoised, h));
     }
     Ok(x)
 }

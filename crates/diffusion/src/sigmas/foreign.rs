@@ -3,23 +3,25 @@
 //! Names are compared without case, blanks, hyphens and underscores, `+` being `p`, so `dpmpp_2m` and
 //! `DPM++ 2M` are one name already. This table has the others: ComfyUI's and k-diffusion's
 //! (`euler_ancestral`), InvokeAI's (`kdpm_2_a`), diffusers' classes, kohya's (`dpmsolver++`),
-//! stable-diffusion.cpp's (`dpm++2s_a`), NovelAI's (`k_dpmpp_2s_ancestral`).
+//! stable-diffusion.cpp's (`dpm++2s_a`), NovelAI's (`k_dpmpp_2s_ancestral`), Draw Things'
+//! (`Euler A Trailing`).
 use super::names::SamplerKind;
 use super::schedule::Schedule;
 use SamplerKind as K;
 
 /// Plain names, and what they mean. A schedule stands where the name itself means one.
-const NAMES: [(&str, SamplerKind, Option<Schedule>); 29] = [
+const NAMES: &[(&str, SamplerKind, Option<Schedule>)] = &[
     ("eulerancestral", K::EulerA, None),
     ("eulerancestraldiscretescheduler", K::EulerA, Some(Schedule::Uniform)),
     ("eulerdiscretescheduler", K::Euler, Some(Schedule::Uniform)),
     ("lmsdiscretescheduler", K::Lms, Some(Schedule::Uniform)),
     ("heundiscretescheduler", K::Heun, Some(Schedule::Uniform)),
-    ("kdpm2", K::Dpm2, None),
+    // InvokeAI's names, which have `_k` at the end for Karras' schedule.
+    ("kdpm2", K::Dpm2, Some(Schedule::Uniform)),
     ("kdpm2discretescheduler", K::Dpm2, Some(Schedule::Uniform)),
     ("dpm2ancestral", K::Dpm2A, None),
-    ("kdpm2a", K::Dpm2A, None),
-    ("kdpm2ancestral", K::Dpm2A, None),
+    ("kdpm2a", K::Dpm2A, Some(Schedule::Uniform)),
+    ("kdpm2ancestral", K::Dpm2A, Some(Schedule::Uniform)),
     ("kdpm2ancestraldiscretescheduler", K::Dpm2A, Some(Schedule::Uniform)),
     ("dpmpp2sancestral", K::Dpmpp2SA, None),
     ("dpmsolverpp", K::Dpmpp2M, Some(Schedule::Uniform)),
@@ -39,35 +41,51 @@ const NAMES: [(&str, SamplerKind, Option<Schedule>); 29] = [
     ("unipcmultistepscheduler", K::UniPc, None),
     ("lcmscheduler", K::Lcm, None),
     ("lcmsolver", K::Lcm, None),
+    ("euleratrailing", K::EulerA, Some(Schedule::SgmUniform)),
+    ("dpmpp2mtrailing", K::Dpmpp2M, Some(Schedule::SgmUniform)),
+    ("dpmppsdetrailing", K::DpmppSde, Some(Schedule::SgmUniform)),
 ];
 
 /// Samplers of other programs that are not available here, as plain names.
-const MISSING: [&str; 30] = [
+const MISSING: &[&str] = &[
+    "cosinedpmsolvermultistepscheduler",
+    "ddimtrailing",
     "ddpm",
     "ddpmscheduler",
     "deis",
-    "deisk",
     "deismultistepscheduler",
     "dpmpp2mcfgpp",
     "dpmpp2mv2",
     "dpmpp2s",
     "dpmpp2sancestralcfgpp",
     "dpmpp3m",
+    "dpmppsdesubstep",
     "dpmsingle",
     "dpmsolver",
     "dpmsolversinglestep",
     "dpmsolversinglestepscheduler",
+    "edmdpmsolvermultistepscheduler",
+    "edmeulerscheduler",
     "ersde",
+    "euleracfgpp",
     "eulerancestralcfgpp",
+    "eulerasubstep",
     "eulercfgpp",
+    "expheun2x0",
+    "expheun2x0sde",
     "gradientestimation",
+    "gradientestimationcfgpp",
     "heunpp2",
     "ipndm",
+    "ipndmscheduler",
     "ipndmv",
     "resmultistep",
     "resmultistepancestral",
+    "resmultistepancestralcfgpp",
     "resmultistepcfgpp",
     "sasolver",
+    "sasolverpece",
+    "sasolverscheduler",
     "seeds2",
     "seeds3",
     "tcd",
@@ -90,5 +108,8 @@ pub(super) fn find(name: &str) -> Option<(SamplerKind, Option<Schedule>)> {
 
 /// Whether a name is that of a sampler that other programs have and this one has not.
 pub(super) fn is_missing(name: &str) -> bool {
-    MISSING.contains(&plain(name).as_str())
+    let name = plain(name);
+    let is_listed = |name: &str| MISSING.contains(&name);
+    // InvokeAI's names end with a `k` where the schedule is Karras'.
+    is_listed(&name) || name.strip_suffix('k').is_some_and(is_listed)
 }

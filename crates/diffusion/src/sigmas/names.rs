@@ -233,8 +233,8 @@ pub fn resolve(
 ) -> Result<(&'static SamplerInfo, Schedule), UnknownName> {
     let (info, schedule) =
         if quirks { literally(sampler, schedule) } else { generously(sampler, schedule)? };
-    let own = info.schedule == schedule && schedule != Schedule::Uniform;
-    Ok((info, if own { Schedule::Automatic } else { schedule }))
+    let is_default = info.schedule == schedule && schedule != Schedule::Uniform;
+    Ok((info, if is_default { Schedule::Automatic } else { schedule }))
 }
 
 fn literally(sampler: &str, schedule: Option<&str>) -> (&'static SamplerInfo, Schedule) {
@@ -284,8 +284,8 @@ fn generously(
     let mut endings: Vec<(&str, Schedule)> = SCHEDULES
         .iter()
         .flat_map(|s| [s.1, s.2].into_iter().chain(s.3.iter().copied()).map(|o| (o, s.0)))
-        // InvokeAI's `_k`.
-        .chain([("k", Schedule::Karras)])
+        // InvokeAI's `_k`, and those of A1111's older aliases.
+        .chain([("k", Schedule::Karras), ("ka", Schedule::Karras), ("exp", Schedule::Exponential)])
         .collect();
     endings.sort_by_key(|(ending, _)| std::cmp::Reverse(ending.len()));
     for (ending, kind) in endings {
@@ -298,7 +298,7 @@ fn generously(
     let names = || SAMPLERS.iter().map(|s| s.name);
     let hint = if foreign::is_missing(name) {
         let known: Vec<&str> = names().collect();
-        format!("other programs have it, this one has {}", known.join(", "))
+        format!("other programs have it, but here the samplers are {}", known.join(", "))
     } else {
         instead(name, names())
     };
@@ -309,8 +309,8 @@ fn generously(
 fn by_name(name: &str) -> Option<(&'static SamplerInfo, Schedule)> {
     let wanted = foreign::plain(name);
     let same = |other: &str| foreign::plain(other) == wanted;
-    let own = SAMPLERS.iter().find(|s| same(s.name) || s.aliases.iter().any(|a| same(a)));
-    own.map(|info| (info, Schedule::Automatic)).or_else(|| {
+    let known = SAMPLERS.iter().find(|s| same(s.name) || s.aliases.iter().any(|a| same(a)));
+    known.map(|info| (info, Schedule::Automatic)).or_else(|| {
         let (kind, schedule) = foreign::find(name)?;
         Some((kind.info(), schedule.unwrap_or_default()))
     })
@@ -321,6 +321,12 @@ fn by_name(name: &str) -> Option<(&'static SamplerInfo, Schedule)> {
 fn instead(name: &str, known: impl Iterator<Item = &'static str>) -> String {
     let (wanted, known) = (foreign::plain(name), Vec::from_iter(known));
     let digits = |name: &str| name.chars().filter(char::is_ascii_digit).collect::<String>();
+    // `++` is left out more often than mistyped: `dpm2m` is DPM++ 2M, not DPM2.
+    let short = |name: &str| name.replace("dpmpp", "dpm");
+    if let Some(meant) = known.iter().find(|other| short(&foreign::plain(other)) == short(&wanted))
+    {
+        return format!("did you mean {meant:?}?");
+    }
     let distance = |other: &str| strsim::osa_distance(&wanted, &foreign::plain(other));
     let near = |other: &&&str| {
         distance(other) <= 1 + wanted.chars().count() / 6 && digits(&wanted) == digits(other)

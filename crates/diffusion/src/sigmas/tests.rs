@@ -53,7 +53,8 @@ fn samplers_by_the_names_of_other_programs() {
         // InvokeAI
         ("dpmpp_2m_k", None, "DPM++ 2M", Schedule::Automatic),
         ("euler_k", None, "Euler", Schedule::Karras),
-        ("kdpm_2_a", None, "DPM2 a", Schedule::Automatic),
+        ("kdpm_2_a", None, "DPM2 a", Schedule::Uniform),
+        ("kdpm_2_k", None, "DPM2", Schedule::Automatic),
         // diffusers
         ("EulerAncestralDiscreteScheduler", None, "Euler a", Schedule::Uniform),
         ("DPMSolverMultistepScheduler", None, "DPM++ 2M", Schedule::Uniform),
@@ -82,7 +83,101 @@ fn samplers_by_the_names_of_other_programs() {
 fn near_spelling_is_no_near_meaning() {
     let hint = |name: &str| resolve(name, None, false).unwrap_err().hint;
     assert!(hint("DPM++ 2N").contains("did you mean \"DPM++ 2M\""), "{}", hint("DPM++ 2N"));
+    assert_eq!(hint("dpm2m"), "did you mean \"DPM++ 2M\"?");
+    assert_eq!(hint("dpm 2m sde"), "did you mean \"DPM++ 2M SDE\"?");
     assert!(hint("heunpp2").contains("other programs have it"), "{}", hint("heunpp2"));
     assert!(hint("DPM++ 4M").starts_with("known are"), "{}", hint("DPM++ 4M"));
     assert!(hint("deis").starts_with("other programs"), "{}", hint("deis"));
+}
+
+/// Every name that the other programs list is known here, or known to be missing.
+#[test]
+fn the_lists_of_other_programs_are_known() {
+    let lists = [
+        (
+            "A1111",
+            "DPM++ 2M, DPM++ SDE, DPM++ 2M SDE, DPM++ 2M SDE Heun, DPM++ 2S a, DPM++ 3M SDE, Euler a, \
+             Euler, LMS, Heun, DPM2, DPM2 a, DPM fast, DPM adaptive, Restart, DDIM, DDIM CFG++, PLMS, \
+             UniPC, LCM, k_dpmpp_2m_ka, k_dpmpp_sde_ka, k_dpmpp_2m_sde_exp, k_dpmpp_2m_sde_ka, \
+             k_dpmpp_2s_a_ka, k_dpmpp_3m_sde_exp, k_dpm_2_ka, k_dpm_2_a_ka, k_lms_ka, k_dpm_ad",
+        ),
+        (
+            "ComfyUI",
+            "euler, euler_cfg_pp, euler_ancestral, euler_ancestral_cfg_pp, heun, heunpp2, \
+             exp_heun_2_x0, exp_heun_2_x0_sde, dpm_2, dpm_2_ancestral, lms, dpm_fast, dpm_adaptive, \
+             dpmpp_2s_ancestral, dpmpp_2s_ancestral_cfg_pp, dpmpp_sde, dpmpp_sde_gpu, dpmpp_2m, \
+             dpmpp_2m_cfg_pp, dpmpp_2m_sde, dpmpp_2m_sde_gpu, dpmpp_2m_sde_heun, \
+             dpmpp_2m_sde_heun_gpu, dpmpp_3m_sde, dpmpp_3m_sde_gpu, ddpm, lcm, ipndm, ipndm_v, deis, \
+             res_multistep, res_multistep_cfg_pp, res_multistep_ancestral, \
+             res_multistep_ancestral_cfg_pp, gradient_estimation, gradient_estimation_cfg_pp, er_sde, \
+             seeds_2, seeds_3, sa_solver, sa_solver_pece, ddim, uni_pc, uni_pc_bh2",
+        ),
+        (
+            "InvokeAI",
+            "ddim, ddpm, deis, deis_k, lms, lms_k, pndm, heun, heun_k, euler, euler_k, euler_a, kdpm_2, \
+             kdpm_2_k, kdpm_2_a, kdpm_2_a_k, dpmpp_2s, dpmpp_2s_k, dpmpp_2m, dpmpp_2m_k, \
+             dpmpp_2m_sde, dpmpp_2m_sde_k, dpmpp_3m, dpmpp_3m_k, dpmpp_sde, dpmpp_sde_k, unipc, \
+             unipc_k, lcm, tcd",
+        ),
+        (
+            "diffusers",
+            "DDIMScheduler, DDPMScheduler, DEISMultistepScheduler, DPMSolverMultistepScheduler, \
+             DPMSolverSDEScheduler, DPMSolverSinglestepScheduler, EDMEulerScheduler, \
+             EulerAncestralDiscreteScheduler, EulerDiscreteScheduler, HeunDiscreteScheduler, \
+             IPNDMScheduler, KDPM2AncestralDiscreteScheduler, KDPM2DiscreteScheduler, LCMScheduler, \
+             LMSDiscreteScheduler, PNDMScheduler, SASolverScheduler, TCDScheduler, \
+             UniPCMultistepScheduler",
+        ),
+        (
+            "kohya",
+            "ddim, pndm, lms, euler, euler_a, heun, dpm_2, dpm_2_a, dpmsolver, dpmsolver++, dpmsingle, \
+             k_lms, k_euler, k_euler_a, k_dpm_2, k_dpm_2_a",
+        ),
+        (
+            "Civitai",
+            "Euler a, Euler, LMS, Heun, DPM2, DPM2 a, DPM++ 2S a, DPM++ 2M, DPM++ SDE, DPM fast, \
+             DPM adaptive, LMS Karras, DPM2 Karras, DPM2 a Karras, DPM++ 2S a Karras, \
+             DPM++ 2M Karras, DPM++ SDE Karras, DPM++ 3M SDE, DPM++ 2M SDE, DDIM, PLMS, UniPC, LCM",
+        ),
+        (
+            "stable-diffusion.cpp",
+            "euler, euler_a, heun, dpm2, dpm++2s_a, dpm++2m, dpm++2mv2, ipndm, ipndm_v, lcm, \
+             ddim_trailing, tcd",
+        ),
+        (
+            "Draw Things",
+            "DPM++ 2M Karras, Euler A, DDIM, PLMS, DPM++ SDE Karras, UniPC, LCM, Euler A Substep, \
+             DPM++ SDE Substep, TCD, Euler A Trailing, DPM++ SDE Trailing, DPM++ 2M AYS, Euler A AYS, \
+             DPM++ SDE AYS, DPM++ 2M Trailing, DDIM Trailing",
+        ),
+    ];
+    for (program, names) in lists {
+        for name in names.split(',').map(str::trim) {
+            if let Err(unknown) = resolve(name, None, false) {
+                let hint = &unknown.hint;
+                assert!(hint.starts_with("other programs have it"), "{program}: {name}: {hint}");
+            }
+        }
+    }
+    for schedule in [
+        "simple",
+        "sgm_uniform",
+        "karras",
+        "exponential",
+        "ddim_uniform",
+        "beta",
+        "normal",
+        "kl_optimal",
+        "discrete",
+        "ays",
+        "Align Your Steps",
+        "KL Optimal",
+        "SGM Uniform",
+        "Polyexponential",
+        "Uniform",
+        "Automatic",
+        "DDIM",
+    ] {
+        assert!(resolve("Euler", Some(schedule), false).is_ok(), "{schedule}");
+    }
 }

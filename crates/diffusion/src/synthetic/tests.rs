@@ -22,8 +22,8 @@ fn golden_full_size_shapes() {
         let shape = if row[4].is_null() { &row[1] } else { &row[4] };
         let shape: Vec<usize> =
             shape.as_array().unwrap().iter().map(|n| n.as_u64().unwrap() as usize).collect();
-        let (name, own) = &made[row[0].as_str().unwrap()];
-        assert_eq!((name.as_str(), own), (row[3].as_str().unwrap(), &shape));
+        let (name, made_shape) = &made[row[0].as_str().unwrap()];
+        assert_eq!((name.as_str(), made_shape), (row[3].as_str().unwrap(), &shape));
         report.ran();
     }
     report.finish();

@@ -82,8 +82,8 @@ pub(super) fn is_suspicious(text: &str) -> bool {
 
 fn suspicious_at(text: &[char], i: usize) -> bool {
     let at = |k: usize| text.get(i + k).copied();
-    let of = |k: usize| at(k).map_or(0, kind);
-    let (a, b, c) = (of(0), of(1), of(2));
+    let kind_at = |k: usize| at(k).map_or(0, kind);
+    let (a, b, c) = (kind_at(0), kind_at(1), kind_at(2));
     let (ca, cb, cc) = (at(0).unwrap_or('\0'), at(1).unwrap_or('\0'), at(2).unwrap_or('\0'));
     let end_of = |k: usize| at(k).is_none();
     a & C1 != 0

@@ -139,7 +139,7 @@ impl OptionKind {
                     Value::Array(list) => list.as_slice(),
                     one => std::slice::from_ref(one),
                 };
-                let fitted = list.iter().map(|one| kind.fit(one, min, max));
+                let fitted = list.iter().map(|value| kind.fit(value, min, max));
                 return fitted.collect::<Result<Vec<_>, _>>().map(Value::Array);
             }
             Self::Tables(specs) => return table(&specs(), value).ok_or_else(|| unfit(None))?,
@@ -257,7 +257,7 @@ fn numbers(value: &Value, between: &[char]) -> Option<Vec<f64>> {
             .split(between)
             .map(|part| part.trim().parse().ok().filter(|n: &f64| n.is_finite()))
             .collect(),
-        value => number(value).map(|one| vec![one]),
+        value => number(value).map(|value| vec![value]),
     }
 }
 
