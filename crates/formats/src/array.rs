@@ -175,7 +175,7 @@ impl Array {
         if need != Some(bytes.len()) {
             let expected = match need {
                 Some(n) => format!("{n} bytes for {dtype} {shape:?}"),
-                None => format!("a size that can exist, not {dtype} {shape:?}"),
+                None => format!("a size that fits in memory, not {dtype} {shape:?}"),
             };
             return Err(Fault::tensor("", expected, format!("{} bytes", bytes.len())));
         }

@@ -101,13 +101,13 @@ pub fn name_fault(name: &str) -> Option<String> {
         return Some("the name is empty".into());
     }
     if let Some(c) = name.chars().find(|c| forbidden(*c)) {
-        return Some(format!("{c:?} cannot stand in a file name on Windows"));
+        return Some(format!("{c:?} is not allowed in a file name on Windows"));
     }
     if name.ends_with(['.', ' ']) {
-        return Some("a file name must not end in a dot or a blank on Windows".into());
+        return Some("a file name on Windows must not end in a dot or a space".into());
     }
     if is_device(name) {
-        return Some(format!("`{name}` is a device on Windows, not a file name"));
+        return Some(format!("`{name}` is a device name on Windows and cannot be a file name"));
     }
     (name.len() > 200).then(|| format!("the name has {} bytes, more than 200", name.len()))
 }

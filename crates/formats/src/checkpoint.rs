@@ -7,6 +7,7 @@
 
 mod folder;
 mod kind;
+mod weights_hash;
 
 use crate::array::{Array, Dtype};
 use crate::error::{At, Error, Fault};
@@ -112,12 +113,12 @@ impl Checkpoint {
         let what = format!("no {} in it, only the {}", missing.join(", no "), has.join(" and "));
         let hint = match found.part(Component::Vae) {
             Some(_) if has.len() == 1 => {
-                "a VAE goes with {any.vae}, beside a whole model as {any.base}"
+                "pass a VAE with {any.vae} and a full model with {any.base}"
             }
             None if missing == [Component::Vae.name()] => {
-                "give one with {any.vae}, such as vae-ft-mse-840000-ema-pruned.safetensors"
+                "pass one with {any.vae}, such as vae-ft-mse-840000-ema-pruned.safetensors"
             }
-            _ => "{any.base} wants a whole Stable Diffusion 1.x model",
+            _ => "{any.base} needs a full Stable Diffusion 1.x model",
         };
         Err(Fault::kind(what, hint)).at(path)
     }
@@ -130,7 +131,7 @@ impl Checkpoint {
         let mut found = Self::inspect(path)?;
         found.parts.retain(|c, _| *c == Component::Vae);
         if found.parts.is_empty() {
-            return Err(Fault::kind("no VAE in it", "{any.vae} wants a Stable Diffusion 1.x VAE"))
+            return Err(Fault::kind("no VAE in it", "{any.vae} needs a Stable Diffusion 1.x VAE"))
                 .at(path);
         }
         Ok(found)
@@ -222,8 +223,8 @@ impl Checkpoint {
     /// Refuses models of the same names whose shapes say that they want something else.
     fn refuse_relatives(&self) -> Result<(), Fault> {
         if self.parts.is_empty() {
-            let what = "no tensor with a name of a Stable Diffusion 1.x model in it";
-            return Err(Fault::kind(what, "{any.base} wants a whole Stable Diffusion 1.x model"));
+            let what = "it has no tensor that belongs to a Stable Diffusion 1.x model";
+            return Err(Fault::kind(what, "{any.base} needs a full Stable Diffusion 1.x model"));
         }
         let Some(unet) = self.part(Component::Unet) else { return Ok(()) };
         kind::check_unet(unet)
@@ -258,9 +259,9 @@ impl Left {
 
     fn sentence(self, n: usize) -> String {
         match self {
-            Self::Ema => format!(
-                "{n} EMA tensors are ignored, as the web UI does; the plain weights are used"
-            ),
+            Self::Ema => {
+                format!("{n} EMA tensors are ignored, as in A1111; the plain weights are used")
+            }
             Self::Schedule => format!("{n} tensors of the noise schedule are not needed"),
             Self::PositionIds => {
                 format!("{n} tensor of position ids is ignored; positions are always 0, 1, 2, …")

@@ -11,7 +11,7 @@ mod write;
 
 pub use layout::from_value;
 pub use picture::from_bytes as from_picture;
-pub use scan::{NamedEmbedding, Scan, Skipped, scan};
+pub use scan::{NamedEmbedding, Scan, Skipped, scan, scan_called};
 pub use write::{to_a1111, to_diffusers, write_a1111, write_diffusers, write_kohya};
 
 use crate::array::{Array, Dtype};
@@ -47,8 +47,8 @@ impl std::fmt::Display for Layout {
             Self::Kohya => "kohya (emb_params)",
             Self::OneTensor => "one tensor",
             Self::Bare => "bare tensor",
-            Self::PictureText => "picture, text chunk",
-            Self::PicturePixels => "picture, low bits",
+            Self::PictureText => "image, text chunk",
+            Self::PicturePixels => "image, low bits",
         })
     }
 }
@@ -144,11 +144,11 @@ impl Embedding {
             return Ok(());
         }
         let what = format!(
-            "its rows have {} values ({}), this model's have {width}",
+            "its vectors have {} values ({}), but this model's have {width}",
             self.width,
             family(self.width)
         );
-        Err(Fault::kind(what, "an embedding works only with the family it was trained on"))
+        Err(Fault::kind(what, "an embedding works only with the model family it was trained on"))
     }
 }
 
@@ -158,7 +158,7 @@ fn family(width: usize) -> &'static str {
         1024 => "Stable Diffusion 2.x",
         1280 | 2048 => "SDXL",
         4096 => "a T5 model such as SD 3 or Flux",
-        _ => "no model that this program knows",
+        _ => "no known model",
     }
 }
 
@@ -188,8 +188,8 @@ pub fn read_any(path: &Path) -> Result<Embedding, Error> {
         Some(Container::Torch) => from_value(&pickle::read(path)?).at(path),
         Some(Container::Picture) => from_picture(&std::fs::read(path).at(path)?).at(path),
         Some(Container::OtherPicture) | None => Err(Fault::kind(
-            format!("`.{}` is no embedding format that is read", endings::of(path)),
-            "known are .safetensors, .pt, .bin, .ckpt, .pth, .png and .webp",
+            format!("`.{}` is not a supported embedding format", endings::of(path)),
+            "supported formats are .safetensors, .pt, .bin, .ckpt, .pth, .png and .webp",
         )
         .at(path)),
     }

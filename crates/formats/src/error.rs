@@ -142,7 +142,7 @@ impl Fault {
             Self::Kind { hint, .. } => hint.clone(),
             Self::Truncated { .. } => Some("download the file again".into()),
             Self::Forbidden { .. } => {
-                Some("the file may be malicious; ask its author for a .safetensors".into())
+                Some("the file may be malicious; ask its author for a .safetensors file".into())
             }
             _ => None,
         }

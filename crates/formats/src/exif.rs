@@ -203,7 +203,7 @@ fn utf16(bytes: &[u8], is_little: bool) -> String {
 fn block(text: &str) -> Result<Vec<u8>, Fault> {
     let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
     let length = u32::try_from(utf16.len() + 8);
-    let length = length.map_err(|_| Fault::container("a text beyond 4 GB"))?;
+    let length = length.map_err(|_| Fault::container("a text larger than 4 GB"))?;
     let mut out = b"MM\0*\0\0\0\x08".to_vec();
     let mut directory = |tag: u16, kind: u16, count: u32, value: u32| {
         out.extend_from_slice(&1_u16.to_be_bytes());
@@ -227,11 +227,11 @@ fn block(text: &str) -> Result<Vec<u8>, Fault> {
 /// Where it is no JPEG, or the text does not fit the 64 KB of a JPEG's block.
 pub fn jpeg_with_comment(jpeg: &[u8], text: &str) -> Result<Vec<u8>, Fault> {
     let Some(body) = jpeg.strip_prefix(&[0xff, 0xd8]) else {
-        return Err(Fault::container("not a JPEG: the first bytes are wrong"));
+        return Err(Fault::container("not a JPEG: the signature is missing"));
     };
     let block = block(text)?;
     let length = u16::try_from(block.len() + 8)
-        .map_err(|_| Fault::container("the text is too long for a JPEG, which holds 64 KB"))?;
+        .map_err(|_| Fault::container("the text is longer than the 64 KB that a JPEG can hold"))?;
     let mut out = vec![0xff, 0xd8, 0xff, 0xe1];
     out.extend_from_slice(&length.to_be_bytes());
     out.extend_from_slice(b"Exif\0\0");

@@ -100,8 +100,8 @@ fn config_file(command: &Path, name: &str) -> Result<PathBuf, Error> {
         [PathBuf::from(&name), command.with_file_name(&name), command.with_file_name(last)];
     let found = places.into_iter().find(|place| place.is_file());
     found.ok_or_else(|| {
-        let what = format!("the command's options stand in {name}, which is not there");
-        let hint = "put that file beside this one, or give it itself: {any.kohya} FILE.toml";
+        let what = format!("the command reads its options from {name}, which was not found");
+        let hint = "put that file next to this one, or pass it directly: {any.kohya} FILE.toml";
         Fault::at(Fault::kind(what, hint), command)
     })
 }
@@ -112,10 +112,13 @@ fn config_file(command: &Path, name: &str) -> Result<PathBuf, Error> {
 /// If they are more than 1 MiB, no UTF-8 or UTF-16 text, or none of the three forms.
 pub fn parse(bytes: &[u8]) -> Result<KohyaOptions, Fault> {
     if bytes.len() > LONGEST {
-        return Err(Fault::container(format!("{} bytes are no file of options", bytes.len())));
+        return Err(Fault::container(format!(
+            "{} bytes are too many for an options file",
+            bytes.len()
+        )));
     }
     if let Some(what) = crate::stranger(bytes) {
-        return Err(Fault::container(format!("not kohya's options but {what}")));
+        return Err(Fault::container(format!("expected kohya's options, found {what}")));
     }
     let text = text_file::decode(bytes).map_err(|e| Fault::container(e.to_string()))?;
     let trimmed = text.trim();
@@ -139,7 +142,7 @@ pub fn parse(bytes: &[u8]) -> Result<KohyaOptions, Fault> {
                 "neither JSON, TOML nor a command line: as TOML, line {line}: {}",
                 error.message()
             );
-            let forms = "give the .json that kohya's GUI saved, the .toml of a run, or the command in a text file";
+            let forms = "pass the .json saved by kohya's GUI, the .toml of a run, or the command in a text file";
             Err(Fault::kind(what, hint.unwrap_or_else(|| forms.into())))
         }
     }
@@ -181,7 +184,7 @@ fn from_table(table: &toml::Table) -> Result<KohyaOptions, Fault> {
     if table.contains_key("datasets") {
         return Err(Fault::kind(
             "describes data sets, not the options of a run",
-            "give it in the place of the pictures' folder, or name it by dataset_config",
+            "pass it instead of the image folder, or name it with dataset_config",
         ));
     }
     let mut entries = Vec::new();

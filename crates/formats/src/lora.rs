@@ -135,7 +135,7 @@ fn from_tensors(
             continue;
         }
         let Some((module, weight)) = weights::split(named) else {
-            out.unknown(key, "its ending is no known weight of an adapter");
+            out.unknown(key, "its suffix is not a known adapter weight");
             continue;
         };
         let target = match Target::find(&module) {
@@ -147,7 +147,7 @@ fn from_tensors(
         };
         let slot = modules.entry(target).or_default();
         if let Err(twice) = slot.insert(weight, key, array) {
-            out.unknown(twice, "another key holds the same weight of the same module");
+            out.unknown(twice, "another key has the same weight of the same module");
         }
     }
     let alphas = alphas::Alphas::from_metadata(&out.metadata);
@@ -164,8 +164,8 @@ fn from_tensors(
             .first()
             .map_or_else(|| "no tensors".to_owned(), |u| format!("`{}`: {}", u.key, u.reason));
         return Err(Fault::kind(
-            format!("not a LoRA that this program knows: {first}"),
-            "`wayword inspect` says what the file is",
+            format!("not a supported LoRA: {first}"),
+            "run `wayword inspect` on the file to see what it is",
         ));
     }
     Ok(out)

@@ -68,10 +68,25 @@ impl Picture {
 /// Where it cannot be read, is no picture or of a kind that is not read, is damaged, or has more than
 /// [`MOST_PIXELS`].
 pub fn read(path: &Path, reading: Reading) -> Result<Picture, Error> {
+    from_bytes(&bytes(path, reading)?, reading).at(path)
+}
+
+/// The same, and the file's SHA-256, in one reading.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_with_hash(path: &Path, reading: Reading) -> Result<(Picture, String), Error> {
+    let bytes = bytes(path, reading)?;
+    let picture = from_bytes(&bytes, reading).at(path)?;
+    Ok((picture, crate::hash::sha256_bytes(&bytes)))
+}
+
+/// All bytes of a file whose header is that of a picture which is read.
+fn bytes(path: &Path, reading: Reading) -> Result<Vec<u8>, Error> {
     let (mut file, _) = opened(path, reading)?;
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).at(path)?;
-    from_bytes(&bytes, reading).at(path)
+    Ok(bytes)
 }
 
 /// As [`read`], of bytes in memory.
@@ -119,13 +134,23 @@ pub struct PictureRecord {
     pub sha256: String,
 }
 
-/// Looks at a file in one reading: its header, and the hash of its bytes.
+/// Looks at a file in one reading: its header, the hash of its bytes, and the bytes themselves where
+/// they are `most` at most, so that it need not be read again to be decoded.
 ///
 /// # Errors
 /// As [`read`], as far as the header shows it.
-pub fn record(path: &Path, reading: Reading) -> Result<PictureRecord, Error> {
-    let (file, size) = opened(path, reading)?;
-    Ok(PictureRecord { size, sha256: crate::hash::digest(file).at(path)? })
+pub fn record(
+    path: &Path,
+    reading: Reading,
+    most: usize,
+) -> Result<(PictureRecord, Option<Vec<u8>>), Error> {
+    let (mut file, size) = opened(path, reading)?;
+    if file.metadata().at(path)?.len() > most as u64 {
+        return Ok((PictureRecord { size, sha256: crate::hash::digest(file).at(path)? }, None));
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).at(path)?;
+    Ok((PictureRecord { size, sha256: crate::hash::sha256_bytes(&bytes) }, Some(bytes)))
 }
 
 /// Width and height from the file's header, after orientation where `reading` says so.
@@ -192,7 +217,7 @@ fn read_jpeg(file: &[u8]) -> Result<Option<DynamicImage>, Fault> {
         Ok(picture) => picture,
         Err(jpeg::Refused::OtherKind) => return Ok(None),
         Err(jpeg::Refused::Damaged(what)) => {
-            return Err(Fault::Container(format!("the picture cannot be read: {what}")));
+            return Err(Fault::Container(format!("the image cannot be read: {what}")));
         }
     };
     let side = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);

@@ -59,11 +59,11 @@ pub fn from_bytes(picture: &[u8]) -> Result<PictureSettings, Fault> {
     let size = || image_size(picture);
     if let Some((program, found)) = programs::find(&notes, size) {
         let (text, mut remarks) = found.map_err(|why| {
-            let what = format!("the picture's settings are {program}'s, and {why}");
+            let what = format!("the image's settings are {program}'s, and {why}");
             Fault::kind(what, format!("take the prompt and the settings from {program}"))
         })?;
         let infotext = Infotext::parse(&text);
-        let note = format!("the settings are {program}'s; the picture may differ in details");
+        let note = format!("the settings are {program}'s; the image may differ in details");
         remarks.insert(0, note);
         return Ok(PictureSettings { infotext, text, program: Some(program), remarks });
     }
@@ -102,8 +102,8 @@ pub fn notes(picture: &[u8]) -> Result<Vec<Note>, Fault> {
         }
     } else {
         return Err(Fault::kind(
-            "not a PNG, JPEG or WebP picture, so no settings can be read from it",
-            "give the picture file as the program wrote it",
+            "not a PNG, JPEG or WebP image, so it has no settings to read",
+            "pass the image file as the program wrote it",
         ));
     }
     out.retain(|note| !note.text.trim().is_empty());
@@ -123,14 +123,14 @@ fn is_infotext(note: &Note) -> bool {
 fn missing(notes: &[Note]) -> Fault {
     if notes.is_empty() {
         return Fault::kind(
-            "the picture has no text at all",
-            "web sites, messengers and editors remove it; give the file as the program wrote it",
+            "the image contains no text at all",
+            "websites, messengers and editors remove it; pass the file as the program wrote it",
         );
     }
     if let Some(damaged) = notes.iter().find(|n| n.text.contains('\u{fffd}')) {
         return Fault::kind(
-            format!("the text in `{}` is damaged, and no settings are found in it", damaged.place),
-            "give the file as the program wrote it",
+            format!("the text in `{}` is damaged, and no settings were found in it", damaged.place),
+            "pass the file as the program wrote it",
         );
     }
     let places: Vec<String> = notes.iter().map(|n| format!("`{}`", n.place)).collect();

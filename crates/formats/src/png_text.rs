@@ -25,7 +25,7 @@ pub struct PngText {
 pub fn read(png: &[u8]) -> Result<Vec<PngText>, Fault> {
     let mut rest = png
         .strip_prefix(&SIGNATURE)
-        .ok_or_else(|| Fault::container("not a PNG: the first bytes are wrong"))?;
+        .ok_or_else(|| Fault::container("not a PNG: the signature is missing"))?;
     let mut out = Vec::new();
     let cut = || Fault::container("PNG: the file is truncated");
     loop {
@@ -133,7 +133,7 @@ fn international(data: &[u8]) -> Result<Option<PngText>, Fault> {
 fn inflate(data: &[u8]) -> Result<Vec<u8>, Fault> {
     let mut out = Vec::new();
     let read = flate2::read::ZlibDecoder::new(data).take(TEXT_LIMIT + 1).read_to_end(&mut out);
-    read.map_err(|e| Fault::library("PNG: a packed text", e))?;
+    read.map_err(|e| Fault::library("PNG: a compressed text", e))?;
     if out.len() as u64 > TEXT_LIMIT {
         return Err(Fault::Container(format!("PNG: a text of more than {TEXT_LIMIT} bytes")));
     }

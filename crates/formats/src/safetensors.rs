@@ -141,7 +141,11 @@ fn check(
     for (name, info) in order {
         let (from, to) = info.data_offsets;
         if to < from {
-            return Err(Fault::tensor(name, "an end after its start", format!("{from}..{to}")));
+            return Err(Fault::tensor(
+                name,
+                "an end that is not before its start",
+                format!("{from}..{to}"),
+            ));
         }
         if from != end {
             let what = if from < end { "overlaps another" } else { "leaves a hole before it" };
@@ -208,7 +212,7 @@ impl<'de> Deserialize<'de> for Header {
                         header.tensors.insert(key.clone(), info).is_some()
                     };
                     if double {
-                        let what = format!("`{key}` stands there twice");
+                        let what = format!("`{key}` appears twice");
                         return Err(serde::de::Error::custom(what));
                     }
                 }
@@ -234,7 +238,7 @@ impl<'de> Deserialize<'de> for Strings {
                 let mut out = BTreeMap::new();
                 while let Some((key, value)) = map.next_entry::<String, String>()? {
                     if out.insert(key.clone(), value).is_some() {
-                        let what = format!("metadata `{key}` stands there twice");
+                        let what = format!("metadata `{key}` appears twice");
                         return Err(serde::de::Error::custom(what));
                     }
                 }
@@ -297,7 +301,7 @@ fn layout<'a, N: AsRef<str>>(
             "dtype": array.dtype().name(), "shape": array.shape(), "data_offsets": [start, end],
         });
         if *name == "__metadata__" || header.insert((*name).to_owned(), info).is_some() {
-            return Err(Fault::tensor(name, "a name of its own", "the same name twice"));
+            return Err(Fault::tensor(name, "a unique name", "the same name twice"));
         }
     }
     let mut text = serde_json::Value::Object(header).to_string();

@@ -132,7 +132,8 @@ fn whole_folder(folder: &Path, made: &Value) {
         let skipped = found.skipped.iter().find(|s| s.path == path);
         match text(case, "expected").unwrap() {
             "accept" if path.is_file() => {
-                let taken = skipped.is_some_and(|s| s.reason.to_string().contains("is taken by"));
+                let taken =
+                    skipped.is_some_and(|s| s.reason.to_string().contains("is already used by"));
                 assert!(loaded || taken, "{}", path.display());
             }
             "skip" | "refuse" => assert!(!loaded && skipped.is_some() == path.is_file()),

@@ -7,6 +7,7 @@
 #![expect(clippy::print_stdout, reason = "a test's report of what ran is printed")]
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "used by tests only")]
 
+pub mod onnx;
 mod report;
 mod tensors;
 

@@ -83,11 +83,11 @@ fn weights(dir: &Path) -> Result<PathBuf, Error> {
     let entries = std::fs::read_dir(dir).at(dir)?.filter_map(Result::ok);
     let sharded = entries.map(|e| e.file_name()).any(|n| n.to_string_lossy().contains("-of-"));
     let (what, hint) = if sharded {
-        ("weights in several shards are not supported", "save it again in one piece")
+        ("sharded weights are not supported", "save the model as a single file")
     } else {
         (
             "no weights in this folder",
-            "it should hold diffusion_pytorch_model.safetensors or model.safetensors",
+            "expected diffusion_pytorch_model.safetensors or model.safetensors",
         )
     };
     Err(Fault::kind(what, hint)).at(dir)

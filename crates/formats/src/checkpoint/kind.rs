@@ -18,7 +18,7 @@ const FOREIGN: &[(&[&str], &str, &str)] = &[
     (
         &["control_model.", "controlnet_cond_embedding.", "input_hint_block."],
         "this is a ControlNet",
-        "ControlNets are not supported; {any.base} wants a whole model",
+        "ControlNets are not supported; {any.base} needs a full model",
     ),
     (
         &[
@@ -33,22 +33,23 @@ const FOREIGN: &[(&[&str], &str, &str)] = &[
             ".oft_",
             ".lora_linear_layer.",
         ],
-        "this is a LoRA or a relative, not a base model",
-        "use it in a prompt beside a whole model as {any.base}",
+        "this is a LoRA or a similar adapter, not a base model",
+        "call it in the prompt, and pass a full model with {any.base}",
     ),
     (
         &["motion_modules."],
         "this is a motion module",
-        "motion modules are not supported; {any.base} wants a whole model",
+        "motion modules are not supported; {any.base} needs a full model",
     ),
     (
         &["emb_params", "string_to_param", "clip_g", "bundle_emb."],
         "this is an embedding, not a base model",
-        "put it into a folder that {any.embeddings} names, and a whole model into {any.base}",
+        "put it in a folder that you pass with {any.embeddings}, and pass a full model with {any.base}",
     ),
 ];
 
-const SD1: &str = "only Stable Diffusion 1.x models (1.4, 1.5 and their descendants) are supported";
+const SD1: &str =
+    "only Stable Diffusion 1.x models (1.4, 1.5 and models fine-tuned from them) are supported";
 
 /// Refuses files of other kinds by their keys.
 pub(super) fn check(tensors: &BTreeMap<String, Array>) -> Result<(), Fault> {
@@ -63,7 +64,7 @@ pub(super) fn check(tensors: &BTreeMap<String, Array>) -> Result<(), Fault> {
         let what = format!("only one tensor, `{key}`, of shape {:?}", array.shape());
         return Err(Fault::kind(
             what,
-            "an embedding goes into a folder that {any.embeddings} names",
+            "put an embedding in a folder that you pass with {any.embeddings}",
         ));
     }
     Ok(())
@@ -90,7 +91,7 @@ pub(super) fn check_unet(unet: &Entries) -> Result<(), Fault> {
         _ => None,
     };
     if let Some(what) = inputs {
-        return Err(Fault::kind(what, "use the ordinary model (4 input channels) instead"));
+        return Err(Fault::kind(what, "use the standard model (4 input channels) instead"));
     }
     let context = unet.iter().find(|(name, _)| name.ends_with(".attn2.to_k.weight"));
     let context = context.and_then(|(_, e)| e.array.shape().get(1).copied());

@@ -39,7 +39,7 @@ fn other_kinds_are_refused_by_name() {
         (&[("emb_params", &[1, 768])], "embedding"),
         (&[("<my-word>", &[1, 768])], "one tensor"),
         (&[("decoder.conv_in.weight", &[8, 4, 3, 3]), ("quant_conv.bias", &[8])], "no UNet"),
-        (&[("foo", &[1]), ("bar", &[1])], "no tensor with a name of"),
+        (&[("foo", &[1]), ("bar", &[1])], "no tensor that belongs to"),
     ] {
         let text = refusal(keys);
         assert!(text.contains(word), "{text:?} does not name {word:?}");

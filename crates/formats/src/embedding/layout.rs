@@ -17,8 +17,8 @@ pub fn from_value(value: &Value) -> Result<Embedding, Fault> {
     }
     let Some(entries) = value.entries() else {
         return Err(Fault::kind(
-            format!("not an embedding: the file holds {}", value.kind()),
-            "an embedding is a dict with one tensor, or A1111's structure",
+            format!("not an embedding: the file contains {}", value.kind()),
+            "an embedding is a dict with one tensor, or has A1111's structure",
         ));
     };
     if let Some(params) = value.get("string_to_param") {
@@ -32,7 +32,7 @@ pub fn from_value(value: &Value) -> Result<Embedding, Fault> {
     if tensors.len() != entries.len() && kind::of_value(value) != FileKind::Lora {
         return Err(Fault::kind(
             format!("not an embedding: {} entries, {} tensors", entries.len(), tensors.len()),
-            "an embedding is a dict with one tensor, or A1111's structure",
+            "an embedding is a dict with one tensor, or has A1111's structure",
         ));
     }
     from_tensors(&tensors)
@@ -42,11 +42,14 @@ pub fn from_value(value: &Value) -> Result<Embedding, Fault> {
 fn a1111(value: &Value, params: &Value) -> Result<Embedding, Fault> {
     let entries = params.entries().unwrap_or_default();
     let [(key, tensor)] = entries else {
-        let what = format!("`string_to_param` holds {} terms, not one", entries.len());
+        let what = format!("`string_to_param` has {} entries, expected one", entries.len());
         return Err(Fault::Container(what));
     };
     let Some(array) = tensor.as_tensor() else {
-        return Err(Fault::Container(format!("`string_to_param` holds {}", tensor.kind())));
+        return Err(Fault::Container(format!(
+            "`string_to_param` contains {}, expected a tensor",
+            tensor.kind()
+        )));
     };
     let text = |key: &str| value.get(key).and_then(Value::as_text).map(str::to_owned);
     Ok(Embedding {
@@ -70,7 +73,7 @@ pub(super) fn from_tensors(tensors: &[(&str, Array)]) -> Result<Embedding, Fault
             let names = || tensors.iter().map(|(n, _)| *n);
             if names().any(|n| n == "clip_g") {
                 return Err(Fault::kind(
-                    "an SDXL embedding (`clip_g`, 1280 values a row)",
+                    "an SDXL embedding (`clip_g`, 1280 values per vector)",
                     "it works with SDXL models only",
                 ));
             }
@@ -94,14 +97,14 @@ fn other_kind(kind: FileKind, count: usize) -> Fault {
         FileKind::Checkpoint => {
             ("this is a checkpoint, not an embedding".into(), "it belongs in the model folder")
         }
-        FileKind::Vae => ("this is a VAE, not an embedding".into(), "give it with {any.vae}"),
+        FileKind::Vae => ("this is a VAE, not an embedding".into(), "pass it with {any.vae}"),
         FileKind::TextEncoder => {
-            ("this is a text encoder, not an embedding".into(), "it is a part of a model")
+            ("this is a text encoder, not an embedding".into(), "it is one part of a model")
         }
-        _ if count == 0 => ("no tensors in it".into(), "the file is empty"),
+        _ if count == 0 => ("it contains no tensors".into(), "the file is empty"),
         _ => (
-            format!("{count} tensors, and none is known to be the embedding"),
-            "an embedding file holds one tensor",
+            format!("{count} tensors, and none can be identified as the embedding"),
+            "an embedding file contains one tensor",
         ),
     };
     Fault::kind(what, hint)
@@ -122,11 +125,11 @@ pub(super) fn rows(array: &Array, key: Option<&str>, layout: Layout) -> Result<E
         return Err(Fault::tensor(name, "at least one row", format!("{:?}", array.shape())));
     }
     if count > MOST_VECTORS {
-        let expected = format!("at most {MOST_VECTORS} vectors, as many as a prompt has places");
+        let expected = format!("at most {MOST_VECTORS} vectors, as many as a prompt has tokens");
         return Err(Fault::tensor(name, expected, count.to_string()));
     }
     if width > 1 << 20 {
-        return Err(Fault::tensor(name, "at most 2^20 values a row", width.to_string()));
+        return Err(Fault::tensor(name, "at most 2^20 values per vector", width.to_string()));
     }
     let vectors = array.to_f32().map_err(|f| f.key(name))?;
     Ok(Embedding {

@@ -38,17 +38,19 @@ pub fn from_bytes(bytes: &[u8]) -> Result<Embedding, Fault> {
     }
     match hidden(&decode(bytes)?) {
         Some(json) => from_json(&json, Layout::PicturePixels),
-        None => Err(Fault::Kind { what: "a plain picture, no embedding in it".into(), hint: None }),
+        None => {
+            Err(Fault::Kind { what: "an ordinary image without an embedding".into(), hint: None })
+        }
     }
 }
 
 fn decode(bytes: &[u8]) -> Result<RgbImage, Fault> {
-    let broken = |e: image::ImageError| Fault::library("not a readable picture", e);
+    let broken = |e: image::ImageError| Fault::library("not a readable image", e);
     let reader = || ImageReader::new(Cursor::new(bytes)).with_guessed_format();
     let (w, h) = reader()?.into_dimensions().map_err(broken)?;
     let pixels = u64::from(w) * u64::from(h);
     if pixels > PIXEL_LIMIT {
-        let what = format!("a picture of {w} x {h} pixels, more than {PIXEL_LIMIT} in all");
+        let what = format!("an image of {w} x {h} pixels, more than the limit of {PIXEL_LIMIT}");
         return Err(Fault::Container(what));
     }
     let mut reader = reader()?;
@@ -107,7 +109,7 @@ fn without_border(image: &RgbImage) -> Option<[u32; 4]> {
 
 fn from_json(json: &[u8], layout: Layout) -> Result<Embedding, Fault> {
     let json: serde_json::Value = serde_json::from_slice(json)
-        .map_err(|e| Fault::library("the embedding in the picture", e))?;
+        .map_err(|e| Fault::library("the embedding in the image", e))?;
     let embedding = super::from_value(&value(&json)?)?;
     Ok(Embedding { layout, ..embedding })
 }
@@ -155,6 +157,6 @@ fn flatten(json: &serde_json::Value, shape: &[usize], out: &mut Vec<f32>) -> Res
             out.push(n.as_f64().unwrap_or(f64::NAN) as f32);
             Ok(())
         }
-        _ => Err(Fault::container("the tensor in the picture is not a regular list of numbers")),
+        _ => Err(Fault::container("the tensor in the image is not a rectangular list of numbers")),
     }
 }

@@ -39,6 +39,8 @@ pub struct Scan {
     pub loaded: Vec<NamedEmbedding>,
     /// Broken files, files of another width or kind, and second files of one name.
     pub skipped: Vec<Skipped>,
+    /// Names of files that were not opened because nobody calls them.
+    pub unread: Vec<String>,
 }
 
 /// Reads all embeddings in a folder and its subfolders, links followed, for a model whose token
@@ -51,6 +53,20 @@ pub struct Scan {
 /// # Errors
 /// Where the folder itself cannot be read; whatever is wrong inside goes to [`Scan::skipped`].
 pub fn scan(folder: &Path, width: Option<usize>) -> Result<Scan, Error> {
+    scan_called(folder, width, &|_| true)
+}
+
+/// As [`scan`], but opens only files that are called by their names without ending: a folder may
+/// have thousands. A picture has its name inside and is opened in any case; of those that nobody
+/// calls, broken ones are passed over.
+///
+/// # Errors
+/// As [`scan`].
+pub fn scan_called(
+    folder: &Path,
+    width: Option<usize>,
+    is_called: &dyn Fn(&str) -> bool,
+) -> Result<Scan, Error> {
     std::fs::read_dir(folder).map_err(|e| Fault::from(e).at(folder))?;
     let mut out = Scan::default();
     let mut names: BTreeMap<String, PathBuf> = BTreeMap::new();
@@ -71,10 +87,16 @@ pub fn scan(folder: &Path, width: Option<usize>) -> Result<Scan, Error> {
         if !is_candidate(&path) {
             continue;
         }
+        let is_called = is_called(&super::stem(&path));
+        if !is_called && endings::has(&path, endings::TENSORS) {
+            out.unread.push(super::stem(&path));
+            continue;
+        }
         let embedding = match super::read(&path) {
             Ok(embedding) => embedding,
             // The plain picture, a preview.
             Err(Error { fault: Fault::Kind { hint: None, .. }, .. }) => continue,
+            Err(_) if !is_called => continue,
             Err(reason) => {
                 out.skipped.push(Skipped { path, reason });
                 continue;
@@ -85,7 +107,7 @@ pub fn scan(folder: &Path, width: Option<usize>) -> Result<Scan, Error> {
             width.map_or(Ok(()), |w| embedding.fits(w)).and_then(|()| match names.get(&name) {
                 None => Ok(()),
                 Some(first) => Err(Fault::kind(
-                    format!("the name `{name}` is taken by {}", first.display()),
+                    format!("the name `{name}` is already used by {}", first.display()),
                     "rename one of the two files",
                 )),
             });
@@ -107,4 +129,22 @@ fn is_candidate(path: &Path) -> bool {
     (endings::has(path, endings::TENSORS) || is_picture && !preview)
         && !endings::is_hidden(path)
         && std::fs::metadata(path).is_ok_and(|m| m.len() > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_nobody_calls_are_not_opened() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["a.pt", "b.safetensors", "c.bin", "d.png"] {
+            std::fs::write(dir.path().join(name), "no embedding").unwrap();
+        }
+        let found = scan_called(dir.path(), None, &|name| name == "b").unwrap();
+        assert_eq!(found.unread, ["a", "c"]);
+        let skipped: Vec<_> = found.skipped.iter().map(|s| s.path.file_name().unwrap()).collect();
+        assert_eq!(skipped, ["b.safetensors"], "a picture that nobody calls is no fault");
+        assert_eq!(scan(dir.path(), None).unwrap().skipped.len(), 4);
+    }
 }

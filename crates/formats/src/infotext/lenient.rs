@@ -43,7 +43,8 @@ impl Infotext {
             ));
         }
         if line.contains('\n') {
-            remarks.push("the settings go over several lines; a setting has a line break".into());
+            remarks
+                .push("the settings span several lines; one of them contains a line break".into());
         }
         for (key, value) in python::pairs(line) {
             if !value.is_empty() {

@@ -169,14 +169,14 @@ pub(super) fn build(target: Target, mut m: Module, alphas: &Alphas, out: &mut Lo
             dora_scale: m.take("dora_scale"),
         });
         for (key, _) in m.rest() {
-            out.unknown(key, "the module's other weights make no use of it");
+            out.unknown(key, "the module's other weights do not use it");
         }
     } else {
         for (key, weight) in m.rest() {
             let reason = match weight {
                 "lora_down.weight" => "its counterpart `lora_up` is missing",
                 "lora_up.weight" => "its counterpart `lora_down` is missing",
-                _ => "the module's weights are not complete for any family",
+                _ => "the module's weights are incomplete for every known kind of adapter",
             };
             out.unknown(key, reason);
         }

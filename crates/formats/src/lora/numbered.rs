@@ -24,12 +24,12 @@ pub(super) fn named(tensors: &[Array]) -> Result<BTreeMap<String, Array>, Fault>
         144 | 128 => "unet",
         48 => "text_encoder",
         n => {
-            let what = format!("a list of {n} pairs of tensors fits no model that is known");
+            let what = format!("a list of {n} pairs of tensors matches no known model");
             return Err(Fault::Container(what));
         }
     };
     if !rest.is_empty() {
-        return Err(Fault::container("a list of pairs with one tensor too many"));
+        return Err(Fault::container("a list of pairs has an odd number of tensors"));
     }
     let mut out = BTreeMap::new();
     for (i, [up, down]) in pairs.iter().enumerate() {
@@ -69,7 +69,8 @@ pub(super) fn names<'a>(
             _ => None,
         };
         let found = found.ok_or_else(|| {
-            let what = format!("{} numbered modules of `{part}` fit no known model", widths.len());
+            let what =
+                format!("{} numbered modules of `{part}` match no known model", widths.len());
             Fault::Container(what)
         })?;
         modules.insert(part, found);
@@ -95,9 +96,9 @@ fn unet(widths: &BTreeMap<usize, [usize; 2]>) -> Option<Vec<String>> {
         return None;
     }
     let each = count / BLOCKS;
-    let of = |block: usize, i: usize| widths[&(block * each + i)];
+    let width = |block: usize, i: usize| widths[&(block * each + i)];
     // A gate is eight times as wide as its input.
-    let is_gate = |i: usize| of(0, i)[0] == 8 * of(0, i)[1];
+    let is_gate = |i: usize| width(0, i)[0] == 8 * width(0, i)[1];
     let attention = |n: usize| ATTENTION.map(|p| format!("attn{n}.{p}"));
     let gate = || ["ff.net.0.proj".to_owned()];
     let layers: Vec<String> = match each {
@@ -116,7 +117,7 @@ fn unet(widths: &BTreeMap<usize, [usize; 2]>) -> Option<Vec<String>> {
     let middle = std::iter::once("unet.mid_block.attentions.0".to_owned());
     // Blocks up are as wide as those down at their level; where the middle one stands shows in where
     // they begin.
-    let wide = |block: usize| of(block, 0)[1];
+    let wide = |block: usize| width(block, 0)[1];
     let up_from = |first: usize| (0..9).all(|i| wide(first + i) == wide(2 * (2 - i / 3)));
     let middle_last = match (up_from(6), up_from(7)) {
         (last, first) if last != first => last,

@@ -101,7 +101,7 @@ pub fn folder(path: &Path) -> Result<Folder, Error> {
         let path = entry.into_path();
         let name = stem(&path);
         if let Some(first) = out.files.iter().find(|f| f.name == name) {
-            let what = format!("the name `{name}` is taken by {}", first.path.display());
+            let what = format!("the name `{name}` is already used by {}", first.path.display());
             out.skipped.push(Fault::kind(what, "rename one of the two files").at(&path));
             continue;
         }

@@ -55,7 +55,7 @@ impl Target {
                 return Err(reason);
             }
         }
-        let unknown = "it names no module of Stable Diffusion 1.x";
+        let unknown = "it is not a module of Stable Diffusion 1.x";
         for (prefixes, component) in UNDERSCORED {
             if let Some(rest) = prefixes.iter().find_map(|p| name.strip_prefix(p)) {
                 // Some writers leave the last dots: `lora_unet_…_attn2.to_v`.

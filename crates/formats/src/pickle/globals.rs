@@ -101,12 +101,12 @@ pub(super) fn call(m: &Machine<'_>, class: &Class, args: &[Id]) -> Result<Node, 
                 pairs.iter().map(|id| pair(m, *id)).collect::<Result<_, _>>().map(Node::Dict)
             }
             Some(Node::Dict(pairs)) => Ok(Node::Dict(pairs.clone())),
-            _ => Err(m.fault("a dict made of something else than pairs")),
+            _ => Err(m.fault("a dict that is not made of pairs")),
         },
         Class::Set => match node(0) {
             None => Ok(Node::List(Vec::new())),
             Some(Node::List(items) | Node::Tuple(items)) => Ok(Node::List(items.clone())),
-            _ => Err(m.fault("a set made of something else than a list")),
+            _ => Err(m.fault("a set that is not made of a list")),
         },
         Class::Tensor => tensor(m, args).map(Node::Tensor),
         Class::Parameter | Class::FromNumpy => match node(0) {
@@ -125,7 +125,7 @@ pub(super) fn call(m: &Machine<'_>, class: &Class, args: &[Id]) -> Result<Node, 
         Class::NumpyScalar => scalar(m, node(0), node(1)),
         Class::NumpyReconstruct => match node(0) {
             Some(Node::Class(Class::NumpyArray)) => Ok(Node::NumpyEmpty),
-            _ => Err(m.fault("numpy._reconstruct of what is no array")),
+            _ => Err(m.fault("numpy._reconstruct of something other than an array")),
         },
         Class::Encode => match (node(0), node(1)) {
             (Some(Node::Text(text)), Some(Node::Text(how))) if how.starts_with("latin") => {
@@ -134,7 +134,7 @@ pub(super) fn call(m: &Machine<'_>, class: &Class, args: &[Id]) -> Result<Node, 
                 let bytes = bytes.map_err(|_| m.fault("text that is not Latin-1"))?;
                 Ok(Node::Bytes(bytes.into()))
             }
-            _ => Err(m.fault("_codecs.encode of something else than Latin-1 text")),
+            _ => Err(m.fault("_codecs.encode of something other than Latin-1 text")),
         },
         Class::Storage(_) => Err(m.forbidden("a torch storage, called directly,")),
         Class::NumpyArray => Err(m.forbidden("numpy.ndarray, called directly,")),
@@ -145,7 +145,7 @@ pub(super) fn call(m: &Machine<'_>, class: &Class, args: &[Id]) -> Result<Node, 
 fn pair(m: &Machine<'_>, id: Id) -> Result<(Id, Id), Fault> {
     match &m.nodes[id] {
         Node::List(p) | Node::Tuple(p) if p.len() == 2 => Ok((p[0], p[1])),
-        _ => Err(m.fault("a dict made of something else than pairs")),
+        _ => Err(m.fault("a dict that is not made of pairs")),
     }
 }
 
@@ -158,7 +158,7 @@ pub(super) fn build(m: &mut Machine<'_>, object: Id, state: Id) -> Result<(), Fa
             let inner = state.iter().find(|(k, _)| is_text(m, *k, "_parameters")).map(|(_, v)| *v);
             let Some(inner) = inner else { return Ok(()) };
             let Node::Dict(inner) = m.nodes[inner].clone() else {
-                return Err(m.fault("`_parameters` is no dict"));
+                return Err(m.fault("`_parameters` is not a dict"));
             };
             if let Node::Dict(all) = &mut m.nodes[object] {
                 all.extend(inner);
@@ -189,9 +189,9 @@ fn is_text(m: &Machine<'_>, id: Id, text: &str) -> bool {
 fn count(m: &Machine<'_>, id: Option<&Id>, what: &str) -> Result<u64, Fault> {
     match id.map(|id| &m.nodes[*id]) {
         Some(Node::Int(n)) => {
-            u64::try_from(*n).map_err(|_| m.fault(format!("{what} {n} cannot be")))
+            u64::try_from(*n).map_err(|_| m.fault(format!("{what} {n} is out of range")))
         }
-        _ => Err(m.fault(format!("{what} is no number"))),
+        _ => Err(m.fault(format!("{what} is not a number"))),
     }
 }
 
@@ -200,7 +200,7 @@ fn counts(m: &Machine<'_>, id: Option<&Id>, what: &str) -> Result<Vec<u64>, Faul
         Some(Node::Tuple(parts) | Node::List(parts)) if parts.len() <= 16 => {
             parts.iter().map(|p| count(m, Some(p), what)).collect()
         }
-        _ => Err(m.fault(format!("{what} is no tuple of at most 16 numbers"))),
+        _ => Err(m.fault(format!("{what} is not a tuple of at most 16 numbers"))),
     }
 }
 
@@ -208,16 +208,16 @@ fn counts(m: &Machine<'_>, id: Option<&Id>, what: &str) -> Result<Vec<u64>, Faul
 /// `("storage", type, key, device, numel[, (view key, offset, size)])`.
 pub(super) fn storage(m: &Machine<'_>, id: Id) -> Result<StorageRef, Fault> {
     let Node::Tuple(parts) = &m.nodes[id] else {
-        return Err(m.fault("a persistent id that is no tuple"));
+        return Err(m.fault("a persistent id that is not a tuple"));
     };
     let node = |i: usize| parts.get(i).map(|id| &m.nodes[*id]);
     let (Some(Node::Text(tag)), Some(Node::Class(Class::Storage(dtype))), Some(Node::Text(key))) =
         (node(0), node(1), node(2))
     else {
-        return Err(m.fault("a persistent id that names no storage of a known type"));
+        return Err(m.fault("a persistent id whose storage type is unknown"));
     };
     if tag.as_ref() != "storage" || key.len() > 64 {
-        return Err(m.fault("a persistent id that is no storage"));
+        return Err(m.fault("a persistent id that is not a storage"));
     }
     let numel = count(m, parts.get(4), "a storage's size")?;
     let whole = StorageRef { key: key.clone(), dtype: *dtype, skip: 0, numel };
@@ -238,7 +238,7 @@ fn tensor(m: &Machine<'_>, args: &[Id]) -> Result<TensorRef, Fault> {
     let shape = counts(m, args.get(2), "a tensor's shape")?;
     let stride = counts(m, args.get(3), "a tensor's stride")?;
     if shape.len() != stride.len() {
-        return Err(m.fault("a tensor with as many strides as dimensions is expected"));
+        return Err(m.fault("a tensor must have as many strides as dimensions"));
     }
     Ok(TensorRef { storage: storage.clone(), offset, shape, stride })
 }
@@ -275,7 +275,7 @@ fn numpy_array(m: &Machine<'_>, state: &[Id]) -> Result<Array, Fault> {
 
 fn scalar(m: &Machine<'_>, dtype: Option<&Node>, bytes: Option<&Node>) -> Result<Node, Fault> {
     let (Some(Node::NumpyType(dtype)), Some(Node::Bytes(bytes))) = (dtype, bytes) else {
-        return Err(m.fault("a numpy scalar that is no plain number"));
+        return Err(m.fault("a numpy scalar that is not a plain number"));
     };
     let dtype = numpy_dtype(m, dtype)?;
     if bytes.len() != dtype.size() {

@@ -43,7 +43,7 @@ pub(super) fn read(map: &Arc<Map>) -> Result<Value, Fault> {
     for key in texts(&keys)? {
         let dtype = object.storages.get(&key);
         let dtype = dtype
-            .ok_or_else(|| Fault::Container(format!("storage {key} is listed, never used")))?;
+            .ok_or_else(|| Fault::Container(format!("storage {key} is listed but never used")))?;
         let has = bytes.len() as u64;
         let cut = |says: u64| Fault::Truncated { says, has };
         let count = bytes.get(at..).and_then(<[u8]>::first_chunk).ok_or(cut(at as u64 + 8))?;
@@ -54,7 +54,7 @@ pub(super) fn read(map: &Arc<Map>) -> Result<Value, Fault> {
         let part = part.ok_or(cut(end))?;
         at += part.len();
         if storages.found.insert(key.clone(), part).is_some() {
-            return Err(Fault::Container(format!("storage {key} stands there twice")));
+            return Err(Fault::Container(format!("storage {key} is listed twice")));
         }
     }
     tree::unfold(&object, &mut storages, bytes.len())
@@ -69,7 +69,7 @@ fn is_little_endian(graph: &Graph) -> bool {
 }
 
 fn texts(graph: &Graph) -> Result<Vec<Arc<str>>, Fault> {
-    let wrong = || Fault::container("the list of storages is no list of strings");
+    let wrong = || Fault::container("the list of storages is not a list of strings");
     let Node::List(items) = &graph.nodes[graph.root] else { return Err(wrong()) };
     let text = |id: &usize| match &graph.nodes[*id] {
         Node::Text(t) => Ok(t.clone()),
@@ -90,7 +90,8 @@ impl Storages for After {
         let need = (storage.skip.saturating_add(storage.numel))
             .saturating_mul(storage.dtype.size() as u64);
         if (bytes.len() as u64) < need {
-            let what = format!("storage {} has {} bytes, needs {need}", storage.key, bytes.len());
+            let what =
+                format!("storage {} has {} bytes, expected {need}", storage.key, bytes.len());
             return Err(Fault::Container(what));
         }
         Ok(bytes)

@@ -127,7 +127,7 @@ impl Machine<'_> {
     fn take(&mut self, n: u64) -> Result<&[u8], Fault> {
         let end = usize::try_from(n).ok().and_then(|n| self.at.checked_add(n));
         let part = end.and_then(|end| self.bytes.get(self.at..end));
-        let part = part.ok_or_else(|| self.fault("the pickle ends in the middle"))?;
+        let part = part.ok_or_else(|| self.fault("the pickle is truncated"))?;
         self.at += part.len();
         Ok(part)
     }
@@ -168,7 +168,7 @@ impl Machine<'_> {
     fn since_mark(&mut self) -> Result<Vec<Id>, Fault> {
         let mark = self.marks.pop().ok_or_else(|| self.fault("no mark on the stack"))?;
         if mark > self.stack.len() {
-            return Err(self.fault("a mark above the stack"));
+            return Err(self.fault("a mark beyond the end of the stack"));
         }
         Ok(self.stack.split_off(mark))
     }
@@ -215,7 +215,7 @@ impl Machine<'_> {
 
     fn number<T: std::str::FromStr>(&mut self) -> Result<T, Fault> {
         let line = self.line()?;
-        line.trim_end_matches('L').parse().map_err(|_| self.fault("a number that is none"))
+        line.trim_end_matches('L').parse().map_err(|_| self.fault("a malformed number"))
     }
 
     fn run(&mut self) -> Result<Id, Fault> {
@@ -369,7 +369,7 @@ impl Machine<'_> {
                 let list = self.top()?;
                 match &mut self.nodes[list] {
                     Node::List(all) => all.extend(items),
-                    _ => return Err(self.fault("appends to what is no list")),
+                    _ => return Err(self.fault("appends to something other than a list")),
                 }
             }
             b's' | b'u' => {
@@ -382,7 +382,7 @@ impl Machine<'_> {
                 let dict = self.top()?;
                 match &mut self.nodes[dict] {
                     Node::Dict(all) => all.extend(pairs),
-                    _ => return Err(self.fault("sets items of what is no dict")),
+                    _ => return Err(self.fault("sets items of something other than a dict")),
                 }
             }
             b'g' => {
@@ -421,7 +421,7 @@ impl Machine<'_> {
                 let (Node::Text(module), Node::Text(name)) =
                     (self.nodes[module].clone(), self.nodes[name].clone())
                 else {
-                    return Err(self.fault("a class name that is no string"));
+                    return Err(self.fault("a class name that is not a string"));
                 };
                 let class = self.class(&module, &name)?;
                 self.push(class);
@@ -433,7 +433,7 @@ impl Machine<'_> {
                     return Err(self.fault("a call without a tuple of arguments"));
                 };
                 let Node::Class(class) = self.nodes[callee].clone() else {
-                    return Err(self.fault("a call of what is no class"));
+                    return Err(self.fault("a call of something other than a class"));
                 };
                 let size: usize = args.iter().map(|id| self.nodes[*id].size()).sum();
                 self.pay(size)?;
@@ -487,6 +487,6 @@ fn name(op: u8) -> &'static str {
         0x96 => "BYTEARRAY8",
         0x97 => "NEXT_BUFFER",
         0x98 => "READONLY_BUFFER",
-        _ => "unknown; this is probably no pickle",
+        _ => "unknown; this is probably not a pickle",
     }
 }

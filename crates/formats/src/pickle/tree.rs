@@ -89,7 +89,7 @@ impl Unfold<'_> {
             if let Value::Text(text) = &key
                 && !seen.insert(text.clone())
             {
-                return Err(self.fault(format!("the key `{text}` stands there twice")));
+                return Err(self.fault(format!("the key `{text}` appears twice")));
             }
             out.push((key, self.value(*value, depth + 1)?));
         }
@@ -128,21 +128,22 @@ impl Unfold<'_> {
         let (first, end) = (at(t.offset), at(t.offset.saturating_add(count)));
         if is_contiguous(&shape, &t.stride) {
             let part = first.zip(end).and_then(|(a, b)| stored.slice(a..b));
-            let part = part.ok_or_else(|| self.fault("a tensor beyond its storage"))?;
+            let part = part.ok_or_else(|| self.fault("a tensor extends beyond its storage"))?;
             return Array::new(t.storage.dtype, shape, part);
         }
         let count = usize::try_from(count).map_err(|_| too_large())?;
         self.copies = match self.copies.checked_sub(count.saturating_mul(size)) {
             Some(left) => left,
-            None => return Err(self.fault("strided tensors of more bytes than the file holds")),
+            None => return Err(self.fault("strided tensors with more bytes than the file")),
         };
         let mut bytes = Vec::with_capacity(count * size);
         let mut index = vec![0_u64; shape.len()];
         for _ in 0..count {
             let element = index.iter().zip(&t.stride).fold(t.offset, |at, (i, s)| at + i * s);
             let start = at(element).and_then(|a| stored.get(a..a + size));
-            bytes
-                .extend_from_slice(start.ok_or_else(|| self.fault("a tensor beyond its storage"))?);
+            bytes.extend_from_slice(
+                start.ok_or_else(|| self.fault("a tensor extends beyond its storage"))?,
+            );
             for (i, d) in index.iter_mut().zip(&t.shape).rev() {
                 *i += 1;
                 if *i < *d {

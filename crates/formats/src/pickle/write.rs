@@ -107,7 +107,7 @@ impl<'a> Writer<'a> {
 
     fn text(&mut self, text: &str) -> Result<(), Fault> {
         let length = u32::try_from(text.len());
-        let length = length.map_err(|_| Fault::container("a string beyond 4 GB"))?;
+        let length = length.map_err(|_| Fault::container("a string larger than 4 GB"))?;
         self.pickle.push(b'X');
         self.pickle.extend_from_slice(&length.to_le_bytes());
         self.pickle.extend_from_slice(text.as_bytes());

@@ -47,11 +47,11 @@ pub(super) fn read(map: &Arc<Map>) -> Result<Value, Fault> {
         }
     }
     let pickle = archive.members.get("data.pkl");
-    let pickle = pickle.ok_or_else(|| Fault::container("torch zip: there is no data.pkl"))?;
+    let pickle = pickle.ok_or_else(|| Fault::container("torch zip: data.pkl is missing"))?;
     let pickle = archive.read(pickle, PICKLE_LIMIT)?;
     let graph = machine::run(&pickle, 0)?;
     if graph.end != pickle.len() {
-        return Err(Fault::container("torch zip: data.pkl goes on after its end"));
+        return Err(Fault::container("torch zip: data.pkl has bytes after its end"));
     }
     tree::unfold(&graph, &mut archive, map.as_slice().len())
 }
@@ -76,12 +76,12 @@ impl Archive {
                 return Err(Fault::Container(format!("torch zip: unexpected member `{name}`")));
             }
             if *root.get_or_insert_with(|| folder.to_owned()) != folder {
-                let what = format!("torch zip: `{name}` lies in a second folder");
+                let what = format!("torch zip: `{name}` is in a second folder");
                 return Err(Fault::Container(what));
             }
             let start = file.data_start();
             let start =
-                start.ok_or_else(|| Fault::container("torch zip: a member without a place"))?;
+                start.ok_or_else(|| Fault::container("torch zip: a member without a position"))?;
             let member = Member {
                 start,
                 packed: file.compressed_size(),
@@ -117,7 +117,7 @@ impl Archive {
             CompressionMethod::Deflated => {
                 if member.size > self.left {
                     let what = format!(
-                        "torch zip: a member of {} bytes unfolds to {}; this is a trap, not weights",
+                        "torch zip: a member of {} bytes expands to {}; this is a zip bomb, not weights",
                         member.packed, member.size
                     );
                     return Err(Fault::Container(what));
@@ -126,11 +126,15 @@ impl Archive {
                 let unpack = flate2::read::DeflateDecoder::new(&raw[..]);
                 unpack.take(member.size + 1).read_to_end(&mut out)?;
                 if out.len() as u64 != member.size {
-                    return Err(Fault::container("torch zip: a member of another size than said"));
+                    return Err(Fault::container(
+                        "torch zip: a member does not have its declared size",
+                    ));
                 }
                 Ok(out.into())
             }
-            other => Err(Fault::Container(format!("torch zip: packed by {other:?}, not deflate"))),
+            other => Err(Fault::Container(format!(
+                "torch zip: compressed with {other:?}, expected deflate"
+            ))),
         }
     }
 }
@@ -151,7 +155,7 @@ impl Storages for Archive {
         let need = (storage.skip.saturating_add(storage.numel))
             .saturating_mul(storage.dtype.size() as u64);
         if member.size < need {
-            let what = format!("torch zip: `{name}` has {} bytes, needs {need}", member.size);
+            let what = format!("torch zip: `{name}` has {} bytes, expected {need}", member.size);
             return Err(Fault::Container(what));
         }
         if let Some(bytes) = self.inflated.get(&storage.key) {

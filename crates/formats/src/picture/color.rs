@@ -8,12 +8,12 @@ const SAME: u8 = 2;
 
 /// Converts pixels in place; gives a sentence where something was done, or could not be.
 pub(super) fn to_srgb(profile: &[u8], rgb: &mut [u8]) -> Option<String> {
-    let broken = || Some("its color profile is damaged and is ignored".to_owned());
+    let broken = || Some("its color profile is damaged and was ignored".to_owned());
     let Ok(from) = ColorProfile::new_from_slice(profile) else { return broken() };
     if from.color_space != DataColorSpace::Rgb {
         // A gray profile changes brightness by a level or two; that of CMYK is gone with its colors.
         return (from.color_space == DataColorSpace::Cmyk)
-            .then(|| "its CMYK colors are converted without their profile".to_owned());
+            .then(|| "its CMYK colors were converted without their profile".to_owned());
     }
     let options = TransformOptions {
         rendering_intent: RenderingIntent::Perceptual,
@@ -39,7 +39,7 @@ pub(super) fn to_srgb(profile: &[u8], rgb: &mut [u8]) -> Option<String> {
         }
         pixels.copy_from_slice(part);
     }
-    Some("its colors are converted from its profile to sRGB".to_owned())
+    Some("its colors were converted from its profile to sRGB".to_owned())
 }
 
 /// Colors all over the cube.

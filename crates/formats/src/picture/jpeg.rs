@@ -71,7 +71,7 @@ const SHORT: Refused = Refused::Damaged("the file ends early");
 pub(super) fn decode(file: &[u8]) -> Result<Picture, Refused> {
     let mut at = 2;
     if file.get(..2) != Some(&[0xff, 0xd8]) {
-        return Err(Refused::Damaged("it does not begin as a JPEG file"));
+        return Err(Refused::Damaged("the JPEG signature is missing"));
     }
     let mut headers = Headers::default();
     let mut scans = 0;
@@ -79,7 +79,7 @@ pub(super) fn decode(file: &[u8]) -> Result<Picture, Refused> {
         let marker = next_marker(file, &mut at).ok_or(SHORT)?;
         match marker {
             0xd9 if scans > 0 => return samples::picture(&mut headers),
-            0xd9 => return Err(Refused::Damaged("it has no picture data")),
+            0xd9 => return Err(Refused::Damaged("it has no image data")),
             // restart markers and the like carry nothing
             0x01 | 0xd0..=0xd8 => continue,
             _ => {}
@@ -144,10 +144,10 @@ fn frame(headers: &mut Headers, s: &[u8], progressive: bool) -> Result<(), Refus
         return Err(Refused::OtherKind);
     }
     if width == 0 {
-        return Err(Refused::Damaged("the picture has no pixels"));
+        return Err(Refused::Damaged("the image has no pixels"));
     }
     if (width * height) as u64 > super::MOST_PIXELS {
-        return Err(Refused::Damaged("the picture is too large"));
+        return Err(Refused::Damaged("the image is too large"));
     }
     let specs = s.get(6..6 + 3 * count).ok_or(SHORT)?;
     let factors = |c: &[u8]| (usize::from(c[1] >> 4), usize::from(c[1] & 15));
@@ -188,7 +188,7 @@ fn quantisation_tables(headers: &mut Headers, mut s: &[u8]) -> Result<(), Refuse
         let length = if wide { 128 } else { 64 };
         let values = rest.get(..length).ok_or(SHORT)?;
         let table = headers.quantisation.get_mut(slot);
-        let table = table.ok_or(Refused::Damaged("there are four quantisation tables only"))?;
+        let table = table.ok_or(Refused::Damaged("a quantization table's number is above 3"))?;
         let mut natural = [0; 64];
         for (i, place) in ZIGZAG.iter().enumerate() {
             let value = if wide { word(values, 2 * i) } else { Some(values[i].into()) };
@@ -206,10 +206,10 @@ fn huffman_tables(headers: &mut Headers, mut s: &[u8]) -> Result<(), Refused> {
         let count: usize = lengths.iter().map(|n| usize::from(*n)).sum();
         let symbols = rest.get(16..16 + count).ok_or(SHORT)?;
         let table = HuffmanTable::new(lengths, symbols);
-        let table = table.ok_or(Refused::Damaged("a code table is impossible"))?;
+        let table = table.ok_or(Refused::Damaged("a Huffman table is invalid"))?;
         let tables = if kind >> 4 == 0 { &mut headers.dc } else { &mut headers.ac };
         let slot = tables.get_mut(usize::from(kind & 15));
-        *slot.ok_or(Refused::Damaged("there are four code tables only"))? = Some(table);
+        *slot.ok_or(Refused::Damaged("a Huffman table's number is above 3"))? = Some(table);
         s = &rest[16 + count..];
     }
     Ok(())
@@ -233,18 +233,18 @@ fn scan(headers: &mut Headers, s: &[u8], file: &[u8], at: &mut usize) -> Result<
         let component = component.ok_or(Refused::Damaged("a scan names an unknown component"))?;
         let (dc, ac) = (usize::from(spec[1] >> 4), usize::from(spec[1] & 15));
         if dc > 3 || ac > 3 || parts.iter().any(|p| p.component == component) {
-            return Err(Refused::Damaged("a scan's header is impossible"));
+            return Err(Refused::Damaged("a scan's header is invalid"));
         }
         parts.push(Part { component, dc, ac, last_dc: 0 });
     }
     let progress = if headers.progressive {
         let (first, last) = (usize::from(end[0]), usize::from(end[1]));
         if last > 63 || first > last || (first > 0 && count != 1) || (first == 0 && last != 0) {
-            return Err(Refused::Damaged("a scan's range is impossible"));
+            return Err(Refused::Damaged("a scan's spectral range is invalid"));
         }
         let (high, low) = (end[2] >> 4, end[2] & 15);
         if low > 13 || (high != 0 && high != low + 1) {
-            return Err(Refused::Damaged("a scan's precision is impossible"));
+            return Err(Refused::Damaged("a scan's precision is invalid"));
         }
         Some(Progress { first, last, refine: high != 0, low })
     } else {
@@ -306,7 +306,7 @@ impl ScanReader<'_> {
         dc: Option<&HuffmanTable>,
         ac: Option<&HuffmanTable>,
     ) -> Result<(), Refused> {
-        let table = |t| Option::ok_or(t, Refused::Damaged("a code table is missing"));
+        let table = |t| Option::ok_or(t, Refused::Damaged("a Huffman table is missing"));
         let bits = &mut self.bits;
         let read = match &self.progress {
             None => entropy::sequential(bits, block, &mut part.last_dc, table(dc)?, table(ac)?),
@@ -320,7 +320,7 @@ impl ScanReader<'_> {
             Some(p) if p.refine => entropy::refine_ac(bits, block, &mut self.run, p, table(ac)?),
             Some(p) => entropy::first_ac(bits, block, &mut self.run, p, table(ac)?),
         };
-        read.ok_or(Refused::Damaged("its codes are damaged"))
+        read.ok_or(Refused::Damaged("its Huffman codes are damaged"))
     }
 }
 

@@ -9,10 +9,10 @@ pub const MOST_PIXELS: u64 = 200_000_000;
 /// A refusal of a file whose first bytes are those of a kind that is not read.
 pub(super) fn refused(start: &[u8]) -> Option<Fault> {
     if let Some(kind) = unread(start) {
-        return Some(Fault::kind(format!("{kind}, which is not read"), HINT));
+        return Some(Fault::kind(format!("{kind}, which is not supported"), HINT));
     }
     let what = crate::stranger(start).filter(|what| !what.contains("PNG"))?;
-    Some(Fault::kind(format!("not a picture but {what}"), HINT))
+    Some(Fault::kind(format!("expected an image, found {what}"), HINT))
 }
 
 /// Whether a file's first 12 bytes are those of a picture, a film or a page that holds no embedding.
@@ -28,13 +28,13 @@ fn unread(start: &[u8]) -> Option<&'static str> {
         (
             Some(b"heic" | b"heix" | b"hevc" | b"hevx" | b"mif1" | b"msf1" | b"heim" | b"heis"),
             _,
-        ) => "a HEIC picture, as iPhones take them",
-        (Some(b"crx "), _) => "a camera's raw picture",
+        ) => "a HEIC image, the iPhone's format",
+        (Some(b"crx "), _) => "a camera raw file",
         (Some(_), _) => "a film",
         (_, [0xff, 0x0a, ..] | [0, 0, 0, 12, b'J', b'X', b'L', b' ', ..]) => "a JPEG XL picture",
         (_, [b'G', b'I', b'F', b'8', ..]) => "a GIF picture",
         (_, [b'I', b'I', b'*', 0, ..] | [b'M', b'M', 0, b'*', ..]) => {
-            "a TIFF picture or a camera's raw picture"
+            "a TIFF image or a camera raw file"
         }
         (_, [b'8', b'B', b'P', b'S', ..]) => "a Photoshop file",
         (_, [b'%', b'P', b'D', b'F', ..]) => "a PDF file",
@@ -47,18 +47,18 @@ const HINT: &str = "save it as PNG, JPEG or WebP, or move it out of the folder";
 
 /// The refusal of a file of no known kind.
 pub(super) fn no_picture() -> Fault {
-    Fault::kind("the file is no picture that is read (PNG, JPEG, WebP, BMP)", HINT)
+    Fault::kind("not a supported image (PNG, JPEG, WebP, BMP)", HINT)
 }
 
 /// Refuses pictures without pixels, and those whose pixels would fill the memory.
 pub(super) fn check_size(width: u32, height: u32) -> Result<(), Fault> {
     let pixels = u64::from(width) * u64::from(height);
     if pixels == 0 {
-        return Err(Fault::container("the picture has no pixels"));
+        return Err(Fault::container("the image has no pixels"));
     }
     if pixels > MOST_PIXELS {
         let what = format!(
-            "the picture has {width} x {height} pixels, more than the {} million that are read",
+            "the image has {width} x {height} pixels, more than the limit of {} million",
             MOST_PIXELS / 1_000_000
         );
         return Err(Fault::kind(what, "make it smaller, or move it out of the folder"));
@@ -71,11 +71,11 @@ pub(super) fn damaged(error: &ImageError) -> Fault {
     if let ImageError::Unsupported(unsupported) = error
         && !matches!(unsupported.kind(), UnsupportedErrorKind::Format(_))
     {
-        return Fault::kind(format!("the picture is of a rare kind: {error}"), HINT);
+        return Fault::kind(format!("this kind of image is not supported: {error}"), HINT);
     }
     let text = error.to_string();
     let text = text.trim_end_matches('.');
-    Fault::Container(format!("the picture cannot be read: {text}"))
+    Fault::Container(format!("the image cannot be read: {text}"))
 }
 
 /// A sentence where a file has several pictures, of which the first is read.
@@ -88,5 +88,5 @@ pub(super) fn animation(bytes: &[u8]) -> Option<String> {
     } else {
         0
     };
-    (frames > 1).then(|| format!("an animation of {frames} frames, of which the first is used"))
+    (frames > 1).then(|| format!("an animation of {frames} frames; only the first is used"))
 }

@@ -127,8 +127,8 @@ fn kinds_that_are_not_read_are_named() {
         (b"II*\0\0\0\0\0\0\0\0\0\0", "TIFF"),
         (b"<!DOCTYPE html><html></html>", "web page"),
         (b"version https://git-lfs.github.com/spec/v1", "git-lfs"),
-        (b"hello, this is only text", "no picture"),
-        (b"", "no picture"),
+        (b"hello, this is only text", "not a supported image"),
+        (b"", "not a supported image"),
     ] {
         assert!(why(start).contains(name), "{name}: {}", why(start));
     }

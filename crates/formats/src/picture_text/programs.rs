@@ -91,9 +91,17 @@ fn flat(program: &'static str, json: &Map<String, Value>, size: Option<(u32, u32
     let sampler = get(&["sampler", "sampler_name", "scheduler"]);
     let schedule = json.get("sampler").or_else(|| json.get("sampler_name"));
     let schedule = schedule.and_then(|_| get(&["scheduler"]));
+    let schedule = if program == "InvokeAI" {
+        // Its `scheduler` has `_k` at the end for Karras' schedule and nothing for the plain one,
+        // whatever is usual elsewhere.
+        let plain = |name: &String| name.contains("dpm") && !name.ends_with("_k");
+        get(&["scheduler"]).filter(plain).map(|_| "Uniform".to_owned())
+    } else {
+        schedule.filter(|s| !s.is_empty())
+    };
     for (key, value) in [
         ("Sampler", sampler),
-        ("Schedule type", schedule.filter(|s| program != "InvokeAI" && !s.is_empty())),
+        ("Schedule type", schedule),
         ("CFG scale", get(&["cfg_scale", "cfgscale", "guidance_scale", "scale"])),
         ("Seed", get(&["seed"])),
     ] {
@@ -128,7 +136,7 @@ fn flat(program: &'static str, json: &Map<String, Value>, size: Option<(u32, u32
     if let Some(Value::Array(loras)) = json.get("loras")
         && !loras.is_empty()
     {
-        remarks.push(format!("{} LoRAs are not taken over", loras.len()));
+        remarks.push(format!("{} LoRAs are ignored", loras.len()));
     }
     Ok((out.to_string(), remarks))
 }
@@ -154,7 +162,7 @@ fn by(text: &str) -> Option<String> {
 
 /// InvokeAI's first form: `"a prompt [negative]" -s 50 -S 123 -W512 -H 512 -C7.5 -A k_lms`.
 fn dream(text: &str) -> Outcome {
-    let damaged = || "they are damaged: not a command of InvokeAI's first versions".to_owned();
+    let damaged = || "they are damaged: not a command of InvokeAI 2".to_owned();
     let body = text.trim().strip_prefix('"').ok_or_else(damaged)?;
     let (prompt, rest) = body.rsplit_once('"').ok_or_else(damaged)?;
     let mut out = Infotext { prompt: prompt.to_owned(), ..Infotext::default() };

@@ -147,6 +147,16 @@ fn settings_of_other_programs() {
         }
         assert!(found.remarks[0].contains(program), "{:?}", found.remarks);
     }
+    for (sampler, schedule) in [
+        ("dpmpp_2m", Some("Uniform")),
+        ("dpmpp_2m_k", None),
+        ("euler", None),
+        ("kdpm_2", Some("Uniform")),
+    ] {
+        let text = invoke.replace("euler", sampler);
+        let found = read(&png(&[("invokeai_metadata", &text)]));
+        assert_eq!(found.infotext.get("Schedule type"), schedule, "{sampler}");
+    }
     // Draw Things: JSON in XMP.
     let json = r#"{"c": "a cat", "uc": "blurry", "steps": 20, "seed": 5, "scale": 7.5,
         "sampler": "DPM++ 2M Karras", "size": "512x768"}"#;

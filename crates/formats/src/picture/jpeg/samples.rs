@@ -1,8 +1,8 @@
 //! From coefficients to pixels: libjpeg's accurate integer transform, its chroma filter, its colors.
 use super::{Component, Headers, Picture, Refused};
 
-/// The picture of all coefficients. They are given back as they become samples: of 50 million pixels
-/// they hold 150 to 300 MB.
+/// The picture of all coefficients. They are given back as they become samples, and samples become
+/// pixels row by row: of 50 million pixels the coefficients hold 150 to 300 MB, and the pixels 150.
 pub(super) fn picture(headers: &mut Headers) -> Result<Picture, Refused> {
     let (width, height) = (headers.width, headers.height);
     let most = |f: fn(&Component) -> usize| headers.components.iter().map(f).max().unwrap_or(1);
@@ -10,27 +10,30 @@ pub(super) fn picture(headers: &mut Headers) -> Result<Picture, Refused> {
     let mut planes = Vec::new();
     for c in &mut headers.components {
         let table = headers.quantisation[c.quantisation];
-        let table = table.ok_or(Refused::Damaged("a quantisation table is missing"))?;
-        let samples = plane(c, &table);
+        let table = table.ok_or(Refused::Damaged("a quantization table is missing"))?;
+        if !most.0.is_multiple_of(c.h) || !most.1.is_multiple_of(c.v) {
+            // libjpeg does not enlarge these samplings either.
+            return Err(Refused::OtherKind);
+        }
+        planes.push(plane(c, &table, (most.0 / c.h, most.1 / c.v)));
         c.coefficients = Vec::new();
-        planes.push(enlarge(&samples, c, most, (width, height)).ok_or(Refused::OtherKind)?);
     }
     let channels = planes.len();
-    let data = match &planes[..] {
-        [_] => planes.remove(0),
-        [a, b, c] => {
-            let three = a.iter().zip(b).zip(c);
-            // A flattened iterator does not know its length, and growing holds the pixels twice.
-            let mut data = Vec::with_capacity(3 * width * height);
-            if is_rgb(headers) {
-                data.extend(three.flat_map(|((r, g), b)| [*r, *g, *b]));
-            } else {
-                data.extend(three.flat_map(|((y, cb), cr)| rgb(*y, *cb, *cr)));
-            }
-            data
+    let mut data = Vec::with_capacity(channels * width * height);
+    let mut lines = [Vec::new(), Vec::new(), Vec::new()];
+    let is_rgb = is_rgb(headers);
+    for y in 0..height {
+        for (plane, line) in planes.iter().zip(&mut lines) {
+            plane.row(y, width, line);
         }
-        _ => return Err(Refused::OtherKind),
-    };
+        let [a, b, c] = &lines;
+        let three = a.iter().zip(b).zip(c);
+        match (channels, is_rgb) {
+            (1, _) => data.extend(a),
+            (_, true) => data.extend(three.flat_map(|((r, g), b)| [*r, *g, *b])),
+            (_, false) => data.extend(three.flat_map(|((y, cb), cr)| rgb(*y, *cb, *cr))),
+        }
+    }
     Ok(Picture { width, height, channels, data })
 }
 
@@ -57,20 +60,57 @@ fn rgb(y: u8, cb: u8, cr: u8) -> [u8; 3] {
 struct Plane {
     width: usize,
     samples: Vec<u8>,
+    /// Columns and rows that belong to the picture.
+    size: (usize, usize),
+    /// How many times it is enlarged across and down.
+    times: (usize, usize),
 }
 
-fn plane(c: &Component, table: &[u16; 64]) -> Plane {
+fn plane(c: &Component, table: &[u16; 64], times: (usize, usize)) -> Plane {
     let width = c.blocks.0 * 8;
     let mut samples = vec![0; width * c.blocks.1 * 8];
-    for (i, block) in c.coefficients.chunks_exact(64).enumerate() {
+    for (i, block) in c.coefficients.as_chunks::<64>().0.iter().enumerate() {
         let (x, y) = (i % c.blocks.0 * 8, i / c.blocks.0 * 8);
         let levels = inverse_transform(block, table);
-        for (row, levels) in levels.chunks_exact(8).enumerate() {
+        for (row, levels) in levels.as_chunks::<8>().0.iter().enumerate() {
             let at = (y + row) * width + x;
             samples[at..at + 8].copy_from_slice(levels);
         }
     }
-    Plane { width, samples }
+    Plane { width, samples, size: c.size, times }
+}
+
+impl Plane {
+    /// A row at the picture's size.
+    fn row(&self, y: usize, width: usize, out: &mut Vec<u8>) {
+        let (across, down) = self.times;
+        // Only samples of the picture count; the last row stands for those below it.
+        let row = |y: usize| {
+            let y = y.min(self.size.1 - 1);
+            &self.samples[y * self.width..][..self.size.0]
+        };
+        let near = row(y / down);
+        // the other row that a pixel's center lies towards
+        let far = if y.is_multiple_of(down) {
+            row((y / down).saturating_sub(1))
+        } else {
+            row(y / down + 1)
+        };
+        out.clear();
+        match (across, down) {
+            (1, 1) => out.extend(near),
+            (2, 1) if self.size.0 > 2 => twice(near, out),
+            (1, 2) => {
+                let bias = if y.is_multiple_of(2) { 1 } else { 2 };
+                let pair =
+                    |(n, f): (&u8, &u8)| ((u16::from(*n) * 3 + u16::from(*f) + bias) >> 2) as u8;
+                out.extend(near.iter().zip(far).map(pair));
+            }
+            (2, 2) if self.size.0 > 2 => twice_of_two(near, far, out),
+            _ => out.extend(near.iter().flat_map(|v| std::iter::repeat_n(*v, across))),
+        }
+        out.truncate(width);
+    }
 }
 
 /// Bits after the point of the transform's constants.
@@ -102,84 +142,59 @@ fn descale(v: i64, bits: u32) -> i64 {
     (v + (1 << (bits - 1))) >> bits
 }
 
-fn inverse_transform(block: &[i16], table: &[u16; 64]) -> [u8; 64] {
+fn inverse_transform(block: &[i16; 64], table: &[u16; 64]) -> [u8; 64] {
+    // Columns that have coefficients below their first; most have none.
+    let mut below = [0i16; 8];
+    for row in &block.as_chunks::<8>().0[1..] {
+        below.iter_mut().zip(row).for_each(|(all, v)| *all |= v);
+    }
+    let level = |i: usize| i64::from(block[i]) * i64::from(table[i]);
     let mut work = [0i64; 64];
     for x in 0..8 {
-        let column =
-            std::array::from_fn(|y| i64::from(block[y * 8 + x]) * i64::from(table[y * 8 + x]));
-        for (y, v) in eight(column).into_iter().enumerate() {
+        if below[x] == 0 {
+            // What the transform gives, to the bit.
+            let all = level(x) << BETWEEN;
+            (0..8).for_each(|y| work[y * 8 + x] = all);
+            continue;
+        }
+        let column = eight(std::array::from_fn(|y| level(y * 8 + x)));
+        for (y, v) in column.into_iter().enumerate() {
             work[y * 8 + x] = descale(v, BITS - BETWEEN);
         }
     }
     let mut out = [0; 64];
-    for (row, out) in work.chunks_exact(8).zip(out.chunks_exact_mut(8)) {
-        let row = eight(std::array::from_fn(|x| row[x]));
-        for (v, out) in row.into_iter().zip(out) {
-            *out = (descale(v, BITS + BETWEEN + 3) + 128).clamp(0, 255) as u8;
+    for (row, out) in work.as_chunks::<8>().0.iter().zip(out.as_chunks_mut::<8>().0) {
+        let sample = |v: i64| (descale(v, BITS + BETWEEN + 3) + 128).clamp(0, 255) as u8;
+        if row[1..].iter().all(|v| *v == 0) {
+            out.fill(sample(row[0] << BITS));
+        } else {
+            *out = eight(*row).map(sample);
         }
     }
     out
 }
 
-/// A component at the picture's size. `None` for samplings that libjpeg does not enlarge either.
-fn enlarge(
-    plane: &Plane,
-    c: &Component,
-    most: (usize, usize),
-    (width, height): (usize, usize),
-) -> Option<Vec<u8>> {
-    if !most.0.is_multiple_of(c.h) || !most.1.is_multiple_of(c.v) {
-        return None;
-    }
-    let (across, down) = (most.0 / c.h, most.1 / c.v);
-    // Only samples of the picture count; the last row stands for those below it.
-    let row = |y: usize| {
-        let y = y.min(c.size.1 - 1);
-        &plane.samples[y * plane.width..][..c.size.0]
-    };
-    let mut out = Vec::with_capacity(width * height);
-    for y in 0..height {
-        let near = row(y / down);
-        // the other row that a pixel's center lies towards
-        let far = if y % down == 0 { row((y / down).saturating_sub(1)) } else { row(y / down + 1) };
-        let line: Vec<u8> = match (across, down) {
-            (1, 1) => near.to_vec(),
-            (2, 1) if c.size.0 > 2 => twice(near),
-            (1, 2) => {
-                let bias = if y % 2 == 0 { 1 } else { 2 };
-                let pairs = near.iter().zip(far);
-                pairs
-                    .map(|(n, f)| ((u16::from(*n) * 3 + u16::from(*f) + bias) >> 2) as u8)
-                    .collect()
-            }
-            (2, 2) if c.size.0 > 2 => twice_of_two(near, far),
-            _ => near.iter().flat_map(|v| std::iter::repeat_n(*v, across)).collect(),
-        };
-        out.extend(&line[..width]);
-    }
-    Some(out)
-}
-
-/// Twice as many samples, each three quarters of its own and one quarter of the nearest other.
-fn twice(row: &[u8]) -> Vec<u8> {
-    let at = |i: usize| u16::from(row[i]);
+/// Twice as many samples, at least 3, each three quarters of its own and one quarter of the nearest
+/// other.
+fn twice(row: &[u8], out: &mut Vec<u8>) {
+    let mix =
+        |own: u8, other: u8, half: u16| ((u16::from(own) * 3 + u16::from(other) + half) >> 2) as u8;
     let last = row.len() - 1;
-    let pair = |i: usize| {
-        let left = if i == 0 { row[0] } else { ((at(i) * 3 + at(i - 1) + 1) >> 2) as u8 };
-        let right = if i == last { row[last] } else { ((at(i) * 3 + at(i + 1) + 2) >> 2) as u8 };
-        [left, right]
-    };
-    (0..row.len()).flat_map(pair).collect()
+    out.extend([row[0], mix(row[0], row[1], 2)]);
+    let inner = row.windows(3);
+    out.extend(inner.flat_map(|w| [mix(w[1], w[0], 1), mix(w[1], w[2], 2)]));
+    out.extend([mix(row[last], row[last - 1], 1), row[last]]);
 }
 
 /// The same in both directions, rounded once.
-fn twice_of_two(near: &[u8], far: &[u8]) -> Vec<u8> {
-    let at = |i: usize| u16::from(near[i]) * 3 + u16::from(far[i]);
-    let last = near.len() - 1;
-    let pair = |i: usize| {
-        let left = if i == 0 { at(0) * 4 + 8 } else { at(i) * 3 + at(i - 1) + 8 };
-        let right = if i == last { at(last) * 4 + 7 } else { at(i) * 3 + at(i + 1) + 7 };
-        [(left >> 4) as u8, (right >> 4) as u8]
-    };
-    (0..near.len()).flat_map(pair).collect()
+fn twice_of_two(near: &[u8], far: &[u8], out: &mut Vec<u8>) {
+    let sums = near.iter().zip(far).map(|(n, f)| u16::from(*n) * 3 + u16::from(*f));
+    let sums: Vec<u16> = sums.collect();
+    let mix = |own: u16, other: u16, half: u16| ((own * 3 + other + half) >> 4) as u8;
+    let last = sums.len() - 1;
+    let edge = |own: u16, half: u16| ((own * 4 + half) >> 4) as u8;
+    out.extend([edge(sums[0], 8), mix(sums[0], sums[1], 7)]);
+    let inner = sums.windows(3);
+    out.extend(inner.flat_map(|w| [mix(w[1], w[0], 8), mix(w[1], w[2], 7)]));
+    out.extend([mix(sums[last], sums[last - 1], 8), edge(sums[last], 7)]);
 }

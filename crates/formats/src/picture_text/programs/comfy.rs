@@ -27,7 +27,7 @@ pub(super) fn find(notes: &[Note]) -> Option<Outcome> {
             _ => {}
         }
     }
-    let only = "only its workflow is there, without the values that were used";
+    let only = "only its workflow was saved, without the values that were used";
     is_workflow.then(|| Err(only.to_owned()))
 }
 
@@ -46,7 +46,7 @@ fn settings(graph: &Graph) -> Outcome {
     let samplers: Vec<&Value> = graph.values().filter(is_sampler).collect();
     let [sampler] = samplers.as_slice() else {
         return Err(format!(
-            "its graph has {} plain samplers, of which only one can be understood",
+            "its graph has {} plain samplers, and only graphs with one can be read",
             samplers.len()
         ));
     };
@@ -78,7 +78,8 @@ fn settings(graph: &Graph) -> Outcome {
     if let Some((w, h)) = side("width").zip(side("height")) {
         out.set("Size", format!("{w}x{h}"));
     }
-    let mut remarks = vec!["ComfyUI weights words otherwise, so `(word:1.2)` differs".to_owned()];
+    let mut remarks =
+        vec!["ComfyUI weights words differently, so `(word:1.2)` has another effect".to_owned()];
     models(graph, sampler, &mut out, &mut remarks);
     let skip = graph.values().find(|n| class(n) == "CLIPSetLastLayer");
     let skip = skip.and_then(|n| input(graph, n, "stop_at_clip_layer")).and_then(Value::as_i64);
