@@ -1,19 +1,23 @@
-//! How near picks come to the best step: the table of picks in `docs/quality.md`.
+//! How near picks come to the best step: the tables of picks in `docs/quality.md`.
 //!
-//! `cargo run --release -p wayword-train --example picks -- [concepts=zarva,kibosh] [seed=1]
-//! [steps=1000] [every=40] [file=FILE]`
+//! `cargo run --release -p wayword-train --example picks -- [concepts=choose|report|NAME,NAME]
+//! [seeds=1,2] [steps=1000] [every=40] [fidelity=no] [precision=f32] [keep=DIR] [file=FILE]
+//! [OPTION=VALUE]`
 //!
-//! For each concept one training; its truth is the similarity and fidelity of every `every`th step, of
-//! 16 and 32 pictures as in the other tables; then `pick` chooses with and without the image encoder.
+//! For each concept and seed one training; its truth is the similarity (and fidelity) of every
+//! `every`th step, of 16 (and 32) pictures as in the other tables; then `pick` chooses with and
+//! without the image encoder. With `keep` the runs and their truth stay in DIR, and a changed rule is
+//! judged again without training or drawing the truth. Other options are those of a training.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
-    reason = "a program that measures may panic and prints its table"
+    reason = "a program that measures may panic and prints its tables"
 )]
 #[path = "../tests/common/studio.rs"]
 mod studio;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -22,41 +26,59 @@ use wayword_diffusion::{Base, BaseOptions};
 use wayword_interface::{Quiet, Stop};
 use wayword_tensor::{CpuOptions, Precision, cpu};
 use wayword_train::image_encoder::{ImageEncoder, OnnxImageEncoder, OnnxOptions};
-use wayword_train::pick::{self, By, Candidate, Pick, PickOptions};
+use wayword_train::pick::{self, By, Candidate, PickOptions};
 use wayword_train::run_folder::kept::KeptVectors;
 use wayword_train::run_folder::steps::StepChoice;
 use wayword_train::training_loop::{self, RunOptions};
 use wayword_train::{TrainOptions, TrainPlan};
 
+/// Samples of the loss whose correlation with the truth is measured, beside those that a pick takes.
+const SAMPLES: [usize; 2] = [8, 32];
+
+/// A number of a candidate that may tell how good it is.
+type Score = fn(&Candidate) -> f64;
+
 struct Asked {
-    concepts: Vec<String>,
-    seed: u64,
+    options: Map<String, Value>,
+    concepts: String,
+    seeds: Vec<u64>,
     steps: usize,
     every: usize,
     fidelity: bool,
+    precision: Precision,
+    keep: Option<PathBuf>,
     file: Option<PathBuf>,
 }
 
 impl Asked {
     fn read() -> Self {
         let mut asked = Self {
-            concepts: Vec::new(),
-            seed: 1,
+            options: Map::new(),
+            concepts: "all".into(),
+            seeds: vec![1],
             steps: 1000,
             every: 40,
             fidelity: true,
+            precision: Precision::best(),
+            keep: None,
             file: None,
         };
         for argument in std::env::args().skip(1) {
             let (name, value) = argument.split_once('=').expect("NAME=VALUE");
             match name {
-                "concepts" => asked.concepts = value.split(',').map(str::to_owned).collect(),
-                "seed" => asked.seed = value.parse().unwrap(),
+                "concepts" => asked.concepts = value.into(),
+                "seeds" => asked.seeds = value.split(',').map(|n| n.parse().unwrap()).collect(),
                 "steps" => asked.steps = value.parse().unwrap(),
                 "every" => asked.every = value.parse().unwrap(),
                 "fidelity" => asked.fidelity = value != "no",
+                "precision" if value == "f32" => asked.precision = Precision::F32,
+                "precision" => asked.precision = Precision::Bf16,
+                "keep" => asked.keep = Some(value.into()),
                 "file" => asked.file = Some(value.into()),
-                _ => panic!("unknown argument {name}"),
+                _ => {
+                    let parsed = serde_json::from_str(value).unwrap_or_else(|_| value.into());
+                    asked.options.insert(name.into(), parsed);
+                }
             }
         }
         asked
@@ -84,42 +106,101 @@ fn rank_correlation(a: &[f64], b: &[f64]) -> f64 {
     both / (sum(&|a, _| (a - mean).powi(2)) * sum(&|_, b| (b - mean).powi(2))).sqrt()
 }
 
+/// What is really so of a run's steps; each is drawn once and kept in a file.
+struct Truth<'a> {
+    studio: &'a Studio<'a>,
+    name: String,
+    kept: KeptVectors,
+    references: Vec<Vec<f32>>,
+    with_fidelity: bool,
+    file: PathBuf,
+    /// Similarity and fidelity by the steps' name.
+    known: RefCell<BTreeMap<String, f64>>,
+}
+
+impl Truth<'_> {
+    fn of(&self, key: String, measure: impl FnOnce() -> f64) -> f64 {
+        if let Some(value) = self.known.borrow().get(&key) {
+            return *value;
+        }
+        let value = measure();
+        self.known.borrow_mut().insert(key, value);
+        std::fs::write(&self.file, serde_json::to_string(&self.known).unwrap()).unwrap();
+        value
+    }
+
+    fn similarity(&self, steps: StepChoice) -> f64 {
+        self.of(steps.to_string(), || {
+            let words = self.studio.with(&self.name, &self.kept.of(&self.name, steps).unwrap());
+            self.studio.similarity(&words, &self.name, &self.references)
+        })
+    }
+
+    fn fidelity(&self, steps: StepChoice) -> Option<f64> {
+        let measure = || {
+            let words = self.studio.with(&self.name, &self.kept.of(&self.name, steps).unwrap());
+            self.studio.fidelity(&words, &self.name)
+        };
+        self.with_fidelity.then(|| self.of(format!("{steps} fidelity"), measure))
+    }
+}
+
+fn trained(base: &Base, asked: &Asked, concept: &Concept, seed: u64, out: &Path) -> PathBuf {
+    let mut options = json!({
+        "images": [concept.folder], "name": format!("{}-ti", concept.name), "seed": seed,
+        "steps": asked.steps, "save_every": 0, "out": out,
+    });
+    for (field, value) in &asked.options {
+        options[field] = value.clone();
+        if field == "recipe" || field == "budget" {
+            options.as_object_mut().unwrap().remove("steps");
+        }
+    }
+    let options: TrainOptions = serde_json::from_value(options).unwrap();
+    let plan = TrainPlan::check(&options, &base.info).unwrap();
+    if !plan.run().exists() {
+        let (quiet, stop) = (Quiet, Stop::default());
+        training_loop::train(base, &plan, RunOptions::default(), &quiet, &stop).unwrap();
+    }
+    plan.run()
+}
+
 fn one(
     base: &Base,
     studio: &Studio<'_>,
     judge: &dyn ImageEncoder,
     asked: &Asked,
-    concept: &Concept,
+    (concept, seed): (&Concept, u64),
 ) -> Value {
     let dir = tempfile::tempdir().unwrap();
-    let name = format!("{}-ti", concept.name);
-    let options = TrainOptions {
-        images: vec![concept.folder.clone()],
-        name: Some(name.clone()),
-        seed: Some(asked.seed),
-        steps: Some(asked.steps),
-        save_every: 0,
-        out: dir.path().into(),
-        ..TrainOptions::default()
+    let out = asked.keep.as_deref().unwrap_or(dir.path());
+    let out = out.join(format!("{}-{seed}", concept.name));
+    let run = trained(base, asked, concept, seed, &out);
+    let kept = KeptVectors::open(&run).unwrap();
+    let last = kept.last();
+    let file = out.join("truth.json");
+    let known = std::fs::read(&file).map(|text| serde_json::from_slice(&text).unwrap());
+    let truth = Truth {
+        studio,
+        name: format!("{}-ti", concept.name),
+        kept,
+        references: studio.references(&concept.folder),
+        with_fidelity: asked.fidelity,
+        file,
+        known: RefCell::new(known.unwrap_or_default()),
     };
-    let plan = TrainPlan::check(&options, &base.info).unwrap();
-    let outcome =
-        training_loop::train(base, &plan, RunOptions::default(), &Quiet, &Stop::default()).unwrap();
-    let kept = KeptVectors::open(&plan.run()).unwrap();
-    let references = studio.references(&concept.folder);
-    let similarity = |choice: StepChoice| {
-        let words = studio.with(&name, &kept.of(&name, choice).unwrap());
-        studio.similarity(&words, &name, &references)
-    };
-    let fidelity = |choice: StepChoice| {
-        let words = studio.with(&name, &kept.of(&name, choice).unwrap());
-        asked.fidelity.then(|| studio.fidelity(&words, &name))
-    };
-    let steps: Vec<usize> = (1..=asked.steps / asked.every).map(|i| i * asked.every).collect();
-    let truth: BTreeMap<usize, f64> =
-        steps.iter().map(|step| (*step, similarity(StepChoice::One(*step)))).collect();
-    let mut picks = serde_json::Map::new();
-    let mut correlations = Value::Null;
+    let steps: Vec<StepChoice> =
+        (1..=last / asked.every).map(|i| StepChoice::One(i * asked.every)).collect();
+    let similarities: Vec<f64> = steps.iter().map(|step| truth.similarity(*step)).collect();
+    let fidelities: Option<Vec<f64>> = steps.iter().map(|step| truth.fidelity(*step)).collect();
+    let mut correlations = Map::new();
+    let mut scores = Vec::new();
+    for samples in SAMPLES {
+        let (start, found) = pick::scores(base, &run, &steps, samples).unwrap();
+        correlated(samples, &found, &similarities, fidelities.as_deref(), &mut correlations);
+        scores.push(json!({ "samples": samples, "start": start, "found": found }));
+    }
+    let mut picks = Map::new();
     for (title, judge, by) in [
         ("judged, balance", Some(judge), By::Balance),
         ("judged, similarity", Some(judge), By::Similarity),
@@ -128,83 +209,143 @@ fn one(
     ] {
         let draw = if judge.is_some() { 3 } else { 0 };
         let options = PickOptions { by, draw, cfg: 4.0, judge, write: false };
-        let (pick, _) =
-            pick::pick(base, &plan.run(), options, &Quiet, &Stop::default()).unwrap().unwrap();
-        if correlations.is_null() {
-            correlations = correlated(&pick, &similarity, &fidelity);
-        }
+        let (pick, _) = pick::pick(base, &run, options, &Quiet, &Stop::default()).unwrap().unwrap();
         let found = json!({
-            "chosen": pick.chosen, "similarity": similarity(pick.chosen),
-            "fidelity": fidelity(pick.chosen), "cost": pick.evaluations, "verdict": pick.verdict,
+            "chosen": pick.chosen, "similarity": truth.similarity(pick.chosen),
+            "fidelity": truth.fidelity(pick.chosen), "cost": pick.evaluations,
+            "verdict": pick.verdict, "start": pick.start, "candidates": pick.candidates,
         });
         picks.insert(title.into(), found);
     }
-    let best = truth.values().copied().fold(f64::MIN, f64::max);
+    let best = similarities.iter().copied().fold(f64::MIN, f64::max);
     json!({
-        "concept": concept.title(), "seed": asked.seed, "best": best, "truth": truth,
-        "last": similarity(StepChoice::One(asked.steps)),
-        "last_fidelity": fidelity(StepChoice::One(asked.steps)), "picks": picks,
-        "correlations": correlations, "verdict": outcome.verdict,
+        "concept": concept.title(), "seed": seed, "best": best, "steps": steps,
+        "truth": similarities, "fidelities": fidelities,
+        "last": truth.similarity(StepChoice::One(last)), "picks": picks, "scores": scores,
+        "correlations": correlations,
     })
 }
 
-/// The rank correlation of each score with the truth over the single steps that were scored.
+/// The rank correlation of each score with the similarity, and of fidelity with fidelity.
 fn correlated(
-    pick: &Pick,
-    similarity: &dyn Fn(StepChoice) -> f64,
-    fidelity: &dyn Fn(StepChoice) -> Option<f64>,
-) -> Value {
-    let singles: Vec<&Candidate> =
-        pick.candidates.iter().filter(|c| matches!(c.steps, StepChoice::One(_))).collect();
-    let of =
-        |value: &dyn Fn(&Candidate) -> f64| singles.iter().map(|c| value(c)).collect::<Vec<_>>();
-    let truth = of(&|c| similarity(c.steps));
-    let kept: Option<Vec<f64>> = singles.iter().map(|c| fidelity(c.steps)).collect();
-    json!({
-        "steps": singles.iter().map(|c| c.steps.middle()).collect::<Vec<_>>(),
-        "similarity": truth, "true_fidelity": kept,
-        "losses": of(&|c| c.loss), "fidelities": of(&|c| c.fidelity), "norms": of(&|c| c.norm),
-        "loss": rank_correlation(&of(&|c| -c.loss), &truth),
-        "loss_little": rank_correlation(&of(&|c| -c.loss_by_timestep[0]), &truth),
-        "loss_middling": rank_correlation(&of(&|c| -c.loss_by_timestep[1]), &truth),
-        "loss_much": rank_correlation(&of(&|c| -c.loss_by_timestep[2]), &truth),
-        "norm": rank_correlation(&of(&|c| -c.norm), &truth),
-        "drift": rank_correlation(&of(&|c| -c.drift), &truth),
-        "fidelity": kept.map(|kept| rank_correlation(&of(&|c| c.fidelity), &kept)),
-    })
+    samples: usize,
+    found: &[Candidate],
+    similarities: &[f64],
+    fidelities: Option<&[f64]>,
+    into: &mut Map<String, Value>,
+) {
+    let scores: [(&str, Score); 7] = [
+        ("loss", |c| -c.loss),
+        ("loss, little noise", |c| -c.loss_by_timestep[0]),
+        ("loss, middling noise", |c| -c.loss_by_timestep[1]),
+        ("loss, much noise", |c| -c.loss_by_timestep[2]),
+        ("norm, less is better", |c| -c.norm),
+        ("drift, less is better", |c| -c.drift),
+        ("later is better", |c| c.steps.middle() as f64),
+    ];
+    for (name, score) in scores {
+        if name.starts_with("loss") || samples == SAMPLES[0] {
+            let name = if name.starts_with("loss") {
+                format!("{name}, {samples} samples")
+            } else {
+                name.to_owned()
+            };
+            let score: Vec<f64> = found.iter().map(score).collect();
+            into.insert(name, rank_correlation(&score, similarities).into());
+        }
+    }
+    let score: Vec<f64> = found.iter().map(|c| c.fidelity).collect();
+    into.insert("fidelity (with similarity)".into(), rank_correlation(&score, similarities).into());
+    if let Some(truth) = fidelities {
+        into.insert("fidelity (with fidelity)".into(), rank_correlation(&score, truth).into());
+    }
 }
 
 fn main() {
     let asked = Asked::read();
-    let device = cpu(CpuOptions { precision: Precision::F32, ..CpuOptions::default() });
+    let device =
+        cpu(CpuOptions { precision: asked.precision, threads: Some(1), ..CpuOptions::default() });
     let model = BaseOptions::new(demo().join("wayword-mini.safetensors"), &device);
     let base = Base::load(&model, &Quiet).unwrap();
     let studio = Studio::new(&base, &demo());
     let judge =
         OnnxImageEncoder::open(&demo().join("judge.onnx"), &OnnxOptions::default()).unwrap();
-    let wanted = |concept: &&Concept| {
-        !concept.is_style() && (asked.concepts.is_empty() || asked.concepts.contains(&concept.name))
-    };
-    println!("| concept | best of every {}th | last | judged | without a judge |", asked.every);
-    println!("|---|---|---|---|---|");
-    for concept in concepts(&demo()).iter().filter(wanted) {
-        let found = one(&base, &studio, &judge, &asked, concept);
-        let pick = |title: &str| {
-            let one = &found["picks"][title];
-            let similarity = one["similarity"].as_f64().unwrap();
-            format!("{similarity:.3} (step {})", one["chosen"].as_str().unwrap())
-        };
-        println!(
-            "| {} | {:.3} | {:.3} | {} | {} |",
-            concept.title(),
-            found["best"].as_f64().unwrap(),
-            found["last"].as_f64().unwrap(),
-            pick("judged, balance"),
-            pick("no judge, balance")
-        );
+    let mut lines: Vec<Value> = Vec::new();
+    let all = concepts(&demo());
+    let all = all.iter().filter(|concept| !concept.is_style()).enumerate();
+    let wanted: Vec<&Concept> = all
+        .filter(|(place, concept)| concept.is_wanted(*place, &asked.concepts))
+        .map(|(_, concept)| concept)
+        .collect();
+    for (seed, concept) in
+        asked.seeds.iter().flat_map(|seed| wanted.iter().map(move |concept| (*seed, *concept)))
+    {
+        let found = one(&base, &studio, &judge, &asked, (concept, seed));
         if let Some(path) = &asked.file {
             let mut file = std::fs::File::options().create(true).append(true).open(path).unwrap();
             writeln!(file, "{found}").unwrap();
         }
+        lines.push(found);
+        println!("{} seed {seed}", concept.title());
     }
+    table(&asked, &lines);
+}
+
+fn table(asked: &Asked, lines: &[Value]) {
+    let Some(first) = lines.first() else { return };
+    let titles: Vec<&String> = first["picks"].as_object().unwrap().keys().collect();
+    let number = |value: &Value| value.as_f64().unwrap();
+    println!("\nThe best is that of every {}th step.\n", asked.every);
+    let columns: Vec<(String, Vec<f64>)> = std::iter::once("last step".to_owned())
+        .chain(titles.iter().map(|title| (*title).clone()))
+        .map(|title| {
+            let of = |line: &Value| match title.as_str() {
+                "last step" => number(&line["last"]),
+                pick => number(&line["picks"][pick]["similarity"]),
+            };
+            (title.clone(), lines.iter().map(of).collect())
+        })
+        .collect();
+    let names: Vec<&str> = columns.iter().map(|(title, _)| title.as_str()).collect();
+    println!("| concept | seed | best | {} |", names.join(" | "));
+    println!("|---|---|---|{}", "---|".repeat(names.len()));
+    for (place, line) in lines.iter().enumerate() {
+        let cell = |(title, values): &(String, Vec<f64>)| {
+            let chosen = line["picks"][title.as_str()]["chosen"].as_str();
+            let chosen = chosen.map_or_else(String::new, |step| format!(" ({step})"));
+            format!("{:.3}{chosen}", values[place])
+        };
+        let cells: Vec<String> = columns.iter().map(cell).collect();
+        let concept = line["concept"].as_str().unwrap();
+        let best = number(&line["best"]);
+        println!("| {concept} | {} | {best:.3} | {} |", line["seed"], cells.join(" | "));
+    }
+    let below = |values: &[f64]| -> Vec<f64> {
+        lines.iter().zip(values).map(|(line, v)| number(&line["best"]) - v).collect()
+    };
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
+    let most = |values: &[f64]| values.iter().copied().fold(f64::MIN, f64::max);
+    for (title, of) in [("mean", &mean as &dyn Fn(&[f64]) -> f64), ("most", &most)] {
+        let cells = columns.iter().map(|(_, values)| format!("{:.3}", of(&below(values))));
+        println!("| below the best, {title} | | | {} |", cells.collect::<Vec<_>>().join(" | "));
+    }
+    println!("\n| score | rank correlation with the truth, mean | least |\n|---|---|---|");
+    for name in first["correlations"].as_object().unwrap().keys() {
+        let values: Vec<f64> =
+            lines.iter().filter_map(|line| line["correlations"][name].as_f64()).collect();
+        let least = values.iter().copied().fold(f64::MAX, f64::min);
+        println!("| {name} | {:.2} | {least:.2} |", mean(&values));
+    }
+    let costs = |part: &str| -> Vec<f64> {
+        let of = |line: &Value| {
+            let cost = &line["picks"]["judged, balance"]["cost"];
+            number(&cost[part]) / number(&cost["run"])
+        };
+        lines.iter().map(of).collect()
+    };
+    println!(
+        "\nscores {:.3}, drawing {:.3} of the run",
+        most(&costs("scores")),
+        most(&costs("drawing"))
+    );
 }

@@ -2,7 +2,7 @@
 //!
 //! `cargo run --release -p wayword-train --example quality -- [recipe=NAME] [seeds=1,2,3]
 //! [concepts=all|choose|report|NAME,NAME] [steps=200,1000] [file=FILE] [jobs=2] [fidelity=no]
-//! [OPTION=VALUE]`
+//! [precision=f32] [OPTION=VALUE]`
 //!
 //! Each run's numbers are a JSON line of FILE; runs that stand there are not done again, so it can be
 //! stopped and started. Other options are those of a training, as in `wayword.toml`; a recipe's own
@@ -45,6 +45,7 @@ struct Asked {
     file: Option<PathBuf>,
     jobs: usize,
     fidelity: bool,
+    precision: Precision,
 }
 
 impl Asked {
@@ -60,6 +61,7 @@ impl Asked {
             file: None,
             jobs: 2,
             fidelity: true,
+            precision: Precision::best(),
         };
         let list = |text: &str| text.split(',').map(|n| n.parse().unwrap()).collect::<Vec<u64>>();
         let given: Vec<String> = std::env::args().skip(1).collect();
@@ -73,6 +75,8 @@ impl Asked {
                 "file" => asked.file = Some(value.into()),
                 "jobs" => asked.jobs = value.parse().unwrap(),
                 "fidelity" => asked.fidelity = value != "no",
+                "precision" if value == "f32" => asked.precision = Precision::F32,
+                "precision" => asked.precision = Precision::Bf16,
                 _ => {
                     asked.title = format!("{} {argument}", asked.title).trim().into();
                     let parsed = serde_json::from_str(value).unwrap_or_else(|_| value.into());
@@ -87,17 +91,6 @@ impl Asked {
             asked.title = "defaults".into();
         }
         asked
-    }
-
-    /// Whether a concept is asked for. The halves are every other one of those that the encoder
-    /// knows, in the order of their names: recipes are chosen on the first.
-    fn wants(&self, place: usize, concept: &Concept) -> bool {
-        match self.concepts.as_str() {
-            "all" => !concept.is_style(),
-            "choose" => !concept.is_style() && place.is_multiple_of(2),
-            "report" => !concept.is_style() && !place.is_multiple_of(2),
-            names => names.split(',').any(|name| name == concept.name),
-        }
     }
 }
 
@@ -191,7 +184,10 @@ fn main() {
         .into_iter()
         .filter(|c| !c.is_style() || asked.concepts.contains(&c.name))
         .collect();
-    let wanted = all.iter().enumerate().filter(|(place, concept)| asked.wants(*place, concept));
+    let wanted = all
+        .iter()
+        .enumerate()
+        .filter(|(place, concept)| concept.is_wanted(*place, &asked.concepts));
     let wanted: Vec<&Concept> = wanted.map(|(_, concept)| concept).collect();
     let text = asked.file.as_ref().and_then(|file| std::fs::read_to_string(file).ok());
     let done: Vec<Value> = text
@@ -213,7 +209,7 @@ fn main() {
     let (left, done) = (Mutex::new(left), Mutex::new(done));
     let work = || {
         let options =
-            CpuOptions { precision: Precision::F32, threads: Some(1), ..CpuOptions::default() };
+            CpuOptions { precision: asked.precision, threads: Some(1), ..CpuOptions::default() };
         let device = cpu(options);
         let path = demo().join("wayword-mini.safetensors");
         let base = Base::load(&BaseOptions::new(&path, &device), &Quiet).unwrap();

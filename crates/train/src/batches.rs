@@ -178,7 +178,15 @@ impl<'a> Batches<'a> {
     /// # Errors
     /// If the device fails.
     pub fn make(&self, batch: &BatchPlan) -> Result<MicroBatch> {
-        let timesteps = self.timesteps(batch);
+        self.make_from(batch, 0)
+    }
+
+    /// The same with timesteps of at least `low`, where that leaves any.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub(crate) fn make_from(&self, batch: &BatchPlan, low: usize) -> Result<MicroBatch> {
+        let timesteps = self.timesteps(batch, low);
         let mut noise = Drawn(self.streams.generator(Purpose::Noise, batch.number));
         let rng = self.streams.generator(Purpose::Latents, batch.number);
         let mut changes = Rng(self.streams.generator(Purpose::Changes, batch.number));
@@ -195,8 +203,9 @@ impl<'a> Batches<'a> {
     }
 
     /// The timesteps of a batch.
-    fn timesteps(&self, batch: &BatchPlan) -> Vec<usize> {
+    fn timesteps(&self, batch: &BatchPlan, least: usize) -> Vec<usize> {
         let (low, high) = self.plan.timesteps;
+        let low = if least < high { low.max(least) } else { low };
         let count = batch.pictures.len();
         let mut levels = self.streams.generator(Purpose::Timesteps, batch.number);
         let drawn = levels.randint(low as i64, high as i64, count);
@@ -219,14 +228,19 @@ impl<'a> Batches<'a> {
         all.filter(|place| left_out.contains(place) == only).collect()
     }
 
-    /// A set by which starts are compared: of the pictures that are left out, or of all where none
-    /// is; the noise is the same each time and the timesteps are spread over the whole range.
+    /// A set by which starts or steps are compared: of the pictures that are left out, or of all where
+    /// none is; the noise is the same each time and the timesteps are spread from `low` up.
     ///
     /// # Errors
     /// If the device fails.
-    pub(crate) fn common_set(&self, left_out: &[usize], samples: usize) -> Result<Vec<MicroBatch>> {
+    pub(crate) fn common_set(
+        &self,
+        left_out: &[usize],
+        samples: usize,
+        low: usize,
+    ) -> Result<Vec<MicroBatch>> {
         let pictures = self.learned(left_out, !left_out.is_empty());
-        self.fixed_set(&pictures, samples, 1 << 41, Purpose::Starts)
+        self.fixed_set(&pictures, (samples, low), 1 << 41, Purpose::Starts)
     }
 
     /// The set by which a run is measured: the same noise, levels and latents before and after.
@@ -235,22 +249,22 @@ impl<'a> Batches<'a> {
     /// If the device fails.
     pub fn evaluation_set(&self) -> Result<Vec<MicroBatch>> {
         let pictures = self.learned(&[], false);
-        self.fixed_set(&pictures, EVALUATION_BATCHES, 0, Purpose::Evaluation)
+        self.fixed_set(&pictures, (EVALUATION_BATCHES, 0), 0, Purpose::Evaluation)
     }
 
     /// Micro-batches of one sample each that are the same at every call, numbered from `first`.
     fn fixed_set(
         &self,
         pictures: &[usize],
-        samples: usize,
+        (samples, low): (usize, usize),
         first: u64,
         purpose: Purpose,
     ) -> Result<Vec<MicroBatch>> {
+        let low = if low < self.plan.timesteps.1 { low } else { 0 };
         let one = |i: usize| {
             let place = pictures[i * 7 % pictures.len()];
             let batch = BatchPlan { number: first | i as u64, pictures: vec![place] };
-            // Spread over the whole range.
-            let level = (2 * i + 1) * STEPS / (2 * samples);
+            let level = low + (2 * i + 1) * (STEPS - low) / (2 * samples);
             let mut noise = self.streams.generator(purpose, i as u64);
             let rng = TorchGenerator::new(noise.next_u64());
             let views = [self.sources[place].plain(self.base)?];

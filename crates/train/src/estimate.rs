@@ -11,7 +11,7 @@ use crate::training_loop::micro_batch::{self, MicroBatch, micro_step};
 use crate::{latents, lora};
 use std::collections::BTreeMap;
 use std::time::Instant;
-use wayword_diffusion::forecast::whole;
+use wayword_diffusion::forecast::{unet_calls, whole};
 use wayword_diffusion::sigmas::resolve;
 use wayword_diffusion::tokenizer::{BOS, EOS, POSITIONS, VOCABULARY};
 use wayword_diffusion::vae::LATENT_SIZE;
@@ -91,16 +91,15 @@ fn previews(model: &AdapterGuard<'_>, plan: &TrainPlan) -> Result<f64> {
                 (step, picture)
             }
         };
-        all += step * f64::from(calls(prompt)) + picture;
+        all += step * calls(prompt) as f64 + picture;
     }
     Ok(all * previews.times(plan.steps, plan.counts().epochs as usize) as f64)
 }
 
-/// How often a sampler asks the UNet: once a step or, as Heun's, twice in all but the last.
-fn calls(prompt: &PreviewPrompt) -> u32 {
-    let known = resolve(&prompt.sampler, None, false);
-    let twice = known.is_ok_and(|(sampler, _)| sampler.second_order);
-    if twice { (2 * prompt.steps).saturating_sub(1) } else { prompt.steps }
+/// How often a preview's sampler calls the UNet.
+fn calls(prompt: &PreviewPrompt) -> usize {
+    let steps = prompt.steps as usize;
+    resolve(&prompt.sampler, None, false).map_or(steps, |(sampler, _)| unet_calls(sampler, steps))
 }
 
 /// The latents of a preview, and how many the UNet sees at once: two where a prompt guides.

@@ -1,5 +1,6 @@
 //! Image encoders: networks from a picture to a feature vector, and the similarity of two sets of
 //! pictures.
+mod kind;
 pub mod onnx;
 mod pixels;
 
@@ -7,6 +8,7 @@ use crate::{Error, Result};
 use std::collections::BTreeMap;
 
 pub use image::RgbImage;
+pub use kind::NetworkKind;
 pub use onnx::{Normalize, OnnxImageEncoder, OnnxOptions};
 
 /// Other words of a prompt, the output of the bundled encoder that shows them, and its value then.
@@ -37,6 +39,15 @@ pub trait ImageEncoder {
 
     /// The names of an output's values, where the network's file has them.
     fn words(&self, output: &str) -> Option<&[String]>;
+
+    /// Whether the picture is of a kind that the network can say something about, as far as that can
+    /// be told; networks for photos take any picture.
+    ///
+    /// # Errors
+    /// If the network fails.
+    fn knows(&self, _picture: &RgbImage) -> Result<bool> {
+        Ok(true)
+    }
 
     /// The word of the largest value of an output such as `place`; `None` where it has no
     /// names.
@@ -77,7 +88,7 @@ pub fn similarity(pictures: &[Vec<f32>], references: &[Vec<f32>]) -> Result<Simi
 /// If there are fewer than two pictures, or a vector is zero or of another width.
 pub fn similarity_within(pictures: &[Vec<f32>]) -> Result<Similarity> {
     if pictures.len() < 2 {
-        return Err(Error::data("fewer than two pictures cannot be compared with each other"));
+        return Err(Error::data("at least two images are needed to compare them with each other"));
     }
     compare(pictures, pictures, |i, j| i != j)
 }
@@ -88,7 +99,7 @@ fn compare(
     pair: impl Fn(usize, usize) -> bool,
 ) -> Result<Similarity> {
     if pictures.is_empty() || references.is_empty() {
-        return Err(Error::data("no pictures to compare"));
+        return Err(Error::data("no images to compare"));
     }
     let (ours, theirs) = (units(pictures)?, units(references)?);
     if let Some(odd) = ours.iter().chain(&theirs).find(|v| v.len() != ours[0].len()) {

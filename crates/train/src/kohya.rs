@@ -337,7 +337,7 @@ fn special(entry: &Entry, given: &Given, out: &mut Translation) -> Result<()> {
         }
         "save_last_n_epochs" => target(entry, "keep_last_epochs", &json!(value), out),
         "train_data_dir" if given.on("dataset_config") => {
-            out.ignore(&said(entry), "dataset_config names the pictures");
+            out.ignore(&said(entry), "dataset_config names the images");
             Ok(())
         }
         _ => target(entry, "images", &json!(value), out),

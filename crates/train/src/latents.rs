@@ -7,17 +7,16 @@ mod cache;
 pub(crate) mod kohya;
 
 use crate::dataset::augment::{AugmentOptions, Drawn, face, face_crop};
-use crate::dataset::bucket::BucketAssignment;
-use crate::dataset::mask::{self, Masks};
-use crate::dataset::scan::PictureFile;
-use crate::dataset::{Filter, Pixels, crop, image, resize};
+use crate::dataset::reads::{ScaledPicture, changed};
+use crate::dataset::{Filter, Pixels, crop, resize};
 use crate::error::about;
 use crate::event::Event;
 use crate::plan::{PictureSet, PlannedFile, PlannedPicture, TrainPlan};
-use crate::{Error, Result, loss};
+use crate::{Result, loss, report};
 use cache::Cache;
 use std::borrow::Cow;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use wayword_diffusion::generate::with_vae;
 use wayword_diffusion::vae::{LATENT_SCALE, LATENT_SIZE};
@@ -83,6 +82,8 @@ pub struct AugmentedSource {
     pixels: Pixels,
     mask: Option<Pixels>,
     window: (usize, usize),
+    /// Where the window lies in the resized picture, unless that is drawn.
+    corner: (usize, usize),
     augment: AugmentOptions,
     face: Option<(f64, f64, f64, f64)>,
     filter: Option<Filter>,
@@ -99,7 +100,7 @@ impl LatentSource {
             Self::Cached { plain, .. } => Ok(Cow::Borrowed(plain)),
             Self::AugmentedSource(picture) => {
                 let (pixels, mask) = picture.resized();
-                let place = crop::middle(pixels.size(), picture.window);
+                let place = picture.place(&pixels);
                 let drawn = Drawn { flip: false, place, color: None };
                 picture.encode(base, &pixels, mask.as_deref(), drawn).map(Cow::Owned)
             }
@@ -133,6 +134,11 @@ impl AugmentedSource {
         self.scaled((side(w, to_w), side(h, to_h)))
     }
 
+    /// Where the window lies where it is not drawn.
+    fn place(&self, resized: &Pixels) -> (usize, usize) {
+        if self.face.is_none() { self.corner } else { crop::middle(resized.size(), self.window) }
+    }
+
     fn scaled(&self, size: (usize, usize)) -> (Cow<'_, Pixels>, Option<Cow<'_, Pixels>>) {
         let mask = self.mask.as_ref().map(|mask| Cow::Owned(resize::resize(mask, size, None)));
         (Cow::Owned(resize::resize(&self.pixels, size, self.filter)), mask)
@@ -146,7 +152,10 @@ impl AugmentedSource {
             return self.encode(base, &pixels, mask.as_deref(), Drawn { place, ..drawn });
         }
         let (pixels, mask) = self.resized();
-        let drawn = self.augment.draw(rng, pixels.size(), self.window);
+        let mut drawn = self.augment.draw(rng, pixels.size(), self.window);
+        if !self.augment.random_crop {
+            drawn.place = self.place(&pixels);
+        }
         self.encode(base, &pixels, mask.as_deref(), drawn)
     }
 
@@ -194,6 +203,7 @@ pub fn encode(
         sources.push(reader.source()?);
         events.event(Event::Encoded { done: done + 1, of: plan.pictures.len() });
     }
+    plan.reads.keep_only(report::shown(plan));
     Ok(Some(sources))
 }
 
@@ -243,15 +253,12 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn source(&self) -> Result<LatentSource> {
         let picture = self.picture;
-        if let Some(PlannedFile { path, sha256 }) = &picture.mask {
-            unchanged(path, sha256)?;
-        }
         let augment = self.set.augment();
         if augment.forbids_caching() {
             return self.changing(augment).map(|c| LatentSource::AugmentedSource(Box::new(c)));
         }
-        let mut decoded = None;
-        let mask = self.mask(&mut decoded)?;
+        let mut scaled = None;
+        let mask = self.mask(&mut scaled)?;
         let found = match &picture.latents {
             None => None,
             Some(PlannedFile { path, sha256 }) => {
@@ -262,14 +269,12 @@ impl Reader<'_> {
         };
         let mut view = |mirrored: bool| -> Result<LatentView> {
             let window = picture.bucket;
-            let place = crop::middle(picture.resized, window);
-            let drawn = Drawn { flip: mirrored, place, color: None };
+            let drawn = Drawn { flip: mirrored, place: picture.corner(), color: None };
             let found = found.as_ref().and_then(|found| found.latent(mirrored));
             let latent = match found {
                 Some(latent) => latent,
                 None => self.cached(mirrored, || {
-                    let pixels = self.resized(&mut decoded)?;
-                    let pixels = drawn.apply(&pixels, window);
+                    let pixels = drawn.apply(&self.scaled(&mut scaled)?.rgb, window);
                     let name = picture.path.display().to_string();
                     encode_pixels(self.base, &pixels, &name, self.events)
                 })?,
@@ -279,7 +284,7 @@ impl Reader<'_> {
         };
         let plain = view(false)?;
         let mirrored = augment.flip.then(|| view(true)).transpose()?;
-        if decoded.is_none() {
+        if scaled.is_none() && !self.plan.reads.has(&picture.path, &picture.sha256) {
             // Its latents were there; it must be the same picture all the same.
             unchanged(&picture.path, &picture.sha256)?;
         }
@@ -297,13 +302,14 @@ impl Reader<'_> {
         let picture = self.picture;
         let stem = picture.path.file_stem().map(|s| s.to_string_lossy().into_owned());
         let face = stem.and_then(|s| face(&s)).filter(|_| augment.face_crop.is_some());
-        let mut decoded = None;
-        let mask = self.mask(&mut decoded)?;
+        let mut scaled = None;
+        let mask = self.mask(&mut scaled)?;
         let (pixels, mask) = match face {
-            None => (self.resized(&mut decoded)?, mask),
+            None => (self.scaled(&mut scaled)?.rgb.clone(), mask),
             // Scaled at every use; the mask grows and shrinks with it.
             Some(_) => {
-                let rgb = self.decoded(&mut decoded)?.rgb.clone();
+                let orient = !self.plan.kohya_numbers;
+                let rgb = self.plan.reads.decoded(&picture.path, orient, &picture.sha256)?.rgb;
                 let size = rgb.size();
                 (rgb, mask.map(|mask| resize::resize(&mask, size, None)))
             }
@@ -312,6 +318,7 @@ impl Reader<'_> {
             pixels,
             mask,
             window: picture.bucket,
+            corner: picture.corner(),
             augment,
             face,
             filter: self.set.filter(),
@@ -319,42 +326,34 @@ impl Reader<'_> {
         })
     }
 
-    /// The decoded picture, read once.
-    fn decoded<'d>(&self, slot: &'d mut Option<image::Decoded>) -> Result<&'d image::Decoded> {
-        let decoded = match slot.take() {
-            Some(decoded) => decoded,
+    /// The picture at the size that it is resized to.
+    fn scaled<'s>(
+        &self,
+        slot: &'s mut Option<Arc<ScaledPicture>>,
+    ) -> Result<&'s Arc<ScaledPicture>> {
+        let scaled = match slot.take() {
+            Some(scaled) => scaled,
             None => {
-                let PlannedPicture { path, sha256, .. } = self.picture;
-                let found = image::read_unchanged(path, !self.plan.kohya_numbers, sha256)?;
-                found.ok_or_else(|| changed(path))?
+                let orient = !self.plan.kohya_numbers;
+                self.plan.reads.scaled(self.picture, self.set.filter(), orient)?
             }
         };
-        Ok(slot.insert(decoded))
+        Ok(slot.insert(scaled))
     }
 
-    fn resized(&self, slot: &mut Option<image::Decoded>) -> Result<Pixels> {
-        let decoded = self.decoded(slot)?;
-        Ok(resize::resize(&decoded.rgb, self.picture.resized, self.set.filter()))
-    }
-
-    /// The mask at the resized size.
-    fn mask(&self, slot: &mut Option<image::Decoded>) -> Result<Option<Pixels>> {
-        let picture = self.picture;
-        let masks = match (&picture.mask, self.set.alpha_mask) {
-            (Some(_), _) => Masks::Pictures,
-            (None, true) => Masks::Alpha,
-            (None, false) => return Ok(None),
-        };
-        let file = PictureFile {
-            path: picture.path.clone(),
-            size: picture.size,
-            sha256: picture.sha256.clone(),
-            caption: None,
-            mask: picture.mask.as_ref().map(|file| file.path.clone()),
-        };
-        let fit = BucketAssignment { bucket: picture.bucket, resized: picture.resized };
-        let decoded = self.decoded(slot)?;
-        mask::read(masks, &file, decoded, &fit, !self.plan.kohya_numbers)
+    /// The mask at the same size; white counts in full.
+    fn mask(&self, slot: &mut Option<Arc<ScaledPicture>>) -> Result<Option<Pixels>> {
+        let size = self.picture.resized;
+        if let Some(PlannedFile { path, sha256 }) = &self.picture.mask {
+            let decoded = self.plan.reads.decoded(path, !self.plan.kohya_numbers, sha256)?;
+            // The red channel, as in kohya; masks are gray, so any would do.
+            return Ok(Some(resize::resize(&decoded.rgb.channel(0), size, None)));
+        }
+        if !self.set.alpha_mask {
+            return Ok(None);
+        }
+        let alpha = self.scaled(slot)?.alpha.clone();
+        Ok(Some(alpha.unwrap_or_else(|| Pixels::filled(size.0, size.1, 1, 255))))
     }
 }
 
@@ -364,11 +363,6 @@ fn unchanged(path: &Path, sha256: &str) -> Result<()> {
         return Ok(());
     }
     Err(changed(path))
-}
-
-fn changed(path: &Path) -> Error {
-    Error::data(format!("{}: was changed since the run began", path.display()))
-        .with_hint("put the old file back, or start again with {train.overwrite}")
 }
 
 /// A mask of pixels at the size of latents.

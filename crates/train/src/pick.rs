@@ -24,7 +24,7 @@ use score::Scorer;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use wayword_diffusion::{Base, JobSize};
-use wayword_interface::{Events, Stop};
+use wayword_interface::{Events, Quiet, Stop};
 use write::OpenRun;
 
 /// What is asked of a pick.
@@ -209,6 +209,29 @@ pub fn pick(
         }
     }
     Ok(Some((pick, pictures)))
+}
+
+/// Scores of steps of the run in the folder `path`, its start's first: what [`pick`] reckons with, of
+/// as many samples as asked for. For programs that compare scores with what is drawn.
+///
+/// # Errors
+/// As [`pick`].
+pub fn scores(
+    base: &Base,
+    path: &Path,
+    steps: &[StepChoice],
+    samples: usize,
+) -> Result<(Candidate, Vec<Candidate>)> {
+    let OpenRun { plan, kept, .. } = &OpenRun::open(path)?;
+    let sources = latents::encode(base, plan, path, &Quiet, &Stop::default())?;
+    let sources = sources.unwrap_or_default();
+    let model = base.activate(&lora::open(&plan.loras)?)?;
+    let batches = crate::batches::Batches::new(base, plan, &sources)?;
+    let room = Room { steps: steps.len(), samples, probes: 2, prompts: 4 };
+    let mut scorer = Scorer::new(&model, plan, kept, &batches, &room)?;
+    let start = scorer.score(StepChoice::One(kept.steps()[0]))?;
+    let found = steps.iter().map(|step| scorer.score(*step));
+    Ok((start, found.collect::<Result<_>>()?))
 }
 
 /// What the recorded curve says, and where other words begin to suffer.

@@ -3,12 +3,14 @@
 //! Plans go down, events come up: nothing below asks for an option any more. The plan is written to
 //! the run's folder as `plan.json`, and a run goes on from it.
 mod check;
+mod crops;
 mod embeddings;
 mod extend;
 mod find;
 mod ineffective;
 mod known;
 mod options;
+mod photos;
 mod rate;
 mod recipe;
 mod sets;
@@ -16,13 +18,17 @@ mod summary;
 mod texts;
 
 pub use extend::Rates;
+pub use find::images_exist;
 pub(crate) use known::file_name;
-pub use options::{MixedPrecision, TemplateChoice, TrainOptions, WordOptions};
+pub use options::{CropPlace, MixedPrecision, TemplateChoice, TrainOptions, WordOptions};
+pub use photos::{PreparedPhoto, PreparedPhotos};
 pub use sets::{PictureSet, PlannedDataset, PlannedFile};
 pub use summary::{EffectiveCaption, Estimate, PlanSummary};
 pub use texts::FileTexts;
 
 use crate::checkpoint::{SaveFormat, SavePrecision, SaveRules};
+use crate::dataset::crop;
+use crate::dataset::reads::PictureReads;
 use crate::dataset::steps::{self, Counts, Duration};
 use crate::embedding::{Lexicon, PlannedEmbedding};
 use crate::lora::PlannedLora;
@@ -64,6 +70,9 @@ pub struct TrainPlan {
     pub images: Vec<PathBuf>,
     /// Every picture, folder by folder, sorted by path.
     pub pictures: Vec<PlannedPicture>,
+    /// What was read of their files.
+    #[serde(skip)]
+    pub reads: PictureReads,
     /// How pictures are used, by the folders they came from.
     pub sets: Vec<PictureSet>,
     /// Resolutions and batches; pictures of different ones do not meet in a batch.
@@ -187,6 +196,9 @@ pub struct PlannedPicture {
     pub bucket: (usize, usize),
     /// The size it is resized to before it is cropped.
     pub resized: (usize, usize),
+    /// Left and top of the crop in the resized picture; `None`: the middle.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crop: Option<(usize, usize)>,
     /// How often it is seen in an epoch.
     pub repeats: u64,
     /// Its own caption: of its file, else the folder's class words.
@@ -198,6 +210,14 @@ pub struct PlannedPicture {
     /// Latents that kohya's trainer left beside it, where they are used.
     #[serde(default)]
     pub latents: Option<PlannedFile>,
+}
+
+impl PlannedPicture {
+    /// Left and top of the crop in the resized picture.
+    #[must_use]
+    pub fn corner(&self) -> (usize, usize) {
+        self.crop.unwrap_or_else(|| crop::middle(self.resized, self.bucket))
+    }
 }
 
 /// Options of a scheduler beside its name and warm-up.

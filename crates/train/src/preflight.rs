@@ -12,18 +12,33 @@ pub use few::few;
 
 use crate::Result;
 use crate::dataset::bucket::BucketAssignment;
-use crate::dataset::image;
+use crate::dataset::faces::SmallPhoto;
+use crate::dataset::reads::ScaledPicture;
 use crate::plan::{PlannedPicture, TrainPlan};
-use faces::SmallPhoto;
 use inspection::Inspection;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use wayword_interface::{Stop, Warning};
+use wayword_vision::Detector;
 
 /// Pictures that are looked at together.
 const AT_ONCE: usize = 64;
 
-/// Looks at the pictures to learn from and at all captions. Pictures are decoded once.
+/// Bytes of a pixel while its file is decoded: what the decoder gives, and 3 or 4 channels of it.
+const DECODED: usize = 8;
+
+/// The bytes that decoding takes at most, with so many threads, and the picture that takes most.
+#[must_use]
+pub fn decoding(pictures: &[PlannedPicture], threads: usize) -> Option<(usize, &PlannedPicture)> {
+    let bytes = |picture: &PlannedPicture| picture.size.0 * picture.size.1 * DECODED;
+    let mut all: Vec<&PlannedPicture> = pictures.iter().collect();
+    all.sort_by_key(|picture| std::cmp::Reverse(bytes(picture)));
+    let largest = *all.first()?;
+    Some((all.iter().take(threads.max(1)).map(|picture| bytes(picture)).sum(), largest))
+}
+
+/// Looks at the pictures to learn from and at all captions. Pictures are decoded once: the plan keeps
+/// them at the size that they are trained at, as far as there is room.
 ///
 /// # Errors
 /// If a picture cannot be read, or a stop was requested.
@@ -36,24 +51,30 @@ pub fn inspect(plan: &TrainPlan, stop: &Stop) -> Result<Vec<Warning>> {
         if stop.is_requested() {
             return Err(wayword_diffusion::Error::Stopped.into());
         }
-        let image::Decoded { rgb, alpha, notes } = image::read(&picture.path, !plan.kohya_numbers)?;
+        let decoded = plan.reads.decoded(&picture.path, !plan.kohya_numbers, &picture.sha256)?;
         let fit = BucketAssignment { bucket: picture.bucket, resized: picture.resized };
         let set = &plan.sets[picture.set];
-        let holes = alpha.filter(|_| !set.alpha_mask).as_ref().is_some_and(holes::has_any);
-        let photo = faces::small(&rgb, &fit);
-        Ok((Inspection::of(&rgb, &fit, set.filter()), holes, photo, notes))
+        let holes = decoded.alpha.as_ref().filter(|_| !set.alpha_mask).is_some_and(holes::has_any);
+        let photo = SmallPhoto::of(&decoded.rgb, &fit);
+        let scaled = ScaledPicture::of(&decoded, fit.resized, set.filter());
+        let inspection = Inspection::of(&decoded.rgb, &scaled.rgb, (picture.corner(), fit.bucket));
+        plan.reads.keep(picture, set.filter(), scaled);
+        Ok((inspection, holes, photo, decoded.notes))
     };
     let (mut inspections, mut holes, mut cut) = (Vec::new(), Vec::new(), Vec::new());
     let mut notes = Vec::new();
+    let detector = Detector::bundled()?;
     for some in learned.chunks(AT_ONCE) {
         let all: Vec<(Inspection, bool, Option<SmallPhoto>, Vec<String>)> =
             some.par_iter().map(inspection).collect::<Result<_>>()?;
-        for (inspection, hole, photo, note) in all {
+        for (picture, (inspection, hole, photo, note)) in some.iter().zip(all) {
             inspections.push(inspection);
             holes.push(hole);
             // Not above: the network has threads of its own, and a thread that waits for them would
             // begin with another picture.
-            cut.push(photo.map_or(Ok(false), |photo| photo.is_cut())?);
+            let (corner, bucket) = (picture.corner(), picture.bucket);
+            let is_cut = |photo| faces::is_cut(&photo, corner, bucket, &detector);
+            cut.push(photo.map_or(Ok(false), is_cut)?);
             notes.push(note);
         }
     }
@@ -103,7 +124,7 @@ fn list(items: &[String]) -> String {
 
 /// `1 picture is` or `n pictures are`.
 fn pictures_are(count: usize) -> String {
-    if count == 1 { "1 picture is".into() } else { format!("{count} pictures are") }
+    if count == 1 { "1 image is".into() } else { format!("{count} images are") }
 }
 
 #[cfg(test)]

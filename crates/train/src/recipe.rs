@@ -8,6 +8,9 @@ use wayword_interface::choices;
 /// Evaluations where nothing else is asked for.
 pub const BUDGET: usize = 1000;
 
+/// The lowest timestep of the short runs (docs/quality.md).
+pub(crate) const LOW: usize = 400;
+
 /// The fewest evaluations that can be asked for.
 pub const LEAST_BUDGET: usize = 50;
 
@@ -16,7 +19,7 @@ choices! {
     pub enum Recipe {
         /// One start at the init word; all evaluations are its steps
         Classic = "classic",
-        /// Several short starts at the words that fit the pictures best; the best one goes on
+        /// Several short starts at the words that fit the images best; the best one goes on
         Fast = "fast",
     }
 }
@@ -40,6 +43,10 @@ pub struct Starts {
     pub rounds: Vec<(usize, usize)>,
     /// Samples by which short runs are compared.
     pub samples: usize,
+    /// The lowest timestep at which short runs learn and are compared, and words are: with less noise
+    /// the loss says little of who is shown.
+    #[serde(default)]
+    pub low: usize,
     /// A factor on the learning rate of the short runs.
     pub rate: f64,
     /// Share of a round's steps whose mean is compared and goes on.
@@ -66,6 +73,7 @@ impl Starts {
             word_samples: if small { (budget / 25).min(8) } else { 8 },
             rounds,
             samples: if small { 6.max(budget / 16).min(12) } else { 24 },
+            low: LOW,
             rate: 1.0,
             average: 0.5,
             left_out: left_out(pictures),

@@ -9,11 +9,17 @@ pub use html::escape;
 pub use pick::write as write_pick;
 
 use crate::Result;
-use crate::plan::TrainPlan;
+use crate::plan::{PlannedPicture, TrainPlan};
 use crate::run_folder::curves::Curves;
 use crate::state::Counters;
 use std::path::{Path, PathBuf};
 use wayword_formats::{Fault, atomic};
+
+/// The pictures of a plan that its page shows.
+pub(crate) fn shown(plan: &TrainPlan) -> impl Iterator<Item = &PlannedPicture> {
+    let learned = (0..plan.pictures.len()).filter(|place| !plan.is_regular(*place));
+    learned.take(page::MOST_SHOWN).map(|place| &plan.pictures[place])
+}
 
 /// Writes the page of a run in its folder; gives its path.
 ///

@@ -53,6 +53,16 @@ choices! {
 }
 
 choices! {
+    /// Whether a training prepares its photos.
+    pub enum PhotoPreparation {
+        /// Images are used as they are
+        Off = "off",
+        /// The pass of `wayword prepare`, with its defaults
+        Auto = "auto",
+    }
+}
+
+choices! {
     /// What the UNet was trained to predict.
     pub enum Prediction {
         /// The noise (nearly every checkpoint)
@@ -110,6 +120,10 @@ options! {
         "Presets and files" RARE {
             /// Write all options to a file for {train.config}, and exit
             save_config: Option<PathBuf> => value_name: "FILE", conflicts: &["resume"], scope: Scope::Terminal;
+        }
+        "Images" COMMON {
+            /// Make training images of photos first, as `wayword prepare` does, in DIR/NAME.prepared
+            prepare: PhotoPreparation = PhotoPreparation::Off => value_name: "WHAT", conflicts: &["resume"];
         }
         "Images" RARE {
             /// Treat warnings as errors

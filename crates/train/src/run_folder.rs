@@ -15,6 +15,7 @@
 pub mod curves;
 pub mod kept;
 pub mod log;
+pub mod seen;
 pub mod steps;
 pub mod tensorboard;
 pub mod vectors;

@@ -104,7 +104,15 @@ pub fn resume(
         return Err(Error::run(path, what).with_hint("pass that base with {train.base}"));
     }
     if let Some(steps) = options.extend {
+        let picked = plan.chosen;
         plan.extend(steps)?;
+        if let Some(picked) = picked {
+            saver::remove_spare_files(&plan)?;
+            let text =
+                format!("step {picked} had been picked: the embedding is the last step's again");
+            let hint = "choose again with `wayword pick` when the run is finished";
+            events.event(Event::Warned(Warning::new(text).with_hint(hint)));
+        }
         run.write_plan(&plan)?;
     }
     go_on(base, &plan, &run, options.memory, events, stop)

@@ -180,7 +180,7 @@ fn golden_dataset_pixels() {
             continue;
         };
         // kohya never turns a picture
-        let size = image::record(&path, false).unwrap().size;
+        let size = image::record(&path, false, 0).unwrap().0.size;
         let fit = mode.buckets.choose(key, size).unwrap();
         if !mode.resize {
             let fits = crop::check_unresized(key, size, fit.bucket, false);

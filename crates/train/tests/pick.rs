@@ -100,6 +100,33 @@ fn a_pick_is_written_once_keeps_the_last_and_is_repeated() {
 }
 
 #[test]
+fn a_run_that_is_made_longer_ends_with_its_last_step_until_it_is_picked_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let run = trained(dir.path(), 30);
+    let (file, last) =
+        (dir.path().join("zarva-ti.safetensors"), dir.path().join("zarva-ti-last.safetensors"));
+    let write = PickOptions { by: By::Fidelity, write: true, ..NONE };
+    let first = picked(&run, write).0.chosen;
+    assert!(last.is_file() && first != StepChoice::One(30), "{first}");
+    let warned = std::sync::atomic::AtomicBool::new(false);
+    let events = |event: wayword_train::Event| {
+        if let wayword_train::Event::Warned(warning) = &event {
+            let told = warning.to_string().contains(&format!("step {first} had been picked"));
+            warned.fetch_or(told, std::sync::atomic::Ordering::Relaxed);
+        }
+    };
+    let longer = training_loop::ResumeOptions { extend: Some(10), ..Default::default() };
+    training_loop::resume(base(), &run, longer, &events, &Stop::default()).unwrap();
+    assert!(warned.into_inner(), "that the pick is given up is told");
+    let kept = KeptVectors::open(&run).unwrap();
+    let of = |step| kept.of("zarva-ti", StepChoice::One(step)).unwrap();
+    assert_eq!(embedding::read(&file).unwrap().vectors, of(40));
+    assert!(!last.exists(), "the last step is that of the embedding's own file");
+    picked(&run, write);
+    assert_eq!(embedding::read(&last).unwrap().vectors, of(40), "of the longer run");
+}
+
+#[test]
 fn an_unfinished_run_is_shown_and_not_written() {
     let dir = tempfile::tempdir().unwrap();
     let mut options = options(dir.path());

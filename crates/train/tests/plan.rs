@@ -68,7 +68,7 @@ fn mistakes_are_refused_with_a_hint() {
     };
     refuse(&|o| o.name = None, &["train.name"]);
     refuse(&|o| o.name = Some("a/b".into()), &["train.name", "a/b"]);
-    refuse(&|o| o.images.clear(), &["pictures"]);
+    refuse(&|o| o.images.clear(), &["IMAGES", "images"]);
     refuse(&|o| o.images = vec!["nowhere".into()], &["nowhere"]);
     let two = |o: &mut TrainOptions| {
         (o.in_json, o.images) = (Some("meta.json".into()), vec!["a".into(), "b".into()]);

@@ -56,7 +56,7 @@ fn a_folder_that_names_a_word_has_sentences_of_that_word() {
     assert!(plan.warnings.iter().all(|w| !w.message().contains("hold")), "{:?}", plan.warnings);
     let few = |word: &str| {
         let found = preflight::few(&plan, None);
-        found.iter().any(|f| f.message().starts_with(&format!("`{word}`: 1 picture is few")))
+        found.iter().any(|f| f.message().starts_with(&format!("`{word}`: 1 image is few")))
     };
     assert!(few("zarva-ti") && few("coat-ti"));
     let captions = plan.captions();

@@ -4,7 +4,6 @@ use crate::{Area, Face, Rgb, Turn, View, decimate, nms};
 use rten::{Model, NodeId};
 use rten_tensor::prelude::*;
 use rten_tensor::{NdTensor, Tensor};
-use std::sync::OnceLock;
 use wayword_interface::Diagnostic;
 
 /// The network; its license lies beside it.
@@ -68,15 +67,12 @@ impl std::fmt::Debug for Detector {
 }
 
 impl Detector {
-    /// The network inside the program, loaded once. Not to be called within a parallel loop of rayon:
-    /// loading waits for other threads, and a thread that waits takes the loop's next part, which would
-    /// wait for the loading.
+    /// The network inside the program. To be loaded once for a job and used for all its pictures.
     ///
     /// # Errors
     /// If it cannot be run, which a test would have noticed.
-    pub fn bundled() -> Result<&'static Self, Diagnostic> {
-        static LOADED: OnceLock<Result<Detector, Diagnostic>> = OnceLock::new();
-        LOADED.get_or_init(|| Self::from_bytes(NETWORK.to_vec())).as_ref().map_err(Clone::clone)
+    pub fn bundled() -> Result<Self, Diagnostic> {
+        Self::from_bytes(NETWORK.to_vec())
     }
 
     /// A network of YuNet's inputs and outputs.

@@ -66,12 +66,12 @@ impl Subset {
         let mut found = match &options.metadata_file {
             Some(file) => {
                 let separator = options.caption_separator.as_deref().unwrap_or(",");
-                metadata::read(file, options.image_dir.as_deref(), separator, scan.orient)?
+                metadata::read(file, options.image_dir.as_deref(), separator, &scan)?
             }
             None => pictures(&path, &scan, notes)?,
         };
         if found.is_empty() {
-            return Err(Error::data(format!("{}: no pictures found", path.display())));
+            return Err(Error::data(format!("{}: no images found", path.display())));
         }
         if let Some(folder) = &options.conditioning_data_dir {
             mask::pair(&mut found, folder)?;

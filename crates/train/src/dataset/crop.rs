@@ -51,11 +51,11 @@ pub fn check_unresized(
     let (want_w, want_h) = window;
     if w < want_w || h < want_h {
         return Err(Error::data(format!("{name}: {w}x{h} is smaller than {want_w}x{want_h}"))
-            .with_hint("let pictures be resized, or use a larger one"));
+            .with_hint("let images be resized, or use a larger one"));
     }
     if !random && (w, h) != window {
         return Err(Error::data(format!("{name}: {w}x{h} is larger than {want_w}x{want_h}"))
-            .with_hint("let pictures be resized, or use random crops"));
+            .with_hint("let images be resized, or use random crops"));
     }
     Ok(())
 }

@@ -39,8 +39,16 @@ pub fn read_unchanged(path: &Path, orient: bool, sha256: &str) -> Result<Option<
     if hash::sha256_bytes(&bytes) != sha256 {
         return Ok(None);
     }
-    let picture = picture::from_bytes(&bytes, reading(orient));
-    picture.map(|picture| Some(decoded(picture))).map_err(|fault| refused(fault.at(path)))
+    from_bytes(&bytes, path, orient).map(Some)
+}
+
+/// The same of a file's bytes; errors name `path`.
+///
+/// # Errors
+/// As [`read`].
+pub fn from_bytes(bytes: &[u8], path: &Path, orient: bool) -> Result<Decoded> {
+    let picture = picture::from_bytes(bytes, reading(orient));
+    picture.map(decoded).map_err(|fault| refused(fault.at(path)))
 }
 
 fn decoded(picture: picture::Picture) -> Decoded {
@@ -53,12 +61,13 @@ fn decoded(picture: picture::Picture) -> Decoded {
     }
 }
 
-/// Width and height of a file, after orientation if `orient`, and its SHA-256.
+/// Width and height of a file, after orientation if `orient`, and its SHA-256; with its bytes where
+/// they are `most` at most.
 ///
 /// # Errors
 /// If the file cannot be read or is no picture, naming it.
-pub fn record(path: &Path, orient: bool) -> Result<PictureRecord> {
-    picture::record(path, reading(orient)).map_err(refused)
+pub fn record(path: &Path, orient: bool, most: usize) -> Result<(PictureRecord, Option<Vec<u8>>)> {
+    picture::record(path, reading(orient), most).map_err(refused)
 }
 
 fn refused(error: wayword_formats::Error) -> Error {

@@ -1,25 +1,9 @@
-//! Loss masks: a picture's own alpha channel, or a mask picture beside it.
-use super::bucket::BucketAssignment;
-use super::image;
-use super::pixels::Pixels;
-use super::resize::resize;
+//! Loss masks: mask pictures are found by the names of the pictures that they belong to.
 use super::scan::PictureFile;
 use crate::error::{AtFile, Error, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
 use wayword_formats::endings;
-
-/// Where masks come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Masks {
-    /// Every place counts in full.
-    #[default]
-    None,
-    /// The alpha channel; pictures without one count in full.
-    Alpha,
-    /// Mask pictures that [`pair`] found.
-    Pictures,
-}
 
 /// Gives each picture the mask of the same name, without ending, in `folder`.
 ///
@@ -41,35 +25,11 @@ pub fn pair(pictures: &mut [PictureFile], folder: &Path) -> Result<()> {
                 folder.display(),
                 picture.name()
             ))
-            .with_hint("masks have the pictures' names, with any ending"));
+            .with_hint("masks have the images' names, with any extension"));
         };
         picture.mask = Some(mask.clone());
     }
     Ok(())
-}
-
-/// The mask of a picture at its resized size, before it is cropped; white counts in full.
-///
-/// # Errors
-/// If a mask picture cannot be read.
-pub fn read(
-    masks: Masks,
-    picture: &PictureFile,
-    decoded: &image::Decoded,
-    fit: &BucketAssignment,
-    orient: bool,
-) -> Result<Option<Pixels>> {
-    let mask = match (masks, &picture.mask) {
-        (Masks::Alpha, _) => decoded.alpha.clone(),
-        // The red channel, as in kohya; masks are gray, so any would do.
-        (Masks::Pictures, Some(path)) => Some(image::read(path, orient)?.rgb.channel(0)),
-        _ => None,
-    };
-    Ok(match (masks, mask) {
-        (Masks::None, _) => None,
-        (_, Some(mask)) => Some(resize(&mask, fit.resized, None)),
-        (_, None) => Some(Pixels::filled(fit.resized.0, fit.resized.1, 1, 255)),
-    })
 }
 
 #[cfg(test)]

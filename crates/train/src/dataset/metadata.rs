@@ -1,6 +1,5 @@
 //! Captions from one file for many pictures: kohya's metadata JSON, or JSON lines.
-use super::image::record;
-use super::scan::PictureFile;
+use super::scan::{PictureFile, ScanOptions};
 use crate::error::{AtFile, Error, Result};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -30,7 +29,7 @@ pub fn read(
     file: &Path,
     folder: Option<&Path>,
     separator: &str,
-    orient: bool,
+    scan: &ScanOptions,
 ) -> Result<Vec<PictureFile>> {
     let text = text_file::read(file).at(file)?;
     let lines = file.extension().is_some_and(|e| e.eq_ignore_ascii_case("jsonl"));
@@ -54,7 +53,7 @@ pub fn read(
             (None, tags) => tags,
             (caption, _) => caption,
         };
-        let PictureRecord { size, sha256 } = record(&path, orient)?;
+        let PictureRecord { size, sha256 } = scan.reads.record(&path, scan.orient)?;
         pictures.push(PictureFile { size, sha256, caption, path, mask: None });
     }
     pictures.sort_by(|a, b| a.path.cmp(&b.path));
@@ -118,7 +117,8 @@ mod tests {
         let json = dir.path().join("meta.json");
         let text = r#"{"b": {"tags": "x, y"}, "a.png": {"caption": "c", "tags": "t", "n": 1}}"#;
         std::fs::write(&json, text).unwrap();
-        let read = |file: &Path, sub: Option<&Path>| read(file, sub, ", ", true);
+        let scan = ScanOptions::default();
+        let read = |file: &Path, sub: Option<&Path>| read(file, sub, ", ", &scan);
         let found = read(&json, Some(dir.path())).unwrap();
         let captions: Vec<_> = found.iter().map(|p| p.caption.as_deref()).collect();
         assert_eq!(captions, [Some("c, t"), Some("x, y")]);

@@ -5,7 +5,7 @@ use super::pixels::Pixels;
 use wayword_diffusion::pictures::{Resample, resample};
 
 /// A resampling filter, by kohya's `resize_interpolation` names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Filter {
     /// OpenCV's area means; where a side grows, its linear form.
     Area,

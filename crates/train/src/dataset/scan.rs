@@ -1,5 +1,5 @@
 //! Finds pictures and captions: kohya's parent of `{repeats}_{class words}` folders, or any folder of pictures.
-use super::image::record;
+use super::reads::PictureReads;
 use crate::error::{AtFile, Error, Result};
 use std::path::{Path, PathBuf};
 use wayword_formats::endings::{self, PICTURES, UNREAD_PICTURES};
@@ -18,6 +18,8 @@ pub struct ScanOptions {
     pub orient: bool,
     /// How often the pictures of a folder whose name does not say it are seen in an epoch.
     pub repeats: u64,
+    /// What is read of pictures, for those who need more of them.
+    pub reads: PictureReads,
 }
 
 impl Default for ScanOptions {
@@ -27,6 +29,7 @@ impl Default for ScanOptions {
             wildcard_lines: false,
             orient: true,
             repeats: 1,
+            reads: PictureReads::default(),
         }
     }
 }
@@ -128,13 +131,40 @@ pub fn scan(paths: &[PathBuf], options: &ScanOptions) -> Result<Scan> {
     Ok(scan)
 }
 
+/// The folders that hold the photos of `paths`: the `{repeats}_{class words}` folders in each, else
+/// itself.
+///
+/// # Errors
+/// If a path is no folder or cannot be read.
+pub fn photo_folders(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for path in paths {
+        let (_, mut inner) = entries(path)?;
+        inner.retain(|folder| {
+            matches!(FolderName::parse(&file_name(folder)), FolderName::Accepted { .. })
+                && entries(folder).is_ok_and(|(files, _)| count(&files) > 0)
+        });
+        if inner.is_empty() {
+            inner.push(path.clone());
+        }
+        found.extend(inner);
+    }
+    Ok(found)
+}
+
+/// The last part of a path; of `.` that of the folder it leads to.
+#[must_use]
+pub fn name_of(path: &Path) -> String {
+    file_name(path)
+}
+
 fn one(path: &Path, options: &ScanOptions, scan: &mut Scan) -> Result<()> {
     if path.is_file() {
         return Err(Error::data(format!(
-            "{}: is a file, expected a folder of pictures",
+            "{}: is a file, expected a folder of images",
             path.display()
         ))
-        .with_hint("name the folder that holds the picture"));
+        .with_hint("pass the folder that contains the image"));
     }
     let (files, folders) = entries(path)?;
     let here = count(&files);
@@ -150,7 +180,7 @@ fn one(path: &Path, options: &ScanOptions, scan: &mut Scan) -> Result<()> {
     for (folder, repeats, class) in named {
         let pictures = pictures(&folder, options, &mut scan.notes)?;
         if pictures.is_empty() {
-            scan.notes.push(format!("{}: no pictures, left out", folder.display()));
+            scan.notes.push(format!("{}: no images, left out", folder.display()));
         } else {
             found.push(Folder { path: folder, repeats, class: Some(class), pictures });
         }
@@ -164,7 +194,7 @@ fn one(path: &Path, options: &ScanOptions, scan: &mut Scan) -> Result<()> {
     if !found.is_empty() {
         if here > 0 {
             scan.notes.push(format!(
-                "{}: its own {here} pictures are left out, because its folders are the data set",
+                "{}: its own {here} images are left out, because its folders are the dataset",
                 path.display()
             ));
         }
@@ -178,7 +208,7 @@ fn one(path: &Path, options: &ScanOptions, scan: &mut Scan) -> Result<()> {
         return Ok(());
     }
     if here == 0 {
-        let error = Error::data(format!("{}: no pictures found", path.display()));
+        let error = Error::data(format!("{}: no images found", path.display()));
         return Err(if without_name.is_empty() {
             let unread = files.iter().filter(|f| endings::has(f, UNREAD_PICTURES)).count();
             let also = if unread > 0 {
@@ -186,7 +216,7 @@ fn one(path: &Path, options: &ScanOptions, scan: &mut Scan) -> Result<()> {
             } else {
                 String::new()
             };
-            error.with_hint(format!("pictures end in {}{also}", PICTURES[..5].join(", ")))
+            error.with_hint(format!("images end in {}{also}", PICTURES[..5].join(", ")))
         } else {
             error.with_hint(format!(
                 "it has folders with pictures: name one itself, or rename it as {}",
@@ -219,10 +249,9 @@ pub fn pictures(
     let place = folder.display();
     match unread.as_slice() {
         [] => {}
-        [one] => notes.push(format!("{place}: {one} is of a kind that is not read; it is left out")),
+        [one] => notes.push(format!("{place}: {one} is of an unsupported kind and is left out")),
         [first, .., last] => notes.push(format!(
-            "{place}: {} pictures, {first} to {last}, are of kinds that are not read; they are left \
-             out ({} are read)",
+            "{place}: {} pictures, {first} to {last}, are of unsupported kinds and are left out ({} are supported)",
             unread.len(),
             PICTURES[..5].join(", ")
         )),
@@ -230,7 +259,7 @@ pub fn pictures(
     let mut found = Vec::new();
     for path in files.into_iter().filter(|f| endings::has(f, PICTURES)) {
         let caption = caption(&path, options)?;
-        let PictureRecord { size, sha256 } = record(&path, options.orient)?;
+        let PictureRecord { size, sha256 } = options.reads.record(&path, options.orient)?;
         found.push(PictureFile { size, sha256, caption, path, mask: None });
     }
     Ok(found)

@@ -1,4 +1,5 @@
 //! Any ONNX network from a picture to a vector, run by the `rten` crate.
+use super::kind::{self, NetworkKind, Shapes};
 use super::{ImageEncoder, RgbImage, pixels};
 use crate::error::AtFile;
 use crate::{Error, Result};
@@ -42,7 +43,7 @@ impl Normalize {
 pub struct OnnxOptions {
     /// Width and height of the input; else the network's own, else 224 x 224.
     pub size: Option<(u32, u32)>,
-    /// How pixels are normalized; else as the file's metadata say.
+    /// How pixels are normalized; else as the file's metadata say, or as networks of its kind have it.
     pub normalize: Option<Normalize>,
     /// The output that is the vector; else one called `identity`, `image_embeds`, `embedding` or
     /// `pooler_output`, else the first.
@@ -58,6 +59,7 @@ pub struct OnnxImageEncoder {
     vector: usize,
     size: (u32, u32),
     normalize: Normalize,
+    kind: NetworkKind,
     words: BTreeMap<String, Vec<String>>,
 }
 
@@ -101,8 +103,9 @@ impl OnnxImageEncoder {
         })?;
         let stated = model.metadata().get("input").unwrap_or_default();
         let known = || ["-1..1", "0..1"].into_iter().find(|name| stated.contains(name));
+        let kind = kind::of(&shapes(&model, path));
         let normalize = options.normalize.or_else(|| known().and_then(Normalize::named));
-        let normalize = normalize.ok_or_else(|| {
+        let normalize = normalize.or_else(|| kind.normalize()).ok_or_else(|| {
             fault("the file does not say how pixels are normalized".into()).with_hint(format!(
                 "say it: {}; DINO takes `imagenet`, CLIP `clip`",
                 Normalize::NAMES.join(", ")
@@ -119,7 +122,13 @@ impl OnnxImageEncoder {
         let listed = |name: &String| serde_json::from_str(model.metadata().get(name)?).ok();
         let words = outputs.iter().filter_map(|(n, _)| Some((n.clone(), listed(n)?))).collect();
         let input = *input;
-        Ok(Self { path: path.into(), input, outputs, vector, size, normalize, words, model })
+        Ok(Self { path: path.into(), input, outputs, vector, size, normalize, kind, words, model })
+    }
+
+    /// Which of the usual networks it is.
+    #[must_use]
+    pub fn kind(&self) -> NetworkKind {
+        self.kind
     }
 
     /// Width and height of the network's input.
@@ -169,6 +178,32 @@ impl ImageEncoder for OnnxImageEncoder {
 
     fn words(&self, output: &str) -> Option<&[String]> {
         self.words.get(output).map(Vec::as_slice)
+    }
+}
+
+/// What a file shows of its network.
+fn shapes(model: &Model, path: &Path) -> Shapes {
+    let fixed = |side: &Dimension| match side {
+        Dimension::Fixed(n) => Some(*n),
+        Dimension::Symbolic(_) => None,
+    };
+    let input: Vec<Option<usize>> =
+        model.input_shape(0).unwrap_or_default().iter().map(fixed).collect();
+    let side = |at: usize| input.get(at).copied().flatten();
+    let output = |id: &NodeId| {
+        let node = model.node_info(*id)?;
+        let shape = node.shape().unwrap_or_default();
+        Some((node.name().unwrap_or_default().to_owned(), shape.iter().map(fixed).collect()))
+    };
+    let about = model.metadata();
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let keys = ["model", "name", "architecture", "model_type", "description"];
+    let said = keys.iter().filter_map(|key| about.get(key)).map(str::to_owned);
+    let words: Vec<String> = name.into_iter().chain(said).collect();
+    Shapes {
+        input: [side(2), side(3)],
+        outputs: model.output_ids().iter().filter_map(output).collect(),
+        words: words.join(" ").to_lowercase(),
     }
 }
 

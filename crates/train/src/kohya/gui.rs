@@ -1,6 +1,6 @@
 //! The GUI's saved fields as the options that it would send to the script.
 use super::{Result, Translation, said};
-use std::path::Path;
+use wayword_formats::endings;
 use wayword_formats::kohya::{self, Entry, Value};
 use wayword_interface::Diagnostic;
 
@@ -163,11 +163,10 @@ fn counted(fields: &Fields<'_>) -> Option<u64> {
         let (true, Ok(repeats)) = (plain && folder.path().is_dir(), repeats.parse::<u64>()) else {
             continue;
         };
-        let ending = |path: &Path| path.extension().map(|e| e.to_string_lossy().to_lowercase());
-        let pictures =
-            std::fs::read_dir(folder.path()).ok()?.flatten().filter_map(|f| ending(&f.path()));
-        let read = pictures.filter(|e| ["jpg", "jpeg", "png", "webp"].contains(&e.as_str()));
-        samples += repeats * read.count() as u64;
+        let files = std::fs::read_dir(folder.path()).ok()?.flatten();
+        // Those that the GUI counts.
+        let counted = files.filter(|f| endings::has(&f.path(), &["jpg", "jpeg", "png", "webp"]));
+        samples += repeats * counted.count() as u64;
     }
     let whole = |key: &str| (fields.number(key) as u64).max(1);
     let regular = fields.text("reg_data_dir").is_some_and(|folder| !folder.trim().is_empty());

@@ -180,7 +180,7 @@ const IGNORED: &[(&str, &str)] = &[
         "cache_latents cache_latents_to_disk skip_cache_check vae_batch_size cache_info",
     ),
     (
-        "pictures need no separate loaders here",
+        "images need no separate loaders here",
         "max_data_loader_n_workers persistent_data_loader_workers",
     ),
     (

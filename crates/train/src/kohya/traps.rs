@@ -33,7 +33,7 @@ fn captions(given: &Given, out: &mut Translation) {
         }
     }
     if template && given.on("reg_data_dir") {
-        let text = "with a template, kohya gives the word's sentences to the regularization pictures too: the word learns them";
+        let text = "with a template, kohya uses the embedding's sentences for the regularization images too: the embedding learns them";
         out.warn(text, Some("leave reg_data_dir out"));
     }
     let name = given.text("output_name").unwrap_or_else(|| token.clone());
@@ -54,7 +54,7 @@ fn length(given: &Given, out: &mut Translation) {
     let steps = given.number("max_train_steps").filter(|n| *n > 0.0);
     if !epochs && steps.is_none_or(|n| n == 1600.0) {
         let text =
-            "1600 steps are kohya's default, whatever the number of pictures and their repeats";
+            "1600 steps are kohya's default, whatever the number of images and their repeats";
         out.note(text, "{train.save_every} 200 writes files on the way, to compare");
     }
 }
@@ -112,7 +112,7 @@ fn pictures(given: &Given, out: &mut Translation) {
     out.note(text, "{train.kohya_numbers} takes them as kohya does, and its other numbers too");
     if given.on("enable_bucket") && given.on("bucket_no_upscale") {
         let text = "bucket_no_upscale rounds each side down: a picture of 513 x 515 is trained at 448 x 448";
-        out.note(text, "it is for pictures that are smaller than the resolution");
+        out.note(text, "it is for images that are smaller than the resolution");
     }
     let steps = given.number("bucket_reso_steps").unwrap_or(64.0);
     if given.on("enable_bucket") && steps > 0.0 && steps % 64.0 != 0.0 {

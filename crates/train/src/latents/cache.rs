@@ -41,6 +41,8 @@ impl Cache {
             "{}\n{sha256}\nresized {resized:?}\ncut {bucket:?}\nfilter {filter:?}\nmirrored {mirrored}",
             self.common
         );
+        let corner = picture.crop.map_or_else(String::new, |corner| format!("\nat {corner:?}"));
+        let text = text + &corner;
         let name = hash::sha256_bytes(text.as_bytes());
         (self.folder.join(format!("{}.safetensors", &name[..32])), text)
     }

@@ -150,6 +150,7 @@ mod tests {
             size: (640, 480),
             bucket: (16, 8),
             resized: (16, 12),
+            crop: None,
             repeats: 1,
             caption: String::new(),
             set: 0,

@@ -135,7 +135,7 @@ impl<'a> Drawing<'a> {
         let mut pictures = Vec::with_capacity(count);
         for picture in drawn {
             let picture = RgbImage::from_raw(picture.width, picture.height, picture.rgb);
-            pictures.push(picture.ok_or_else(|| Error::data("a picture of the wrong size"))?);
+            pictures.push(picture.ok_or_else(|| Error::data("an image of the wrong size"))?);
         }
         let others = pictures.split_off(plain);
         Ok(Some(DrawnSteps { steps, plain: pictures, others }))
@@ -154,13 +154,13 @@ fn picture() -> f64 {
     f64::from(STEPS) * FORWARDS / 3.0
 }
 
-/// The judge's vectors of the training pictures that are still there.
+/// The judge's vectors of the training pictures that are still there and that it knows.
 fn references(judge: &dyn ImageEncoder, plan: &TrainPlan) -> Vec<Vec<f32>> {
     let learned = plan.pictures.iter().enumerate().filter(|(place, _)| !plan.is_regular(*place));
     let vector = |path: &std::path::Path| {
         let rgb = files::read(path, !plan.kohya_numbers).ok()?.rgb;
         let picture = RgbImage::from_raw(rgb.width as u32, rgb.height as u32, rgb.data)?;
-        judge.vector(&picture).ok()
+        judge.knows(&picture).ok()?.then(|| judge.vector(&picture).ok())?
     };
     learned.take(REFERENCES).filter_map(|(_, picture)| vector(&picture.path)).collect()
 }

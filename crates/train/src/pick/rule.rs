@@ -1,7 +1,8 @@
 //! The rule that orders candidates.
 //!
 //! *Learned* is the share of the run's fall of the loss that a candidate has reached: 0 is the
-//! start, 1 the best candidate. Where pictures were judged it is their similarity instead.
+//! start, 1 is all that come near the best. Where pictures were judged it is their similarity
+//! instead.
 //!
 //! | by | best is |
 //! |---|---|
@@ -15,6 +16,9 @@ use crate::run_folder::steps::StepChoice;
 use std::cmp::Ordering;
 use wayword_interface::choices;
 
+/// From this share of the fall of the loss on candidates count as equal: single steps wander by as
+/// much, and the lowest is often a step whose pictures are less alike than those around it.
+const ALIKE: f64 = 0.9;
 /// What a loss of fidelity counts against what is learned, with `balance`.
 const WEIGHT: f64 = 0.5;
 /// Share of the most learned that `fidelity` asks for.
@@ -47,14 +51,14 @@ pub fn order(by: By, start: &Candidate, candidates: &[Candidate]) -> Vec<usize> 
 }
 
 /// What each candidate has learned: the similarity of its pictures where all were judged, else the
-/// share of the fall of the loss.
+/// share of the fall of the loss, in which those near the best are equal.
 #[must_use]
 pub fn learned(start: &Candidate, candidates: &[Candidate]) -> Vec<f64> {
     let judged: Option<Vec<f64>> = candidates.iter().map(|c| c.similarity).collect();
     judged.unwrap_or_else(|| {
         let least = candidates.iter().map(|c| c.loss).fold(start.loss, f64::min);
         let fall = (start.loss - least).max(1e-12);
-        candidates.iter().map(|c| (start.loss - c.loss) / fall).collect()
+        candidates.iter().map(|c| ((start.loss - c.loss) / fall / ALIKE).min(1.0)).collect()
     })
 }
 
@@ -128,14 +132,20 @@ mod tests {
         let start = candidate(0, 0.2, 1.0);
         let all = [
             candidate(100, 0.19, 0.95),
-            candidate(200, 0.11, 0.9),
+            candidate(200, 0.105, 0.9),
             candidate(300, 0.10, 0.6),
             candidate(400, 0.10, 0.6),
         ];
         assert_eq!(order(By::Similarity, &start, &all), [3, 2, 1, 0], "of equals the later one");
         assert_eq!(order(By::Balance, &start, &all)[0], 1);
         assert_eq!(order(By::Fidelity, &start, &all), [1, 3, 2, 0]);
-        assert!(why(By::Balance, &start, &all, StepChoice::One(200)).contains("loss 0.1100"));
+        assert!(why(By::Balance, &start, &all, StepChoice::One(200)).contains("loss 0.1050"));
+        let wanders = [all[2].clone(), candidate(400, 0.105, 0.6)];
+        assert_eq!(
+            order(By::Similarity, &start, &wanders),
+            [1, 0],
+            "as good as equal: the later one"
+        );
         let mut judged = all.clone();
         for (one, similarity) in judged.iter_mut().zip([0.2, 0.5, 0.9, 0.7]) {
             one.similarity = Some(similarity);

@@ -4,6 +4,7 @@ use super::candidates::Room;
 use super::fidelity::Directions;
 use crate::batches::Batches;
 use crate::plan::TrainPlan;
+use crate::recipe::LOW;
 use crate::run_folder::kept::KeptVectors;
 use crate::run_folder::steps::StepChoice;
 use crate::training_loop::micro_batch::{self, MicroBatch};
@@ -31,7 +32,8 @@ impl<'a> Scorer<'a> {
         batches: &Batches<'_>,
         room: &Room,
     ) -> Result<Self> {
-        let set = batches.common_set(&[], room.samples)?;
+        // How alike pictures are follows the loss at much noise and not that at little.
+        let set = batches.common_set(&[], room.samples, LOW)?;
         let start = plan.first_vectors(model.base())?;
         let directions = Directions::new(model, plan, &start, &set, (room.probes, room.prompts))?;
         let forwards = room.probes * (1 + room.prompts);

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::checkpoint::SaveRules;
 use crate::dataset::steps::{Duration, epochs_between_saves};
-use crate::embedding::{PlannedEmbedding, check_name};
+use crate::embedding::PlannedEmbedding;
 use crate::lora;
 use crate::lr::{Length, RateList};
 use crate::optim::Statistics;
@@ -43,8 +43,7 @@ impl TrainPlan {
     ) -> Result<Self> {
         let mut warnings = Vec::new();
         let asked = requested(options)?;
-        let name = options.name.as_deref().unwrap_or(&asked[0].name).trim();
-        check_name("{train.name}", name)?;
+        let name = &options.checked_name()?;
         positive("{train.batch}", options.batch)?;
         positive("{train.accumulate}", options.accumulate)?;
         let clip_skip = options.clip_skip.unwrap_or(1);
@@ -65,7 +64,7 @@ impl TrainPlan {
         }
         different(&embeddings)?;
         let seed = options.seed.unwrap_or_else(random_seed);
-        let token = embeddings.first().map_or(name, |embedding| embedding.token.as_str());
+        let token = embeddings.first().map_or(name.as_str(), |embedding| embedding.token.as_str());
         let previews = Previews::decide(options, base, (token, seed), &mut warnings)?;
         let mut plan = Self {
             version: env!("CARGO_PKG_VERSION").into(),
@@ -81,10 +80,11 @@ impl TrainPlan {
             },
             embeddings,
             loras: lora::planned(&options.lora, &options.loras)?,
-            name: name.into(),
+            name: name.clone(),
             out: absolute(&options.out),
             images: options.images.iter().map(|path| absolute(path)).collect(),
             pictures: found.pictures,
+            reads: found.reads,
             sentences,
             resolution: found.datasets[0].resolution,
             batch: found.datasets.iter().map(|d| d.batch).max().unwrap_or(options.batch),
@@ -145,6 +145,7 @@ impl TrainPlan {
             let warning = warn(text, Some("leave {train.zero_terminal_snr} out"));
             plan.warnings.push(warning.with_field("train.zero_terminal_snr"));
         }
+        plan.place_crops(options, stop)?;
         plan.decide_recipe(options)?;
         plan.decide_length(options)?;
         plan.decide_rate(options, base)?;
@@ -313,8 +314,7 @@ impl TrainPlan {
         let regular = (0..self.pictures.len()).filter(|i| self.is_regular(*i));
         let regular: Vec<_> = regular.map(|i| &self.pictures[i].caption).collect();
         if !regular.is_empty() && !regular.iter().any(|caption| lexicon.holds_any(caption)) {
-            let text =
-                "regularization pictures whose captions do not hold the word teach it nothing";
+            let text = "regularization images whose captions do not contain the embedding teach it nothing";
             let hint = "leave them out: nothing but the word's vectors changes in this training";
             self.warnings.push(warn(text, Some(hint)));
         }
@@ -371,7 +371,7 @@ fn remarks(
     let count = found.learned;
     let samples: u64 = found.pictures.iter().map(|p| p.repeats).sum();
     if samples > 10_000_000 {
-        let what = format!("{samples} pictures an epoch, repeats included, are more than 10000000");
+        let what = format!("{samples} images per epoch, repeats included, are more than 10000000");
         return Err(Error::data(what).with_hint("write fewer repeats into the folders' names"));
     }
     if found.enlarged > 0 {
@@ -382,10 +382,10 @@ fn remarks(
             "the size they are trained at".into()
         };
         let text = format!(
-            "{} of {count} pictures are smaller than {size} and are enlarged",
+            "{} of {count} images are smaller than {size} and are enlarged",
             found.enlarged
         );
-        warnings.push(warn(&text, Some("use larger pictures, or a smaller {train.resolution}")));
+        warnings.push(warn(&text, Some("use larger images, or a smaller {train.resolution}")));
     }
     if found.classes.len() > 1 && options.words.len() < 2 {
         let list = found.classes.iter().map(|class| format!("`{class}`"));
@@ -399,7 +399,7 @@ fn remarks(
     let uncaptioned = count - found.captioned;
     if options.template == TemplateChoice::None && uncaptioned > 0 {
         let text = format!(
-            "{uncaptioned} of {count} pictures have no caption file: the folder's class words serve"
+            "{uncaptioned} of {count} images have no caption file: the folder's class words serve"
         );
         warnings.push(warn(&text, None));
     }

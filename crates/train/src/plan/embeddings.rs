@@ -47,6 +47,19 @@ pub(super) fn requested(options: &TrainOptions) -> Result<Vec<WordOptions>> {
     Ok(options.words.clone())
 }
 
+impl TrainOptions {
+    /// What the training's files are called.
+    ///
+    /// # Errors
+    /// If there is no name, or it cannot be a file's.
+    pub fn checked_name(&self) -> Result<String> {
+        let asked = requested(self)?;
+        let name = self.name.as_deref().unwrap_or(&asked[0].name).trim();
+        check_name("{train.name}", name)?;
+        Ok(name.to_owned())
+    }
+}
+
 /// Words that share a name or a token could not be told apart.
 pub(super) fn different(embeddings: &[PlannedEmbedding]) -> Result<()> {
     for (i, embedding) in embeddings.iter().enumerate() {

@@ -57,6 +57,8 @@ impl TrainPlan {
         }
         self.extensions.push(self.steps);
         self.steps += steps;
+        // It was chosen among fewer steps.
+        self.chosen = None;
         Ok(())
     }
 }

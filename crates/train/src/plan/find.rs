@@ -4,6 +4,7 @@ use super::sets::{PictureSet, PlannedDataset, PlannedFile, check_sizes};
 use super::{PlannedPicture, TrainOptions};
 use crate::dataset::config::{self, Dataset};
 use crate::dataset::options::PictureOptions;
+use crate::dataset::reads::PictureReads;
 use crate::dataset::scan::{self, Folder, ScanOptions};
 use crate::dataset::{mask, metadata, steps};
 use crate::latents::kohya;
@@ -19,6 +20,7 @@ pub(super) struct FoundPictures {
     pub(super) datasets: Vec<PlannedDataset>,
     pub(super) sets: Vec<PictureSet>,
     pub(super) pictures: Vec<PlannedPicture>,
+    pub(super) reads: PictureReads,
     /// Class words of the first folder that has some.
     pub(super) class: Option<String>,
     /// The different class words of all folders to learn from.
@@ -46,9 +48,10 @@ pub(super) fn find(
             ("{train.reg_data_dir}", !options.reg_data_dir.is_empty()),
         ];
         if let Some((option, _)) = also.iter().find(|(_, given)| *given) {
-            let hint = "name those pictures in the dataset file";
-            return Err(Error::option("train.dataset_config", "no pictures beside it", *option)
-                .with_hint(hint));
+            let hint = "name those images in the dataset file";
+            return Err(
+                Error::option("train.dataset_config", "no other images", *option).with_hint(hint)
+            );
         }
         for dataset in config::read(file, Path::new(""), &defaults, &mut notes)? {
             let mut parts = Vec::new();
@@ -67,7 +70,7 @@ pub(super) fn find(
                     continue;
                 }
                 seen.push(real);
-                let folder = subset.load(&scan_options(options), &mut notes)?;
+                let folder = subset.load(&scan_options(options, &found.reads), &mut notes)?;
                 let set = PictureSet {
                     dataset: found.datasets.len(),
                     regular: subset.options.is_reg.unwrap_or(false),
@@ -79,20 +82,37 @@ pub(super) fn find(
             found.add(&dataset, parts, options, &mut notes, stop)?;
         }
     } else {
-        let parts = own_parts(options, &defaults, &mut notes)?;
+        let scan = scan_options(options, &found.reads);
+        let parts = own_parts(options, &defaults, &scan, &mut notes)?;
         let dataset = Dataset { options: defaults, subsets: Vec::new() };
         found.add(&dataset, parts, options, &mut notes, stop)?;
     }
     if found.pictures.is_empty() {
         return Err(Error::data("there are no pictures: their repeats are 0")
-            .with_hint("repeats say how often a picture is seen in an epoch"));
+            .with_hint("repeats say how often an image is seen per epoch"));
     }
     if found.learned == 0 {
-        return Err(Error::data("there are only regularization pictures")
-            .with_hint("give pictures of what is to be learned too"));
+        return Err(Error::data("there are only regularization images")
+            .with_hint("add images of what is to be learned"));
     }
     warnings.extend(notes.into_iter().map(Warning::new));
     Ok(found)
+}
+
+/// Sees that the folders of pictures are there, before anything else is looked for.
+///
+/// # Errors
+/// If one is not; with a guess where only its quotes are missing.
+pub fn images_exist(options: &TrainOptions) -> Result<()> {
+    if let Some(meant) = unquoted(&options.images) {
+        return Err(Error::option("IMAGES", "folders that exist", "parts of a name")
+            .with_hint(format!("put the name in quotes: \"{}\"", meant.display())));
+    }
+    match options.images.iter().find(|path| !path.exists()) {
+        Some(missing) => Err(Error::data(format!("{}: folder not found", missing.display()))
+            .with_hint("pass the folder of your images")),
+        None => Ok(()),
+    }
 }
 
 /// A folder whose name has blanks and was given without quotes.
@@ -105,11 +125,12 @@ fn unquoted(images: &[PathBuf]) -> Option<PathBuf> {
     whole.exists().then_some(whole)
 }
 
-fn scan_options(options: &TrainOptions) -> ScanOptions {
+fn scan_options(options: &TrainOptions, reads: &PictureReads) -> ScanOptions {
     let mut scan = ScanOptions {
         orient: !options.kohya_numbers,
         wildcard_lines: options.enable_wildcard,
         repeats: options.dataset_repeats,
+        reads: reads.clone(),
         ..ScanOptions::default()
     };
     if let Some(ext) = &options.caption_ext {
@@ -122,9 +143,9 @@ fn scan_options(options: &TrainOptions) -> ScanOptions {
 fn own_parts(
     options: &TrainOptions,
     defaults: &PictureOptions,
+    scan: &ScanOptions,
     notes: &mut Vec<String>,
 ) -> Result<Vec<(Folder, PictureSet)>> {
-    let scan = scan_options(options);
     let set = PictureSet {
         dataset: 0,
         regular: false,
@@ -138,22 +159,19 @@ fn own_parts(
                 [folder] => Some(folder.as_path()),
                 more => {
                     let found = format!("{} folders", more.len());
-                    return Err(Error::option("train.in_json", "one folder of pictures", found));
+                    return Err(Error::option("train.in_json", "one folder of images", found));
                 }
             };
-            let pictures = metadata::read(file, folder, &options.caption_separator, scan.orient)?;
+            let pictures = metadata::read(file, folder, &options.caption_separator, scan)?;
             let repeats = options.dataset_repeats.max(1);
             vec![Folder { path: file.clone(), repeats, class: None, pictures }]
         }
         None if options.images.is_empty() => {
-            return Err(Error::option("IMAGES", "a folder of pictures", "nothing"));
+            return Err(Error::option("IMAGES", "a folder of images", "nothing"));
         }
         None => {
-            if let Some(meant) = unquoted(&options.images) {
-                return Err(Error::option("IMAGES", "folders that are there", "parts of a name")
-                    .with_hint(format!("write the name in quotes: \"{}\"", meant.display())));
-            }
-            let found = scan::scan(&options.images, &scan)?;
+            images_exist(options)?;
+            let found = scan::scan(&options.images, scan)?;
             notes.extend(found.notes);
             found.folders
         }
@@ -176,7 +194,7 @@ fn own_parts(
     let mut parts: Vec<_> = folders.into_iter().map(|folder| (folder, set.clone())).collect();
     if !options.reg_data_dir.is_empty() {
         let regular = PictureSet { regular: true, alpha_mask: false, ..set };
-        let found = scan::scan(&options.reg_data_dir, &scan)?;
+        let found = scan::scan(&options.reg_data_dir, scan)?;
         notes.extend(found.notes);
         parts.extend(found.folders.into_iter().map(|folder| (folder, regular.clone())));
     }
@@ -208,7 +226,7 @@ impl FoundPictures {
         let unused = balanced.iter().filter(|n| **n == 0).count();
         if unused > 0 {
             notes.push(format!(
-                "{unused} regularization pictures are not used: there are more than samples"
+                "{unused} regularization images are not used: there are more of them than samples"
             ));
         }
         let mut balanced = balanced.into_iter();
@@ -240,6 +258,10 @@ impl FoundPictures {
                         sha256: hash::sha256(path)?,
                     })
                 };
+                let mask = |path: &Path| -> Result<PlannedFile> {
+                    let record = self.reads.record(path, !options.kohya_numbers)?;
+                    Ok(PlannedFile { path: super::check::absolute(path), sha256: record.sha256 })
+                };
                 let caption = picture.caption.as_ref().or(folder.class.as_ref());
                 let mut planned = PlannedPicture {
                     sha256: picture.sha256.clone(),
@@ -248,16 +270,17 @@ impl FoundPictures {
                     size: picture.size,
                     bucket: fit.bucket,
                     resized: fit.resized,
+                    crop: None,
                     repeats,
                     caption: caption.cloned().unwrap_or_default(),
                     set: self.sets.len(),
-                    mask: picture.mask.as_deref().map(file).transpose()?,
+                    mask: picture.mask.as_deref().map(mask).transpose()?,
                     latents: None,
                 };
                 if options.kohya_latents && !set.augment().forbids_caching() {
                     match kohya::find(&planned) {
                         Ok(path) => planned.latents = Some(file(&path)?),
-                        Err(why) => notes.push(format!("{why}; the picture is encoded")),
+                        Err(why) => notes.push(format!("{why}; the image is encoded")),
                     }
                 }
                 self.pictures.push(planned);

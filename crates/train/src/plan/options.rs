@@ -94,11 +94,21 @@ fn read_sentences(path: &Path) -> Result<Vec<String>> {
     Ok(lines.filter(|line| !line.is_empty()).map(str::to_owned).collect())
 }
 
+choices! {
+    /// Where images are cropped that have another shape than the training size.
+    pub enum CropPlace {
+        /// In the middle
+        Middle = "middle",
+        /// Around the largest face; in the middle where there is none
+        Face = "face",
+    }
+}
+
 options! {
     /// Everything that can be asked for; what is `None` is decided by [`super::TrainPlan::check`].
     pub struct TrainOptions("train") {
         "" COMMON {
-            /// Folders of pictures
+            /// Folders of images
             images: Vec<PathBuf> => value_name: "IMAGES", positional: true,
                 need: Need::Unless(&["resume", "config", "kohya", "dataset_config", "in_json"]);
         }
@@ -129,14 +139,15 @@ options! {
             /// per line, in which `[name]` is the embedding and `[filewords]` the image's own
             /// caption
             template: TemplateChoice => value_name: "KIND";
-            /// Extension of caption files, with {train.template} none [default: .txt, then
-            /// .caption]
+            /// Extension of caption files [default: .txt, then .caption]
             caption_ext: Option<String> => value_name: "EXT";
             /// Training size in pixels; images are scaled to cover it and cropped [default: the
             /// base's own]
             resolution: Option<(u32, u32)> => value_name: "W,H";
         }
         "Images" RARE {
+            /// Where images are cropped: `middle`, or `face`, around the largest face of a photo
+            crop: CropPlace => value_name: "WHERE";
             /// Captions and tags of all images in one file (kohya's metadata, .json or .jsonl);
             /// IMAGES is the folder that its keys are relative to
             in_json: Option<PathBuf> => value_name: "FILE";
@@ -222,8 +233,7 @@ options! {
             epochs: Option<usize> => value_name: "N", min: 1.0, silences: |_| &["steps"];
             /// Training recipe
             recipe: Recipe => value_name: "KIND";
-            /// Number of evaluations for the whole training; one is the forward and backward of one
-            /// sample [default: 1000]
+            /// Evaluations in all; one is a sample forward and backward [default: 1000]
             budget: Option<usize> => value_name: "N", min: 50.0;
             /// Learning rate [default: 1e-3 on Stable Diffusion 1.5, scaled to the token vectors of
             /// other bases]
@@ -236,7 +246,7 @@ options! {
             warmup: String = "0".into() => value_name: "N|%";
             /// Optimizer; `wayword optimizers` lists them
             optimizer: String = "AdamW".into() => value_name: "NAME";
-            /// Maximum gradient norm; clips the gradient of the embedding's vectors; 0: no clipping
+            /// Maximum norm of the vectors' gradient; 0: no clipping
             max_grad_norm: f64 = 1.0 => value_name: "X", min: 0.0;
             /// Random seed [default: random, and recorded]
             seed: Option<u64> => value_name: "N";

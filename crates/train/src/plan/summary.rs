@@ -1,5 +1,5 @@
 //! A plan as it is shown before the first step.
-use super::TrainPlan;
+use super::{PreparedPhotos, TrainPlan};
 use crate::checkpoint;
 use crate::embedding::Lexicon;
 use crate::recipe::Starts;
@@ -70,6 +70,9 @@ pub struct PlanSummary {
     /// Which original it is, where it is one.
     pub base_known: Option<String>,
     pub pictures: usize,
+    /// What became of photos that were prepared for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub photos: Vec<PreparedPhotos>,
     /// Pictures times repeats.
     pub samples: u64,
     /// Sizes that are trained, with the samples of each.
@@ -114,6 +117,7 @@ impl TrainPlan {
             base_sha256: self.base.sha256.clone(),
             base_known: self.base.known.clone(),
             pictures: self.pictures.len(),
+            photos: Vec::new(),
             samples: self.pictures.iter().map(|p| p.repeats).sum(),
             sizes: self.buckets().into_iter().collect(),
             batches_per_epoch: counts.batches_per_epoch,

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
+use wayword_formats::endings;
 
 /// A thumbnail with more bytes than this would make files of a few kilobytes large.
 const MOST_BYTES: u64 = 1 << 20;
@@ -70,7 +71,7 @@ fn data_url(text: &str) -> Result<String> {
         return Err(Error::option("train.metadata_thumbnail", "a picture of at most 1 MiB", found)
             .with_hint("make it smaller: it lies in every file of the word"));
     }
-    let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let ending = endings::of(path);
     let kind = match ending.as_str() {
         "png" => "image/png",
         "jpg" | "jpeg" => "image/jpeg",

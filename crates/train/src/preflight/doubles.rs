@@ -43,7 +43,7 @@ pub(super) fn near(pictures: &[&PlannedPicture], inspections: &[Inspection]) -> 
     if pairs.is_empty() {
         return None;
     }
-    let text = format!("pictures are nearly the same: {}", list(&pairs));
+    let text = format!("images are nearly the same: {}", list(&pairs));
     Some(finding(
         text,
         "keep one of each pair: what they have in common is learned as part of the embedding",

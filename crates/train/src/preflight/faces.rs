@@ -1,66 +1,33 @@
 //! Crops that cut the face of a photo, or leave it out.
 use super::{finding, list};
 use crate::Result;
-use crate::dataset::bucket::BucketAssignment;
-use crate::dataset::{Pixels, crop, resize};
+use crate::dataset::faces::SmallPhoto;
 use crate::plan::PlannedPicture;
 use wayword_interface::Warning;
-use wayword_vision::{Area, Detector, View};
-
-/// Score from which on a face counts. What is drawn or printed in a photo is rarely so sure.
-const SURE: f32 = 0.75;
+use wayword_vision::{Area, Detector};
 
 /// The part of a face's box that may lie outside: boxes are not exact.
 const OUTSIDE: f32 = 0.04;
 
-/// Longest side at which faces are looked for: the largest face of a photo is well seen there.
-const SIDE: usize = 640;
-
-/// A small copy of a photo of which a crop cuts something off.
-pub(super) struct SmallPhoto {
-    rgb: Pixels,
-    fit: BucketAssignment,
-}
-
-/// A copy to look for faces in; `None` where nothing is cut off.
-pub(super) fn small(rgb: &Pixels, fit: &BucketAssignment) -> Option<SmallPhoto> {
-    if fit.resized == fit.bucket || rgb.channels != 3 {
-        return None;
-    }
-    let longest = rgb.width.max(rgb.height).max(1);
-    let side = |side: usize| (side * SIDE / longest).max(1);
-    let rgb = if longest > SIDE {
-        resize::resize(rgb, (side(rgb.width), side(rgb.height)), None)
-    } else {
-        rgb.clone()
+/// Whether the crop of a picture, at `corner` in the resized one, does not show the whole of its
+/// largest face.
+///
+/// # Errors
+/// If the detector fails.
+pub(super) fn is_cut(
+    photo: &SmallPhoto,
+    corner: (usize, usize),
+    bucket: (usize, usize),
+    detector: &Detector,
+) -> Result<bool> {
+    let Some(face) = photo.face(detector)? else { return Ok(false) };
+    let shown = Area {
+        left: corner.0 as f32,
+        top: corner.1 as f32,
+        width: bucket.0 as f32,
+        height: bucket.1 as f32,
     };
-    Some(SmallPhoto { rgb, fit: *fit })
-}
-
-impl SmallPhoto {
-    /// Whether the crop does not show the whole of the largest face.
-    ///
-    /// # Errors
-    /// If the detector fails.
-    pub(super) fn is_cut(&self) -> Result<bool> {
-        let Self { rgb, fit } = self;
-        let Some(view) = View::new(rgb.width, rgb.height, &rgb.data) else { return Ok(false) };
-        let faces = Detector::bundled()?.search(view, SURE)?;
-        let largest = faces.iter().max_by(|a, b| a.area.size().total_cmp(&b.area.size()));
-        let Some(face) = largest.map(|face| face.area.inside(view.size())) else {
-            return Ok(false);
-        };
-        let across = fit.resized.0 as f32 / rgb.width as f32;
-        let down = fit.resized.1 as f32 / rgb.height as f32;
-        let (left, top) = crop::middle(fit.resized, fit.bucket);
-        let shown = Area {
-            left: left as f32 / across,
-            top: top as f32 / down,
-            width: fit.bucket.0 as f32 / across,
-            height: fit.bucket.1 as f32 / down,
-        };
-        Ok(shown.common(face).size() < (1.0 - OUTSIDE) * face.size())
-    }
+    Ok(shown.common(face).size() < (1.0 - OUTSIDE) * face.size())
 }
 
 /// The pictures whose faces are cut.
@@ -71,15 +38,19 @@ pub(super) fn told(pictures: &[&PlannedPicture], cut: &[bool]) -> Option<Warning
         return None;
     }
     let text = format!("cropping cuts the face of {} of the images: {}", names.len(), list(&names));
-    Some(finding(text, "crop them around the face with `wayword prepare`"))
+    let hint = "crop them around the face with `wayword prepare`, or here with {train.prepare} auto \
+                or {train.crop} face";
+    Some(finding(text, hint))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::bucket::BucketAssignment;
+    use crate::dataset::{Pixels, crop, faces};
 
     #[test]
-    fn a_head_that_is_cut_off_is_noticed() {
+    fn a_head_that_is_cut_off_is_noticed_and_a_crop_at_the_face_shows_it() {
         let file = "crates/vision/tests/detail/photos/astronaut.png";
         let picture = image::open(wayword_testing::repository().join(file)).unwrap().to_rgb8();
         let mut tall = image::RgbImage::from_pixel(512, 1024, image::Rgb([90; 3]));
@@ -90,14 +61,22 @@ mod tests {
             channels: 3,
             data: p.as_raw().clone(),
         };
+        let detector = Detector::bundled().unwrap();
         let fit = |resized| BucketAssignment { bucket: (256, 256), resized };
-        let is_cut = |pixels: &Pixels, fit: &BucketAssignment| {
-            small(pixels, fit).map_or(Ok(false), |photo| photo.is_cut())
+        let cut = |pixels: &Pixels, fit: &BucketAssignment, corner| {
+            let photo = SmallPhoto::of(pixels, fit);
+            photo.is_some_and(|photo| is_cut(&photo, corner, fit.bucket, &detector).unwrap())
         };
-        assert!(is_cut(&pixels(&tall), &fit((256, 512))).unwrap());
-        assert!(!is_cut(&pixels(&picture), &fit((256, 256))).unwrap());
+        let in_the_middle = |pixels: &Pixels, fit: &BucketAssignment| {
+            cut(pixels, fit, crop::middle(fit.resized, fit.bucket))
+        };
+        let (tall, fit_tall) = (pixels(&tall), fit((256, 512)));
+        assert!(in_the_middle(&tall, &fit_tall));
+        let face = SmallPhoto::of(&tall, &fit_tall).unwrap().face(&detector).unwrap().unwrap();
+        assert!(!cut(&tall, &fit_tall, faces::corner(face, &fit_tall)));
+        assert!(!in_the_middle(&pixels(&picture), &fit((256, 256))));
         // The face stands above the middle: a wide crop of it is whole.
         let wide = image::imageops::crop_imm(&picture, 0, 20, 512, 300).to_image();
-        assert!(!is_cut(&pixels(&wide), &fit((437, 256))).unwrap());
+        assert!(!in_the_middle(&pixels(&wide), &fit((437, 256))));
     }
 }

@@ -44,7 +44,7 @@ fn too_few(whose: &str, count: usize, preset: Option<&str>) -> Option<Warning> {
         let text = format!(
             "{pictures} few: anything else they have in common is learned as part of the embedding"
         );
-        let hint = "5 and more before different backgrounds are usual, 10 to 20 for a person";
+        let hint = "5 or more with different backgrounds are usual, 10 to 20 for a person";
         return (count < 5).then(|| finding(text, hint));
     };
     if count >= *least {
@@ -53,7 +53,7 @@ fn too_few(whose: &str, count: usize, preset: Option<&str>) -> Option<Warning> {
     let text =
         format!("{pictures} few for {what}: anything else they have in common is learned too");
     let hint = if *name == "person" && count >= 5 {
-        format!("{usual}; for a thing or an animal these will do: say {{train.preset}} object")
+        format!("{usual}; for a thing or an animal this is enough: pass {{train.preset}} object")
     } else {
         (*usual).to_owned()
     };

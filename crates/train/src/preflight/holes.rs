@@ -19,7 +19,7 @@ pub(super) fn told(pictures: &[&PlannedPicture], holes: &[bool]) -> Option<Warni
     if names.is_empty() {
         return None;
     }
-    let have = if names.len() == 1 { "picture has" } else { "pictures have" };
+    let have = if names.len() == 1 { "image has" } else { "images have" };
     let text = format!(
         "{} {have} transparent parts, and the colors that they hide are learned: {}",
         names.len(),

@@ -1,7 +1,6 @@
 //! What is remembered of a picture that was looked at: its look, and how blurred it is.
 use super::{finding, list, pictures_are};
-use crate::dataset::bucket::BucketAssignment;
-use crate::dataset::{Filter, Pixels, crop, resize};
+use crate::dataset::{Pixels, crop};
 use crate::plan::PlannedPicture;
 use wayword_interface::Warning;
 use wayword_vision::{Gray, Look};
@@ -21,15 +20,18 @@ pub(super) struct Inspection {
 }
 
 impl Inspection {
-    /// The look of a decoded picture that is trained as `fit` says.
-    pub(super) fn of(rgb: &Pixels, fit: &BucketAssignment, filter: Option<Filter>) -> Self {
+    /// The look of a decoded picture; of `resized`, `window` (its corner and size) is trained.
+    pub(super) fn of(
+        rgb: &Pixels,
+        resized: &Pixels,
+        (corner, window): ((usize, usize), (usize, usize)),
+    ) -> Self {
         let gray = |pixels: &Pixels| Gray::of(&pixels.data, pixels.channels, pixels.width);
         let whole = gray(rgb);
-        let resized = resize::resize(rgb, fit.resized, filter);
-        let place = crop::middle(fit.resized, fit.bucket);
-        let inside = fit.resized.0 >= fit.bucket.0 && fit.resized.1 >= fit.bucket.1;
-        let trained = if inside { crop::crop(&resized, place, fit.bucket) } else { resized };
-        let blur = gray(&trained).blur();
+        let size = resized.size();
+        let is_inside = size.0 >= window.0 && size.1 >= window.1;
+        let cut = is_inside.then(|| crop::crop(resized, corner, window));
+        let blur = gray(cut.as_ref().unwrap_or(resized)).blur();
         Self { look: Look::of(&whole), blur, bars: whole.has_bars() }
     }
 

@@ -38,8 +38,7 @@ fn blurred(pixels: &Pixels, reach: usize) -> Pixels {
 }
 
 fn inspection(pixels: &Pixels) -> Inspection {
-    let fit = BucketAssignment { bucket: (128, 128), resized: (128, 128) };
-    Inspection::of(pixels, &fit, None)
+    Inspection::of(pixels, &resize::resize(pixels, (128, 128), None), ((0, 0), (128, 128)))
 }
 
 fn picture(name: &str, size: (usize, usize), fit: BucketAssignment) -> PlannedPicture {
@@ -50,6 +49,7 @@ fn picture(name: &str, size: (usize, usize), fit: BucketAssignment) -> PlannedPi
         size,
         bucket: fit.bucket,
         resized: fit.resized,
+        crop: None,
         repeats: 1,
         caption: String::new(),
         set: 0,
@@ -81,7 +81,7 @@ fn the_same_picture_is_known_again() {
     );
     let inspections = [inspection(&one), inspection(&smaller)];
     let found = doubles::near(&[&a, &b], &inspections).unwrap();
-    assert_eq!(found.message(), "pictures are nearly the same: a and b");
+    assert_eq!(found.message(), "images are nearly the same: a and b");
     assert!(found.hint().is_some());
     let same = PlannedPicture { sha256: "a".into(), ..b.clone() };
     assert!(doubles::near(&[&a, &same], &inspections).is_none(), "said once");
@@ -97,7 +97,7 @@ fn blur_is_seen() {
     let pictures = [picture("sharp", (128, 128), fit), picture("soft", (128, 128), fit)];
     let inspections = [inspection(&drawing(128, 0)), inspection(&blurred(&drawing(128, 0), 3))];
     let found = inspection::blurred(&pictures.iter().collect::<Vec<_>>(), &inspections).unwrap();
-    assert_eq!(found.message(), "1 picture is blurred: soft");
+    assert_eq!(found.message(), "1 image is blurred: soft");
     let plain = Pixels::filled(128, 128, 3, 90);
     assert!(inspection::blurred(&[&pictures[0]], &[inspection(&plain)]).is_none(), "of one color");
 }
@@ -119,7 +119,7 @@ fn sizes_and_crops_are_told() {
          tall.jpg (500x1000): 50 % above and below"
     );
     let tiny = sizes::tiny(&all).unwrap().to_string();
-    assert_eq!(tiny, "1 picture is tiny for what is trained: tiny.png (200x200)");
+    assert_eq!(tiny, "1 image is tiny for what is trained: tiny.png (200x200)");
     assert!(sizes::cut(&all[..1], true).is_none() && sizes::tiny(&all[..1]).is_none());
 }
 
@@ -131,7 +131,7 @@ fn pictures_of_one_color_or_with_holes_are_told() {
     let looks = [inspection(&Pixels::filled(128, 128, 3, 255)), inspection(&drawing(128, 0))];
     assert_eq!(
         inspection::empty(&all, &looks).unwrap().message(),
-        "1 picture is of one color: white"
+        "1 image is of one color: white"
     );
     assert!(inspection::empty(&all[1..], &looks[1..]).is_none());
     let mut film = drawing(128, 0);
@@ -140,7 +140,7 @@ fn pictures_of_one_color_or_with_holes_are_told() {
     film.data[128 * 120 * 3..].fill(3);
     let looks = [inspection(&film), one_side];
     let told = inspection::barred(&all, &looks).unwrap().to_string();
-    assert_eq!(told, "1 picture is between black bars: white");
+    assert_eq!(told, "1 image is between black bars: white");
     let black = Pixels::filled(128, 128, 3, 0);
     assert!(inspection::barred(&all[..1], &[inspection(&black)]).is_none(), "all of one color");
     let mut alpha = Pixels::filled(100, 100, 1, 255);
@@ -148,10 +148,7 @@ fn pictures_of_one_color_or_with_holes_are_told() {
     alpha.data[..200].fill(0);
     assert!(holes::has_any(&alpha));
     let told = holes::told(&all, &[false, true]).unwrap().to_string();
-    assert!(
-        told.starts_with("1 picture has transparent parts") && told.ends_with("drawn"),
-        "{told}"
-    );
+    assert!(told.starts_with("1 image has transparent parts") && told.ends_with("drawn"), "{told}");
     assert!(holes::told(&all, &[false, false]).is_none());
 }
 
@@ -160,4 +157,15 @@ fn lists_are_short() {
     let names: Vec<String> = ["a", "b", "c", "d", "e"].map(String::from).into();
     assert_eq!(list(&names), "a, b, c and 2 more");
     assert_eq!(list(&names[..3]), "a, b, c");
+}
+
+#[test]
+fn decoding_is_counted_for_the_largest_pictures_of_all_threads() {
+    let fit = BucketAssignment { bucket: (64, 64), resized: (64, 64) };
+    let sizes = [("a", (64, 64)), ("b", (4000, 3000)), ("c", (100, 100))];
+    let pictures = sizes.map(|(name, size)| picture(name, size, fit));
+    let (bytes, largest) = decoding(&pictures, 2).unwrap();
+    assert_eq!((bytes, &*largest.name), (8 * (4000 * 3000 + 100 * 100), "b"));
+    assert_eq!(decoding(&pictures, 1).unwrap().0, 8 * 4000 * 3000);
+    assert!(decoding(&[], 1).is_none());
 }

@@ -6,6 +6,7 @@ use crate::{Error, Result};
 use std::path::Path;
 use toml::{Table, Value};
 use wayword_diffusion::sigmas::{Schedule, resolve};
+use wayword_formats::endings;
 use wayword_interface::Diagnostic;
 use wayword_interface::text_file;
 
@@ -28,7 +29,7 @@ const FLAGS: &[(&str, &str, &str)] = &[
 /// If the file cannot be read, or there is something unknown in it.
 pub(super) fn read(given: &str, plain: &PreviewPrompt) -> Result<Vec<PreviewPrompt>> {
     let path = Path::new(given.trim());
-    let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let ending = endings::of(path);
     let is_name = ["txt", "toml", "json"].contains(&ending.as_str());
     let one_line = !given.trim().contains('\n');
     let (text, name) = if one_line && (is_name || path.is_file()) {

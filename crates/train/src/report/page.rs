@@ -13,7 +13,7 @@ const PREVIEW: u32 = 384;
 /// The same of a training picture.
 const SHOWN: u32 = 144;
 /// Training pictures on the page at most.
-const MOST_SHOWN: usize = 24;
+pub(super) const MOST_SHOWN: usize = 24;
 /// Columns of previews at most, the first and the last among them.
 const MOST_COLUMNS: usize = 10;
 /// Captions on the page at most.
@@ -61,7 +61,7 @@ fn facts(plan: &TrainPlan, summary: &PlanSummary, counters: &Counters) -> String
     let mut out = format!(
         "<p>{}, initialized from “{from}”, trained on {} for {}</p>\n<dl>\n",
         counted(plan.vectors(), "vector"),
-        counted(pictures, "picture"),
+        counted(pictures, "image"),
         counted(counters.step, "step")
     );
     let mut fact = |name: &str, value: String| {
@@ -75,7 +75,7 @@ fn facts(plan: &TrainPlan, summary: &PlanSummary, counters: &Counters) -> String
     };
     fact("evaluation loss", fixed);
     fact("time", duration(counters.seconds));
-    fact("a step", duration(counters.seconds / counters.step.max(1) as f64));
+    fact("per step", duration(counters.seconds / counters.step.max(1) as f64));
     fact("seed", plan.seed.to_string());
     out.push_str("</dl>\n");
     out
@@ -196,15 +196,12 @@ fn charts(plan: &TrainPlan, curves: &Curves) -> String {
 
 /// The pictures that were learned from, as they were cropped.
 fn shown(plan: &TrainPlan) -> String {
-    let learned: Vec<_> = (0..plan.pictures.len()).filter(|i| !plan.is_regular(*i)).collect();
+    let learned = (0..plan.pictures.len()).filter(|place| !plan.is_regular(*place)).count();
     let mut out = "<section>\n<h2>Images</h2>\n<div class=\"pictures\">\n".to_owned();
-    for counters in learned.iter().take(MOST_SHOWN) {
-        let picture = &plan.pictures[*counters];
+    for picture in super::shown(plan) {
         let name = picture.path.file_name().unwrap_or_default().to_string_lossy();
         let name = escape(&name);
-        if let Some(p) =
-            pictures::cropped(&picture.path, picture.bucket, !plan.kohya_numbers, SHOWN)
-        {
+        if let Some(p) = pictures::cropped(plan, picture, SHOWN) {
             out.push_str(&format!(
                 "<img src=\"{}\" width=\"{}\" height=\"{}\" alt=\"{name}\" title=\"{name}\">\n",
                 p.src, p.width, p.height
@@ -212,7 +209,7 @@ fn shown(plan: &TrainPlan) -> String {
         }
     }
     out.push_str("</div>\n");
-    if let Some(more) = learned.len().checked_sub(MOST_SHOWN).filter(|more| *more > 0) {
+    if let Some(more) = learned.checked_sub(MOST_SHOWN).filter(|more| *more > 0) {
         out.push_str(&format!("<p>and {more} more</p>\n"));
     }
     out.push_str("</section>\n");
@@ -278,5 +275,15 @@ fn duration(seconds: f64) -> String {
         0..100 => format!("{seconds:.1} s"),
         100..5400 => format!("{} min {:02} s", whole / 60, whole % 60),
         _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn columns_are_never_wider_than_the_screen() {
+        let css = include_str!("page.css");
+        let columns: Vec<&str> = css.split("minmax(").skip(1).collect();
+        assert!(columns.len() >= 2 && columns.iter().all(|rest| rest.starts_with("min(")), "{css}");
     }
 }

@@ -1,10 +1,11 @@
 //! Pictures inside a page: shrunk, as JPEG, in base64.
-use crate::dataset::image as files;
+use crate::dataset::{Pixels, crop, image as files};
+use crate::plan::{PlannedPicture, TrainPlan};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::{self, FilterType};
-use image::{RgbImage, imageops::crop_imm};
 use std::path::Path;
 
 /// Quality of the JPEGs, of 100.
@@ -22,30 +23,21 @@ pub(super) struct Inside {
 
 /// A file's picture, no side longer than `longest`; `None` if it cannot be read.
 pub(super) fn of_file(path: &Path, longest: u32) -> Option<Inside> {
-    shrunk(&open(path, false)?, longest)
+    shrunk(&rgb(&files::read(path, false).ok()?.rgb)?, longest)
 }
 
-/// A training picture as it was cropped: resized to cover, the middle of it.
-pub(super) fn cropped(
-    path: &Path,
-    bucket: (usize, usize),
-    orient: bool,
-    longest: u32,
-) -> Option<Inside> {
-    let picture = open(path, orient)?;
-    let (width, height) = picture.dimensions();
-    let shape = bucket.0 as f64 / bucket.1.max(1) as f64;
-    // The largest part of the picture that has the bucket's shape.
-    let w = f64::from(width).min(f64::from(height) * shape);
-    let (w, h) =
-        ((w.round() as u32).clamp(1, width), ((w / shape).round() as u32).clamp(1, height));
-    let middle = crop_imm(&picture, (width - w) / 2, (height - h) / 2, w, h).to_image();
-    shrunk(&middle, longest)
+/// A training picture as it is trained, but for its size: what is cropped from what it is resized to.
+pub(super) fn cropped(plan: &TrainPlan, picture: &PlannedPicture, longest: u32) -> Option<Inside> {
+    let filter = plan.sets[picture.set].filter();
+    let scaled = plan.reads.scaled(picture, filter, !plan.kohya_numbers).ok()?;
+    let (size, window) = (scaled.rgb.size(), picture.bucket);
+    let is_inside = size.0 >= window.0 && size.1 >= window.1;
+    let cut = is_inside.then(|| crop::crop(&scaled.rgb, picture.corner(), window));
+    shrunk(&rgb(cut.as_ref().unwrap_or(&scaled.rgb))?, longest)
 }
 
-fn open(path: &Path, orient: bool) -> Option<RgbImage> {
-    let rgb = files::read(path, orient).ok()?.rgb;
-    RgbImage::from_raw(rgb.width as u32, rgb.height as u32, rgb.data)
+fn rgb(pixels: &Pixels) -> Option<RgbImage> {
+    RgbImage::from_raw(pixels.width as u32, pixels.height as u32, pixels.data.clone())
 }
 
 /// A picture, no side longer than `longest`.

@@ -1,7 +1,8 @@
 //! How a run's files are written, and what their metadata say.
 use crate::Result;
-use crate::checkpoint::{self, Saver};
+use crate::checkpoint::{self, LAST, Saver};
 use crate::embedding::PlannedEmbedding;
+use crate::error::AtFile;
 use crate::plan::TrainPlan;
 use crate::run_folder::steps::StepChoice;
 use std::collections::BTreeMap;
@@ -55,6 +56,20 @@ pub(crate) fn write_one(
 ) -> Result<PathBuf> {
     let saver = Saver { metadata: metadata(plan, embedding, chosen), ..saver(plan) };
     saver.write(&format!("{}{ending}", embedding.name), vectors, plan.base.token_width)
+}
+
+/// Removes the files NAME-last, which held the last step while another one was picked.
+///
+/// # Errors
+/// If one cannot be removed.
+pub(super) fn remove_spare_files(plan: &TrainPlan) -> Result<()> {
+    for embedding in &plan.embeddings {
+        let file = saver(plan).path(&format!("{}{LAST}", embedding.name));
+        if file.exists() {
+            std::fs::remove_file(&file).at(&file)?;
+        }
+    }
+    Ok(())
 }
 
 /// What an embedding's file says about itself: kohya's keys and the run's manifest. `chosen` are

@@ -73,7 +73,7 @@ pub(super) fn choose(
             (runs, report, (0, 0))
         }
     };
-    let set = batches.common_set(&starts.left_out, starts.samples)?;
+    let set = batches.common_set(&starts.left_out, starts.samples, starts.low)?;
     let compared = starts.rounds.iter().any(|(count, _)| *count > 1);
     while let Some((count, steps)) = starts.rounds.get(place.0) {
         runs.truncate(*count);
@@ -137,7 +137,7 @@ impl Search<'_> {
         }
         let base = self.model.base();
         let mut gradients = self.gradients();
-        for batch in self.batches.common_set(&[], self.starts.gradients)? {
+        for batch in self.batches.common_set(&[], self.starts.gradients, self.starts.low)? {
             if self.stops(stop) {
                 return Ok(None);
             }
@@ -163,7 +163,7 @@ impl Search<'_> {
             .collect();
         words.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.2.cmp(&b.2)));
         words.truncate(self.starts.words);
-        let set = self.batches.common_set(&[], self.starts.word_samples)?;
+        let set = self.batches.common_set(&[], self.starts.word_samples, self.starts.low)?;
         let mut ranked = vec![Word {
             name: self.plan.embeddings[0].init.to_string(),
             vector: first[..self.width].to_vec(),
@@ -231,7 +231,7 @@ impl Search<'_> {
                 return Ok(false);
             }
             let plan = self.batches.of_start(start.number, start.steps, &self.starts.left_out);
-            let batch = self.batches.make(&plan)?;
+            let batch = self.batches.make_from(&plan, self.starts.low)?;
             gradients.clear();
             let result = micro_step(self.model, &start.vectors, &batch, 1.0, self.memory)?;
             finite(start.steps, "the loss", [result.loss])?;

@@ -31,6 +31,17 @@ impl Concept {
     pub(crate) fn is_style(&self) -> bool {
         self.class == "style"
     }
+
+    /// Whether it is asked for: `all`, a half, or names. The halves are every other one of those
+    /// that the encoder knows, in the order of their names: recipes are chosen on the first.
+    pub(crate) fn is_wanted(&self, place: usize, asked: &str) -> bool {
+        match asked {
+            "all" => !self.is_style(),
+            "choose" => !self.is_style() && place.is_multiple_of(2),
+            "report" => !self.is_style() && !place.is_multiple_of(2),
+            names => names.split(',').any(|name| name == self.name),
+        }
+    }
 }
 
 /// The bundled concepts, sorted by name.
