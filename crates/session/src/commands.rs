@@ -1,6 +1,7 @@
 //! What each request does, through the libraries below.
 pub(crate) mod base;
 pub(crate) mod bench;
+mod bundled;
 mod check;
 mod checks;
 mod convert;
@@ -11,6 +12,7 @@ mod draw;
 pub(crate) mod explain;
 pub(crate) mod grid;
 mod inspect;
+mod judge;
 pub(crate) mod likeness;
 mod pick;
 mod pictures;

@@ -57,6 +57,11 @@ impl Environment {
         Some(folder.join("hashes.json"))
     }
 
+    /// The user's folder of image encoders, for `auto`.
+    pub(crate) fn judges(&self) -> Option<PathBuf> {
+        Some(self.cache.as_ref()?.join("wayword").join("judges"))
+    }
+
     /// Where the folder of the last training's output is remembered.
     fn last_out_file(&self) -> Option<PathBuf> {
         Some(self.hash_cache()?.with_file_name("last-out"))

@@ -42,6 +42,15 @@ pub enum Event {
         /// Tensors that are left out on purpose.
         left_out: Vec<String>,
     },
+    /// What a drawing will take, before its first step.
+    Forecast {
+        /// All pictures.
+        pictures: usize,
+        /// Seconds, once the base is loaded.
+        seconds: f64,
+        /// Bytes that are held at most, the base's weights included.
+        memory: usize,
+    },
     /// One sampler step of one group of pictures is done.
     DrawStep {
         /// Steps done of this group.

@@ -109,6 +109,12 @@ impl Job {
         }
     }
 
+    /// Asks a drawing to leave its present pictures as they are after the step that runs, and to go on
+    /// with the next. Other jobs have nothing to skip.
+    pub fn skip(&self) {
+        self.0.stop.request_skip();
+    }
+
     /// How far it is.
     #[must_use]
     pub fn state(&self) -> JobState {
@@ -163,7 +169,9 @@ impl Job {
         }
     }
 
-    pub(crate) fn stop_flag(&self) -> &Stop {
+    /// What it was asked for and has not done yet.
+    #[must_use]
+    pub fn stop_flag(&self) -> &Stop {
         &self.0.stop
     }
 
@@ -190,6 +198,9 @@ impl Job {
                 // What is left of a picture after its last step is the VAE's.
                 let phase = if step == of { "decoding" } else { "drawing" };
                 Some((phase, first * of + step, pictures * of, None))
+            }
+            Event::Forecast { pictures, seconds, .. } => {
+                Some(("drawing", 0, *pictures, Some(*seconds)))
             }
             Event::Started(report) => Some(("comparing starts", report.start, report.of, None)),
             Event::Phase { phase } => Some((phase.as_str(), 0, 0, None)),

@@ -84,12 +84,14 @@ pub use library::{Folders, Library, Listed};
 pub use outcome::{Outcome, Trained};
 pub use request::Request;
 pub use session::Session;
+pub use wayword_diffusion::detail::{MOST_TABS, tab_ending};
 pub use wayword_diffusion::{DeviceInfo, devices};
 pub use wayword_train::event::{StartReport, StepReport};
 pub use wayword_train::kohya;
 pub use wayword_train::pick::{By, Candidate, Pick};
-pub use wayword_train::plan::{Estimate, PlanSummary};
+pub use wayword_train::plan::{Estimate, PlanSummary, PreparedPhoto, PreparedPhotos};
 pub use wayword_train::recipe::Starts;
+pub use wayword_train::run_folder::seen::SeenRun;
 
 /// A seed that nobody chose. A1111's seeds have 32 bits, and such a seed can be typed.
 #[must_use]

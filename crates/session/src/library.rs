@@ -4,6 +4,7 @@ use crate::{Environment, Failure, base_search};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use wayword_diffusion::Loras;
+use wayword_formats::kind::{FileKind, kind};
 use wayword_formats::{embedding, endings};
 use wayword_interface::Quiet;
 use wayword_prompt::Quirks;
@@ -54,17 +55,22 @@ impl Folders {
         add(&mut self.vaes, &["VAE", "vae"]);
     }
 
-    /// The VAE of a name, with its file's ending or without.
-    pub(crate) fn vae(&self, name: &Path) -> Option<PathBuf> {
+    /// The files in the folders of VAEs.
+    fn vae_files(&self) -> Vec<PathBuf> {
         let files = self.vaes.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten();
         let mut all: Vec<PathBuf> = files.filter_map(|file| Some(file.ok()?.path())).collect();
         all.sort();
+        all
+    }
+
+    /// The VAE of a name, with its file's ending or without.
+    pub(crate) fn vae(&self, name: &Path) -> Option<PathBuf> {
         let is_called = |path: &PathBuf| {
             let own = path.file_name() == Some(name.as_os_str());
             own || endings::TENSORS.contains(&endings::of(path).as_str())
                 && path.file_stem() == Some(name.as_os_str())
         };
-        all.into_iter().find(is_called)
+        self.vae_files().into_iter().find(is_called)
     }
 }
 
@@ -88,6 +94,8 @@ pub struct Library {
     pub loras: Vec<Listed>,
     /// Names of wildcards.
     pub wildcards: Vec<String>,
+    /// VAE files, those beside checkpoints too.
+    pub vaes: Vec<Listed>,
     /// Files and folders that cannot be read, and why.
     pub left_out: Vec<String>,
 }
@@ -97,6 +105,17 @@ impl Library {
     pub(crate) fn scan(environment: &Environment, folders: &Folders) -> Self {
         let mut all = Self::default();
         let checkpoints = base_search::checkpoints(environment, &folders.checkpoints);
+        let is_vae = |path: &PathBuf| {
+            endings::has(path, endings::TENSORS)
+                && path.is_file()
+                && kind(path).is_ok_and(|kind| kind == FileKind::Vae)
+        };
+        let mut vaes = folders.vae_files();
+        vaes.extend(checkpoints.iter().cloned());
+        vaes.retain(is_vae);
+        vaes.sort();
+        vaes.dedup();
+        all.vaes = vaes.iter().map(|path| listed(path)).collect();
         all.checkpoints = checkpoints.into_iter().map(|path| listed(&path)).collect();
         for folder in &folders.embeddings {
             let Some(found) = all.noted(embedding::scan(folder, None)) else { continue };

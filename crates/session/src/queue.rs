@@ -3,6 +3,8 @@ use crate::request::Draw;
 use crate::{Job, Request};
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use wayword_diffusion::adapters::lora_tags;
+use wayword_train::lora::PlannedLora;
 
 /// Images of a drawing for which a training gives way.
 const FEW_IMAGES: usize = 4;
@@ -56,19 +58,15 @@ impl Queue {
     }
 }
 
-/// A drawing that is small enough to be done between two steps of a training: few images, without
-/// adapters. `None` for all other requests.
-pub(crate) fn small_drawing(request: &Request) -> Option<&Draw> {
+/// A drawing that is small enough to be done between two steps of a training on these LoRAs: few
+/// images, with the same LoRAs by name and multipliers. `None` for all other requests.
+pub(crate) fn small_drawing<'a>(request: &'a Request, loras: &[PlannedLora]) -> Option<&'a Draw> {
     let Request::Draw(draw) = request else { return None };
-    let has_adapters = |text: &Option<String>| {
-        text.as_ref().is_some_and(|text| text.contains("<lora:") || text.contains("<lyco:"))
-    };
     let s = &draw.settings;
     let is_small = draw.from.is_none()
         && draw.prompts.is_none()
         && !draw.combinatorial
-        && !has_adapters(&draw.prompt)
-        && !has_adapters(&s.negative)
+        && has_loras(draw.prompt.as_deref().unwrap_or_default(), loras)
         && draw.hires.hires_scale.is_none()
         && draw.hires.hires_size.is_none()
         && !draw.detail.detail
@@ -76,4 +74,15 @@ pub(crate) fn small_drawing(request: &Request) -> Option<&Draw> {
         && s.steps.unwrap_or(20) <= FEW_STEPS
         && s.size.is_none_or(|size| size.width.max(size.height) <= SMALL_SIDE);
     is_small.then_some(draw)
+}
+
+/// Whether a prompt's tags ask for these LoRAs, in this order.
+fn has_loras(prompt: &str, loras: &[PlannedLora]) -> bool {
+    let Ok(tags) = lora_tags(prompt) else { return false };
+    tags.len() == loras.len()
+        && tags.iter().zip(loras).all(|(tag, lora)| {
+            tag.ranks.is_none()
+                && tag.name.eq_ignore_ascii_case(&lora.name)
+                && (tag.text as f32, tag.unet as f32) == (lora.text, lora.unet)
+        })
 }

@@ -145,11 +145,11 @@ requests! {
     "prepare" Prepare(Prepare) "Make training images of photos.";
     "rerun" Rerun(Rerun) "Repeat a run, bit for bit.";
     "pick" Pick(Pick) "Choose the best step of a run.";
-    "draw" Draw(Draw) "Draw pictures.";
+    "draw" Draw(Draw) "Draw images.";
     "grid" Grid(Grid) "Draw one prompt with many settings.";
     "explain" Explain(Explain) "How a prompt is read.";
     "demo" Demo(Demo) "Learn and draw on the bundled model.";
-    "likeness" Likeness(Likeness) "How alike pictures are.";
+    "likeness" Likeness(Likeness) "How similar images are.";
     "inspect" Inspect(Inspect) "What is in a file.";
     "convert" Convert(Convert) "Write a file in another form.";
     "bench" Bench(Bench) "Measure this machine.";

@@ -6,15 +6,17 @@ use crate::request::Draw;
 use crate::{Environment, Event, Failure, Folders, Job, Library, Request};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
-use wayword_diffusion::{Base, BaseOptions, DeviceInfo, Prediction};
+use wayword_diffusion::{Base, BaseOptions, DeviceInfo, JobSize, Prediction};
 use wayword_formats::hash::HashCache;
 use wayword_interface::{Events, Stop};
+use wayword_train::lora::PlannedLora;
 
 /// Where requests become jobs. Heavy jobs run one after the other, in the order of their
-/// submission, but a training gives way between its steps to small drawings on its own base. Light
-/// ones (prepare, explain, inspect, convert, devices) run at once.
+/// submission, but a training gives way between its steps to small drawings on its own base with its
+/// own adapters. Light ones (prepare, explain, inspect, convert, devices) run at once.
 #[derive(Debug)]
 pub struct Session {
     core: Arc<Core>,
@@ -41,6 +43,8 @@ pub(crate) struct Core {
     library: Mutex<Option<Arc<Library>>>,
     bases: Mutex<Vec<(BaseKey, Arc<Base>)>>,
     queue: Queue,
+    /// Whether a small drawing runs beside a training.
+    is_giving_way: AtomicBool,
 }
 
 /// What decides whether a loaded base can be used again.
@@ -102,23 +106,34 @@ impl Core {
         lock(&self.bases).iter().any(|(known, _)| *known == key)
     }
 
-    /// Does the small drawings that wait for this base, which nobody else uses with adapters now.
-    pub(crate) fn give_way(&self, base: &Arc<Base>) {
-        let is_of_base = |request: &Request| {
-            let Some(draw) = small_drawing(request) else { return false };
+    /// Begins the first small drawing that waits for this base with these LoRAs, one at a time; the
+    /// training, which uses both, lets it finish between two steps.
+    pub(crate) fn give_way(self: &Arc<Self>, base: &Arc<Base>, loras: &[PlannedLora]) {
+        if self.is_giving_way.load(Ordering::Acquire) {
+            return;
+        }
+        let fits = |request: &Request| {
+            let Some(draw) = small_drawing(request, loras) else { return false };
             // What must be searched for first takes its time, and waits.
             let is_named = draw.base.base.as_ref().is_some_and(|path| path.exists());
             is_named && self.is_base(base, draw)
         };
-        while let Some((request, job)) = self.queue.take(is_of_base) {
-            run(self, request, &job);
-        }
+        let Some((request, job)) = self.queue.take(fits) else { return };
+        self.is_giving_way.store(true, Ordering::Release);
+        let core = Arc::clone(self);
+        // On a thread of its own: where its adapters turn out to be others, it waits and the training
+        // goes on.
+        std::thread::spawn(move || {
+            run(&core, request, &job, JobSize::Small);
+            core.is_giving_way.store(false, Ordering::Release);
+        });
     }
 
     /// Whether a drawing is on this base.
-    fn is_base(&self, base: &Arc<Base>, draw: &Draw) -> bool {
+    fn is_base(self: &Arc<Self>, base: &Arc<Base>, draw: &Draw) -> bool {
         let (stop, tell) = (Stop::default(), |_: Event| {});
-        let context = Context { core: self, progress: Progress { tell: &tell, stop: &stop } };
+        let progress = Progress { tell: &tell, stop: &stop };
+        let context = Context { core: self, progress, size: JobSize::Small };
         let place = base::for_drawing(&draw.base, &draw.machine, &context);
         place.is_ok_and(|place| {
             let key = BaseKey::of(&place.options, &place.device);
@@ -140,8 +155,10 @@ impl Core {
 
 /// What a command works with.
 pub(crate) struct Context<'a> {
-    pub(crate) core: &'a Core,
+    pub(crate) core: &'a Arc<Core>,
     pub(crate) progress: Progress<'a>,
+    /// How much of the device's time the job takes.
+    pub(crate) size: JobSize,
 }
 
 impl Context<'_> {
@@ -177,11 +194,12 @@ impl Session {
             library: Mutex::default(),
             bases: Mutex::default(),
             queue: Queue::default(),
+            is_giving_way: AtomicBool::default(),
         });
         let worker = Arc::clone(&core);
         std::thread::spawn(move || {
             while let Some((request, job)) = worker.queue.next() {
-                run(&worker, request, &job);
+                run(&worker, request, &job, JobSize::Heavy);
             }
         });
         Self { core }
@@ -192,7 +210,7 @@ impl Session {
         let (request, job) = (request.into(), Job::new());
         if request.is_light() {
             let (core, job) = (Arc::clone(&self.core), job.clone());
-            std::thread::spawn(move || run(&core, request, &job));
+            std::thread::spawn(move || run(&core, request, &job, JobSize::Heavy));
         } else {
             self.core.queue.push(request, job.clone());
         }
@@ -242,13 +260,13 @@ impl Session {
 }
 
 /// Does a job's work. A panic is the job's failure, not the session's.
-fn run(core: &Core, request: Request, job: &Job) {
+fn run(core: &Arc<Core>, request: Request, job: &Job, size: JobSize) {
     if !job.begin() {
         return;
     }
     let tell = |event: Event| job.push(event);
     let progress = Progress { tell: &tell, stop: job.stop_flag() };
-    let context = Context { core, progress };
+    let context = Context { core, progress, size };
     let done = catch_unwind(AssertUnwindSafe(|| commands::run(&context, request)));
     job.end(done.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().map(String::as_str);

@@ -115,6 +115,62 @@ fn a_training_gives_way_to_small_drawings() {
 }
 
 #[test]
+fn a_training_on_a_lora_gives_way_to_drawings_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let session = session();
+    let path = |name: &str| dir.path().join(name);
+    let with = |name: &str, prompt: &str| {
+        let more = json!({ "steps": 2, "prompt": prompt, "loras": [demo("loras")] });
+        draw(&path(name), more)
+    };
+    let picture = |job: &Job| match &*job.wait().unwrap() {
+        Outcome::Draw(files) => std::fs::read(&files[0]).unwrap(),
+        other => panic!("{other:?}"),
+    };
+    let worn = "a woman <lora:mirabo-lora:0.5>";
+    let alone = picture(&session.submit(with("a", worn)));
+    let options = json!({
+        "steps": 5000, "seed": 3, "lora": ["mirabo-lora:0.5"], "loras": [demo("loras")],
+    });
+    let training = session.submit(train(&path("run"), options));
+    until(&training, |event| matches!(event, Event::Step(_)));
+    let others = [
+        session.submit(with("b", "a woman")),
+        session.submit(with("c", "a woman <lora:mirabo-lora:0.6>")),
+        session.submit(with("d", "a woman <lora:tamsyn-lora:0.5>")),
+    ];
+    let small = session.submit(with("e", worn));
+    assert!(picture(&small) == alone, "another picture");
+    assert_eq!(training.state(), JobState::Running);
+    assert!(others.iter().all(|job| job.state() == JobState::Queued));
+    training.stop();
+    assert!(training.wait().unwrap_err().is_stop());
+    others.iter().for_each(|job| drop(job.wait().unwrap()));
+}
+
+#[test]
+fn a_lora_that_a_wildcard_brings_waits_for_the_training() {
+    let dir = tempfile::tempdir().unwrap();
+    let session = session();
+    let path = |name: &str| dir.path().join(name);
+    std::fs::write(path("worn.txt"), "<lora:mirabo-lora:1>\n").unwrap();
+    let training = session.submit(train(&path("run"), json!({ "steps": 5000, "seed": 3 })));
+    until(&training, |event| matches!(event, Event::Step(_)));
+    let more = json!({
+        "steps": 2, "prompt": "a woman __worn__", "loras": [demo("loras")],
+        "wildcards": [dir.path()],
+    });
+    let drawing = session.submit(draw(&path("a"), more));
+    until(&drawing, |event| matches!(event, Event::Waiting));
+    let step = |events: &[Event]| events.iter().filter(|e| matches!(e, Event::Step(_))).count();
+    let seen = step(&training.events_since(0));
+    until(&training, |event| matches!(event, Event::Step(report) if report.step > seen + 2));
+    training.stop();
+    assert!(training.wait().unwrap_err().is_stop());
+    drawing.wait().unwrap();
+}
+
+#[test]
 fn a_training_stops_within_a_step_and_goes_on() {
     let dir = tempfile::tempdir().unwrap();
     let session = session();

@@ -2,7 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use wayword_session::{Environment, Outcome, Request, Session};
+use wayword_session::{Environment, Event, Outcome, Request, Session};
+use wayword_train::run_folder::vectors::VectorsWriter;
 
 /// Options of a picture to begin with, which is given again with its mask.
 fn from_a_picture(image: &Path, mask: &Path) -> Vec<(&'static str, Value, Value)> {
@@ -63,14 +64,39 @@ fn drawn() -> Vec<(&'static str, Value, Value)> {
     ]
 }
 
+/// Options of a word that has the vectors of a run's step.
+fn of_a_run(run: &Path) -> Vec<(&'static str, Value, Value)> {
+    vec![
+        ("run", json!(run), json!({})),
+        ("step", json!("1..2"), json!({ "run": run })),
+        ("strength", json!(0.3), json!({ "run": run })),
+    ]
+}
+
+/// A run's folder as a training leaves it, with vectors of three steps; gives it.
+fn run_of(folder: &Path, first: f32) -> PathBuf {
+    let run = folder.join("zarva-ti.run");
+    std::fs::create_dir_all(&run).unwrap();
+    let base = wayword_formats::safetensors::SafeTensors::open(&demo()).unwrap();
+    let table = base.names().find(|n| n.contains("token_embedding")).unwrap().to_owned();
+    let width = *base.about(&table).unwrap().1.last().unwrap();
+    std::fs::write(run.join("plan.json"), r#"{"words":[{"name":"zarva-ti","vectors":1}]}"#)
+        .unwrap();
+    let rows = run.join("rows.bin");
+    let mut writer = VectorsWriter::create(&rows, 1, width).unwrap();
+    for step in 0..4u32 {
+        let value = |i: usize| ((i as f32 + first) * (step as f32 + 1.0)).sin();
+        writer.push(step, 0.1, &(0..width).map(value).collect::<Vec<_>>()).unwrap();
+    }
+    writer.sync().unwrap();
+    run
+}
+
 /// Options that change no picture, or that a text cannot hold, and why.
 const OTHER: &[(&str, &str)] = &[
     ("base", "another file; its hash is compared"),
     ("vae", "another file; its hash is compared"),
     ("embeddings", "folders; hashes are compared"),
-    ("run", "a folder, as that of embeddings; it is named again"),
-    ("step", "which vectors a word has, as another file would"),
-    ("strength", "which vectors a word has, as another file would"),
     ("loras", "folders; hashes are compared"),
     ("wildcards", "the text holds what came of them"),
     ("combinatorial", "the text holds what came of it"),
@@ -145,6 +171,45 @@ fn what_is_done_with_a_picture_stands_in_its_settings() {
     }
 }
 
+#[test]
+fn a_runs_steps_stand_in_a_pictures_settings() {
+    let dir = tempfile::tempdir().unwrap();
+    let session = Session::new(Environment::default());
+    let start =
+        json!({ "prompt": "a photo of zarva-ti", "seed": 1, "steps": 2, "sampler": "Euler" });
+    let run = run_of(&dir.path().join("words"), 0.0);
+    for (option, value, beside) in of_a_run(&run) {
+        let out = dir.path().join(format!("{option}.png"));
+        let without = draw(&session, &dir.path().join("without.png"), &[&start, &beside]);
+        let with = draw(&session, &out, &[&start, &beside, &json!({ option: value })]);
+        assert!(with != without, "{option} changes nothing");
+        let place = json!({ "from": out, "embeddings": [dir.path().join("words")] });
+        let again = draw(&session, &dir.path().join("again.png"), &[&place]);
+        assert!(with == again, "{option} does not come back: {}", text(&out));
+        // One of them changes, the others stay; without a step it was the last.
+        let last = draw(&session, &dir.path().join("last.png"), &[&place, &json!({ "step": "3" })]);
+        assert_eq!(last == with, option != "step", "{option}: the last step is 3");
+    }
+    // Without the run's folder the picture cannot be drawn again, and says so.
+    let drawn = dir.path().join("step.png");
+    let request = json!({ "command": "draw", "base": demo(), "out": dir.path(), "from": drawn });
+    let lost = |more: Value| {
+        let mut values = request.as_object().unwrap().clone();
+        values.extend(more.as_object().unwrap().clone());
+        let job = session.submit(Request::from_json(values).unwrap());
+        let ended = job.wait();
+        (ended, job)
+    };
+    let failure = lost(json!({})).0.unwrap_err();
+    assert!(failure.diagnostic.to_string().contains("zarva-ti.run, which was"), "{failure:?}");
+    // Beside the picture it is found, and that it is another one is told.
+    run_of(dir.path(), 5.0);
+    let (ended, job) = lost(json!({}));
+    ended.unwrap();
+    let warned = |event: &Event| matches!(event, Event::Warned(w) if w.to_string().contains("step 1..2 of zarva-ti.run ["));
+    assert!(job.events_since(0).iter().any(warned), "{:?}", job.events_since(0));
+}
+
 fn text(file: &Path) -> String {
     wayword_formats::picture_text::read(file).unwrap().text
 }
@@ -154,6 +219,7 @@ fn every_option_of_a_drawing_is_thought_of() {
     let known: Vec<&str> = drawn()
         .iter()
         .chain(&from_a_picture(Path::new("a"), Path::new("b")))
+        .chain(&of_a_run(Path::new("a")))
         .map(|(name, ..)| *name)
         .chain(OTHER.iter().map(|(name, _)| *name))
         .collect();

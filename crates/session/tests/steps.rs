@@ -81,7 +81,9 @@ fn a_step_is_drawn_converted_and_picked_alike() {
     });
     let late = submit(&session, "draw", late).wait().unwrap_err();
     assert!(late.diagnostic.hint.as_ref().unwrap().contains("steps 0 to 40"), "{late:?}");
-    let alone = json!({ "command": "draw", "prompt": "a cat", "step": 4 });
-    let alone = Request::from_json(alone.as_object().unwrap().clone()).unwrap_err();
-    assert!(alone.message.contains("run") || alone.message.contains("step"), "{alone:?}");
+    let alone = json!({
+        "prompt": "a cat", "base": demo("wayword-mini.safetensors"), "out": files, "step": 4,
+    });
+    let alone = submit(&session, "draw", alone).wait().unwrap_err();
+    assert!(alone.diagnostic.message.contains("{draw.run}"), "{alone:?}");
 }

@@ -11,7 +11,9 @@ use crate::session::Context;
 /// As a training that cannot begin.
 pub(crate) fn run(given: &Layer, context: &Context<'_>) -> Result<Outcome, Failure> {
     let options = layers::gather(given, &context.progress)?;
-    let (base, plan, memory) = ready::ready(&options, context)?;
-    let summary = ready::forecast(&base, &plan, memory, &context.progress)?;
+    let ready = ready::ready(&options, false, context)?;
+    let photos = &ready.prepared.photos;
+    let summary =
+        ready::forecast(&ready.base, &ready.plan, ready.memory, photos, &context.progress)?;
     Ok(Outcome::Check(Box::new(summary)))
 }

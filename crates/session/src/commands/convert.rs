@@ -8,7 +8,7 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
 use wayword_formats::embedding::{self, Layout};
-use wayword_formats::{Dtype, Embedding};
+use wayword_formats::{Dtype, Embedding, endings};
 
 /// Runs the command.
 ///
@@ -111,7 +111,7 @@ fn lost(word: &Embedding, written: &Embedding, output: &Path, facts: &mut Facts)
     if rest.len() > SHOWN {
         list.push_str(&format!(" and {} more", rest.len() - SHOWN));
     }
-    let place = if output.extension().is_some_and(|e| e.eq_ignore_ascii_case("safetensors")) {
+    let place = if endings::of(output) == "safetensors" {
         "which only A1111's .pt holds"
     } else {
         "which only a .safetensors holds"
@@ -138,8 +138,7 @@ fn layout_for(program: Program, output: &Path) -> Result<ConvertLayout, Failure>
         Program::SdNext => ("SD.Next", &["safetensors", "pt"], None),
         Program::SdCpp => ("stable-diffusion.cpp", &["safetensors", "pt"], None),
     };
-    let ending = output.extension().map(|e| e.to_string_lossy().to_lowercase());
-    let ending = ending.unwrap_or_default();
+    let ending = endings::of(output);
     if !endings.contains(&ending.as_str()) {
         let list: Vec<String> = endings.iter().map(|e| format!(".{e}")).collect();
         return Err(Failure::user(format!("{title} does not read what would be in a `.{ending}`"))
@@ -150,8 +149,7 @@ fn layout_for(program: Program, output: &Path) -> Result<ConvertLayout, Failure>
 
 /// Whose layout an ending means.
 fn by_ending(path: &Path) -> Result<ConvertLayout, Failure> {
-    let ending = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
-    match ending.as_str() {
+    match endings::of(path).as_str() {
         "safetensors" => Ok(ConvertLayout::Kohya),
         "pt" => Ok(ConvertLayout::A1111),
         "bin" => Ok(ConvertLayout::Diffusers),

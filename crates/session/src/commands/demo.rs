@@ -7,6 +7,7 @@ mod studio;
 use super::{base, write};
 use crate::Failure;
 use crate::event::Progress;
+use crate::numbers::duration;
 use crate::request::{self, Demo as Options};
 use crate::session::Context;
 use crate::sheet;
@@ -17,6 +18,7 @@ use std::time::Instant;
 pub(crate) use studio::CFG;
 use studio::Studio;
 use wayword_diffusion::Base;
+use wayword_diffusion::forecast::SizedBase;
 use wayword_interface::Events as _;
 use wayword_train::estimate;
 use wayword_train::event::{Event, Outcome};
@@ -38,11 +40,13 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<DemoReport
     let out = &options.out;
     let bundled = data::unpack(out)?;
     let model = request::Base { base: Some(bundled.model.clone()), ..request::Base::default() };
-    let base = context.hashed_base(&base::place(&model, &options.machine, context)?)?;
-    let outcome = train(options, &bundled.pictures, &base, progress)?;
-
+    let loading = base::place(&model, &options.machine, context)?;
+    let base = context.hashed_base(&loading)?;
     let studio = Studio::new(&base, progress)?;
-    progress.note("judging: how alike are pictures of the word to those it learned from?");
+    let sizes = SizedBase::load(&loading.options)?;
+    let outcome = train(options, &bundled.pictures, (&studio, &sizes), progress)?;
+
+    progress.note("judging: how similar are images of the embedding to those it learned from?");
     let mut numbers = Numbers::measure(&studio, &outcome, out)?;
     progress.note("drawing the sheet");
     numbers.seconds.training = outcome.seconds;
@@ -86,9 +90,10 @@ pub(crate) fn is_model(base: &Base) -> bool {
 fn train(
     options: &Options,
     pictures: &Path,
-    base: &Base,
+    (studio, sizes): (&Studio<'_>, &SizedBase),
     progress: &Progress<'_>,
 ) -> Result<Outcome, Failure> {
+    let base = studio.base;
     let wanted = TrainOptions {
         images: vec![pictures.to_owned()],
         name: Some(WORD.into()),
@@ -101,7 +106,15 @@ fn train(
     plan.recognize(base)?;
     let run = RunOptions { overwrite: true, ..RunOptions::default() };
     let estimate = estimate::estimate(base, &plan, run.memory)?;
-    progress.event(Event::Planned(Box::new(plan.summary(Some(estimate)))));
+    let summary = plan.summary(Some(estimate));
+    let judged = numbers::drawn();
+    let drawn = judged + page::drawn(summary.files.len());
+    studio.to_draw.set(drawn);
+    progress.event(Event::Planned(Box::new(summary)));
+    progress.note(&format!(
+        "after the training, {drawn} images are drawn and {judged} judged: {} more",
+        duration(studio.forecast(drawn, judged, sizes)?)
+    ));
     let outcome = training_loop::train(base, &plan, run, progress, progress.stop)?;
     if outcome.is_finished() { Ok(outcome) } else { Err(stopped()) }
 }

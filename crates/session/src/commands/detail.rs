@@ -1,10 +1,11 @@
-//! Flags of the face detailer to settings, for pictures as for cells.
+//! Flags of the face detailer to settings, for pictures as for cells. Flags other than
+//! `{any.detail_set}` are those of its first tab.
 use super::draw::mask;
 use crate::Failure;
 use crate::request::Detail;
 use std::sync::Arc;
 use wayword_diffusion::DrawSettings;
-use wayword_diffusion::detail::Applied;
+use wayword_diffusion::detail::{Applied, DetailSettings, MOST_TABS};
 use wayword_interface::{Diagnostic, Warning};
 
 /// Sets what was given; gives what is done otherwise.
@@ -12,10 +13,10 @@ use wayword_interface::{Diagnostic, Warning};
 /// # Errors
 /// If an option is given without a detailer, a key or value does not fit, or a mask cannot be read.
 pub(crate) fn apply(o: &Detail, s: &mut DrawSettings) -> Result<Vec<Warning>, Failure> {
-    if o.detail || !o.detail_mask.is_empty() {
-        s.detail.get_or_insert_default();
+    if s.detail.is_empty() && (o.detail || !o.detail_mask.is_empty()) {
+        s.detail.push(DetailSettings::default());
     }
-    let Some(mut detail) = s.detail.take() else {
+    if s.detail.is_empty() {
         let given = [
             ("{any.detail_prompt}", o.detail_prompt.is_some()),
             ("{any.detail_negative}", o.detail_negative.is_some()),
@@ -29,24 +30,34 @@ pub(crate) fn apply(o: &Detail, s: &mut DrawSettings) -> Result<Vec<Warning>, Fa
                 .hint("{any.detail} draws faces again")),
             None => Ok(Vec::new()),
         };
-    };
-    let (mut warnings, mut off) = (Vec::new(), false);
+    }
+    let (mut warnings, mut off) = (Vec::new(), vec![false; MOST_TABS]);
     for text in &o.detail_set {
         let Some((key, value)) = text.split_once('=') else {
             let text = format!("expected KEY=VALUE, found {text}");
             return Err(Diagnostic::new(text).with_field("any.detail_set").into());
         };
-        match detail.set(key, value)? {
+        let (name, tab) = DetailSettings::tab(key);
+        if tab > s.detail.len() {
+            let text = format!("`{key}`: there are settings of {} tabs before it", s.detail.len());
+            return Err(Diagnostic::new(text).with_field("any.detail_set").into());
+        }
+        if tab == s.detail.len() {
+            s.detail.push(DetailSettings::default());
+        }
+        match s.detail[tab].set(name, value)? {
             Applied::Done => {}
             Applied::Otherwise(warning) => warnings.push(warning),
-            Applied::Off => off = true,
+            Applied::Off => off[tab] = true,
         }
     }
+    let detail = &mut s.detail[0];
+    let text = |text: &String| vec![text.clone()];
     if let Some(prompt) = &o.detail_prompt {
-        detail.prompt.clone_from(prompt);
+        detail.prompts = text(prompt);
     }
     if let Some(negative) = &o.detail_negative {
-        detail.negative.clone_from(negative);
+        detail.negatives = text(negative);
     }
     detail.denoise = o.detail_denoise.unwrap_or(detail.denoise);
     detail.confidence = o.detail_confidence.unwrap_or(detail.confidence);
@@ -55,6 +66,7 @@ pub(crate) fn apply(o: &Detail, s: &mut DrawSettings) -> Result<Vec<Warning>, Fa
         let read = |path: &std::path::PathBuf| Ok(Arc::new(mask(path)?));
         detail.masks = o.detail_mask.iter().map(read).collect::<Result<_, Failure>>()?;
     }
-    s.detail = (!off).then_some(detail);
+    let mut off = off.into_iter();
+    s.detail.retain(|_| off.next() != Some(true));
     Ok(warnings)
 }

@@ -18,8 +18,8 @@ use place::OutputLocation;
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use wayword_diffusion::forecast::DrawForecast;
-use wayword_diffusion::generate::draw_each;
+use wayword_diffusion::forecast::{DrawForecast, DrawSpeed, DrawWork, SizedBase};
+use wayword_diffusion::generate::{ModelAccess, draw_each};
 use wayword_diffusion::img2img::ImageSettings;
 use wayword_diffusion::{Base, DrawPlan, DrawSettings, Embeddings, Event, Loras, repeat};
 use wayword_formats::{embedding, picture_text};
@@ -49,6 +49,7 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Vec<PathBu
     let has_size = from.as_ref().is_some_and(|text| text.get("Size").is_some());
     settings::apply(options, &mut plain)?;
     settings::image(options, repeated.as_ref(), has_size, &mut plain)?;
+    let run = steps::asked(options, from.as_ref())?;
     if repeated.as_ref().is_some_and(|said| said.detail_masks)
         && options.detail.detail_mask.is_empty()
     {
@@ -82,21 +83,24 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Vec<PathBu
     let whole = |image: &ImageSettings| !image.mask.as_ref().is_some_and(|mask| mask.only_masked);
     let own_size =
         options.settings.size.is_none() && !has_size && !plain.image.as_ref().is_some_and(whole);
-    if !options.force {
-        let largest = jobs.iter().max_by_key(|job| {
-            let s = &job.settings;
-            u64::from(s.width) * u64::from(s.height) * s.batch.min(s.count) as u64
-        });
-        if let Some(job) = largest {
-            fits(&loading, &job.settings, own_size, context)?;
-        }
+    let sizes = SizedBase::load(&loading.options)?;
+    let largest = jobs.iter().max_by_key(|job| {
+        let s = &job.settings;
+        u64::from(s.width) * u64::from(s.height) * s.batch.min(s.count) as u64
+    });
+    let memory = largest.map(|job| sizes.memory(&job.settings, own_size)).transpose()?;
+    if let (false, Some(memory)) = (options.force, memory) {
+        fits(&loading, memory, context)?;
     }
     let base = context.base(&loading)?;
     let size = own_size.then_some(base.info.resolution);
-    let mut words = words(&base, &options.places.embeddings, context)?;
-    if let Some(run) = &options.run {
-        steps::add(&mut words, run, options.step, options.strength)?;
-    }
+    let called: Vec<&str> =
+        jobs.iter().flat_map(|job| job.settings.texts().map(String::as_str)).collect();
+    let mut words = words(&base, &options.places.embeddings, Some(&called), context)?;
+    let said = match &run {
+        Some(run) => run.add(&mut words, warn)?,
+        None => Vec::new(),
+    };
     let words = Arc::new(words);
     let loras = loras(&options.places.loras, progress)?;
     texts.notes().into_iter().map(Warning::new).for_each(warn);
@@ -112,7 +116,8 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Vec<PathBu
         }
         let (embeddings, loras) = (Some(Arc::clone(&words)), loras.clone());
         let preview_every = options.preview_every;
-        let settings = DrawSettings { embeddings, loras, preview_every, ..job.settings };
+        let said = said.clone();
+        let settings = DrawSettings { embeddings, loras, preview_every, said, ..job.settings };
         let plan = DrawPlan::new(&base, settings).map_err(Failure::from);
         plans.push(plan.map_err(|failure| match &job.place {
             Some(place) => failure.at(place),
@@ -123,12 +128,19 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Vec<PathBu
         repeated.warnings.into_iter().for_each(warn);
         repeat::compare(text, &base, plan)?.into_iter().for_each(warn);
     }
+    progress.phase("measuring a step");
+    let mut work = DrawWork::default();
+    plans.iter().for_each(|plan| work.add(plan));
+    let seconds = DrawSpeed::of(&base, &sizes)?.seconds(&work, &sizes)?;
+    let memory = memory.map_or(0, |memory| memory.peak);
+    (progress.tell)(crate::Event::Forecast { pictures: count, seconds, memory });
     let (failed, files) = (RefCell::new(None), RefCell::new(Vec::new()));
     let warned = Mutex::new(Vec::new());
     let mut first = 0;
     for plan in &plans {
         let events = OneOfMany { progress, first, of: count, warned: &warned };
-        let done = draw_each(&*base, plan, &events, stop, &mut |index, picture| {
+        let model = ModelAccess::Queue(&base, context.size);
+        let done = draw_each(model, plan, &events, stop, &mut |index, picture| {
             let saved = place.save(&picture, first + index).map(|path| {
                 progress.saved(path.clone(), false);
                 files.borrow_mut().push(path);
@@ -148,7 +160,7 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Vec<PathBu
         return Err(failure);
     }
     if stop.is_requested() && first < count {
-        return Err(Failure::stopped("before all pictures were drawn"));
+        return Err(Failure::stopped("before all images were drawn"));
     }
     Ok(files.into_inner())
 }
@@ -156,14 +168,12 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Vec<PathBu
 /// Whether a drawing fits into the memory that is free, as far as the system tells.
 fn fits(
     loading: &base::BaseLocation,
-    settings: &DrawSettings,
-    own_size: bool,
+    forecast: DrawForecast,
     context: &Context<'_>,
 ) -> Result<(), Failure> {
     let Some(free) = loading.options.device.device_memory().map(|memory| memory.free) else {
         return Ok(());
     };
-    let forecast = DrawForecast::of(&loading.options, settings, own_size)?;
     let kept = if context.core.is_loaded(loading) { forecast.weights } else { 0 };
     let need = forecast.peak.saturating_sub(kept) as u64;
     if need <= free {
@@ -186,11 +196,12 @@ pub(crate) fn loras(
     Ok(Some(Arc::new(Loras::open(folders, events)?)))
 }
 
-/// The words in folders and files. Of the session's folders only what can be used is told: nobody
-/// chose each of the files there for this drawing.
+/// The words in folders and files. Of the session's folders, which may have thousands, only the words
+/// that stand in one of `texts` are read, where these are given, and told of.
 pub(crate) fn words(
     base: &Base,
     places: &[PathBuf],
+    texts: Option<&[&str]>,
     context: &Context<'_>,
 ) -> Result<Embeddings, Failure> {
     let events = &context.progress;
@@ -201,7 +212,10 @@ pub(crate) fn words(
         folders.into_iter().partition(|folder| session.contains(folder));
     let mut words = Embeddings::new(base);
     words.load(&own, events)?;
-    words.load(&shared, &Quiet)?;
+    match texts {
+        Some(texts) => words.load_called(&shared, texts.iter().copied(), events)?,
+        None => words.load(&shared, &Quiet)?,
+    }
     for file in files {
         let word = embedding::read(&file)?;
         word.fits(base.info.token_width).map_err(|fault| Failure::from(fault.at(&file)))?;

@@ -160,7 +160,7 @@ impl GridJob<'_> {
         }
         let base = base::load(&wanted, &self.options.machine, self.context)?;
         let (places, progress) = (&self.options.places, &self.context.progress);
-        let words = super::draw::words(&base, &places.embeddings, self.context)?;
+        let words = super::draw::words(&base, &places.embeddings, None, self.context)?;
         let loras = super::draw::loras(&places.loras, progress)?;
         Ok(Studio::new(base, Words::new(words, self.run), loras))
     }

@@ -11,7 +11,7 @@ use crate::Failure;
 use crate::request::Inspect as Options;
 use crate::session::Context;
 use std::path::{Path, PathBuf};
-use wayword_formats::{FileKind, hash};
+use wayword_formats::{FileKind, endings, hash};
 
 /// Runs the command.
 ///
@@ -29,7 +29,7 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Facts, Fai
     let settings = (kind == FileKind::Unknown && file.is_file())
         .then(|| wayword_formats::picture_text::read(file).ok().map(|found| found.text))
         .flatten();
-    facts.text("kind", settings.as_ref().map_or(kind.to_string(), |_| "picture".into()));
+    facts.text("kind", settings.as_ref().map_or(kind.to_string(), |_| "image".into()));
     let size = size(file)?;
     facts.add("size", size, crate::numbers::bytes(size));
     match kind {
@@ -40,7 +40,7 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Facts, Fai
         FileKind::Lora => lora::tell(file, &mut facts)?,
         FileKind::Unknown => {
             facts.maybe("settings", settings);
-            if file.extension().is_some_and(|e| e == "safetensors") {
+            if endings::of(file) == "safetensors" {
                 let tensors = wayword_formats::SafeTensors::open(file)?.names().count();
                 facts.add("tensors", tensors, tensors.to_string());
             }

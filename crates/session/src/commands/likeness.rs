@@ -1,14 +1,13 @@
 //! `wayword likeness`: how alike two sets of pictures are.
+use super::judge::Judge;
 use super::pictures;
 use crate::Failure;
 use crate::request::Likeness as Options;
 use crate::session::Context;
 use serde::Serialize;
-use std::path::{Path, PathBuf};
-use wayword_train::image_encoder::{self, ImageEncoder, Normalize, OnnxImageEncoder, OnnxOptions};
-
-/// The judge of the demo's small world.
-const BUNDLED: &[u8] = include_bytes!("../../../../demo/judge.onnx");
+use std::path::PathBuf;
+use wayword_interface::Warning;
+use wayword_train::image_encoder::{self, ImageEncoder as _, Normalize, OnnxOptions};
 
 /// How alike two sets of pictures are.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -21,6 +20,9 @@ pub struct LikenessReport {
     pub pictures: Vec<PictureLikeness>,
     /// How many pictures they were compared with.
     pub references: usize,
+    /// Pictures in which a face network found no face; they do not count.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub without_face: Vec<PathBuf>,
 }
 
 /// One picture's likeness to all references.
@@ -37,45 +39,70 @@ pub struct PictureLikeness {
 /// # Errors
 /// If a picture or the judge cannot be read, or the judge fails.
 pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<LikenessReport, Failure> {
-    let judge = open(options)?;
     let files = pictures::list(&options.pictures)?;
     let references = pictures::list(&options.to)?;
-    let vectors = |files: &[PathBuf]| -> Result<Vec<Vec<f32>>, Failure> {
-        let vector = |file: &PathBuf| {
+    let judge = open(options, &references, context)?;
+    let mut without_face = Vec::new();
+    let mut vectors = |files: &[PathBuf]| -> Result<Vec<(PathBuf, Vec<f32>)>, Failure> {
+        let (mut seen, mut strange) = (Vec::new(), Vec::new());
+        for file in files {
             context.progress.go_on()?;
-            Ok(judge.vector(&pictures::open(file)?)?)
-        };
-        files.iter().map(vector).collect()
+            let picture = pictures::open(file)?;
+            let Some(vector) = judge.look(&picture)? else {
+                let text = format!("{}: no face was found; it does not count", file.display());
+                context.progress.warn(Warning::new(text));
+                without_face.push(file.clone());
+                continue;
+            };
+            seen.push((file.clone(), vector));
+            if !judge.knows(&picture)? {
+                strange.push(file);
+            }
+        }
+        refuse(&strange, files.len())?;
+        if seen.is_empty() {
+            let all = files.len();
+            return Err(Failure::user(format!("none of {all} images shows a face"))
+                .hint("a face network compares photos of people; use DINO or CLIP for others"));
+        }
+        Ok(seen)
     };
-    let likeness = image_encoder::similarity(&vectors(&files)?, &vectors(&references)?)?;
+    let (ours, theirs) = (vectors(&files)?, vectors(&references)?);
+    let (files, ours): (Vec<PathBuf>, Vec<Vec<f32>>) = ours.into_iter().unzip();
+    let theirs: Vec<Vec<f32>> = theirs.into_iter().map(|(_, vector)| vector).collect();
+    let likeness = image_encoder::similarity(&ours, &theirs)?;
     let each = files.into_iter().zip(likeness.pictures);
     Ok(LikenessReport {
         mean: likeness.mean,
         spread: likeness.spread,
         pictures: each.map(|(file, likeness)| PictureLikeness { file, likeness }).collect(),
-        references: references.len(),
+        references: theirs.len(),
+        without_face,
     })
 }
 
-/// The bundled judge: what the demo and `likeness` without `--judge` use.
-///
-/// # Errors
-/// If it cannot be run, which a test would have noticed.
-pub(crate) fn bundled() -> Result<OnnxImageEncoder, Failure> {
-    Ok(OnnxImageEncoder::from_bytes(
-        Path::new("judge.onnx"),
-        BUNDLED.to_vec(),
-        &OnnxOptions::default(),
-    )?)
+/// Refuses pictures of which the encoder can say nothing. Single odd ones are what a learned word
+/// sometimes draws; where they are more than half, the pictures are others than the encoder's.
+fn refuse(strange: &[&PathBuf], of: usize) -> Result<(), Failure> {
+    let Some(first) = strange.first().filter(|_| strange.len() * 2 > of) else { return Ok(()) };
+    let (count, what) = (strange.len(), "the bundled image encoder only knows images of the demo");
+    Err(Failure::user(format!("{what}: {count} of {of} are others, such as {}", first.display()))
+        .hint(
+            "pass a network for photos with {likeness.judge}, such as DINO or CLIP as an ONNX file",
+        ))
 }
 
-fn open(options: &Options) -> Result<OnnxImageEncoder, Failure> {
+fn open(
+    options: &Options,
+    references: &[PathBuf],
+    context: &Context<'_>,
+) -> Result<Judge, Failure> {
     let Some(path) = &options.judge else {
         if options.size.is_some() || options.normalize.is_some() || options.mean.is_some() {
             return Err(Failure::user("the bundled judge knows its own size and colours")
                 .hint("{likeness.size}, {likeness.normalize}, {likeness.mean} and {likeness.std} go with {likeness.judge}"));
         }
-        return bundled();
+        return Judge::bundled();
     };
     let named = options.normalize.and_then(|named| Normalize::named(named.name()));
     let given = options.mean.zip(options.std).map(|(mean, std)| Normalize { mean, std });
@@ -84,5 +111,5 @@ fn open(options: &Options) -> Result<OnnxImageEncoder, Failure> {
         normalize: given.or(named),
         output: options.output.clone(),
     };
-    Ok(OnnxImageEncoder::open(path, &options)?)
+    Judge::named(path, &options, references, context)
 }

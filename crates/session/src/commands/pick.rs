@@ -1,5 +1,6 @@
 //! `wayword pick`: the best step of a run, its page and contact sheet.
-use super::{demo, likeness, train};
+use super::judge::Judge;
+use super::{demo, train};
 use crate::Failure;
 use crate::event::{Event, Progress};
 use crate::request::{Pick as Options, Train};
@@ -7,7 +8,7 @@ use crate::session::Context;
 use crate::sheet::{self, Cell, Row, Sheet};
 use std::path::{Path, PathBuf};
 use wayword_diffusion::Base;
-use wayword_train::image_encoder::{ImageEncoder, OnnxImageEncoder, OnnxOptions};
+use wayword_train::image_encoder::{ImageEncoder, OnnxOptions};
 use wayword_train::pick::{self, DrawnSteps, Pick, PickOptions};
 use wayword_train::report;
 
@@ -26,18 +27,19 @@ pub(super) fn run(options: &Options, context: &Context<'_>) -> Result<Pick, Fail
     let like =
         Train { base: options.base.clone(), machine: options.machine.clone(), ..Train::default() };
     let (base, _) = train::load_for(&like, &options.run, plan, context)?;
-    of(options, &base, &context.progress)
+    of(options, &base, context)
 }
 
 /// The same for a training that has just ended, on its base.
-pub(super) fn after(run: &Path, base: &Base, progress: &Progress<'_>) -> Result<Pick, Failure> {
+pub(super) fn after(run: &Path, base: &Base, context: &Context<'_>) -> Result<Pick, Failure> {
     let options = Options { run: run.to_owned(), write: true, ..Options::default() };
-    of(&options, base, progress)
+    of(&options, base, context)
 }
 
-fn of(options: &Options, base: &Base, progress: &Progress<'_>) -> Result<Pick, Failure> {
+fn of(options: &Options, base: &Base, context: &Context<'_>) -> Result<Pick, Failure> {
+    let progress = &context.progress;
     let is_demo = demo::is_model(base);
-    let judge = judge(options, is_demo)?;
+    let judge = judge(options, is_demo, context)?;
     let asked = PickOptions {
         by: options.by,
         draw: options.draw,
@@ -56,13 +58,27 @@ fn of(options: &Options, base: &Base, progress: &Progress<'_>) -> Result<Pick, F
 }
 
 /// The image encoder: the bundled one knows only the world of the demo's model.
-fn judge(options: &Options, is_demo: bool) -> Result<Option<OnnxImageEncoder>, Failure> {
+fn judge(
+    options: &Options,
+    is_demo: bool,
+    context: &Context<'_>,
+) -> Result<Option<Judge>, Failure> {
     match &options.judge {
         _ if options.draw == 0 => Ok(None),
-        Some(path) => Ok(Some(OnnxImageEncoder::open(path, &OnnxOptions::default())?)),
-        None if is_demo => likeness::bundled().map(Some),
+        Some(path) => {
+            let references = references(&options.run);
+            Ok(Some(Judge::named(path, &OnnxOptions::default(), &references, context)?))
+        }
+        None if is_demo => Judge::bundled().map(Some),
         None => Ok(None),
     }
+}
+
+/// The pictures that a run learned from.
+fn references(run: &Path) -> Vec<PathBuf> {
+    let plan = train::plan_of(run);
+    plan.map(|plan| plan.pictures.into_iter().map(|picture| picture.path).collect())
+        .unwrap_or_default()
 }
 
 /// Page, sheet and numbers, in the run's folder.

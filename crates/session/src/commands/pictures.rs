@@ -30,7 +30,7 @@ pub(crate) fn list(places: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
     }
     if found.is_empty() {
         let places: Vec<String> = places.iter().map(|p| p.display().to_string()).collect();
-        return Err(Failure::user(format!("no pictures in {}", places.join(", ")))
+        return Err(Failure::user(format!("no images in {}", places.join(", ")))
             .hint(format!("files ending in .{} are read", PICTURES[..5].join(", ."))));
     }
     Ok(found)

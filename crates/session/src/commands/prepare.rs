@@ -2,20 +2,24 @@
 //!
 //! All photos are looked at first, because framing and near-duplicates depend on the whole set; then
 //! those that are kept are read again, one at a time, and cut from their own pixels.
+pub(crate) mod auto;
 mod balance;
+mod captions;
 mod decide;
 mod look;
 mod person;
 mod pixels;
 mod record;
 mod report;
+mod several;
 mod sheet;
 
 pub use balance::Balance;
+pub(crate) use pixels::image as image_of;
 pub use record::{Choice, PreparedPicture, PreparedSet};
 pub use report::PrepareReport;
 
-use crate::commands::write;
+use crate::commands::{judge, write};
 use crate::request::{Prepare as Options, PreparedFormat, Subject};
 use crate::session::Context;
 use crate::{Failure, commands};
@@ -26,8 +30,8 @@ use sheet::Pair;
 use std::path::{Path, PathBuf};
 use wayword_formats::endings;
 use wayword_interface::Warning;
-use wayword_train::image_encoder::{Normalize, OnnxImageEncoder, OnnxOptions};
-use wayword_vision::{cut, head_and_shoulders};
+use wayword_train::dataset::scan::ScanOptions;
+use wayword_vision::{Detector, cut, head_and_shoulders};
 
 /// Folder of the masks in the output folder.
 const MASKS: &str = "masks";
@@ -38,76 +42,174 @@ const SHEETS: &str = "prepare";
 /// Side of an image on the sheet.
 const SIDE: u32 = 200;
 
+/// How the pass is done, beside what can be asked for.
+struct Pass<'a> {
+    options: &'a Options,
+    /// Whether it is the first part of a training, in a folder of the program's own.
+    is_part: bool,
+    /// Endings of caption files.
+    captions: Vec<String>,
+}
+
 /// Runs the command.
 ///
 /// # Errors
 /// If the output folder is in use, no photo can be read, a file cannot be written, or a stop was
 /// requested.
 pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<PrepareReport, Failure> {
-    let progress = &context.progress;
-    let files = commands::pictures::list(&options.photos)?;
-    free(options, &files)?;
-    let earlier = if options.overwrite { PreparedSet::read(&options.out)? } else { None };
-    let judge = options.judge.as_deref().map(face_network).transpose()?;
-    if options.subject != Subject::Person {
-        progress.note("crops are placed in the middle of the photos");
-    }
-    progress.phase("looking at photos");
-    let (mut photos, mut unread) = (Vec::new(), of_other_kinds(&options.photos));
-    for file in &files {
-        progress.go_on()?;
+    let captions = ScanOptions::default().caption_extensions;
+    Pass { options, is_part: false, captions }.run(context)
+}
+
+impl Pass<'_> {
+    fn run(&self, context: &Context<'_>) -> Result<PrepareReport, Failure> {
+        let (options, progress) = (self.options, &context.progress);
+        let files = commands::pictures::list(&options.photos)?;
+        free(options, &files)?;
+        let earlier = if options.overwrite { PreparedSet::read(&options.out)? } else { None };
+        let network = |path| judge::face_network(path, context);
+        let judge = options.judge.as_deref().map(network).transpose()?;
         let people = options.subject == Subject::Person;
-        match look::look(file, people, judge.as_ref()) {
-            Ok(photo) => photos.push(photo),
-            // One photo that cannot be read is no reason to leave out the others.
-            Err(failure) => {
-                progress.warn(Warning::from(failure.diagnostic.clone()));
-                unread.push((file.clone(), failure.message().to_owned()));
+        let detector = people.then(Detector::bundled).transpose()?;
+        if !people {
+            progress.note("crops are placed in the middle of the photos");
+        }
+        progress.phase("looking at photos");
+        let (mut photos, mut unread) = (Vec::new(), of_other_kinds(&options.photos));
+        let paths: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
+        let look =
+            |place: usize| (place, look::look(paths[place], detector.as_ref(), judge.as_ref()));
+        several::in_order(&paths, progress.stop, look, |(place, looked)| {
+            match looked {
+                Ok(photo) => photos.push(photo),
+                // One photo that cannot be read is no reason to leave out the others.
+                Err(failure) => {
+                    progress.warn(Warning::from(failure.diagnostic.clone()));
+                    unread.push((files[place].clone(), failure.message().to_owned()));
+                }
+            }
+            Ok(())
+        })?;
+        progress.go_on()?;
+        if photos.is_empty() {
+            return Err(Failure::user("none of the photos can be read"));
+        }
+        let resolution = (options.resolution.width, options.resolution.height);
+        let mut set = PreparedSet::new(resolution, decide::decide(options, &photos));
+        let changes = earlier.as_ref().map_or(0, |earlier| set.keep_changes(earlier));
+        let smalls: Vec<RgbImage> = set
+            .pictures
+            .iter()
+            .zip(photos)
+            .map(|(picture, photo)| turned(picture, photo))
+            .collect();
+        let balance = balance::of(set.pictures.iter().zip(&smalls));
+        let mut report = PrepareReport {
+            out: options.out.clone(),
+            written: false,
+            pictures: set.pictures.clone(),
+            unread,
+            changes,
+            balance,
+            sheets: Vec::new(),
+        };
+        if options.dry_run {
+            return Ok(report);
+        }
+        progress.phase("writing images");
+        make(&options.out)?;
+        let pairs = self.images(&set, smalls, context)?;
+        if let Some(earlier) = &earlier {
+            self.remove_stale(earlier, &set)?;
+        }
+        set.write(&options.out)?;
+        let page = options.out.join("sheet.html");
+        write(&page, sheet::page(&set, &pairs, &report.balance)?.as_bytes())?;
+        let folder = options.out.join(SHEETS);
+        make(&folder)?;
+        let drawn = crate::sheet::draw(&sheet::sheet(&set, &pairs, &report.balance))?;
+        let picture = folder.join("sheet.png");
+        write(&picture, &pixels::encoded(&drawn, PreparedFormat::Png)?)?;
+        (report.written, report.sheets) = (true, vec![page, picture]);
+        Ok(report)
+    }
+
+    /// Writes the images of all photos that are kept; gives small copies of photos and images.
+    fn images(
+        &self,
+        set: &PreparedSet,
+        smalls: Vec<RgbImage>,
+        context: &Context<'_>,
+    ) -> Result<Vec<Pair>, Failure> {
+        let progress = &context.progress;
+        let paths: Vec<&Path> =
+            set.pictures.iter().map(|picture| picture.source.as_path()).collect();
+        let (mut pairs, mut photos) = (Vec::new(), set.pictures.iter().zip(smalls));
+        let work = |place: usize| self.image(&set.pictures[place]);
+        several::in_order(&paths, progress.stop, work, |image| {
+            let (image, Some((picture, small))) = (image?, photos.next()) else { return Ok(()) };
+            if image.is_some() {
+                progress.saved(self.options.out.join(&picture.file), self.is_part);
+            }
+            pairs.push(Pair { photo: sheet::marked(picture, small), image });
+            Ok(())
+        })?;
+        progress.go_on()?;
+        Ok(pairs)
+    }
+
+    /// Writes the image of a photo that is kept, its mask and its captions; gives a small copy.
+    fn image(&self, picture: &PreparedPicture) -> Result<Option<RgbImage>, Failure> {
+        let options = self.options;
+        let Some(crop) = picture.choice.crop.filter(|_| picture.choice.keep) else {
+            return Ok(None);
+        };
+        let size = (options.resolution.width as usize, options.resolution.height as usize);
+        let turn = picture.choice.turn;
+        let pixels::Photo { pixels: photo, sha256, .. } = pixels::read(&picture.source)?;
+        let found = photo.view().size();
+        if sha256 != picture.sha256 || !crop.fits(turn.size(found)) {
+            let what = format!("{} changed while it was read", picture.source.display());
+            return Err(Failure::user(what).hint("run the command again"));
+        }
+        let small = cut(photo.view(), turn.undone(crop, found), turn.size(size));
+        drop(photo);
+        let image = pixels::image(turn.apply(&small))?;
+        write(&options.out.join(&picture.file), &pixels::encoded(&image, options.format)?)?;
+        captions::copy(picture, &self.captions, &options.out, self.is_part)?;
+        if options.masks {
+            mask(options, picture, size)?;
+        }
+        let fitted = SIDE as f32 / image.width().max(image.height()) as f32;
+        let side = |n: u32| ((n as f32 * fitted).round() as u32).max(1);
+        let (width, height) = (side(image.width()), side(image.height()));
+        Ok(Some(imageops::resize(&image, width, height, FilterType::Triangle)))
+    }
+
+    /// Removes images that an earlier run wrote and this one does not keep, with their masks and captions.
+    /// What else lies in the folder stays.
+    fn remove_stale(&self, earlier: &PreparedSet, set: &PreparedSet) -> Result<(), Failure> {
+        let out = &self.options.out;
+        let kept: Vec<&String> =
+            set.pictures.iter().filter(|p| p.choice.keep).map(|p| &p.file).collect();
+        // One that was left out by hand since was proposed and written.
+        let written = |p: &&PreparedPicture| p.choice.keep || p.proposed.keep;
+        for old in earlier.pictures.iter().filter(written).filter(|p| !kept.contains(&&p.file)) {
+            let mask = Path::new(MASKS).join(Path::new(&old.file).with_extension("png"));
+            let captions = captions::pairs(old, &self.captions, out).into_iter();
+            // A caption that was written by hand is nobody else's.
+            let copied = captions.filter(|(from, _)| from.is_file()).map(|(_, to)| to);
+            for path in [out.join(&old.file), out.join(mask)].into_iter().chain(copied) {
+                match std::fs::remove_file(&path) {
+                    Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                        return Err(Failure::io("cannot remove", &path, &e));
+                    }
+                    _ => {}
+                }
             }
         }
+        Ok(())
     }
-    if photos.is_empty() {
-        return Err(Failure::user("none of the photos can be read"));
-    }
-    let resolution = (options.resolution.width, options.resolution.height);
-    let mut set = PreparedSet::new(resolution, decide::decide(options, &photos));
-    let changes = earlier.as_ref().map_or(0, |earlier| set.keep_changes(earlier));
-    let smalls: Vec<RgbImage> =
-        set.pictures.iter().zip(photos).map(|(picture, photo)| turned(picture, photo)).collect();
-    let balance = balance::of(set.pictures.iter().zip(&smalls));
-    let mut report = PrepareReport {
-        out: options.out.clone(),
-        written: false,
-        pictures: set.pictures.clone(),
-        unread,
-        changes,
-        balance,
-        sheets: Vec::new(),
-    };
-    if options.dry_run {
-        return Ok(report);
-    }
-    progress.phase("writing images");
-    make(&options.out)?;
-    let mut pairs = Vec::new();
-    for (picture, small) in set.pictures.iter().zip(smalls) {
-        progress.go_on()?;
-        let photo = sheet::marked(picture, small);
-        pairs.push(Pair { photo, image: image(options, picture, context)? });
-    }
-    if let Some(earlier) = &earlier {
-        remove_stale(&options.out, earlier, &set)?;
-    }
-    set.write(&options.out)?;
-    let page = options.out.join("sheet.html");
-    write(&page, sheet::page(&set, &pairs, &report.balance)?.as_bytes())?;
-    let folder = options.out.join(SHEETS);
-    make(&folder)?;
-    let drawn = crate::sheet::draw(&sheet::sheet(&set, &pairs, &report.balance))?;
-    let picture = folder.join("sheet.png");
-    write(&picture, &pixels::encoded(&drawn, PreparedFormat::Png)?)?;
-    (report.written, report.sheets) = (true, vec![page, picture]);
-    Ok(report)
 }
 
 /// Photos in folders whose kinds are not read, such as HEIC.
@@ -141,21 +243,6 @@ fn free(options: &Options, files: &[PathBuf]) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A network from an aligned face to a vector. Nearly all take values from -1 to 1, and few say it.
-fn face_network(path: &Path) -> Result<OnnxImageEncoder, Failure> {
-    let options = OnnxOptions { normalize: Normalize::named("-1..1"), ..OnnxOptions::default() };
-    let network = OnnxImageEncoder::open(path, &options)?;
-    let (width, height) = network.size();
-    if (width, height) != (112, 112) {
-        return Err(Failure::user(format!(
-            "{}: expected a face network of 112 x 112 pixels, found {width} x {height}",
-            path.display()
-        ))
-        .hint("leave {prepare.judge} out: the largest and most central face is chosen"));
-    }
-    Ok(network)
-}
-
 /// The small copy, turned as a changed choice says.
 fn turned(picture: &PreparedPicture, photo: Photo) -> RgbImage {
     let quarters = (u16::from(picture.choice.turn) + 360 - u16::from(photo.turn)) / 90 % 4;
@@ -169,36 +256,6 @@ fn turned(picture: &PreparedPicture, photo: Photo) -> RgbImage {
 
 fn make(folder: &Path) -> Result<(), Failure> {
     std::fs::create_dir_all(folder).map_err(|e| Failure::io("cannot make the folder", folder, &e))
-}
-
-/// Writes the image of a photo that is kept, and its mask; gives a small copy.
-fn image(
-    options: &Options,
-    picture: &PreparedPicture,
-    context: &Context<'_>,
-) -> Result<Option<RgbImage>, Failure> {
-    let Some(crop) = picture.choice.crop.filter(|_| picture.choice.keep) else { return Ok(None) };
-    let size = (options.resolution.width as usize, options.resolution.height as usize);
-    let turn = picture.choice.turn;
-    let (photo, _) = pixels::read(&picture.source)?;
-    let found = photo.view().size();
-    if found != picture.size || !crop.fits(turn.size(found)) {
-        let what = format!("{} changed while it was read", picture.source.display());
-        return Err(Failure::user(what).hint("run the command again"));
-    }
-    let small = cut(photo.view(), turn.undone(crop, found), turn.size(size));
-    drop(photo);
-    let image = pixels::image(turn.apply(&small))?;
-    let path = options.out.join(&picture.file);
-    write(&path, &pixels::encoded(&image, options.format)?)?;
-    context.progress.saved(path, false);
-    if options.masks {
-        mask(options, picture, size)?;
-    }
-    let fitted = SIDE as f32 / image.width().max(image.height()) as f32;
-    let side = |n: u32| ((n as f32 * fitted).round() as u32).max(1);
-    let (width, height) = (side(image.width()), side(image.height()));
-    Ok(Some(imageops::resize(&image, width, height, FilterType::Triangle)))
 }
 
 /// Writes the mask of head and shoulders; all counts where there is no face, or where the photo was
@@ -218,25 +275,4 @@ fn mask(options: &Options, picture: &PreparedPicture, size: (usize, usize)) -> R
     let name = Path::new(&picture.file).with_extension("png");
     let rgb = image::DynamicImage::ImageLuma8(mask).to_rgb8();
     write(&folder.join(name), &pixels::encoded(&rgb, PreparedFormat::Png)?)
-}
-
-/// Removes images that an earlier run wrote and this one does not keep. What else lies in the folder
-/// stays.
-fn remove_stale(out: &Path, earlier: &PreparedSet, set: &PreparedSet) -> Result<(), Failure> {
-    let kept: Vec<&String> =
-        set.pictures.iter().filter(|p| p.choice.keep).map(|p| &p.file).collect();
-    // One that was left out by hand since was proposed and written.
-    let written = |p: &&PreparedPicture| p.choice.keep || p.proposed.keep;
-    for old in earlier.pictures.iter().filter(written).filter(|p| !kept.contains(&&p.file)) {
-        let mask = Path::new(MASKS).join(Path::new(&old.file).with_extension("png"));
-        for path in [out.join(&old.file), out.join(mask)] {
-            match std::fs::remove_file(&path) {
-                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(Failure::io("cannot remove", &path, &e));
-                }
-                _ => {}
-            }
-        }
-    }
-    Ok(())
 }

@@ -85,6 +85,13 @@ impl Texts {
                 }
             }
         }
+        for detail in &mut s.detail {
+            for texts in [&mut detail.prompts, &mut detail.negatives] {
+                if let [text] = &texts[..] {
+                    *texts = one(text)?;
+                }
+            }
+        }
         if !combinatorial {
             (s.prompts, s.negatives) = (one(prompt)?, one(negative)?);
         }

@@ -15,8 +15,9 @@ use wayword_diffusion::{Base, Memory};
 use wayword_interface::Events;
 use wayword_interface::options::Layer;
 use wayword_train::event::{Event, Outcome};
-use wayword_train::plan::TrainPlan;
-use wayword_train::run_folder::RunFolder;
+use wayword_train::lora::PlannedLora;
+use wayword_train::plan::{PreparedPhotos, TrainPlan};
+use wayword_train::run_folder::{self, RunFolder};
 use wayword_train::training_loop::{self, ResumeOptions, RunOptions};
 
 /// Runs the command.
@@ -63,23 +64,24 @@ fn begun(options: &Options) -> Result<Option<PathBuf>, Failure> {
 
 /// A run from its start.
 fn begin(options: &Options, context: &Context<'_>) -> Result<crate::Outcome, Failure> {
-    let (base, plan, memory) = ready::ready(options, context)?;
-    let run = RunOptions { memory, overwrite: options.overwrite };
-    let outcome = learn(&base, &plan, run, context)?;
-    finish(options, outcome, &base, context)
+    let ready = ready::ready(options, true, context)?;
+    let run = RunOptions { memory: ready.memory, overwrite: options.overwrite };
+    let outcome = learn(&ready.base, &ready.plan, run, &ready.prepared.photos, context)?;
+    finish(options, outcome, &ready.base, context)
 }
 
-/// The steps of a plan that is ready, after its forecast is told.
+/// The steps of a plan that is ready, after its forecast is told with what became of `photos`.
 pub(crate) fn learn(
     base: &Arc<Base>,
     plan: &TrainPlan,
     run: RunOptions,
+    photos: &[PreparedPhotos],
     context: &Context<'_>,
 ) -> Result<Outcome, Failure> {
     let progress = &context.progress;
-    let summary = ready::forecast(base, plan, run.memory, progress)?;
+    let summary = ready::forecast(base, plan, run.memory, photos, progress)?;
     progress.event(Event::Planned(Box::new(summary)));
-    let events = GivingWay { context, base, has_adapters: !plan.loras.is_empty() };
+    let events = GivingWay { context, base, loras: Some(&plan.loras) };
     Ok(training_loop::train(base, plan, run, &events, progress.stop)?)
 }
 
@@ -91,10 +93,10 @@ fn go_on(
     context: &Context<'_>,
 ) -> Result<crate::Outcome, Failure> {
     let progress = &context.progress;
-    let has_adapters = plan.as_ref().is_none_or(|plan| !plan.loras.is_empty());
+    let loras = plan.as_ref().map(|plan| plan.loras.clone());
     let (base, memory) = load_for(options, run, plan, context)?;
     progress.note(&format!("resuming {}", run.display()));
-    let events = GivingWay { context, base: &base, has_adapters };
+    let events = GivingWay { context, base: &base, loras: loras.as_deref() };
     let resume = ResumeOptions { memory, extend: options.extend };
     let outcome = training_loop::resume(&base, run, resume, &events, progress.stop)?;
     finish(options, outcome, &base, context)
@@ -104,16 +106,16 @@ fn go_on(
 struct GivingWay<'a> {
     context: &'a Context<'a>,
     base: &'a Arc<Base>,
-    /// Drawings without adapters would wait for a training with some until its end.
-    has_adapters: bool,
+    /// What the training has on; `None` where its plan cannot be read.
+    loras: Option<&'a [PlannedLora]>,
 }
 
 impl Events<Event> for GivingWay<'_> {
     fn event(&self, event: Event) {
         let is_step = matches!(event, Event::Step(_));
         self.context.progress.event(event);
-        if is_step && !self.has_adapters {
-            self.context.core.give_way(self.base);
+        if let (true, Some(loras)) = (is_step, self.loras) {
+            self.context.core.give_way(self.base, loras);
         }
     }
 }
@@ -144,9 +146,9 @@ pub(super) fn load_for(
         if plan.loss.v_prediction {
             base.prediction.get_or_insert(Prediction::V);
         }
-    } else if !run.join("plan.json").is_file() {
-        return Err(Failure::user(format!("{}: no run found here", run.display()))
-            .hint("give the folder NAME.run that a training made beside its files"));
+    } else {
+        // It says what is wrong with the folder.
+        run_folder::read_plan::<TrainPlan>(run)?;
     }
     let loading = base::place(&base, &machine, context)?;
     let mut memory = Memory::Keep;
@@ -176,7 +178,7 @@ fn finish(
     let run = outcome.run.clone();
     let mut ended = end(outcome, options.base.base.clone(), context)?;
     if let (true, crate::Outcome::Train(trained)) = (options.pick, &mut ended) {
-        trained.picked = Some(Box::new(pick::after(&run, base, &context.progress)?));
+        trained.picked = Some(Box::new(pick::after(&run, base, context)?));
     }
     Ok(ended)
 }

@@ -46,7 +46,7 @@ choices! {
         Draw = "draw",
         /// The text encoder, prompt and negative prompt
         Text = "text",
-        /// The VAE: picture to latents, latents to picture
+        /// The VAE: image to latents, latents to image
         Vae = "vae",
         /// A checkpoint from its file into the form that the processor wants
         Load = "load",

@@ -30,10 +30,10 @@ options! {
             run: Option<PathBuf> => value_name: "RUN";
             /// Steps of {draw.run}: one, the mean over a range as 400..800, or a place between two as
             /// 400~800@0.25 [default: the last]
-            step: Option<StepChoice> => value_name: "STEP", requires: "run";
+            step: Option<StepChoice> => value_name: "STEP";
             /// Strength of {draw.run}: multiplies the length of its vectors, whatever their weight in
             /// the prompt [default: 1]
-            strength: Option<f64> => value_name: "X", requires: "run";
+            strength: Option<f64> => value_name: "X";
             /// Draw every combination of wildcards and variants once instead of a random one per
             /// seed; {draw.count} is the maximum
             combinatorial: bool;

@@ -17,11 +17,12 @@ options! {
             to: Vec<PathBuf> => value_name: "REFERENCES", many: true, need: Need::Always;
         }
         "Image encoder" COMMON {
-            /// Image encoder [default: the bundled one]
-            judge: Option<PathBuf> => value_name: "FILE.onnx";
+            /// Image encoder, or `auto` for the one that fits in wayword/judges of your cache folder;
+            /// face networks see the largest face [default: the bundled one]
+            judge: Option<PathBuf> => value_name: "FILE.onnx|auto";
             /// Input size of the encoder [default: from the file]
             size: Option<Size> => value_name: "W,H";
-            /// Color normalization of the encoder [default: from the file]
+            /// Color normalization of the encoder [default: from the file, or that of its kind]
             normalize: Option<Normalization> => value_name: "KIND", aliases: &["normalise"];
             /// Mean of each color channel, instead of {likeness.normalize}
             mean: Option<[f32; 3]> => value_name: "R,G,B", conflicts: &["normalize"], requires: "std";

@@ -23,9 +23,9 @@ options! {
             draw: usize = 3 => value_name: "N", max: 20.0;
             /// CFG scale of the images [default: 7, on the demo's model 4]
             cfg: Option<f64> => value_name: "X";
-            /// Image encoder that compares with the training images [default: on the demo's model the
-            /// bundled one, else none]
-            judge: Option<PathBuf> => value_name: "FILE.onnx";
+            /// Image encoder that compares with the training images, or `auto` as in `wayword likeness`
+            /// [default: on the demo's model the bundled one, else none]
+            judge: Option<PathBuf> => value_name: "FILE.onnx|auto";
         }
         "Model" COMMON {
             + base: Base;

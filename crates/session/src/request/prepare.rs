@@ -32,9 +32,10 @@ options! {
             max_upscale: f64 = 1.5 => value_name: "X", min: 1.0, max: 8.0;
             /// Keep photos that are enlarged more than {prepare.max_upscale}
             keep_small: bool;
-            /// Face network as an ONNX file of 112 x 112 pixels: in photos of several people, the person
-            /// who recurs through the set is chosen [default: the largest and most central face]
-            judge: Option<PathBuf> => value_name: "FILE.onnx";
+            /// Face network as an ONNX file of 112 x 112 pixels, or `auto` as in `wayword likeness`: in
+            /// photos of several people, the person who recurs through the set is chosen [default: the
+            /// largest and most central face]
+            judge: Option<PathBuf> => value_name: "FILE.onnx|auto";
         }
         "Output" COMMON {
             /// Format of the images

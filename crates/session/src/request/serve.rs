@@ -15,7 +15,7 @@ options! {
             base: Option<PathBuf> => value_name: "CKPT";
         }
         "Folders" COMMON {
-            /// Folder for everything that jobs write: embeddings, runs, pictures, uploads
+            /// Folder for everything that jobs write: embeddings, runs, images, uploads
             out: PathBuf = "wayword-out".into() => value_name: "DIR";
             /// Folder of checkpoints, embeddings, LoRAs and wildcards; may be given more than once. An
             /// installation of A1111 or ComfyUI can be given as a whole

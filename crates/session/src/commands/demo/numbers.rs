@@ -16,6 +16,11 @@ const EACH: u64 = 8;
 /// Seeds that the sheet does not show.
 const FIRST_SEED: u64 = 1001;
 
+/// Images that are drawn and judged.
+pub(super) const fn drawn() -> usize {
+    3 * PICTURES as usize + 2 * SCENES.len() * EACH as usize
+}
+
 /// All numbers.
 #[derive(Debug, Serialize)]
 pub struct Numbers {
@@ -144,12 +149,15 @@ impl Numbers {
             let _ = writeln!(text, "{label:44}{value}");
         };
         let (init, other) = (format!("the init word, {INIT}"), format!("another word, {OTHER}"));
-        line("likeness to the pictures that were learned", String::new());
+        line("similarity to the training images", String::new());
         line(&format!("  the learned word, {WORD}"), format!("{:5.2}", l.learned_word));
         line("  the same with other words", format!("{:5.2}", l.learned_word_with_other_words));
         line(&format!("  {init}"), format!("{:5.2}", l.init_word));
         line(&format!("  {other}"), format!("{:5.2}", l.other_word));
-        line("  those pictures among themselves", format!("{:5.2}", l.pictures_among_themselves));
+        line(
+            "  the training images among themselves",
+            format!("{:5.2}", l.pictures_among_themselves),
+        );
         line("other words of the prompt that are kept", String::new());
         line(&format!("  with {WORD}"), format!("{:5.2}", k.learned_word));
         line(&format!("  with {INIT}"), format!("{:5.2}", k.init_word));

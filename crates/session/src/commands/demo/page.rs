@@ -32,6 +32,11 @@ const SCENES: [(&str, &str); 8] = [
 
 const WEIGHTS: [&str; 3] = ["0.4", "0.8", "1.2"];
 
+/// Images that are drawn for the sheet, where training wrote so many files.
+pub(super) fn drawn(files: usize) -> usize {
+    2 * SEEDS.count() + TWO.count() * (SCENES.len() + WEIGHTS.len() + files + 1)
+}
+
 /// Draws all rows.
 pub(super) fn rows(
     studio: &Studio<'_>,
@@ -72,15 +77,15 @@ pub(super) fn sheet(numbers: &Numbers, rows: Vec<Row>) -> Sheet {
     Sheet {
         title: format!("A new embedding: {WORD}"),
         subtitle: format!(
-            "A small Stable Diffusion model was shown 15 pictures of a person. It learned one word for her, \
+            "A small Stable Diffusion model was shown 15 images of a person. It learned one word for her, \
              128 numbers, in {} on this machine. Nothing in the model itself was changed.",
             duration(numbers.seconds.training)
         ),
         rows,
         footer: format!(
-            "Likeness to the pictures that were learned, by a judge that compares faces (1 is the same, 0 a stranger): \
-             {WORD} {:.2}, {INIT} {:.2}, another learned word ({OTHER}) {:.2}; those pictures among themselves {:.2}. \
-             Other words of the prompt were kept in {:.0} % of the pictures with {WORD}, in {:.0} % with {INIT}.",
+            "Similarity to the training images, by a judge that compares faces (1 is the same, 0 a stranger): \
+             {WORD} {:.2}, {INIT} {:.2}, another learned word ({OTHER}) {:.2}; the training images among themselves {:.2}. \
+             Other words of the prompt were kept in {:.0} % of the images with {WORD}, in {:.0} % with {INIT}.",
             l.learned_word,
             l.init_word,
             l.other_word,

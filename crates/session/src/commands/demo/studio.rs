@@ -1,14 +1,18 @@
 //! Draws with the words of the demo, and judges what was drawn.
 use super::{INIT, WORD, stopped};
 use crate::Failure;
-use crate::commands::{likeness, pictures};
+use crate::commands::judge::Judge;
+use crate::commands::pictures;
 use crate::event::Progress;
 use image::RgbImage;
+use std::cell::Cell;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
+use wayword_diffusion::forecast::{DrawSpeed, DrawWork, SizedBase};
 use wayword_diffusion::{Base, DrawPlan, DrawSettings, Embeddings, Event, draw};
 use wayword_interface::Events;
-use wayword_train::image_encoder::{ImageEncoder as _, OnnxImageEncoder};
+use wayword_train::image_encoder::ImageEncoder as _;
 
 /// How strongly prompts guide: what the bundled model wants.
 pub(crate) const CFG: f64 = 4.0;
@@ -18,11 +22,16 @@ const BATCH: usize = 16;
 
 /// A base to draw with and a judge to look at the pictures.
 pub(super) struct Studio<'a> {
-    base: &'a Base,
-    judge: OnnxImageEncoder,
+    pub(super) base: &'a Base,
+    judge: Judge,
     progress: &'a Progress<'a>,
     /// The judge's vectors of the pictures that were learned from.
     references: Vec<Vec<f32>>,
+    /// Seconds that the judge took for one of them.
+    seconds_per_picture: f64,
+    /// Images that were drawn, and those that will have been in the end.
+    drawn: Cell<usize>,
+    pub(super) to_draw: Cell<usize>,
     /// Those pictures.
     pub(super) shown: Vec<RgbImage>,
 }
@@ -33,9 +42,35 @@ impl<'a> Studio<'a> {
             .iter()
             .map(|bytes| pictures::from_bytes(bytes))
             .collect::<Result<_, _>>()?;
-        let judge = likeness::bundled()?;
+        let judge = Judge::bundled()?;
+        let started = Instant::now();
         let references = vectors(&judge, &shown, progress)?;
-        Ok(Studio { base, judge, progress, references, shown })
+        let seconds_per_picture = started.elapsed().as_secs_f64() / shown.len().max(1) as f64;
+        Ok(Studio {
+            base,
+            judge,
+            progress,
+            references,
+            seconds_per_picture,
+            drawn: Cell::new(0),
+            to_draw: Cell::new(0),
+            shown,
+        })
+    }
+
+    /// Seconds that it will take to draw and to judge so many images.
+    pub(super) fn forecast(
+        &self,
+        drawn: usize,
+        judged: usize,
+        sizes: &SizedBase,
+    ) -> Result<f64, Failure> {
+        let mut settings = DrawSettings::new(self.base, "");
+        (settings.count, settings.batch, settings.cfg) = (drawn, BATCH, CFG);
+        let mut work = DrawWork::default();
+        work.add(&DrawPlan::new(self.base, settings)?);
+        let drawing = DrawSpeed::of(self.base, sizes)?.seconds(&work, sizes)?;
+        Ok(drawing + self.seconds_per_picture * judged as f64)
     }
 
     /// No learned words.
@@ -89,11 +124,15 @@ impl<'a> Studio<'a> {
             settings.embeddings = Some(Arc::clone(&words));
             let plan = DrawPlan::new(self.base, settings)?;
             // Single pictures are no news here; a bar may move.
+            let (before, progress) = (self.drawn.get(), self.progress);
+            let pictures = self.to_draw.get().max(before + now.len());
             let events = |event: Event| {
-                if matches!(event, Event::Step { .. }) {
-                    Events::event(self.progress, event);
+                if let Event::Step { step, of, first, .. } = event {
+                    let first = before + first;
+                    Events::event(progress, Event::Step { step, of, first, pictures });
                 }
             };
+            self.drawn.set(before + now.len());
             let pictures = draw(self.base, &plan, &events, self.progress.stop)?;
             if pictures.len() < now.len() {
                 return Err(stopped());
@@ -101,7 +140,7 @@ impl<'a> Studio<'a> {
             for picture in pictures {
                 let (width, height) = (picture.width, picture.height);
                 let picture = RgbImage::from_raw(width, height, picture.rgb);
-                drawn.push(picture.ok_or_else(|| Failure::user("a picture of the wrong size"))?);
+                drawn.push(picture.ok_or_else(|| Failure::user("an image of the wrong size"))?);
             }
             rest = later;
         }
@@ -139,7 +178,7 @@ impl<'a> Studio<'a> {
 }
 
 fn vectors(
-    judge: &OnnxImageEncoder,
+    judge: &Judge,
     pictures: &[RgbImage],
     progress: &Progress<'_>,
 ) -> Result<Vec<Vec<f32>>, Failure> {

@@ -7,7 +7,7 @@ use image::codecs::webp::WebPEncoder;
 use std::path::{Path, PathBuf};
 use wayword_diffusion::Picture;
 use wayword_formats::png_text::{PngText, encode_rgb8};
-use wayword_formats::{atomic, exif};
+use wayword_formats::{atomic, endings, exif};
 
 /// Endings of pictures that are not written.
 const OTHERS: [&str; 8] = ["gif", "bmp", "tif", "tiff", "avif", "jxl", "heic", "jp2"];
@@ -26,7 +26,7 @@ impl OutputLocation {
         let out = &options.out;
         if format(out).is_some() && !out.is_dir() {
             if count > 1 {
-                return Err(Failure::user("{draw.out} names one file for several pictures")
+                return Err(Failure::user("{draw.out} names one file for several images")
                     .hint("give a folder, or {draw.count} 1"));
             }
             let parent = out.parent().filter(|p| !p.as_os_str().is_empty());
@@ -35,9 +35,8 @@ impl OutputLocation {
             }
             return Ok(OutputLocation::File(out.clone()));
         }
-        let ending = out.extension().map(|e| e.to_string_lossy().to_lowercase());
-        if !out.is_dir() && ending.is_some_and(|e| OTHERS.contains(&e.as_str())) {
-            return Err(Failure::user(format!("cannot write a picture as {}", out.display()))
+        if !out.is_dir() && endings::has(out, &OTHERS) {
+            return Err(Failure::user(format!("cannot write an image as {}", out.display()))
                 .hint("use .png, .jpg or .webp, or a folder"));
         }
         make(out)?;
@@ -68,7 +67,7 @@ impl OutputLocation {
 
 /// The format that a file's ending names.
 fn format(path: &Path) -> Option<Format> {
-    match path.extension()?.to_string_lossy().to_lowercase().as_str() {
+    match endings::of(path).as_str() {
         "png" => Some(Format::Png),
         "jpg" | "jpeg" => Some(Format::Jpg),
         "webp" => Some(Format::Webp),

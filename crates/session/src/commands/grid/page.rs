@@ -133,14 +133,14 @@ pub(super) fn page(shown: &Shown<'_>) -> String {
          body{{font:15px/1.4 system-ui,sans-serif;margin:2em;color:#1c1e22}}\
          table{{border-collapse:collapse;margin:0 0 2em}}\
          th{{font-weight:600;padding:.4em .8em;text-align:left;vertical-align:middle;max-width:16em}}\
-         td{{padding:3px}}img{{display:block;min-width:128px;max-width:512px;height:auto}}\
-         p{{color:#696e76}}</style>\n<h1>{title}</h1>\n<p><a href=\"grid.png\">all in one picture</a></p>\n"
+         .wide{{overflow-x:auto}}td{{padding:3px}}img{{display:block;min-width:128px;max-width:512px;height:auto}}\
+         p{{color:#696e76}}</style>\n<h1>{title}</h1>\n<p><a href=\"grid.png\">all in one image</a></p>\n"
     );
     for z in 0..shown.count(2) {
         if shown.axes[2].is_some() {
             out.push_str(&format!("<h2>{}</h2>\n", escape(&shown.legend(2, z))));
         }
-        out.push_str("<table>\n");
+        out.push_str("<div class=\"wide\"><table>\n");
         if shown.axes[0].is_some() {
             let heads =
                 (0..shown.count(0)).map(|x| format!("<th>{}</th>", escape(&shown.legend(0, x))));
@@ -159,7 +159,7 @@ pub(super) fn page(shown: &Shown<'_>) -> String {
             }
             out.push_str("</tr>\n");
         }
-        out.push_str("</table>\n");
+        out.push_str("</table></div>\n");
     }
     if let Some(first) = shown.done.first() {
         out.push_str(&format!("<p>{}</p>\n", escape(&settings(&first.picture.infotext))));

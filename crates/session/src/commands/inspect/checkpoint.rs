@@ -37,6 +37,9 @@ pub(super) fn tell(file: &Path, facts: &mut Facts) -> Result<(), Failure> {
             format!("{} tensors, {} values: {shape}", part.len(), count(elements)),
         );
     }
+    // Copies in single and half precision have one.
+    let weights = checkpoint.weights_hash().map_err(|fault| Failure::from(fault.at(file)))?;
+    facts.maybe("weights_hash", weights);
     if !checkpoint.left_out.is_empty() {
         facts.add("left_out", json!(checkpoint.left_out), checkpoint.left_out.join("\n"));
     }

@@ -159,7 +159,7 @@ mod tests {
         assert!(nan[0].contains("NaN in row 0, column 1"), "{nan:?}");
         assert_eq!(nan.len(), 1, "{nan:?}");
         let other = describe([1, 2], &[0.3, 0.0], Some(3), Some(0.3));
-        assert!(other[0].contains("its rows have 2 values"), "{other:?}");
+        assert!(other[0].contains("its vectors have 2 values"), "{other:?}");
         assert!(describe([1, 1024], &[0.1; 1024], None, None)[0].contains("Stable Diffusion 2.x"));
     }
 }

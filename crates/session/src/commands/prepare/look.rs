@@ -3,10 +3,9 @@ use super::pixels;
 use crate::Failure;
 use image::RgbImage;
 use std::path::{Path, PathBuf};
-use wayword_formats::hash;
 use wayword_train::image_encoder::{ImageEncoder, OnnxImageEncoder};
 use wayword_vision::{
-    Area, Crop, Detector, Face, Gray, Look, Quality, Rgb, Turn, View, aligned, cut,
+    Area, Crop, Detector, Face, Gray, Look, Quality, Rgb, Turn, View, aligned, cut, decimate,
 };
 
 /// Longer side of the small copy.
@@ -48,20 +47,19 @@ impl Photo {
     }
 }
 
-/// Reads and looks at a photo. `people`: whether faces are looked for.
+/// Reads and looks at a photo. Faces are looked for where there is a detector.
 ///
 /// # Errors
 /// If it cannot be read or is no picture, or a network fails.
 pub(super) fn look(
     path: &Path,
-    people: bool,
+    detector: Option<&Detector>,
     judge: Option<&OnnxImageEncoder>,
 ) -> Result<Photo, Failure> {
-    let sha256 = hash::sha256(path)?;
-    let (picture, notes) = pixels::read(path)?;
+    let pixels::Photo { pixels: picture, sha256, notes } = pixels::read(path)?;
     let view = picture.view();
     let size = view.size();
-    let found = if people { Detector::bundled()?.find(view)? } else { Default::default() };
+    let found = detector.map(|detector| detector.find(view)).transpose()?.unwrap_or_default();
     let turn = found.turn;
     let mut faces = found.faces;
     faces.sort_by(|a, b| b.area.size().total_cmp(&a.area.size()));
@@ -74,15 +72,17 @@ pub(super) fn look(
         let quality = Quality::of(view, before(turn, face.area, size));
         seen.push(Seen { face, quality, vector });
     }
-    let all = Area { left: 0.0, top: 0.0, width: size.0 as f32, height: size.1 as f32 };
-    let small = small(view, SMALL);
+    // Means of whole blocks first, which is quick; filters do the rest.
+    let coarse = decimate(view, (size.0.max(size.1) / (2 * SMALL)).max(1));
+    let all = Crop { left: 0, top: 0, width: coarse.width, height: coarse.height };
+    let small = small(coarse.view(), size);
     Ok(Photo {
         path: path.to_path_buf(),
         sha256,
         size,
         turn,
         faces: seen,
-        quality: Quality::of(view, all),
+        quality: Quality::of(coarse.view(), all.area()),
         look: Look::of(&Gray::of(&small.rgb, 3, small.width)),
         small: pixels::image(turn.apply(&small))?,
         notes,
@@ -101,15 +101,12 @@ fn before(turn: Turn, area: Area, size: (usize, usize)) -> Area {
     turn.undone(crop, size).area()
 }
 
-/// The photo with a longer side of at most `side`.
-fn small(photo: View<'_>, side: usize) -> Rgb {
-    let (width, height) = photo.size();
+/// A photo of `(width, height)`, of which `coarse` is a copy, with a longer side of at most [`SMALL`].
+fn small(coarse: View<'_>, (width, height): (usize, usize)) -> Rgb {
     let longer = width.max(height);
-    // Means of whole blocks first, which is quick; the filter does the rest.
-    let coarse = wayword_vision::decimate(photo, (longer / (2 * side)).max(1));
-    let to = |length: usize| (length * side.min(longer)).div_ceil(longer).max(1);
-    let all = Crop { left: 0, top: 0, width: coarse.width, height: coarse.height };
-    cut(coarse.view(), all, (to(width), to(height)))
+    let to = |length: usize| (length * SMALL.min(longer)).div_ceil(longer).max(1);
+    let all = Crop { left: 0, top: 0, width: coarse.size().0, height: coarse.size().1 };
+    cut(coarse, all, (to(width), to(height)))
 }
 
 /// What a face network makes of a face: zeros where it cannot be aligned.

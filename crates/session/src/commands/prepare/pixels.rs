@@ -12,18 +12,33 @@ use wayword_vision::Rgb;
 ///
 /// # Errors
 /// If it cannot be read or is no picture.
-pub(super) fn read(path: &Path) -> Result<(Rgb, Vec<String>), Failure> {
-    let found = picture::read(path, Reading::SEEN)?;
+pub(super) fn read(path: &Path) -> Result<Photo, Failure> {
+    let (found, sha256) = picture::read_with_hash(path, Reading::SEEN)?;
     let (width, height) = (found.width, found.height);
     let rgb = if found.alpha.is_some() { found.on_white() } else { found.rgb };
-    Ok((Rgb { width, height, rgb }, found.notes))
+    Ok(Photo { pixels: Rgb { width, height, rgb }, sha256, notes: found.notes })
+}
+
+/// Pixels of a photo from its file's header; 0 where that cannot be read.
+pub(super) fn count(path: &Path) -> usize {
+    picture::size(path, Reading::STORED).map_or(0, |(width, height)| width * height)
+}
+
+/// A photo that was read.
+pub(super) struct Photo {
+    /// What people see.
+    pub(super) pixels: Rgb,
+    /// The file's SHA-256.
+    pub(super) sha256: String,
+    /// What reading did with it.
+    pub(super) notes: Vec<String>,
 }
 
 /// The same pixels for drawing and encoding.
 ///
 /// # Errors
 /// If a side does not fit into 32 bits, which no photo that is read has.
-pub(super) fn image(pixels: Rgb) -> Result<RgbImage, Failure> {
+pub(crate) fn image(pixels: Rgb) -> Result<RgbImage, Failure> {
     let side = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     RgbImage::from_raw(side(pixels.width), side(pixels.height), pixels.rgb)
         .ok_or_else(|| Failure::user("a picture's pixels are not as many as its size says"))

@@ -82,6 +82,48 @@ impl PreparedSet {
         Self { version: VERSION, resolution, pictures }
     }
 
+    /// The set in an output folder, for an editor.
+    ///
+    /// # Errors
+    /// If there is none, it cannot be read, or a value in it does not fit.
+    pub fn open(folder: &Path) -> Result<Self, Failure> {
+        Self::read(folder)?.ok_or_else(|| {
+            Failure::user(format!("{} holds no {NAME}", folder.display()))
+                .hint("prepare photos into the folder first")
+        })
+    }
+
+    /// Changes what is done with the photo of an image's file. The images are made anew when the
+    /// command is run again on the folder in which the set is saved.
+    ///
+    /// # Errors
+    /// If there is no such image, or a crop does not lie inside its photo.
+    pub fn choose(&mut self, file: &str, choice: Choice) -> Result<(), Failure> {
+        let picture = self.pictures.iter_mut().find(|picture| picture.file == file);
+        let picture = picture.ok_or_else(|| {
+            Failure::user(format!("{NAME}: there is no image {file:?}"))
+                .hint("name an image as `file` has it")
+        })?;
+        let (width, height) = choice.turn.size(picture.size);
+        if let Some(crop) = choice.crop.filter(|crop| !crop.fits((width, height))) {
+            let [left, top, w, h] = <[usize; 4]>::from(crop);
+            return Err(Failure::user(format!(
+                "{file}: `crop`: expected a part of {width} x {height} pixels, found {w} x {h} at \
+                 {left}, {top}"
+            )));
+        }
+        picture.choice = choice;
+        Ok(())
+    }
+
+    /// Saves the set in its output folder.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn save(&self, folder: &Path) -> Result<(), Failure> {
+        self.write(folder).map(|_| ())
+    }
+
     /// The file of a folder; `None` where there is none.
     ///
     /// # Errors

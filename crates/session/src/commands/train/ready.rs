@@ -1,6 +1,7 @@
 //! All that comes before the first step: the plan, what is found in it, memory, the base.
 use crate::Failure;
 use crate::commands::base::{self, BaseLocation};
+use crate::commands::prepare::auto::{self, Prepared};
 use crate::event::Progress;
 use crate::failure::unrendered;
 use crate::request::Train as Options;
@@ -11,30 +12,44 @@ use wayword_diffusion::{Base, Memory};
 use wayword_interface::{Warning, counted};
 use wayword_train::estimate::{self, Forecast, MemoryChoice};
 use wayword_train::lora;
-use wayword_train::plan::{PlanSummary, TrainPlan};
+use wayword_train::plan::{PlanSummary, PreparedPhotos, TrainPlan, images_exist};
 use wayword_train::preflight;
 
-/// A checked plan, the base that it is for, and what a step keeps in memory. What can be refused is
-/// refused before the base is loaded.
+/// What comes before the first step.
+pub(crate) struct Ready {
+    pub(crate) base: Arc<Base>,
+    pub(crate) plan: TrainPlan,
+    /// What a step keeps in memory.
+    pub(crate) memory: Memory,
+    /// What became of photos that were prepared.
+    pub(crate) prepared: Prepared,
+}
+
+/// A checked plan and the base that it is for. What can be refused is refused before the base is
+/// loaded. `write`: images of prepared photos are to stay.
 ///
 /// # Errors
 /// If the options or pictures cannot be used, the run does not fit into memory, something is found
 /// under `--strict`, or the base cannot be loaded.
 pub(crate) fn ready(
     options: &Options,
+    write: bool,
     context: &Context<'_>,
-) -> Result<(Arc<Base>, TrainPlan, Memory), Failure> {
+) -> Result<Ready, Failure> {
+    images_exist(&options.options)?;
     let loading = base::place(&options.base, &options.machine, context)?;
     // The base's sizes, by which everything is decided before it is loaded.
     let (stop, sizes) = (context.progress.stop, dry_load(&loading.options)?);
+    let prepared = auto::prepare(options, sizes.info.resolution, write, context)?;
     context.progress.phase("reading images");
-    let mut plan = TrainPlan::check_unless_stopped(&options.options, &sizes.info, stop)?;
+    let mut plan = TrainPlan::check_unless_stopped(&prepared.options, &sizes.info, stop)?;
     match (plan.unusual_rate(), &options.kohya) {
         // Its user chose it there; nothing is wrong with the file.
         (Some(warning), Some(_)) => context.progress.note(warning.message()),
         (warning, _) => plan.warnings.extend(warning),
     }
     plan.warnings.extend(preflight::few(&plan, options.preset.as_deref()));
+    can_decode(&loading, &plan)?;
     plan.warnings.extend(preflight::inspect(&plan, stop)?);
     let (memory, warning) = memory((&loading, &sizes), &plan, options.low_memory)?;
     strict(options, &plan)?;
@@ -43,7 +58,26 @@ pub(crate) fn ready(
     plan.warnings.extend(lora::remarks(&base, &plan.loras)?);
     strict(options, &plan)?;
     plan.warnings.extend(warning);
-    Ok((base, plan, memory))
+    Ok(Ready { base, plan, memory, prepared })
+}
+
+/// Whether the pictures can be decoded in the memory that is free, as far as the system tells.
+fn can_decode(loading: &BaseLocation, plan: &TrainPlan) -> Result<(), Failure> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let free = loading.options.device.device_memory().map(|memory| memory.free);
+    let (Some(free), Some((need, largest))) = (free, preflight::decoding(&plan.pictures, threads))
+    else {
+        return Ok(());
+    };
+    if need as u64 <= free {
+        return Ok(());
+    }
+    let (name, (width, height)) = (largest.path.display(), largest.size);
+    let (need, free) = (crate::numbers::bytes(need as u64), crate::numbers::bytes(free));
+    let text = format!(
+        "{name}: decoding images of up to {width}x{height} pixels takes {need}, and {free} are free"
+    );
+    Err(Failure::memory(text).hint("scale the largest images down, or close other programs"))
 }
 
 /// The plan as it is told, with what its steps take; one is done to measure it.
@@ -54,10 +88,12 @@ pub(crate) fn forecast(
     base: &Base,
     plan: &TrainPlan,
     memory: Memory,
+    photos: &[PreparedPhotos],
     progress: &Progress<'_>,
 ) -> Result<PlanSummary, Failure> {
     progress.phase("measuring a step");
-    Ok(plan.summary(Some(estimate::estimate(base, plan, memory)?)))
+    let estimate = estimate::estimate(base, plan, memory)?;
+    Ok(PlanSummary { photos: photos.to_vec(), ..plan.summary(Some(estimate)) })
 }
 
 /// Under `--strict` whatever was found ends the run.

@@ -8,8 +8,8 @@ options! {
         "Face detailer" COMMON {
             /// Find faces and draw each again at full size (A1111's ADetailer)
             detail: bool;
-            /// Prompt for faces [default: the prompt]; `[SEP]` separates those of several faces,
-            /// `[PROMPT]` stands for the image's, `[SKIP]` leaves a face as it is
+            /// Prompt for faces, wildcards included [default: the prompt]; `[SEP]` separates those of
+            /// several faces, `[PROMPT]` stands for the image's, `[SKIP]` leaves a face as it is
             detail_prompt: Option<String> => value_name: "PROMPT";
             /// Negative prompt for faces [default: {any.negative}]
             detail_negative: Option<String> => value_name: "PROMPT";
@@ -21,7 +21,8 @@ options! {
             detail_padding: Option<u32> => value_name: "N";
             /// Masks to draw again instead of detected faces, of the image's size
             detail_mask: Vec<PathBuf> => value_name: "FILE", many: true;
-            /// Any other setting, by ADetailer's name: `ad_mask_blur=8`; may be repeated
+            /// Any other setting, by ADetailer's name: `ad_mask_blur=8`; may be repeated. Names with
+            /// `2nd`, such as `ad_prompt 2nd=...`, are those of a second pass over the result
             detail_set: Vec<String> => value_name: "KEY=VALUE";
         }
     }
