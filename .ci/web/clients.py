@@ -1,16 +1,8 @@
 """A1111's API with webuiapi of PyPI, a client that no one here wrote: each of its calls works."""
 
-import os
-import re
-import signal
-import subprocess
-import tempfile
-from pathlib import Path
-
 import webuiapi
 
-ROOT = Path(__file__).resolve().parents[2]
-PROGRAM = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release/wayword"
+from server import server
 
 
 def check(what, holds):
@@ -33,6 +25,8 @@ def calls(port):
     check("txt2img", drawn.image.size == (64, 64) and drawn.info["seed"] == 5)
     again = api.img2img(images=[drawn.image], prompt="a woman", denoising_strength=0.6, **size)
     check("img2img", again.image.size == (64, 64))
+    both = api.img2img(images=[drawn.image, again.image], batch_size=2, prompt="a woman", **size)
+    check("img2img of two images", len(both.images) == 2)
     mask = drawn.image.convert("L").point(lambda value: 255 if value > 100 else 0)
     painted = api.img2img(
         images=[drawn.image], mask_image=mask, prompt="a woman", inpaint_full_res=False, **size
@@ -59,19 +53,5 @@ def calls(port):
     check("an unknown sampler", refused(lambda: api.txt2img(prompt="a", sampler_name="foo"), "foo"))
 
 
-def main():
-    with tempfile.TemporaryDirectory() as folder:
-        demo = ROOT / "demo"
-        command = [PROGRAM, "serve", "--port", "0", "--base", demo / "wayword-mini.safetensors"]
-        command += ["--models", demo, "--out", Path(folder) / "out"]
-        environment = {**os.environ, "HOME": folder, "XDG_CACHE_HOME": folder + "/cache"}
-        server = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-        try:
-            port = int(re.search(r":(\d+)/", server.stdout.readline()).group(1))
-            calls(port)
-        finally:
-            server.send_signal(signal.SIGINT)
-            server.wait(30)
-
-
-main()
+with server() as port:
+    calls(port)

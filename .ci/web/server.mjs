@@ -7,9 +7,12 @@ import { join, resolve } from 'node:path';
 export const root = resolve(import.meta.dirname, '../..');
 export const demo = join(root, 'demo');
 
+/** A new folder for a server. */
+export const fresh = () => mkdtemp(join(tmpdir(), 'wayword-page-'));
+
 /** Starts `wayword serve`; gives its address and what ends it. */
 export async function start(out) {
-  const folder = out ?? await mkdtemp(join(tmpdir(), 'wayword-page-'));
+  const folder = out ?? await fresh();
   const program = join(process.env.CARGO_TARGET_DIR ?? join(root, 'target'), 'release/wayword');
   const base = join(demo, 'wayword-mini.safetensors');
   const server = spawn(program, ['serve', '--port', '0', '--base', base, '--models', demo,

@@ -1,5 +1,6 @@
 // Draw: the prompt with its explanation, the settings, the pictures.
 import { ask, below, follow, get, post, put, Refused } from './api.js';
+import { offer } from './again.js';
 import { completion, names as known } from './complete.js';
 import { address, fill, h, later, toast, tried } from './dom.js';
 import { Form } from './form.js';
@@ -18,7 +19,9 @@ const gallery = h('ul', { class: 'gallery' });
 const interrupted = h('div', {});
 const state = h('p', { role: 'status', class: 'state' });
 const bar = h('progress', { max: '1', value: '0', 'aria-label': 'Drawing' });
-const stop = h('button', { disabled: true, onclick: () => tried(() => post(`/jobs/${current}/stop`)) }, 'Cancel');
+const act = (name) => tried(() => post(`/jobs/${current}/${name}`));
+const skip = h('button', { disabled: true, onclick: () => act('skip') }, 'Skip this image');
+const stop = h('button', { disabled: true, onclick: () => act('stop') }, 'Cancel');
 
 export async function build(element) {
   const [told, names, library] = await Promise.all([get('/schema/draw'), get('/names'), get('/library')]);
@@ -38,7 +41,7 @@ export async function build(element) {
   fill(element, h('h2', {}, 'Draw'), h('div', { class: 'columns' },
     h('section', { class: 'panel', 'aria-label': 'Settings' },
       h('div', {}, form.fields(MAIN, ['prompt', 'negative'])), completion(form.inputs.get('prompt'), known(library)),
-      h('div', { class: 'row' }, h('button', { class: 'main', onclick: start }, 'Draw'), stop),
+      h('div', { class: 'row' }, h('button', { class: 'main', onclick: start }, 'Draw'), skip, stop),
       h('details', { open: true }, h('summary', {}, 'How the prompt is read'), explained),
       insert('Embeddings', library.embeddings, (one) => one.name),
       insert('LoRAs', library.loras, (one) => `<lora:${one.name}:1>`),
@@ -96,16 +99,9 @@ function dropped() {
 
 /** A drawing that was begun elsewhere or before a reload is shown again. */
 export async function shown() {
-  const { jobs, interrupted: left } = await get('/jobs');
-  fill(interrupted, left.filter((job) => job.command === 'draw').map((job) => h('p', { class: 'row' },
-    `Interrupted: ${job.request.prompt || job.request.from || 'a drawing'}`,
-    h('button', { onclick: () => tried(async () => {
-      await post(`/jobs/${job.id}/forget`);
-      const begun = await post('/jobs', { ...job.request, command: 'draw' });
-      await shown();
-      watch(begun.id);
-    }) }, 'Draw again'),
-    h('button', { onclick: () => tried(async () => { await post(`/jobs/${job.id}/forget`); await shown(); }) }, 'Dismiss'))));
+  await offer(interrupted, 'draw', (request) => request.prompt || request.from || 'a drawing',
+    async (request) => watch((await post('/jobs', { ...request, command: 'draw' })).id));
+  const { jobs } = await get('/jobs');
   const running = jobs.find((job) => job.command === 'draw' && ['queued', 'running'].includes(job.state));
   if (running && running.id !== current) watch(running.id);
 }
@@ -153,7 +149,7 @@ async function start() {
 
 function watch(id) {
   current = id;
-  stop.disabled = false;
+  stop.disabled = skip.disabled = false;
   state.className = 'state';
   follow(id, {
     event: async (event) => {
@@ -177,7 +173,7 @@ function watch(id) {
     },
     end: (end) => {
       if (current !== id) return;
-      stop.disabled = true;
+      stop.disabled = skip.disabled = true;
       state.className = `state ${end.state}`;
       state.textContent = end.state;
       if (end.error && end.state === 'failed') form.failed(end.error);

@@ -1,5 +1,6 @@
 // Grid: axes, cells as they come, the sheet.
 import { below, follow, get, post } from './api.js';
+import { offer } from './again.js';
 import { address, fill, h, tried } from './dom.js';
 import { Form } from './form.js';
 
@@ -13,6 +14,7 @@ let current;
 const cells = h('ul', { class: 'gallery' });
 const state = h('p', { role: 'status', class: 'state' });
 const result = h('p', {});
+const interrupted = h('div', {});
 const stop = h('button', { disabled: true, onclick: () => tried(() => post(`/jobs/${current}/stop`)) }, 'Cancel');
 
 export async function build(element) {
@@ -29,24 +31,33 @@ export async function build(element) {
       h('p', { class: 'help' }, 'An axis is NAME: VALUES, such as "steps: 10-30 (+10)" or "cfg: 4, 7, 10"; the fields offer all names.'),
       form.rest(['out', 'overwrite', 'json']),
       h('div', { class: 'row' }, h('button', { class: 'main', onclick: start }, 'Draw the grid'), stop)),
-    h('section', { class: 'panel', 'aria-label': 'Cells' }, state, result, cells)));
+    h('section', { class: 'panel', 'aria-label': 'Cells' }, interrupted, state, result, cells)));
 }
 
-async function start() {
-  await form.submit(async () => {
-    const job = await post('/jobs', { command: 'grid', ...form.values() });
-    fill(cells);
-    fill(result);
-    watch(job.id);
-  });
+/** What a killed server left, and a grid that was begun before a reload. */
+export async function shown() {
+  const name = (request) => [request.prompt, request.x, request.y].filter(Boolean).join(' - ');
+  await offer(interrupted, 'grid', name, (request) => begin({ ...request, overwrite: true }));
+  const { jobs } = await get('/jobs');
+  const running = jobs.find((job) => job.command === 'grid' && ['queued', 'running'].includes(job.state));
+  if (running && running.id !== current) watch(running.id);
 }
+
+async function begin(request) {
+  watch((await post('/jobs', { ...request, command: 'grid' })).id);
+}
+
+const start = () => form.submit(() => begin(form.values()));
 
 function watch(id) {
   current = id;
   stop.disabled = false;
+  state.className = 'state';
+  fill(cells);
+  fill(result);
   follow(id, {
     event: async (event) => {
-      if (event.event !== 'saved') return;
+      if (event.event !== 'saved' || current !== id) return;
       const file = await below(event.path);
       if (/\.(png|jpg|webp)$/.test(file)) {
         cells.append(h('li', {}, h('a', { href: address(file) }, h('img', { src: address(file), alt: file.split('/').pop(), loading: 'lazy' }))));

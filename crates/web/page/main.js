@@ -1,6 +1,6 @@
 // The page: which tab is shown, and the line about the queue.
-import { get } from './api.js';
-import { fill, h, duration } from './dom.js';
+import { get, post } from './api.js';
+import { duration, fill, h, tried } from './dom.js';
 import * as train from './train.js';
 import * as run from './run.js';
 import * as draw from './draw.js';
@@ -35,9 +35,12 @@ async function show() {
   }
 }
 
-/** Tells what runs and what waits. */
+const NAMES = { train: 'training', draw: 'drawing', grid: 'grid', prepare: 'preparation' };
+let listed = '';
+
+/** Tells what runs and what waits, each with a button that cancels it. */
 async function queue() {
-  const line = document.getElementById('queue');
+  const line = document.getElementById('state');
   try {
     const { jobs } = await get('/jobs');
     const open = jobs.filter((job) => !['finished', 'failed', 'stopped'].includes(job.state));
@@ -49,10 +52,26 @@ async function queue() {
       : 'idle';
     const told = waiting ? `${text}, ${waiting} waiting` : text;
     if (line.textContent !== told) line.textContent = told;
+    // Not while nothing changed: a button keeps its focus.
+    const now = open.map((job) => `${job.id} ${job.state} ${job.place}`).join();
+    if (now !== listed) {
+      list(open);
+      dispatchEvent(new Event('jobs'));
+    }
+    listed = now;
   } catch (error) {
     line.textContent = error.message;
   }
   setTimeout(queue, document.hidden ? 10000 : 2000);
+}
+
+function list(open) {
+  const item = (job) => {
+    const name = `${NAMES[job.command] ?? job.command} ${job.request.name || job.request.prompt || ''}`.trim().slice(0, 80);
+    return h('li', { class: 'row' }, h('span', {}, `${name}: ${job.place ? `${job.place} before` : job.state}`),
+      h('button', { 'aria-label': `Cancel ${name}`, onclick: () => tried(() => post(`/jobs/${job.id}/stop`)) }, 'Cancel'));
+  };
+  fill(document.getElementById('jobs'), open.length ? open.map(item) : h('li', {}, 'No jobs wait.'));
 }
 
 addEventListener('hashchange', show);

@@ -1,34 +1,120 @@
-// Run: a training as it goes, and those of before.
-import { below, follow, get, post } from './api.js';
-import { chart, draw, smooth } from './chart.js';
-import { address, duration, fill, h, tried } from './dom.js';
-import { slider } from './steps.js';
+// Run: trainings as they go and those of before, each in a tab.
+import { below, get } from './api.js';
+import { fill, h, tried } from './dom.js';
+import { live, stored } from './training.js';
 
 let list;
-let panel;
-let close = () => {};
-const IDLE = () => ({ loss: [], fixed: [], norm: [], samples: [], files: [], warnings: [], report: null });
+let bar;
+let place;
+/** What is open: the run's folder or `job/ID`, with its title, and once it was shown its panel. */
+const tabs = new Map();
+let current = null;
 
 export function build(element) {
   list = h('div', { class: 'scroll' });
-  panel = h('section', { class: 'panel', 'aria-label': 'Run' });
+  bar = h('div', { role: 'tablist', 'aria-label': 'Open runs', class: 'tabs' });
+  bar.addEventListener('keydown', keys);
+  place = h('div', {});
+  addEventListener('jobs', () => { if (list.isConnected) tried(refresh); });
+  for (const [key, title] of remembered()) tabs.set(key, { title });
   fill(element, h('h2', {}, 'Runs'), h('div', { class: 'columns' },
-    h('section', { class: 'panel', 'aria-label': 'All runs' }, list), panel));
+    h('section', { class: 'panel', 'aria-label': 'All runs' }, list), h('div', {}, bar, place)));
 }
 
-/** `job/ID` shows a job, a run's folder what is on disk, nothing the running training. */
+const remembered = () => {
+  try {
+    return JSON.parse(sessionStorage.getItem('runs')) ?? [];
+  } catch {
+    return [];
+  }
+};
+
+/** `job/ID` shows a job, a run's folder what is on disk, nothing the tab of before. */
 export async function shown(what) {
-  close();
+  const { runs, waiting } = await refresh();
+  const first = waiting.length ? `job/${waiting[0].id}` : runs[0]?.run;
+  const wanted = what || (tabs.has(current) ? current : first);
+  if (!wanted) {
+    fill(place, h('section', { class: 'panel' }, h('p', { class: 'help' }, 'There is no run yet. Start one on the page Train.')));
+    return;
+  }
+  await open(await found(wanted, runs));
+}
+
+/** The list of all runs, as they are now. */
+async function refresh() {
   const [{ runs }, { jobs }] = await Promise.all([get('/runs'), get('/jobs')]);
   const waiting = jobs.filter((job) => job.command === 'train' && ['queued', 'running'].includes(job.state));
   fill(list, table(runs, waiting));
-  const running = waiting[0];
-  if (what.startsWith('job/')) return job(what.slice(4));
-  if (what) return stored(what);
-  if (running) return job(running.id);
-  if (runs.length) return stored(runs[0].run);
-  fill(panel, h('p', { class: 'help' }, 'There is no run yet. Start one on the page Train.'));
-  return undefined;
+  return { runs, waiting };
+}
+
+/** The tab of a job or a run: a job that trains a run is the run's. */
+async function found(what, runs) {
+  const known = runs.find((run) => run.run === what);
+  const id = what.startsWith('job/') ? what.slice(4) : known?.job;
+  if (!id) return { key: what, title: known?.name ?? what.split('/').pop(), id: null };
+  const job = await get(`/jobs/${id}`);
+  const folder = job.request.resume || (job.request.out && job.request.name ? `${job.request.out}/${job.request.name}.run` : null);
+  const run = folder ? await below(folder) : null;
+  const title = run ? run.split('/').pop().replace(/\.run$/, '') : `job ${id}`;
+  return { key: run ?? what, title, id, job, run };
+}
+
+/** Shows a tab; one whose run goes on is built anew, so that one stream is open at a time. */
+async function open({ key, title, id, job, run }) {
+  tabs.get(current)?.view?.close();
+  const tab = tabs.get(key) ?? {};
+  tabs.set(key, Object.assign(tab, { title }));
+  current = key;
+  if (!tab.view || tab.view.isLive || (id && tab.id !== id)) {
+    tab.id = id;
+    tab.panel = h('section', { class: 'panel', role: 'tabpanel', 'aria-label': title });
+    tab.view = id ? live(tab.panel, title, job, run, refresh) : await stored(tab.panel, key);
+    tab.panel.append(h('div', { class: 'row' }, h('button', { onclick: () => close(key) }, 'Close this tab')));
+  }
+  // Another may have been chosen meanwhile.
+  if (current === key) show();
+}
+
+function show() {
+  sessionStorage.setItem('runs', JSON.stringify([...tabs].map(([key, { title }]) => [key, title])));
+  fill(place, tabs.get(current)?.panel);
+  fill(bar, [...tabs].map(([key, { title }]) => h('button', {
+    role: 'tab', 'aria-selected': String(key === current), tabindex: key === current ? '0' : '-1', onclick: () => choose(key),
+  }, title)));
+  bar.hidden = tabs.size < 2;
+}
+
+const choose = (key) => {
+  if (location.hash === `#run/${encodeURI(key)}`) shown(key);
+  else location.hash = `#run/${encodeURI(key)}`;
+};
+
+function close(key) {
+  const keys = [...tabs.keys()];
+  tabs.get(key).view.close();
+  tabs.delete(key);
+  const next = keys[keys.indexOf(key) + 1] ?? keys[keys.indexOf(key) - 1];
+  if (next) {
+    choose(next);
+    return;
+  }
+  current = null;
+  show();
+  fill(place, h('section', { class: 'panel' }, h('p', { class: 'help' }, 'Choose a run.')));
+}
+
+/** Arrow keys go from tab to tab, Delete closes one. */
+function keys(event) {
+  const all = [...tabs.keys()];
+  const at = all.indexOf(current);
+  const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: all.length - 1 }[event.key];
+  if (event.key === 'Delete') close(current);
+  else if (to !== undefined) choose(all[(to + all.length) % all.length]);
+  else return;
+  event.preventDefault();
+  setTimeout(() => bar.querySelector('[aria-selected=true]')?.focus(), 300);
 }
 
 function table(runs, waiting) {
@@ -38,124 +124,6 @@ function table(runs, waiting) {
       queued.map((job) => h('tr', {}, h('td', {}, h('a', { href: `#run/job/${job.id}` }, job.request.name || job.request.resume || 'training')),
         h('td', { class: 'state' }, job.place ? `queued, ${job.place} before` : job.state), h('td', {}, ''))),
       runs.map((run) => h('tr', {},
-        h('td', {}, h('a', { href: run.job ? `#run/job/${run.job}` : `#run/${run.run}` }, run.name)),
+        h('td', {}, h('a', { href: run.job ? `#run/job/${run.job}` : `#run/${encodeURI(run.run)}` }, run.name)),
         h('td', { class: `state ${run.state}` }, run.state), h('td', {}, `${run.step} of ${run.steps}`)))));
-}
-
-/** A run's parts on the page; `update` shows what is in `data`. */
-function parts(title) {
-  const data = IDLE();
-  const [loss, fixed, norm] = [chart(), chart(), chart()];
-  const state = h('p', { class: 'state', role: 'status' });
-  const bar = h('progress', { max: '1', value: '0', 'aria-label': 'Steps done' });
-  const numbers = h('p', {});
-  const buttons = h('div', { class: 'row' });
-  const gallery = h('ul', { class: 'gallery' });
-  const files = h('ul', {});
-  const notes = h('div', {});
-  const steps = h('div', {});
-  fill(panel, h('h2', {}, title), state, bar, numbers, buttons, notes, fixed, loss, norm,
-    steps, h('h3', {}, 'Previews'), gallery, h('h3', {}, 'Files'), files);
-  const update = () => {
-    draw(fixed, 'Evaluation loss (fixed noise)', [{ points: data.fixed, look: 'second' }]);
-    draw(loss, 'Training loss', [{ points: data.loss, look: 'thin' }, { points: smooth(data.loss), look: 'thick' }]);
-    draw(norm, 'Vector norm', [{ points: data.norm, look: 'thick' }]);
-    const known = gallery.childElementCount;
-    for (const file of data.samples.slice(known)) {
-      const name = file.split('/').pop();
-      gallery.append(h('li', {}, h('figure', {}, h('a', { href: address(file) }, h('img', { src: address(file), alt: `Preview ${name}`, loading: 'lazy' })), h('figcaption', {}, name))));
-    }
-    fill(files, data.files.map((file) => h('li', {}, h('a', { href: address(file), download: '' }, file.split('/').pop()))),
-      data.report ? h('li', {}, h('a', { href: address(data.report) }, 'report')) : null);
-    fill(notes, data.warnings.map((text) => h('p', { class: 'finding warning' }, text)));
-  };
-  return { data, state, bar, numbers, buttons, steps, update };
-}
-
-function step(data, report) {
-  data.loss.push([report.step, report.loss]);
-  data.norm.push([report.step, report.row_norm]);
-}
-
-/** A job that waits, runs or has run in this server. */
-async function job(id) {
-  const told = await get(`/jobs/${id}`);
-  const view = parts(told.request.name || told.request.resume || `job ${id}`);
-  let waiting = false;
-  const soon = () => {
-    if (waiting) return;
-    waiting = true;
-    setTimeout(() => { waiting = false; view.update(); }, 250);
-  };
-  const stop = h('button', { onclick: () => tried(() => post(`/jobs/${id}/stop`)) }, 'Stop and save');
-  fill(view.buttons, stop);
-  close = follow(id, {
-    event: async (event) => {
-      const { data } = view;
-      if (event.event === 'step') {
-        step(data, event);
-        view.bar.value = event.step / event.of;
-        view.numbers.textContent = `step ${event.step} of ${event.of}, loss ${event.loss.toFixed(4)}, ${duration(event.remaining)} left`;
-      } else if (event.event === 'measured') data.fixed.push([event.step, event.fixed_noise_loss]);
-      else if (event.event === 'preview') data.samples.push(await below(event.path));
-      else if (event.event === 'saved') data.files.push(await below(event.path));
-      else if (event.event === 'report') data.report = await below(event.path);
-      else if (event.event === 'warned') data.warnings.push([event.message, event.hint].filter(Boolean).join(' - '));
-      else if (event.event === 'encoded') view.numbers.textContent = `encoding image ${event.done} of ${event.of}`;
-      else if (event.event === 'loading') view.numbers.textContent = `loading ${event.what}`;
-      soon();
-    },
-    state: (now) => {
-      view.state.textContent = now.place ? `queued, ${now.place} before` : `${now.state}: ${now.progress.phase}`;
-    },
-    end: (end) => {
-      stop.disabled = true;
-      view.state.textContent = end.state;
-      view.state.className = `state ${end.state}`;
-      if (end.error) view.numbers.textContent = [end.error.message, end.error.hint].filter(Boolean).join(' - ');
-      const run = folder(told.request);
-      if (run && view.data.loss.length) fill(view.steps, slider(run, run.split('/').pop().replace(/\.run$/, ''), view.data.loss.at(-1)[0]));
-      if (end.state === 'finished') view.buttons.append(h('a', { class: 'button', href: '#draw' }, 'Draw with it'));
-      if (end.state === 'stopped' && told.command === 'train') {
-        view.buttons.append(h('button', { class: 'main', onclick: () => resume(`${told.request.out}/${told.request.name}.run`, told.request.resume) }, 'Go on'));
-      }
-      view.update();
-      tried(async () => fill(list, table((await get('/runs')).runs, [])));
-    },
-  });
-  view.update();
-}
-
-/** The folder of a request's run. */
-function folder(request) {
-  return request.resume || (request.out && request.name ? `${request.out}/${request.name}.run` : null);
-}
-
-/** A run from its files. */
-async function stored(run) {
-  const told = await get(`/runs/${run.split('/').map(encodeURIComponent).join('/')}`);
-  const view = parts(told.name);
-  view.state.textContent = told.state;
-  view.state.className = `state ${told.state}`;
-  view.bar.value = told.steps ? told.step / told.steps : 0;
-  view.numbers.textContent = `step ${told.step} of ${told.steps}`;
-  for (const line of told.log) {
-    if (line.fixed_loss !== undefined) view.data.fixed.push([line.step, line.fixed_loss]);
-    else if (line.loss !== undefined) step(view.data, line);
-  }
-  view.data.samples = told.samples;
-  view.data.files = told.files.map((file) => file.file);
-  view.data.report = told.report;
-  if (told.step > 0) fill(view.steps, slider(told.path, told.name, told.step));
-  if (told.state === 'interrupted') {
-    fill(view.buttons, h('button', { class: 'main', onclick: () => resume(told.path) }, 'Go on'));
-  }
-  view.update();
-}
-
-async function resume(path, earlier) {
-  await tried(async () => {
-    const job = await post('/jobs', { command: 'train', resume: earlier || path });
-    location.hash = `#run/job/${job.id}`;
-  });
 }

@@ -2,12 +2,13 @@
 import { ask, below } from './api.js';
 import { address, fill, h, later, tried } from './dom.js';
 
-/** A slider over the steps of a run in the folder `path`; `last` gives the last step so far. */
-export function slider(path, name, last) {
+/** A slider over the steps of a run in the folder `path`; `last` is the last step so far, `names` are
+    those of its embeddings. */
+export function slider(path, name, last, names) {
   const drawn = new Map();
   const input = h('input', { type: 'range', min: '0', max: String(last), value: String(last), step: '1', id: 'step' });
   const label = h('label', { for: 'step' }, `Step ${last}`);
-  const prompt = h('input', { type: 'text', id: 'step-prompt', value: `photo of ${name}`, autocomplete: 'off' });
+  const prompt = h('input', { type: 'text', id: 'step-prompt', value: `photo of ${names[0] ?? name}`, autocomplete: 'off' });
   const image = h('div', { class: 'live' });
   const told = h('p', { role: 'status', class: 'help' });
   const show = later(() => tried(async () => {
@@ -42,6 +43,7 @@ export function slider(path, name, last) {
   return h('section', { 'aria-label': 'Steps' }, h('h3', {}, 'Steps'),
     h('p', { class: 'help' }, 'Drag to see the embedding as it was after a step.'),
     h('div', { class: 'field' }, label, input),
+    names.length > 1 ? h('div', { class: 'row' }, names.map((one) => h('button', { onclick: () => { prompt.value = `photo of ${one}`; show(); } }, one))) : null,
     h('div', { class: 'field' }, h('label', { for: 'step-prompt' }, 'Prompt of the slider'), prompt), image,
     h('div', { class: 'row' }, h('button', { onclick: use }, 'Use this step'), h('button', { onclick: pick }, 'Find the best step')), told);
 }

@@ -2,8 +2,9 @@
 import { ask, get, post, put, server, Refused } from './api.js';
 import { address, copy, duration, fill, h, tried } from './dom.js';
 import { Form } from './form.js';
+import { preparation } from './prepare.js';
 
-const MAIN = ['name', 'init', 'base', 'vectors', 'resolution', 'template', 'preset', 'steps', 'batch', 'optimizer',
+const MAIN = ['name', 'init', 'base', 'vectors', 'resolution', 'template', 'preset', 'recipe', 'steps', 'batch', 'optimizer',
   'learning_rate', 'scheduler', 'save_every', 'sample_every'];
 const WITHOUT = ['images', 'config', 'save_config', 'kohya', 'dataset_config', 'in_json', 'resume', 'out', 'words'];
 
@@ -12,7 +13,21 @@ let images = '';
 let set = '';
 const thumbs = h('ul', { class: 'thumbs' });
 const findings = h('div', { 'aria-live': 'polite' });
-const folder = h('input', { id: 'folder', type: 'text', autocomplete: 'off', placeholder: 'path on the server' });
+const SUBJECTS = { person: 'person', object: 'object', style: 'style' };
+/** What prepares photos: the images are those that it makes, until the photos are used as they are. */
+const prepared = preparation({
+  photos: () => images.split('\n').map((line) => line.trim()).filter(Boolean),
+  options: () => {
+    const { preset, resolution } = form.values();
+    return { subject: SUBJECTS[preset] || 'person', ...(resolution ? { resolution } : {}) };
+  },
+  use: (out, photos) => {
+    images = out ?? photos.join('\n');
+    folder.value = out ?? photos.join(' ');
+    thumbs.hidden = out !== null;
+  },
+});
+const folder = h('input', { id: 'folder', type: 'text', list: 'folders', autocomplete: 'off', placeholder: 'path on the server' });
 
 export async function build(element) {
   const [schema, library, known] = await Promise.all([get('/schema/train'), get('/library'), server()]);
@@ -25,21 +40,27 @@ export async function build(element) {
   const files = h('input', { type: 'file', id: 'files', multiple: true, accept: 'image/*,.txt,.caption,.json' });
   files.addEventListener('change', () => upload([...files.files]));
   const drop = h('div', { class: 'drop' },
-    h('label', { for: 'files' }, 'Photos'), h('p', { class: 'help' }, 'Drop photos here, or pick them. Text files of the same name are their captions; a JSON file of kohya\'s GUI fills the form.'), files);
+    h('label', { for: 'files' }, 'Photos'), h('p', { class: 'help' }, 'Drop photos or a folder here, or pick them. Text files of the same name are their captions; a JSON file of kohya\'s GUI fills the form.'), files);
   drop.addEventListener('dragover', (event) => { event.preventDefault(); drop.classList.add('over'); });
   drop.addEventListener('dragleave', () => drop.classList.remove('over'));
   drop.addEventListener('drop', (event) => {
     event.preventDefault();
     drop.classList.remove('over');
-    upload([...event.dataTransfer.files]);
+    dropped(event.dataTransfer).then(upload);
   });
-  folder.addEventListener('input', () => { images = folder.value.trim(); });
+  folder.addEventListener('input', () => {
+    const typed = folder.value;
+    prepared.forget();
+    folder.value = typed;
+    images = typed.trim();
+  });
   const base = known.base ? `Default base: ${known.base}` : 'No base was found; name one.';
   fill(element, h('h2', {}, 'Train an embedding'), h('div', { class: 'columns' },
     h('section', { class: 'panel', 'aria-label': 'Images' }, drop, thumbs,
       h('div', { class: 'field' }, h('label', { for: 'folder' }, 'Folder'), folder,
+        h('datalist', { id: 'folders' }, known.folders.map((path) => h('option', { value: path }))),
         h('p', { class: 'help' }, 'Filled by the photos above; or name a folder that the server opened with --pictures.')),
-      findings),
+      prepared.element, findings),
     h('section', { class: 'panel', 'aria-label': 'Options' }, h('p', { class: 'help' }, base),
       form.fields(MAIN, []), form.rest(WITHOUT),
       h('div', { class: 'row' },
@@ -49,13 +70,39 @@ export async function build(element) {
         h('button', { onclick: () => text('toml') }, 'Copy as TOML')))));
 }
 
+export const shown = () => prepared.shown();
+
 function request(command) {
   const list = images ? images.split('\n').map((line) => line.trim()).filter(Boolean) : [];
   return { command, ...(list.length ? { images: list } : {}), ...form.values() };
 }
 
+/** The files that were dropped, those of folders too. */
+async function dropped(transfer) {
+  // Both must be asked for before anything is waited for.
+  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry?.()).filter(Boolean);
+  const plain = [...transfer.files];
+  if (!entries.some((entry) => entry.isDirectory)) return plain;
+  const files = [];
+  const walk = async (entry) => {
+    if (entry.isFile) files.push(await new Promise((done, failed) => entry.file(done, failed)));
+    else {
+      const reader = entry.createReader();
+      // A reader gives some at a time.
+      for (;;) {
+        const some = await new Promise((done, failed) => reader.readEntries(done, failed));
+        if (!some.length) break;
+        for (const one of some) await walk(one);
+      }
+    }
+  };
+  for (const entry of entries) await tried(() => walk(entry));
+  return files.filter((file) => !file.name.startsWith('.'));
+}
+
 /** Sends photos one after the other. */
 async function upload(files) {
+  prepared.forget();
   if (set === '') set = `set-${new Date().toISOString().slice(0, 19).replaceAll(':', '')}`;
   for (const file of files) {
     if (file.name.endsWith('.json')) {
@@ -112,6 +159,7 @@ async function check() {
   fill(findings, h('p', { class: 'help' }, 'Checking …'));
   await tried(async () => {
     try {
+      await prepared.settle();
       show(await ask(request('check')));
     } catch (error) {
       refused(error);
@@ -137,6 +185,7 @@ async function start() {
   form.clear();
   await tried(async () => {
     try {
+      await prepared.settle();
       const job = await post('/jobs', request('train'));
       location.hash = `#run/job/${job.id}`;
     } catch (error) {

@@ -1,7 +1,7 @@
 //! `/api/v1`: requests, jobs and their events, the library, uploads, runs.
 use crate::answer::{Answer, JSON_BODY, Refusal, json_response, object};
 use crate::state::App;
-use crate::{confine, files, kohya, stream, trash};
+use crate::{confine, files, kohya, library, prepared, stream, trash};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -10,7 +10,6 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post, put};
 use serde_json::{Value, json};
 use std::sync::Arc;
-use wayword_formats::{SafeTensors, embedding};
 use wayword_interface::options::{Options, entry, schema};
 use wayword_session::request::Serve;
 use wayword_session::{Request, lists as names};
@@ -26,10 +25,12 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/jobs/{id}", get(job))
         .route("/jobs/{id}/events", get(events))
         .route("/jobs/{id}/stop", post(stop))
+        .route("/jobs/{id}/skip", post(skip))
         .route("/jobs/{id}/forget", post(forget))
         .route("/jobs/{id}/result", get(result))
-        .route("/library", get(library))
-        .route("/library/rescan", post(rescan))
+        .route("/library", get(library::show))
+        .route("/library/rescan", post(library::rescan))
+        .route("/library/preview/{kind}/{name}", get(library::preview))
         .route("/library/rename", post(trash::rename))
         .route("/library/delete", post(trash::delete))
         .route("/library/restore", post(trash::restore))
@@ -38,17 +39,23 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/runs", get(files::runs))
         .route("/runs/{*run}", get(files::run))
         .route("/pictures", get(files::pictures))
+        .route("/prepared/{*folder}", get(prepared::show).put(prepared::change))
+        .route("/photos/{*image}", get(prepared::photo))
         .route("/uploads/{set}", get(files::uploaded))
         .route("/uploads/{set}/{name}", put(files::upload))
 }
 
 /// What the page must know of the server.
-async fn server(State(app): State<Arc<App>>) -> Response {
-    json_response(&json!({
-        "version": env!("CARGO_PKG_VERSION"), "out": app.opened.out,
-        "pictures": app.opened.pictures, "base": app.base(),
-        "loaded": app.session.loaded_bases(), "commands": Request::COMMANDS,
-    }))
+async fn server(State(app): State<Arc<App>>) -> Answer {
+    blocking(move || {
+        Ok(json!({
+            "version": env!("CARGO_PKG_VERSION"), "out": app.opened.out,
+            "pictures": app.opened.pictures, "folders": files::folders(&app.opened.pictures),
+            "base": app.base(), "loaded": app.session.loaded_bases(),
+            "commands": Request::COMMANDS,
+        }))
+    })
+    .await
 }
 
 /// Names of samplers, schedules and upscalers.
@@ -147,6 +154,17 @@ async fn stop(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
     Ok(json_response(&app.jobs.tell(&entry)))
 }
 
+/// The present pictures of a drawing end, and the next begin.
+async fn skip(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
+    let entry = app.jobs.get(&id)?;
+    if entry.command != "draw" {
+        let text = format!("only drawings have images to skip, and job {id} is not one");
+        return Err(Refusal::new(StatusCode::CONFLICT, text));
+    }
+    entry.job.skip();
+    Ok(json_response(&app.jobs.tell(&entry)))
+}
+
 /// An interrupted job of an earlier server is listed no more.
 async fn forget(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
     if app.journal.forget(&id) {
@@ -165,44 +183,6 @@ async fn result(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
         None => Err(Refusal::new(StatusCode::CONFLICT, "the job is not over")
             .hint("ask again later, or read its events")),
     }
-}
-
-async fn library(State(app): State<Arc<App>>) -> Answer {
-    blocking(move || Ok(library_json(&app))).await
-}
-
-async fn rescan(State(app): State<Arc<App>>) -> Answer {
-    app.session.rescan();
-    blocking(move || Ok(library_json(&app))).await
-}
-
-/// What is in the library, with what is told about each file.
-fn library_json(app: &App) -> Value {
-    let library = app.library();
-    let embeddings = library.embeddings.iter().map(|one| {
-        let own = app.opened.write(&one.path.to_string_lossy()).is_ok();
-        let mut told = json!({ "name": one.name, "path": one.path, "own": own });
-        if let Ok(found) = embedding::read(&one.path) {
-            let norms = found.norms();
-            let mean = norms.iter().sum::<f64>() / norms.len().max(1) as f64;
-            told["vectors"] = found.count.into();
-            told["width"] = found.width.into();
-            told["norm"] = mean.into();
-            told["base"] = found.metadata.get("ss_sd_model_name").cloned().into();
-        }
-        told
-    });
-    let loras = library.loras.iter().map(|one| {
-        let metadata = SafeTensors::metadata_of(&one.path);
-        json!({
-            "name": one.name, "path": one.path, "base": metadata.get("ss_sd_model_name"),
-        })
-    });
-    json!({
-        "checkpoints": app.checkpoints(), "embeddings": embeddings.collect::<Vec<_>>(),
-        "loras": loras.collect::<Vec<_>>(), "wildcards": library.wildcards,
-        "left_out": library.left_out,
-    })
 }
 
 async fn devices(State(app): State<Arc<App>>) -> Answer {

@@ -60,7 +60,8 @@ pub(crate) fn request(app: &App, mut values: Values) -> Answer<Request> {
             "draw" => "pictures".into(),
             "grid" => format!("grids/{}", crate::state::now_ms()),
             "demo" => "demo".into(),
-            "prepare" => format!("prepared/{}", crate::state::now_ms()),
+            // A name of digits alone would be a number of repeats.
+            "prepare" => format!("prepared/photos-{}", crate::state::now_ms()),
             _ => "embeddings".to_owned(),
         });
         values.insert("out".into(), out.display().to_string().into());

@@ -12,7 +12,7 @@ use wayword_formats::atomic::{name_fault, write_bytes};
 use wayword_formats::endings;
 use wayword_formats::picture::{self, Reading};
 use wayword_formats::picture_text;
-use wayword_session::JobState;
+use wayword_session::{Failure, JobState, SeenRun};
 
 /// Bytes of an uploaded file.
 const UPLOAD: usize = 50 << 20;
@@ -29,26 +29,39 @@ const REPORT: &str = "sandbox; default-src 'none'; img-src 'self' data:; style-s
 pub(crate) async fn serve(State(app): State<Arc<App>>, Part(path): Part<String>) -> Answer {
     let path = app.opened.write(&path)?;
     let ending = endings::of(&path);
-    let kind = match ending.as_str() {
-        "png" => "image/png",
-        "jpg" | "jpeg" => "image/jpeg",
-        "webp" => "image/webp",
+    let kind = images_kind(&path).unwrap_or(match ending.as_str() {
         "html" => "text/html; charset=utf-8",
         "json" | "jsonl" => "application/json",
         "txt" | "toml" | "caption" => "text/plain; charset=utf-8",
         _ => "application/octet-stream",
-    };
-    let shown = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let bytes = tokio::fs::read(&path).await.map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => Refusal::missing(format!("there is no file {shown}")),
-        _ => Refusal::missing(format!("{shown} cannot be read")),
-    })?;
-    let mut response = bytes_response(kind, bytes);
+    });
+    let mut response = file(&path, kind).await?;
     if ending == "html" {
         let policy = HeaderValue::from_static(REPORT);
         response.headers_mut().insert("content-security-policy", policy);
     }
     Ok(response)
+}
+
+/// The type of an image by its file's ending; `None` for other files.
+pub(crate) fn images_kind(path: &Path) -> Option<&'static str> {
+    Some(match endings::of(path).as_str() {
+        "png" | "apng" => "image/png",
+        "jpg" | "jpeg" | "jfif" | "jpe" | "jif" | "pjpeg" => "image/jpeg",
+        "webp" => "image/webp",
+        "bmp" | "dib" => "image/bmp",
+        _ => return None,
+    })
+}
+
+/// A file as a response.
+pub(crate) async fn file(path: &Path, kind: &'static str) -> Answer {
+    let shown = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let bytes = tokio::fs::read(path).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => Refusal::missing(format!("there is no file {shown}")),
+        _ => Refusal::missing(format!("{shown} cannot be read")),
+    })?;
+    Ok(bytes_response(kind, bytes))
 }
 
 /// The folder of a set of uploads.
@@ -110,14 +123,14 @@ pub(crate) async fn uploaded(State(app): State<Arc<App>>, Part(set): Part<String
     if !folder.is_dir() {
         return Err(Refusal::missing(format!("there are no uploads called {set}")));
     }
-    Ok(json_response(&json!({ "folder": folder, "files": images(&app, &folder) })))
+    Ok(json_response(&json!({ "folder": folder, "files": own_images(&app, &folder) })))
 }
 
 /// The drawings that are there, the newest first, with their settings.
 pub(crate) async fn pictures(State(app): State<Arc<App>>) -> Answer {
     blocking(move || {
         let folder = app.opened.out.join("pictures");
-        let mut files = images(&app, &folder);
+        let mut files = own_images(&app, &folder);
         files.reverse();
         files.truncate(200);
         let told = files.into_iter().map(|file| {
@@ -129,14 +142,30 @@ pub(crate) async fn pictures(State(app): State<Arc<App>>) -> Answer {
     .await
 }
 
-/// Image files of a folder, by name, as paths below the folder for output.
-fn images(app: &App, folder: &Path) -> Vec<String> {
+/// Folders of images that a training may take: the opened ones and those directly in them.
+pub(crate) fn folders(opened: &[PathBuf]) -> Vec<PathBuf> {
+    let inside = |folder: &PathBuf| {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut inside: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+        inside.retain(|path| path.is_dir() && !endings::is_hidden(path));
+        inside.sort();
+        inside
+    };
+    opened.iter().flat_map(|folder| std::iter::once(folder.clone()).chain(inside(folder))).collect()
+}
+
+/// Image files of a folder, by name.
+pub(crate) fn images(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let is_image = |path: &PathBuf| endings::has(path, &["png", "jpg", "jpeg", "webp", "bmp"]);
-    let mut files: Vec<String> =
-        entries.map(|entry| entry.path()).filter(is_image).map(|path| below(app, &path)).collect();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    files.retain(|path| endings::has(path, endings::PICTURES));
     files.sort();
     files
+}
+
+/// The same as paths below the folder for output.
+fn own_images(app: &App, folder: &Path) -> Vec<String> {
+    images(folder).iter().map(|path| below(app, path)).collect()
 }
 
 /// A path as `/files/` takes it.
@@ -150,23 +179,24 @@ pub(crate) async fn runs(State(app): State<Arc<App>>) -> Answer {
     blocking(move || {
         let mut found = Vec::new();
         walk(&app.opened.out, DEPTH, &mut found);
-        found.sort_by_key(|(_, changed)| std::cmp::Reverse(*changed));
-        let runs = found.into_iter().map(|(path, _)| tell(&app, &path, false));
-        Ok(json!({ "runs": runs.collect::<Vec<_>>() }))
+        // A run whose plan cannot be read is not listed; asked for itself, it says why.
+        let seen = |path: PathBuf| SeenRun::read(&path).ok().map(|seen| (path, seen));
+        let mut runs: Vec<(PathBuf, SeenRun)> = found.into_iter().filter_map(seen).collect();
+        runs.sort_by_key(|(_, seen)| std::cmp::Reverse(seen.changed));
+        let told = runs.iter().map(|(path, seen)| tell(&app, path, seen));
+        Ok(json!({ "runs": told.collect::<Vec<_>>() }))
     })
     .await
 }
 
-fn walk(folder: &Path, depth: usize, found: &mut Vec<(PathBuf, std::time::SystemTime)>) {
+fn walk(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
     for path in std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()) {
         if path.is_symlink() || !path.is_dir() {
             continue;
         }
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if name.ends_with(".run") && path.join("plan.json").is_file() {
-            let log = std::fs::metadata(path.join("log.jsonl"));
-            let changed = log.and_then(|about| about.modified());
-            found.push((path, changed.unwrap_or(std::time::UNIX_EPOCH)));
+        if SeenRun::is_run(&path) {
+            found.push(path);
         } else if depth > 0 && !name.starts_with('.') {
             walk(&path, depth - 1, found);
         }
@@ -176,61 +206,41 @@ fn walk(folder: &Path, depth: usize, found: &mut Vec<(PathBuf, std::time::System
 /// A run with its curves and files.
 pub(crate) async fn run(State(app): State<Arc<App>>, Part(run): Part<String>) -> Answer {
     let path = app.opened.write(&run)?;
-    if !path.join("plan.json").is_file() {
+    if !SeenRun::is_run(&path) {
         return Err(Refusal::missing(format!("there is no run {run}")));
     }
-    blocking(move || Ok(tell(&app, &path, true))).await
+    blocking(move || {
+        let seen = SeenRun::read(&path).map_err(Failure::from)?;
+        let mut told = tell(&app, &path, &seen);
+        let files = seen.files(&path).into_iter().map(|file| {
+            let name = file.file_name().unwrap_or_default().to_string_lossy();
+            json!({ "name": name, "file": below(&app, &file), "path": file })
+        });
+        told["files"] = files.collect::<Vec<_>>().into();
+        told["samples"] = own_images(&app, &path.join("samples")).into();
+        told["log"] = SeenRun::log(&path).into();
+        Ok(told)
+    })
+    .await
 }
 
-/// What is told about a run, `all` with its curves and files.
-fn tell(app: &App, run: &Path, all: bool) -> Value {
-    let read = |name: &str| std::fs::read_to_string(run.join(name)).unwrap_or_default();
-    let plan: Value = serde_json::from_str(&read("plan.json")).unwrap_or_default();
-    let steps = plan["steps"].as_u64().unwrap_or_default();
-    let log = read("log.jsonl");
-    // A line that was being written when the process ended is left out.
-    let lines = || log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let step = lines().filter_map(|line| line["step"].as_u64()).max().unwrap_or_default();
+/// What is told about a run in the list of all.
+fn tell(app: &App, run: &Path, seen: &SeenRun) -> Value {
     let job =
         app.jobs.all().into_iter().rev().find(|entry| {
             !entry.job.state().is_over() && entry.run().is_some_and(|path| path == run)
         });
-    let is_locked = {
-        let file = std::fs::File::open(run.join("lock"));
-        file.is_ok_and(|file| matches!(file.try_lock(), Err(std::fs::TryLockError::WouldBlock)))
-    };
     let state = match &job {
         Some(entry) => json!(entry.job.state()),
-        None if is_locked => json!(JobState::Running),
-        None if steps > 0 && step >= steps => json!(JobState::Finished),
+        None if seen.is_running => json!(JobState::Running),
+        None if seen.steps > 0 && seen.step >= seen.steps => json!(JobState::Finished),
         None => json!("interrupted"),
     };
-    let folder = run.parent().unwrap_or(run);
-    let name = run.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let report = run.join("report.html");
-    let mut told = json!({
-        "run": below(app, run), "path": run, "name": name, "state": state, "step": step,
-        "steps": steps, "job": job.map(|entry| entry.id.to_string()),
+    json!({
+        "run": below(app, run), "path": run, "name": seen.name, "embeddings": seen.embeddings,
+        "state": state, "step": seen.step, "steps": seen.steps,
+        "job": job.map(|entry| entry.id.to_string()),
         "report": report.is_file().then(|| below(app, &report)),
-    });
-    if all {
-        let mut files: Vec<Value> = Vec::new();
-        for path in std::fs::read_dir(folder).into_iter().flatten().flatten().map(|e| e.path()) {
-            let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            let of_run = stem == name
-                || stem
-                    .strip_prefix(&name)
-                    .is_some_and(|rest| rest.starts_with("-step") || rest.starts_with("-0"));
-            if path.is_file() && of_run {
-                files.push(json!({ "name": file, "file": below(app, &path), "path": path }));
-            }
-        }
-        files.sort_by_key(|file| file["name"].to_string());
-        told["files"] = files.into();
-        told["samples"] = images(app, &run.join("samples")).into();
-        told["log"] = lines().collect::<Vec<_>>().into();
-        told["plan"] = plan;
-    }
-    told
+    })
 }

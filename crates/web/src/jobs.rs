@@ -36,6 +36,12 @@ impl Entry {
         found.and_then(|n| usize::try_from(n).ok()).unwrap_or(default)
     }
 
+    /// The base that it loads.
+    pub(crate) fn base(&self) -> Option<PathBuf> {
+        let base = self.request.get("base").and_then(Value::as_str);
+        base.filter(|_| !self.is_light).map(PathBuf::from)
+    }
+
     /// The folder of the run that it trains.
     pub(crate) fn run(&self) -> Option<PathBuf> {
         let text = |name: &str| self.request.get(name).and_then(Value::as_str);

@@ -7,14 +7,17 @@
 mod answer;
 mod api;
 mod confine;
+mod connections;
 mod files;
 mod folders;
 mod guard;
 mod jobs;
 mod journal;
 mod kohya;
+mod library;
 mod openapi;
 mod page;
+mod prepared;
 mod sdapi;
 mod server;
 mod state;

@@ -113,8 +113,8 @@ impl Operation {
             told["responses"]["202"] = done_job();
         }
         if let Some(body) = &self.body {
-            let kind =
-                if self.method == "put" { "application/octet-stream" } else { "application/json" };
+            let is_file = body["format"] == "binary";
+            let kind = if is_file { "application/octet-stream" } else { "application/json" };
             told["requestBody"] =
                 json!({ "required": true, "content": { kind: { "schema": body } } });
         }
@@ -194,6 +194,7 @@ fn operations() -> Vec<Operation> {
         post("/api/v1/jobs", "submit a request", requests()),
         get("/api/v1/jobs/{id}", "state, progress and result of a job"),
         act("/api/v1/jobs/{id}/stop", "stop a job"),
+        act("/api/v1/jobs/{id}/skip", "end the present images of a drawing, go on with the next"),
         act("/api/v1/jobs/{id}/forget", "list an interrupted job of an earlier server no more"),
         get("/api/v1/jobs/{id}/result", "the result of a job"),
         get("/api/v1/library", "checkpoints, embeddings, LoRAs, wildcards"),
@@ -211,6 +212,7 @@ fn operations() -> Vec<Operation> {
         get("/api/v1/runs/{run}", "a run with its curves and files"),
         get("/api/v1/pictures", "drawings with their settings"),
         get("/api/v1/uploads/{set}", "the images of a set"),
+        get("/api/v1/prepared/{folder}", "what is done with photos that were prepared"),
         post("/sdapi/v1/txt2img", "draw from a prompt", drawing(false)),
         post("/sdapi/v1/img2img", "draw from an image", drawing(true)),
         post("/sdapi/v1/png-info", "settings in an image", image()),
@@ -218,7 +220,7 @@ fn operations() -> Vec<Operation> {
         post("/sdapi/v1/extra-single-image", "not supported", image()),
         get("/sdapi/v1/progress", "how far the drawing is"),
         act("/sdapi/v1/interrupt", "end the drawing"),
-        act("/sdapi/v1/skip", "end the drawing"),
+        act("/sdapi/v1/skip", "end the present images, go on with the next"),
         get("/sdapi/v1/options", "settings"),
         post("/sdapi/v1/options", "change settings", object()),
         act("/sdapi/v1/unload-checkpoint", "free the memory of bases that no job uses"),
@@ -229,6 +231,11 @@ fn operations() -> Vec<Operation> {
     for (path, about) in LISTS {
         all.push(get(path, about));
     }
+    let sides = json!({ "type": ["array", "null"], "items": { "type": "integer", "minimum": 0 },
+        "minItems": 4, "maxItems": 4 });
+    let choice = json!({ "type": "object", "required": ["turn", "keep"], "properties": {
+        "turn": { "enum": [0, 90, 180, 270] }, "keep": { "type": "boolean" }, "crop": sides,
+    } });
     for path in REFRESH {
         all.push(act(path, "look through the folders again"));
     }
@@ -237,6 +244,22 @@ fn operations() -> Vec<Operation> {
         ..get("/api/v1/jobs/{id}/events", "events of a job, then one named `end`")
     });
     all.push(Operation { kind: "application/octet-stream", ..get("/files/{path}", "a file") });
+    all.push(Operation {
+        kind: "image/*",
+        ..get("/api/v1/library/preview/{kind}/{name}", "the picture of a file of the library")
+    });
+    all.push(Operation {
+        kind: "application/octet-stream",
+        ..get("/api/v1/photos/{image}", "the photo from which an image is made")
+    });
+    all.push(Operation {
+        method: "put",
+        body: Some(json!({ "type": "object", "additionalProperties": choice })),
+        ..get(
+            "/api/v1/prepared/{folder}",
+            "change what is done with photos, by their images' files",
+        )
+    });
     all.push(Operation {
         method: "put",
         body: Some(json!({ "type": "string", "format": "binary" })),

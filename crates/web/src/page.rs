@@ -30,7 +30,11 @@ files! {
     "/page/complete.js" => "complete.js", "text/javascript; charset=utf-8";
     "/page/mask.js" => "mask.js", "text/javascript; charset=utf-8";
     "/page/steps.js" => "steps.js", "text/javascript; charset=utf-8";
+    "/page/again.js" => "again.js", "text/javascript; charset=utf-8";
+    "/page/crops.js" => "crops.js", "text/javascript; charset=utf-8";
+    "/page/prepare.js" => "prepare.js", "text/javascript; charset=utf-8";
     "/page/train.js" => "train.js", "text/javascript; charset=utf-8";
+    "/page/training.js" => "training.js", "text/javascript; charset=utf-8";
     "/page/run.js" => "run.js", "text/javascript; charset=utf-8";
     "/page/draw.js" => "draw.js", "text/javascript; charset=utf-8";
     "/page/grid.js" => "grid.js", "text/javascript; charset=utf-8";

@@ -25,7 +25,7 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/extra-batch-images", post(unsupported))
         .route("/progress", get(progress::progress))
         .route("/interrupt", post(progress::interrupt))
-        .route("/skip", post(progress::interrupt))
+        .route("/skip", post(progress::skip))
         .route("/options", get(options::show).post(options::change))
         .route("/cmd-flags", get(lists::cmd_flags))
         .route("/samplers", get(lists::samplers))

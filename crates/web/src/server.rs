@@ -2,7 +2,7 @@
 use crate::answer::Refusal;
 use crate::journal::Journal;
 use crate::state::App;
-use crate::{api, files, folders, guard, openapi, page, sdapi};
+use crate::{api, connections, files, folders, guard, openapi, page, sdapi};
 use axum::Router;
 use axum::http::{StatusCode, Uri};
 use axum::middleware::from_fn_with_state;
@@ -111,6 +111,7 @@ impl Server {
             token: if guarded { Some(token()?) } else { None },
             api_auth: options.api_auth.clone(),
             options: Mutex::new(stored),
+            choosing: Mutex::default(),
             stopping: AtomicBool::new(false),
             scanned: AtomicU64::new(0),
             opened,
@@ -168,9 +169,8 @@ impl Server {
             let listener = tokio::net::TcpListener::from_std(self.listener)?;
             let ended = Arc::new(Notify::new());
             let over = Arc::clone(&ended);
-            let graceful = async move { over.notified().await };
-            let server = axum::serve(listener, router).with_graceful_shutdown(graceful);
-            let server = tokio::spawn(server.into_future());
+            let server =
+                tokio::spawn(async move { connections::serve(listener, router, &over).await });
             let settling = Arc::clone(&app);
             tokio::spawn(async move {
                 loop {
@@ -187,11 +187,9 @@ impl Server {
             }
             app.journal.settle();
             ended.notify_one();
-            match tokio::time::timeout(FAREWELL, server).await {
-                Ok(Ok(done)) => done,
-                // Some connection stays open; it holds nothing that must be saved.
-                Ok(Err(_)) | Err(_) => Ok(()),
-            }
+            // A connection that stays open longer holds nothing that must be saved.
+            let _ = tokio::time::timeout(FAREWELL, server).await;
+            Ok::<(), std::io::Error>(())
         });
         runtime.shutdown_timeout(FAREWELL);
         done.map_err(fault)

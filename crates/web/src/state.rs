@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
+use wayword_formats::atomic::write_bytes;
 use wayword_formats::kind::{FileKind, kind};
 use wayword_session::{Library, Listed, Request, Session};
 
@@ -29,6 +30,8 @@ pub(crate) struct App {
     pub(crate) api_auth: Option<String>,
     /// Settings of A1111's API.
     pub(crate) options: Mutex<Stored>,
+    /// Held while choices for prepared photos are written.
+    pub(crate) choosing: Mutex<()>,
     /// Whether it ends.
     pub(crate) stopping: AtomicBool,
     /// The last job whose files the library may not know yet has this number.
@@ -57,9 +60,15 @@ impl App {
             return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text));
         }
         // Trainings are runs on disk by themselves, and a client of A1111's API waits for its answer.
-        let is_kept = !is_a1111 && !request.is_light() && request.command() != "train";
+        let command = request.command();
+        let is_kept =
+            !is_a1111 && command != "train" && (!request.is_light() || command == "prepare");
         let entry =
             self.jobs.add(request, task, is_a1111, |request| self.session.submit(request))?;
+        if let Some(base) = entry.base().filter(|base| base.exists()) {
+            // What is remembered is a comfort.
+            let _ = write_bytes(&self.last_base(), base.to_string_lossy().as_bytes());
+        }
         if is_kept {
             self.journal.begin(&entry, &self.jobs.tell(&entry));
         }
@@ -75,8 +84,13 @@ impl App {
         self.session.library()
     }
 
-    /// The base of jobs that name none: the one that was chosen, that of the command line, the one
-    /// that is loaded, the only one that is found.
+    /// Where the base of the last job is remembered.
+    fn last_base(&self) -> PathBuf {
+        self.opened.out.join(".wayword/last-base")
+    }
+
+    /// The base of jobs that name none: the one that was chosen, that of the command line, the last
+    /// used, the only one that is found.
     pub(crate) fn base(&self) -> Option<PathBuf> {
         let chosen = self.options.lock().map(|options| options.checkpoint.clone());
         if let Some(path) = chosen.ok().flatten().filter(|path| path.exists()) {
@@ -85,8 +99,9 @@ impl App {
         if let Some(base) = &self.base {
             return Some(base.clone());
         }
-        if let Some(loaded) = self.session.loaded_bases().pop() {
-            return Some(loaded);
+        let last = std::fs::read_to_string(self.last_base()).map(PathBuf::from);
+        if let Some(last) = last.ok().filter(|base| base.exists()) {
+            return Some(last);
         }
         let mut found = self.checkpoints();
         if found.len() == 1 { found.pop().map(|one| one.path) } else { None }

@@ -94,6 +94,32 @@ fn img2img_begins_with_the_image_and_png_info_reads_it_back() {
 }
 
 #[test]
+fn several_images_to_begin_with_are_drawn_as_a_batch() {
+    let (server, _dir) = Running::new();
+    let mut body = small("photo of a woman");
+    let first = server.post("/sdapi/v1/txt2img", &body).json();
+    body["init_images"] = first["images"].clone();
+    body["denoising_strength"] = json!(0.6);
+    body["batch_size"] = json!(2);
+    let all = server.post("/sdapi/v1/img2img", &body).json();
+    let info: Value = serde_json::from_str(all["info"].as_str().unwrap()).unwrap();
+    assert_eq!(info["all_seeds"], json!([7, 8, 9, 10]), "two rounds of two images");
+    let all = images(&all);
+    let alone = |image: usize, seed: i64| {
+        let mut body = body.clone();
+        body["init_images"] = json!([first["images"][image]]);
+        (body["seed"], body["batch_size"], body["n_iter"]) = (json!(seed), json!(1), json!(1));
+        images(&server.post("/sdapi/v1/img2img", &body).json()).remove(0)
+    };
+    let want = [(0, 7), (1, 8), (0, 9), (1, 10)].map(|(image, seed)| alone(image, seed));
+    assert_eq!(all, want);
+    body["batch_size"] = json!(1);
+    let refused = server.post("/sdapi/v1/img2img", &body);
+    assert_eq!(refused.status, 422, "{}", refused.text());
+    assert!(refused.json()["detail"].as_str().unwrap().starts_with("init_images"));
+}
+
+#[test]
 fn what_cannot_be_done_is_said_in_a1111s_form() {
     let (server, _dir) = Running::new();
     let refused = |path: &str, body: Value, status: u16, word: &str| {
@@ -195,6 +221,27 @@ fn lists_and_settings_have_the_forms_that_clients_read() {
 }
 
 #[test]
+fn a_vae_of_any_folder_that_drawing_searches_is_listed_and_can_be_set() {
+    let dir = common::Folder::new();
+    let folder = dir.path().join("webui/models/VAE");
+    std::fs::create_dir_all(&folder).unwrap();
+    let vae = demo().parent().unwrap().join("golden/tiny-model/vae2_ldm.safetensors");
+    std::fs::copy(vae, folder.join("warm.vae.safetensors")).unwrap();
+    std::fs::copy(demo().join("words/pascoe-ti.safetensors"), folder.join("no-vae.safetensors"))
+        .unwrap();
+    let mut options = common::options(dir.path());
+    options.models.push(dir.path().join("webui"));
+    let server = Running::start(&options);
+    let vaes = server.get("/sdapi/v1/sd-vae").json();
+    let names: Vec<&str> =
+        vaes.as_array().unwrap().iter().map(|one| one["model_name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["warm.vae.safetensors"]);
+    let set = json!({ "sd_vae": "warm.vae.safetensors" });
+    assert_eq!(server.post("/sdapi/v1/options", &set).status, 200);
+    assert_eq!(server.get("/sdapi/v1/options").json()["sd_vae"], "warm.vae.safetensors");
+}
+
+#[test]
 fn an_interrupted_drawing_answers_with_what_is_done() {
     let (server, _dir) = Running::new();
     let mut body = small("a");
@@ -222,6 +269,33 @@ fn an_interrupted_drawing_answers_with_what_is_done() {
 }
 
 #[test]
+fn a_skipped_image_ends_early_and_the_next_ones_are_whole() {
+    let (server, _dir) = Running::new();
+    let mut body = small("photo of a woman");
+    (body["steps"], body["n_iter"]) = (json!(120), json!(3));
+    let skipped = std::thread::scope(|scope| {
+        let drawing = scope.spawn(|| server.post("/sdapi/v1/txt2img", &body));
+        loop {
+            let state = server.get("/sdapi/v1/progress").json()["state"].clone();
+            assert_eq!(state["job_no"], 0, "it was too fast to be skipped");
+            if state["sampling_step"].as_u64().unwrap() > 0 {
+                break;
+            }
+        }
+        assert_eq!(server.post("/sdapi/v1/skip", &json!({})).status, 200);
+        images(&drawing.join().unwrap().json())
+    });
+    assert_eq!(skipped.len(), 3, "the skipped one is there as far as it was");
+    (body["seed"], body["n_iter"]) = (json!(8), json!(2));
+    let whole = images(&server.post("/sdapi/v1/txt2img", &body).json());
+    assert_eq!(skipped[1..], whole, "the next ones are those of a drawing without a skip");
+    (body["seed"], body["n_iter"]) = (json!(7), json!(1));
+    let first = images(&server.post("/sdapi/v1/txt2img", &body).json());
+    assert_ne!(skipped[..1], first);
+    assert_eq!(server.get("/sdapi/v1/progress").json()["state"]["skipped"], false);
+}
+
+#[test]
 fn adetailer_is_the_face_detailer() {
     let (server, _dir) = Running::new();
     let mut body = small("photo of a woman");
@@ -237,4 +311,20 @@ fn adetailer_is_the_face_detailer() {
     assert_eq!(answer.status, 200, "{}", answer.text());
     let info: Value = serde_json::from_str(answer.json()["info"].as_str().unwrap()).unwrap();
     assert!(info["seed"].is_number(), "{info}");
+    // A second tab runs on what the first left; one that is switched off does not count.
+    let tabs = json!([
+        true,
+        false,
+        { "ad_model": "face_yolov8n.pt" },
+        { "ad_model": "face_yolov8n.pt", "ad_tab_enable": false },
+        { "ad_model": "face_yolov8s.pt", "ad_confidence": 0.7, "ad_prompt": "[PROMPT], old" },
+    ]);
+    body["alwayson_scripts"] = json!({ "ADetailer": { "args": tabs } });
+    let answer = told(&body);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let info: Value = serde_json::from_str(answer.json()["info"].as_str().unwrap()).unwrap();
+    let text = info["infotexts"][0].as_str().unwrap();
+    assert!(text.contains("ADetailer confidence 2nd: 0.7"), "{text}");
+    assert!(text.contains("ADetailer prompt 2nd: \"[PROMPT], old\""), "{text}");
+    assert!(!text.contains("3rd"), "{text}");
 }

@@ -57,6 +57,50 @@ fn a_deleted_embedding_comes_back() {
 }
 
 #[test]
+fn previews_lie_beside_files_as_a1111_has_them() {
+    let (server, _dir, file) = with_embedding();
+    let find = || {
+        let library = server.post("/api/v1/library/rescan", &json!({})).json();
+        let mut all = library["embeddings"].as_array().unwrap().iter();
+        all.find(|one| one["name"] == "fresh-ti").unwrap()["preview"].clone()
+    };
+    assert_eq!(find(), Value::Null);
+    std::fs::write(file.with_extension("preview.png"), b"a picture").unwrap();
+    let address = find().as_str().unwrap().to_owned();
+    let answer = server.get(&address);
+    assert_eq!((answer.status, answer.body.as_slice()), (200, &b"a picture"[..]));
+    assert_eq!(answer.header("content-type"), Some("image/png"));
+    for path in ["embeddings/other-ti", "embeddings/..%2f..%2fx", "files/fresh-ti"] {
+        assert_eq!(server.get(&format!("/api/v1/library/preview/{path}")).status, 404, "{path}");
+    }
+}
+
+#[test]
+fn the_last_used_base_is_that_of_the_next_server() {
+    let dir = Folder::new();
+    let models = dir.path().join("models");
+    std::fs::create_dir_all(&models).unwrap();
+    for name in ["one.safetensors", "two.safetensors"] {
+        std::fs::copy(demo().join("wayword-mini.safetensors"), models.join(name)).unwrap();
+    }
+    let options = wayword_session::request::Serve {
+        base: None,
+        models: vec![models.clone()],
+        ..options(dir.path())
+    };
+    let server = Running::start(&options);
+    assert_eq!(server.get("/api/v1/server").json()["base"], Value::Null, "there are two");
+    let draw = json!({ "command": "draw", "prompt": "a", "steps": 1, "size": [64, 64],
+        "base": models.join("two.safetensors") });
+    let id = server.post("/api/v1/jobs", &draw).json()["id"].as_str().unwrap().to_owned();
+    assert_eq!(server.wait(&id)["state"], "finished");
+    drop(server);
+    let server = Running::start(&options);
+    let base = server.get("/api/v1/server").json()["base"].as_str().unwrap().to_owned();
+    assert!(base.ends_with("two.safetensors"), "{base}");
+}
+
+#[test]
 fn kohyas_options_fill_the_form() {
     let (server, _dir) = Running::new();
     let gui = json!({

@@ -6,6 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use common::{Folder, Running, demo, options};
 use serde_json::{Value, json};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::time::Duration;
 use wayword_session::Environment;
 use wayword_session::request::Serve;
 use wayword_web::Server;
@@ -175,6 +177,35 @@ fn bad_bodies_have_clear_errors() {
 }
 
 #[test]
+fn clients_that_send_no_whole_head_are_cut_off() {
+    let (server, _dir) = Running::new();
+    let connect = || std::net::TcpStream::connect(server.address).unwrap();
+    let began = std::time::Instant::now();
+    std::thread::scope(|scope| {
+        for sends in [&b""[..], b"GET /api/v1/server HTTP/1.1\r\nHost: localhost\r\nX-Slow: "] {
+            let mut stream = connect();
+            scope.spawn(move || {
+                stream.write_all(sends).unwrap();
+                stream.set_read_timeout(Some(Duration::from_secs(1))).unwrap();
+                // A byte each second keeps no connection open.
+                let closed = |stream: &mut std::net::TcpStream| match stream.read(&mut [0; 512]) {
+                    Ok(count) => count == 0,
+                    Err(e) => !matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+                };
+                while !closed(&mut stream) {
+                    assert!(began.elapsed() < Duration::from_secs(60), "{sends:?} stays open");
+                    if !sends.is_empty() && stream.write_all(b"a").is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        assert_eq!(server.get("/api/v1/server").status, 200, "others are answered meanwhile");
+    });
+    assert!(began.elapsed() > Duration::from_secs(5), "a slow network has its time");
+}
+
+#[test]
 fn uploads_are_images_or_captions_with_plain_names() {
     let (server, _dir) = Running::new();
     let put = |name: &str, bytes: &[u8]| {
@@ -197,6 +228,18 @@ fn uploads_are_images_or_captions_with_plain_names() {
     let mut bomb = bytes.clone();
     bomb[16..24].copy_from_slice(&[0, 0, 0x75, 0x30, 0, 0, 0x75, 0x30]);
     assert_eq!(put("bomb.png", &bomb).status, 422);
+    // Every ending of pictures that are read is listed; what a file is follows from its content.
+    let endings = wayword_formats::endings::PICTURES;
+    let all: Vec<String> = endings.iter().map(|ending| format!("uploads/all/p.{ending}")).collect();
+    for path in &all {
+        let name = path.rsplit('/').next().unwrap();
+        let answer = server.send("PUT", &format!("/api/v1/uploads/all/{name}"), "", &bytes);
+        assert_eq!(answer.status, 200, "{name}: {}", answer.text());
+        let kind = server.get(&format!("/files/{path}")).header("content-type").unwrap().to_owned();
+        assert!(kind.starts_with("image/"), "{name}: {kind}");
+    }
+    let listed = server.get("/api/v1/uploads/all").json();
+    assert_eq!(listed["files"].as_array().unwrap().len(), all.len(), "{listed}");
     let listed = server.get("/api/v1/uploads/set").json();
     assert_eq!(listed["files"], json!(["uploads/set/one.png"]));
     assert_eq!(server.get("/files/uploads/set/one.png").body, bytes);

@@ -43,7 +43,8 @@ impl Drop for Temporary {
 
 /// What is known of a drawing before it begins.
 struct Asked {
-    request: Request,
+    /// One, or one for each image of several to begin with.
+    requests: Vec<Request>,
     task: Option<String>,
     send_images: bool,
     save_images: bool,
@@ -62,21 +63,28 @@ async fn draw(app: Arc<App>, values: Values, from_image: bool) -> Reply {
             ask(&asking, values, from_image, &place)
         })
         .await?;
-        let Asked { request, task, send_images, save_images, echo } = asked;
-        let entry = app.submit(request, task, true)?;
-        while !entry.job.state().is_over() {
-            tokio::time::sleep(PAUSE).await;
+        let Asked { requests, task, send_images, save_images, echo } = asked;
+        let mut files = Vec::new();
+        for request in requests {
+            let entry = app.submit(request, task.clone(), true)?;
+            while !entry.job.state().is_over() {
+                tokio::time::sleep(PAUSE).await;
+            }
+            match entry.job.result() {
+                Some(Ok(outcome)) => {
+                    if let Outcome::Draw(done) = &*outcome {
+                        files.extend(done.iter().cloned());
+                    }
+                }
+                // What was done until the stop is the answer.
+                Some(Err(failure)) if failure.is_stop() => {
+                    files = pictures(&folder.0);
+                    break;
+                }
+                Some(Err(failure)) => return Err(failure.into()),
+                None => {}
+            }
         }
-        let files = match entry.job.result() {
-            Some(Ok(outcome)) => match &*outcome {
-                Outcome::Draw(files) => files.clone(),
-                _ => Vec::new(),
-            },
-            // What was done until the stop is the answer.
-            Some(Err(failure)) if failure.is_stop() => pictures(&folder.0),
-            Some(Err(failure)) => return Err(failure.into()),
-            None => Vec::new(),
-        };
         run(move || answer(&app, &files, echo, send_images, save_images)).await
     });
     match work.await {
@@ -144,8 +152,9 @@ fn ask(app: &App, values: Values, from_image: bool, folder: &Path) -> Answer<Ask
         return Err(Refusal::unfit(format!("script_name: there is no script {name}")));
     }
     scripts::apply(&f.object("alwayson_scripts")?, &mut own)?;
+    let mut images = Vec::new();
     if from_image {
-        begin_with(f, &mut own, folder)?;
+        images = begin_with(f, &mut own, folder, batch)?;
         for name in ["init_images", "mask"] {
             if echo.contains_key(name) {
                 echo.insert(name.into(), Value::Null);
@@ -164,15 +173,34 @@ fn ask(app: &App, values: Values, from_image: bool, folder: &Path) -> Answer<Ask
     let save_images = f.flag("save_images")?.unwrap_or(false);
     fields.rest()?;
     apply(app, &settings, &mut own);
-    let Value::Object(own) = own else { return Err(internal("a request is an object")) };
-    let mut request = confine::request(app, own)?;
-    if let Request::Draw(draw) = &mut request {
-        draw.out = folder.to_path_buf();
+    let each = if images.len() > 1 { one_by_one(&own, &images, rounds) } else { vec![own] };
+    let mut requests = Vec::new();
+    for own in each {
+        let Value::Object(own) = own else { return Err(internal("a request is an object")) };
+        let mut request = confine::request(app, own)?;
+        if let Request::Draw(draw) = &mut request {
+            draw.out = folder.to_path_buf();
+        }
+        requests.push(request);
     }
     if !restore {
         options::keep(app, settings)?;
     }
-    Ok(Asked { request, task, send_images, save_images, echo })
+    Ok(Asked { requests, task, send_images, save_images, echo })
+}
+
+/// A drawing of each image for each round, with the seeds that a batch of them has.
+fn one_by_one(own: &Value, images: &[String], rounds: i64) -> Vec<Value> {
+    let seed = own["seed"].as_i64().filter(|seed| *seed >= 0);
+    let first = seed.unwrap_or_else(|| wayword_session::random_seed().cast_signed());
+    let all = (0..rounds).flat_map(|_| images);
+    let one = |(seed, image): (i64, &String)| {
+        let mut one = own.clone();
+        (one["seed"], one["image"]) = (seed.into(), image.clone().into());
+        (one["batch"], one["count"]) = (1.into(), 1.into());
+        one
+    };
+    (first..).zip(all).map(one).collect()
 }
 
 /// Refuses names of samplers and schedules that are not known, with the names that are.
@@ -222,19 +250,28 @@ fn second_pass(f: &mut Fields, own: &mut Value) -> Answer<()> {
     Ok(())
 }
 
-/// The image to begin with, and its mask.
-fn begin_with(f: &mut Fields, own: &mut Value, folder: &Path) -> Answer<()> {
-    let images = f.list("init_images")?;
-    let image = match images.as_slice() {
-        [] => return Err(Refusal::missing("init_images: there is no image to begin with")),
-        [Value::String(image)] => decode("init_images", image)?,
-        [other] => return Err(unfit("init_images", "images in base64", other)),
-        _ => {
-            let text = format!("init_images: {} images are not supported", images.len());
-            return Err(Refusal::unfit(text).hint("send one image with each request"));
-        }
+/// The images to begin with, and their mask. As there, several are the images of a batch, and a
+/// batch is no larger than their number.
+fn begin_with(f: &mut Fields, own: &mut Value, folder: &Path, batch: i64) -> Answer<Vec<String>> {
+    let mut images = Vec::new();
+    for image in f.list("init_images")? {
+        let Value::String(text) = &image else {
+            return Err(unfit("init_images", "images in base64", &image));
+        };
+        let name = format!("image{}", images.len());
+        images.push(written(folder, &name, &decode("init_images", text)?)?);
+    }
+    let Some(first) = images.first() else {
+        return Err(Refusal::missing("init_images: there is no image to begin with"));
     };
-    own["image"] = written(folder, "image", &image)?.into();
+    if images.len() > 1 && i64::try_from(images.len()).map_or(true, |count| count > batch) {
+        let text = format!(
+            "init_images: expected at most as many images as batch_size ({batch}), found {}",
+            images.len()
+        );
+        return Err(Refusal::unfit(text).field("init_images").hint("send a larger batch_size"));
+    }
+    own["image"] = first.clone().into();
     own["denoise"] = f.number("denoising_strength")?.unwrap_or(0.75).into();
     own["fit"] = match f.whole("resize_mode", 0, 2)?.unwrap_or(0) {
         0 => "stretch",
@@ -255,7 +292,7 @@ fn begin_with(f: &mut Fields, own: &mut Value, folder: &Path) -> Answer<()> {
     let only_masked = f.flag("inpaint_full_res")?.unwrap_or(true);
     let padding = f.whole("inpaint_full_res_padding", 0, 4096)?.unwrap_or(0);
     let invert = f.flag("inpainting_mask_invert")?.unwrap_or(false);
-    let Some(mask) = mask else { return Ok(()) };
+    let Some(mask) = mask else { return Ok(images) };
     own["mask"] = written(folder, "mask", &decode("mask", &mask)?)?.into();
     own["mask_blur"] = blur.or(x).or(y).unwrap_or(4.0).into();
     let fills = ["fill", "original", "latent-noise", "latent-nothing"];
@@ -264,7 +301,7 @@ fn begin_with(f: &mut Fields, own: &mut Value, folder: &Path) -> Answer<()> {
     own["only_masked"] = only_masked.into();
     own["padding"] = padding.into();
     own["invert_mask"] = invert.into();
-    Ok(())
+    Ok(images)
 }
 
 /// A file of an image that was sent.

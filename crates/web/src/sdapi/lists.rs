@@ -7,7 +7,6 @@ use axum::response::Response;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use wayword_formats::kind::{FileKind, kind};
 use wayword_formats::{SafeTensors, embedding, hash};
 use wayword_session::{Outcome, lists as names, request};
 
@@ -32,16 +31,11 @@ pub(super) fn checkpoint(app: &App, name: &str) -> Option<PathBuf> {
     })
 }
 
-/// The VAE files of the folders of checkpoints.
-fn vaes(app: &App) -> Vec<PathBuf> {
-    let library = app.library();
-    let paths = library.checkpoints.iter().map(|one| one.path.clone());
-    paths.filter(|path| path.is_file() && kind(path).is_ok_and(|k| k == FileKind::Vae)).collect()
-}
-
 /// The VAE of a file's name.
 pub(super) fn vae(app: &App, name: &str) -> Option<PathBuf> {
-    vaes(app).into_iter().find(|path| path.file_name().is_some_and(|file| file == name))
+    let library = app.library();
+    let mut paths = library.vaes.iter().map(|one| &one.path);
+    paths.find(|path| path.file_name().is_some_and(|file| file == name)).cloned()
 }
 
 pub(super) async fn sd_models(State(app): State<Arc<App>>) -> Reply {
@@ -61,9 +55,10 @@ pub(super) async fn sd_models(State(app): State<Arc<App>>) -> Reply {
 
 pub(super) async fn sd_vae(State(app): State<Arc<App>>) -> Reply {
     blocking(move || {
-        let all = vaes(&app).into_iter().map(|path| {
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            json!({ "model_name": name, "filename": path })
+        let library = app.library();
+        let all = library.vaes.iter().map(|one| {
+            let name = one.path.file_name().unwrap_or_default().to_string_lossy();
+            json!({ "model_name": name, "filename": one.path })
         });
         Ok(all.collect())
     })

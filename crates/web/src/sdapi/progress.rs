@@ -58,12 +58,17 @@ pub(super) async fn progress(State(app): State<Arc<App>>, RawQuery(query): RawQu
     let entry = app.jobs.a1111();
     let at = entry.as_ref().map(|entry| place(entry));
     let image = entry.as_ref().filter(|_| !skip).and_then(|entry| preview(entry));
+    let asked = entry.as_ref().map(|entry| entry.job.stop_flag());
+    let (skipped, interrupted) = (
+        asked.is_some_and(wayword_interface::Stop::is_skip_requested),
+        asked.is_some_and(wayword_interface::Stop::is_requested),
+    );
     let created = entry.as_ref().map_or(String::new(), |entry| entry.id.to_string());
     Ok(json_response(&json!({
         "progress": at.as_ref().map_or(0.0, |at| at.progress),
         "eta_relative": at.as_ref().map_or(0.0, |at| at.left),
         "state": {
-            "skipped": false, "interrupted": false, "stopping_generation": false,
+            "skipped": skipped, "interrupted": interrupted, "stopping_generation": false,
             "job": entry.as_ref().map_or("", |_| "scripts_txt2img"),
             "job_count": at.as_ref().map_or(0, |at| at.pictures), "job_timestamp": created,
             "job_no": at.as_ref().map_or(0, |at| at.picture),
@@ -74,8 +79,16 @@ pub(super) async fn progress(State(app): State<Arc<App>>, RawQuery(query): RawQu
     })))
 }
 
-/// `POST /sdapi/v1/interrupt` and `skip`: the drawing ends after its step; pictures that are done
-/// are its answer.
+/// `POST /sdapi/v1/skip`: the present pictures stay as they are after this step, and the next begin.
+pub(super) async fn skip(State(app): State<Arc<App>>) -> Reply {
+    if let Some(entry) = app.jobs.a1111() {
+        entry.job.skip();
+    }
+    Ok(json_response(&json!({})))
+}
+
+/// `POST /sdapi/v1/interrupt`: the drawing ends after its step; pictures that are done are its
+/// answer.
 pub(super) async fn interrupt(State(app): State<Arc<App>>) -> Reply {
     if let Some(entry) = app.jobs.a1111() {
         entry.job.stop();

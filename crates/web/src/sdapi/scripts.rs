@@ -3,6 +3,7 @@ use super::fields::unfit;
 use crate::answer::{Answer, Refusal};
 use serde_json::{Value, json};
 use wayword_interface::options::Values;
+use wayword_session::{MOST_TABS, tab_ending};
 
 /// Puts the scripts of a request into the drawing's options.
 ///
@@ -34,19 +35,23 @@ fn adetailer(args: &Value, own: &mut Value) -> Answer<()> {
         model != "None" && tab.get("ad_tab_enable") != Some(&json!(false))
     };
     let tabs: Vec<&Values> = args.iter().filter_map(Value::as_object).filter(is_used).collect();
-    let (false, Some(tab)) = (switches.first() == Some(&false), tabs.first()) else {
+    if switches.first() == Some(&false) || tabs.is_empty() {
         return Ok(());
-    };
-    if tabs.len() > 1 {
-        return Err(Refusal::unfit(format!("{NAME}: one tab is supported, found {}", tabs.len())));
+    }
+    if tabs.len() > MOST_TABS {
+        let found = tabs.len();
+        return Err(Refusal::unfit(format!("{NAME}: at most {MOST_TABS} tabs, found {found}")));
     }
     let mut set: Vec<String> = Vec::new();
-    for (key, value) in tab.iter().filter(|(key, value)| *key != "is_api" && !value.is_null()) {
-        set.push(match value {
-            Value::String(text) => format!("{key}={text}"),
-            Value::Bool(_) | Value::Number(_) => format!("{key}={value}"),
-            other => return Err(unfit(&format!("{NAME}.{key}"), "a text or a number", other)),
-        });
+    for (place, tab) in tabs.into_iter().enumerate() {
+        let ending = tab_ending(place);
+        for (key, value) in tab.iter().filter(|(key, value)| *key != "is_api" && !value.is_null()) {
+            set.push(match value {
+                Value::String(text) => format!("{key}{ending}={text}"),
+                Value::Bool(_) | Value::Number(_) => format!("{key}{ending}={value}"),
+                other => return Err(unfit(&format!("{NAME}.{key}"), "a text or a number", other)),
+            });
+        }
     }
     own["detail"] = true.into();
     own["detail_set"] = set.into();
