@@ -6,6 +6,7 @@ mod kohya;
 
 use crate::failure::{Failure, FailureKind};
 use clap::Command as Clap;
+use clap::error::{ContextKind, ErrorKind};
 use std::ffi::OsString;
 use wayword_interface::options::Options as _;
 use wayword_session::Request;
@@ -25,6 +26,8 @@ const OF_CHECK: &[&str] = &[
     "token",
     "template",
     "resolution",
+    "crop",
+    "prepare",
     "enable_bucket",
     "batch",
     "config",
@@ -119,6 +122,11 @@ pub(crate) fn read() -> Result<Asked, Failure> {
         let command = words.get(1).and_then(|word| word.to_str()).unwrap_or_default();
         if let Some(refused) = kohya::refused(command, &error) {
             return Failure { kind: FailureKind::Usage, ..refused.into() };
+        }
+        let mut error = error;
+        if error.kind() == ErrorKind::UnknownArgument {
+            // A mistyped flag is not meant as a prompt or a folder.
+            error.remove(ContextKind::Suggested);
         }
         // A closed pipe below `wayword --help | head` is no mistake.
         let _ = error.print();

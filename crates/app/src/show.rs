@@ -3,6 +3,7 @@ mod flags;
 pub(crate) mod pick;
 pub(crate) mod plan;
 mod progress;
+mod wrap;
 
 pub(crate) use flags::Flags;
 pub(crate) use progress::Progress;
@@ -39,7 +40,10 @@ fn name_flags(value: &mut Value) {
 
 /// Writes a line about the work to standard error. If that is closed, nobody wants to know.
 pub(crate) fn note(line: &str) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    let mut stderr = io::stderr().lock();
+    for line in wrap::wrapped(line, wrap::width()) {
+        let _ = writeln!(stderr, "{line}");
+    }
 }
 
 /// Writes a warning and what to do about it.

@@ -1,4 +1,4 @@
-//! Flags as kohya's trainer has them: those that are the same thing here work, the others are said.
+//! Flags as kohya's trainer and A1111 have them: those that are the same thing here work, the others are said.
 use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use clap::{Arg, Command};
 use std::collections::BTreeSet;
@@ -30,13 +30,35 @@ fn spellings(arg: &Arg) -> Vec<String> {
     arg.get_long().into_iter().chain(other).map(str::to_owned).collect()
 }
 
-/// What is said of an option of kohya's trainer that is no flag here.
+/// Flags of A1111 and other programs that draw, and what to pass here.
+const OF_DRAWING: &[(&str, &str)] = &[
+    ("width", "pass both sides: {any.size} W,H"),
+    ("height", "pass both sides: {any.size} W,H"),
+    ("W", "pass both sides: {any.size} W,H"),
+    ("H", "pass both sides: {any.size} W,H"),
+    ("n_iter", "pass the number of images: {draw.count} N"),
+    ("batch_count", "pass the number of images: {draw.count} N"),
+    ("xformers", "leave it out: attention needs no choice here"),
+    ("medvram", "leave it out: memory needs no choice here"),
+    ("lowvram", "leave it out: memory needs no choice here"),
+    ("no_half", "pass {any.precision} f32"),
+    ("no_half_vae", "leave it out: a VAE that overflows is used in f32"),
+];
+
+/// What is said of an option of another program that is no flag here.
 pub(super) fn refused(command: &str, error: &Error) -> Option<Diagnostic> {
-    if !["train", "check"].contains(&command) || error.kind() != ErrorKind::UnknownArgument {
+    if error.kind() != ErrorKind::UnknownArgument {
         return None;
     }
     let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else { return None };
     let name = flag.trim_start_matches('-').split('=').next()?.replace('-', "_");
+    if ["draw", "grid"].contains(&command) {
+        let (_, hint) = OF_DRAWING.iter().find(|(other, _)| *other == name)?;
+        return Some(Diagnostic::new(format!("`{flag}` is not an option here")).with_hint(*hint));
+    }
+    if !["train", "check"].contains(&command) {
+        return None;
+    }
     Some(match counterpart(&name)? {
         Counterpart::Nothing(why) => {
             Diagnostic::new(format!("`{flag}` has no effect here: {why}")).with_hint("leave it out")

@@ -1,7 +1,7 @@
 //! The plan of a training as a table, shown before the first step.
 use wayword_interface::counted;
 use wayword_session::numbers::{bytes, duration};
-use wayword_session::{Estimate, Facts, PlanSummary, Starts};
+use wayword_session::{Estimate, Facts, PlanSummary, PreparedPhotos, Starts};
 
 /// Captions shown at most before a training.
 pub(crate) const CAPTIONS: usize = 4;
@@ -17,12 +17,15 @@ pub(crate) fn lines(plan: &PlanSummary, most: usize) -> Vec<String> {
     } else {
         format!(", written {} in captions", plan.token)
     };
-    facts.line("word", format!("{}, {vectors}, from \"{}\"{token}", plan.name, plan.init));
+    facts.line("embedding", format!("{}, {vectors}, from \"{}\"{token}", plan.name, plan.init));
     facts.line("base", base(plan));
     if !plan.loras.is_empty() {
         facts.line("on top of", format!("LoRA {}", plan.loras.join(", ")));
     }
-    facts.line("pictures", pictures(plan));
+    facts.line("images", images(plan));
+    for photos in &plan.photos {
+        facts.line("prepared", prepared(photos));
+    }
     facts.line("captions", captions(plan, most));
     if let Some(starts) = &plan.starts {
         facts.line("starts", self::starts(starts));
@@ -56,7 +59,7 @@ fn take(estimate: &Estimate) -> String {
     } else {
         format!("{:.1} s", estimate.seconds_per_step)
     };
-    let mut text = format!("{} ({step} a step), {memory} of memory", duration(estimate.total));
+    let mut text = format!("{} ({step} per step), {memory} of memory", duration(estimate.total));
     let parts = [
         (estimate.latents, "latents"),
         (estimate.starts, "starts"),
@@ -81,10 +84,10 @@ fn base(plan: &PlanSummary) -> String {
     format!("{known}{}", hash.unwrap_or_default())
 }
 
-fn pictures(plan: &PlanSummary) -> String {
+fn images(plan: &PlanSummary) -> String {
     let mut text = format!("{}", plan.pictures);
     if plan.samples != plan.pictures as u64 {
-        text.push_str(&format!(", with repeats {} an epoch", plan.samples));
+        text.push_str(&format!(", {} per epoch with repeats", plan.samples));
     }
     match plan.sizes.as_slice() {
         [((w, h), _)] => text.push_str(&format!(", at {w}x{h}")),
@@ -97,15 +100,25 @@ fn pictures(plan: &PlanSummary) -> String {
     text
 }
 
+/// How many photos are kept and where, and why others are left out.
+fn prepared(photos: &PreparedPhotos) -> String {
+    let all = photos.kept.len() + photos.left_out.len();
+    let mut text = format!("{} of {all} photos, in {}", photos.kept.len(), photos.folder.display());
+    for photo in &photos.left_out {
+        text.push_str(&format!("\nleft out {}: {}", photo.name, photo.remarks.join("; ")));
+    }
+    text
+}
+
 fn captions(plan: &PlanSummary, most: usize) -> String {
     let total = plan.captions.len();
     let mut lines = vec![if plan.template {
-        format!("{total} sentences, one drawn for each picture")
+        format!("{total} sentences, one drawn for each image")
     } else {
-        format!("{total} of the pictures' own")
+        format!("{total}, from the images themselves")
     }];
     for caption in plan.captions.iter().take(most) {
-        let without = if caption.has_embedding { "" } else { "   (without the word)" };
+        let without = if caption.has_embedding { "" } else { "   (without the embedding)" };
         lines.push(format!("  {}{without}", caption.text));
     }
     if total > most {
@@ -131,7 +144,7 @@ fn starts(starts: &Starts) -> String {
         text.push_str(&format!(", at the best of {}", counted(starts.words + 1, "word")));
     }
     if !starts.left_out.is_empty() {
-        text.push_str(&format!(", compared on {}", counted(starts.left_out.len(), "picture")));
+        text.push_str(&format!(", compared on {}", counted(starts.left_out.len(), "image")));
     }
     format!("{text}; {:.0} of {} evaluations", starts.cost(), starts.budget)
 }
@@ -141,9 +154,9 @@ fn steps(plan: &PlanSummary) -> String {
     let (batch, batches) = (plan.batch, plan.accumulate);
     match (batch, batches) {
         (1, 1) => {}
-        (_, 1) => text.push_str(&format!(", {batch} pictures a step")),
+        (_, 1) => text.push_str(&format!(", {batch} images per step")),
         _ => text.push_str(&format!(
-            ", {} pictures a step ({batches} batches of {batch})",
+            ", {} images per step ({batches} batches of {batch})",
             batch * batches
         )),
     }

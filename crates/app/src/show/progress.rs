@@ -7,7 +7,8 @@ use crate::failure::Failure;
 use bar::Bar;
 use lines::Lines;
 use std::io::{self, IsTerminal as _};
-use wayword_interface::{Warning, render_fields};
+use wayword_interface::{Warning, counted, render_fields};
+use wayword_session::numbers::{bytes, duration};
 use wayword_session::{Event, JobProgress};
 
 /// Takes events and shows them.
@@ -102,6 +103,12 @@ impl Progress {
         }
         Ok(())
     }
+}
+
+/// What a drawing will take, in a line.
+fn forecast(pictures: usize, seconds: f64, memory: usize) -> String {
+    let (pictures, memory) = (counted(pictures, "image"), bytes(memory as u64));
+    format!("estimate: {} for {pictures}, {memory} of memory", duration(seconds))
 }
 
 /// What of a file was not used, in a line; `None` where all was. What is left out on purpose is

@@ -60,11 +60,11 @@ fn findings_are_warnings_or_refusals() {
     picture.blur(3.0).save(folder.join("soft.png")).unwrap();
     let run = program.well(&arguments("check", "pictures", &model));
     for part in [
-        "7 pictures are few for a person",
-        "these will do: say --preset object",
+        "7 images are few for a person",
+        "this is enough: pass --preset object",
         "duplicate images: 0.png = again.png",
         "nearly the same: 1.png and mirrored.png",
-        "1 picture is blurred: soft.png",
+        "1 image is blurred: soft.png",
         "cropping removes a large part of 1 of the images: wide.png (64x20)",
         "tiny for what is trained: wide.png (64x20)",
     ] {

@@ -143,7 +143,7 @@ fn useless_embeddings_are_shown_with_a_warning() {
         told["warnings"].as_array().unwrap()[0].as_str().unwrap().to_owned()
     };
     assert!(warned("zero.safetensors").starts_with("all its values are 0"));
-    assert!(warned("other.safetensors").contains("its rows have 768 values"));
+    assert!(warned("other.safetensors").contains("its vectors have 768 values"));
     assert!(warned("huge.safetensors").contains("huge"));
     // What cannot be drawn with can be looked at; drawing says what is wrong and where.
     let mut rows = [0.1_f32; 256];

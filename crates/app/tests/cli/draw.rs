@@ -22,6 +22,24 @@ fn a_seed_gives_the_same_picture() {
 }
 
 #[test]
+fn what_a_drawing_takes_is_told_before_it_begins() {
+    let program = Program::new();
+    let run = draw(&program, &["--seed", "3", "--count", "2", "--out", "p"]);
+    let lines: Vec<&str> = run.err.lines().collect();
+    let place = |start: &str| lines.iter().position(|line| line.starts_with(start)).unwrap();
+    let estimate = lines[place("estimate: ")];
+    assert!(estimate.contains(" for 2 images, ") && estimate.ends_with(" of memory"), "{estimate}");
+    assert!(place("estimate: ") < place("image 1 of 2"), "{}", run.err);
+    let run = draw(&program, &["--seed", "3", "--json", "--out", "p"]);
+    let events: Vec<serde_json::Value> =
+        run.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let forecast = events.iter().find(|event| event["event"] == "forecast").unwrap();
+    assert_eq!(forecast["pictures"], 1);
+    let number = |key: &str| forecast[key].as_f64().unwrap();
+    assert!(number("seconds") > 0.0 && number("memory") > 1e7, "{forecast}");
+}
+
+#[test]
 fn numbers_go_on_where_they_ended() {
     let program = Program::new();
     assert_eq!(draw(&program, &["--seed", "1", "--out", "p"]).out, "p/00000-1.png\n");
@@ -66,7 +84,7 @@ fn words_are_called_as_in_other_programs_and_files_left_out_are_told() {
         let arguments = ["draw", prompt, "--base", &model, "--steps", "2", "--seed", "1"];
         let more = ["--embeddings", "words", "--out", "p.png"];
         let run = program.well(&[&arguments[..], &more].concat());
-        assert!(run.err.contains("the name `mirabo-ti` is taken by"), "{}", run.err);
+        assert!(run.err.contains("the name `mirabo-ti` is already used by"), "{}", run.err);
         assert!(run.err.contains("broken.pt"), "{}", run.err);
         assert!(run.err.contains("is read as `mirabo-ti`"), "{}", run.err);
         assert!(run.err.contains("a name with letters"), "{}", run.err);

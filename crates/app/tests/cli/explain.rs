@@ -66,5 +66,5 @@ fn files_that_do_not_fit_the_base_are_told() {
     assert!(run.out.contains("{big, 1 vector}"), "{}", run.out);
     let run = program.well(&["explain", "big", "--embeddings", "words", "--base", &model]);
     assert!(run.out.contains("files left out"), "{}", run.out);
-    assert!(run.out.contains("its rows have 768 values"), "{}", run.out);
+    assert!(run.out.contains("its vectors have 768 values"), "{}", run.out);
 }

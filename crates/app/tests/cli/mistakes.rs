@@ -91,3 +91,29 @@ fn a_file_that_is_not_there_is_named() {
     insta::assert_snapshot!(shown(&Program::new().run(&["inspect", "gone.safetensors"])));
     insta::assert_snapshot!(shown(&Program::new().run(&["likeness", "a.png", "--to", "b"])));
 }
+
+#[test]
+fn flags_of_other_programs_and_slips() {
+    for (words, means) in [
+        (["draw", "a cat", "--width"], "--size W,H"),
+        (["draw", "a cat", "--no-half"], "--precision f32"),
+        (["grid", "a cat", "--batch-count"], "--count N"),
+    ] {
+        let told = shown(&Program::new().run(&words));
+        assert!(told.starts_with("exit 2\n") && told.contains("is not an option here"), "{told}");
+        assert!(told.contains(means), "{told}");
+    }
+    let slip = shown(&Program::new().run(&["draw", "a cat", "--widht", "64"]));
+    assert!(slip.contains("'--widht'") && !slip.contains("as a value"), "{slip}");
+}
+
+#[test]
+fn a_folder_without_its_quotes_is_noticed_before_a_base_is_looked_for() {
+    let program = Program::new();
+    std::fs::create_dir(program.path("my photos")).unwrap();
+    let missing = shown(&program.run(&["train", "photos", "--name", "x-ti"]));
+    assert!(missing.contains("photos: folder not found"), "{missing}");
+    let unquoted = shown(&program.run(&["train", "my", "photos", "--name", "x-ti"]));
+    assert!(unquoted.contains("put the name in quotes: \"my photos\""), "{unquoted}");
+    assert!(!(missing + &unquoted).contains("searching for"));
+}

@@ -1,5 +1,6 @@
 //! Events as a bar on the terminal: place, loss, rate, time left.
-use super::unused;
+use super::{forecast, unused};
+use crate::show::wrap;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -50,7 +51,10 @@ impl Bar {
             bar.set_position(progress.done as u64);
             let left = progress.seconds_left.map(|s| format!("{} left", duration(s)));
             let beside = self.beside.lock().unwrap_or_else(PoisonError::into_inner);
-            bar.set_message(message(left.as_deref(), &beside));
+            let (phase, done, of) = (&progress.phase, progress.done, progress.of);
+            let before = format!("{phase} {:20} {done}/{of}  ", "").chars().count();
+            let room = wrap::width().map(|width| width.saturating_sub(before));
+            bar.set_message(message(left.as_deref(), &beside, room));
         }
     }
 
@@ -77,8 +81,11 @@ impl Bar {
                     self.note(&line);
                 }
             }
+            Event::Forecast { pictures, seconds, memory } => {
+                self.note(&forecast(*pictures, *seconds, *memory));
+            }
             Event::DrawStep { step, of, first, pictures } => {
-                let picture = format!("picture {} of {pictures}, step {step} of {of}", first + 1);
+                let picture = format!("image {} of {pictures}  step {step} of {of}", first + 1);
                 self.tell_beside(picture);
             }
             Event::Drawn { .. } => self.clear(),
@@ -88,7 +95,7 @@ impl Bar {
                     self.note(&line);
                 }
             }
-            Event::Encoded { done, of } => self.tell_beside(format!("picture {done} of {of}")),
+            Event::Encoded { done, of } => self.tell_beside(format!("image {done} of {of}")),
             Event::Phase { .. } => self.tell_beside(String::new()),
             Event::Measured { step, fixed_noise_loss: loss } => {
                 self.note(&format!(
@@ -125,10 +132,19 @@ fn new(phase: &str, known: bool) -> ProgressBar {
     bar
 }
 
-/// What stands beside the bar: the time left first, as a narrow terminal cuts off the end.
-fn message(left: Option<&str>, beside: &str) -> String {
-    let parts = left.into_iter().chain(Some(beside).filter(|text| !text.is_empty()));
-    parts.collect::<Vec<_>>().join("  ")
+/// What stands beside the bar: the time left first, then as many whole parts as there is room for.
+fn message(left: Option<&str>, beside: &str, room: Option<usize>) -> String {
+    let mut message = left.unwrap_or_default().to_owned();
+    for part in beside.split("  ").filter(|part| !part.is_empty()) {
+        let gap = if message.is_empty() { "" } else { "  " };
+        let columns = [&*message, gap, part].map(|text| text.chars().count()).iter().sum::<usize>();
+        if room.is_some_and(|room| columns > room) {
+            break;
+        }
+        message.push_str(gap);
+        message.push_str(part);
+    }
+    message
 }
 
 /// What stands behind the time left of a training.
@@ -150,10 +166,11 @@ mod tests {
     #[test]
     fn the_time_left_is_seen_at_80_columns() {
         let before = "training ".len() + 20 + " 1000/1000  ".len();
-        let line = message(Some("1 h 59 min left"), "mean loss 0.1234  1.2 steps/s");
-        assert!(before + line.chars().count() <= 90, "{line}");
-        assert!(before + "1 h 59 min left  mean loss 0.1234".len() <= 80);
-        assert!(line.starts_with("1 h 59 min left"));
-        assert_eq!(message(None, ""), "");
+        let beside = "mean loss 0.1234  1.2 steps/s  loss 0.1000";
+        let line = message(Some("1 h 59 min left"), beside, Some(80 - before));
+        assert_eq!(line, "1 h 59 min left  mean loss 0.1234");
+        assert_eq!(message(None, beside, None), beside);
+        assert_eq!(message(Some("9 s left"), beside, Some(4)), "9 s left");
+        assert_eq!(message(None, "", Some(10)), "");
     }
 }

@@ -1,5 +1,5 @@
 //! Events as lines, for logs: the first step, about twenty on the way, and whatever is slow.
-use super::unused;
+use super::{forecast, unused};
 use crate::show::note;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -41,8 +41,11 @@ impl Lines {
                     note(&line);
                 }
             }
+            Event::Forecast { pictures, seconds, memory } => {
+                note(&forecast(*pictures, *seconds, *memory));
+            }
             Event::Picture { index, of, seed } => {
-                note(&format!("picture {} of {of}, seed {seed}", index + 1));
+                note(&format!("image {} of {of}, seed {seed}", index + 1));
             }
             Event::Plan(summary) => {
                 for line in crate::show::plan::lines(summary, crate::show::plan::CAPTIONS) {
@@ -50,7 +53,7 @@ impl Lines {
                 }
             }
             Event::Encoded { done, of } if done == of => {
-                note(&format!("{} encoded", counted(*of, "picture")))
+                note(&format!("{} encoded", counted(*of, "image")))
             }
             Event::Measured { step, fixed_noise_loss: loss } => {
                 note(&format!("loss at fixed noise after {}: {loss:.4}", counted(*step, "step")));
