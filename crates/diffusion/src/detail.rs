@@ -57,15 +57,6 @@ pub struct DetailSettings {
     pub masks: Vec<Arc<Pixels>>,
 }
 
-impl DetailSettings {
-    /// Width and height at which a face is drawn, of a picture whose first pass and whole size are
-    /// these.
-    #[must_use]
-    pub fn size_in(&self, first: (u32, u32), whole: (u32, u32)) -> (u32, u32) {
-        self.size.get().unwrap_or(if self.only_masked { first } else { whole })
-    }
-}
-
 /// A value that counts only where it is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Own<T> {
@@ -114,6 +105,13 @@ impl Default for DetailSettings {
 }
 
 impl DetailSettings {
+    /// Width and height at which a face is drawn, of a picture whose first pass and whole size are
+    /// these.
+    #[must_use]
+    pub fn size_in(&self, first: (u32, u32), whole: (u32, u32)) -> (u32, u32) {
+        self.size.get().unwrap_or(if self.only_masked { first } else { whole })
+    }
+
     /// The prompt and the negative prompt of a picture, as they were given.
     #[must_use]
     pub fn texts(&self, picture: usize) -> (&str, &str) {

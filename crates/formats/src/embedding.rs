@@ -11,7 +11,7 @@ mod write;
 
 pub use layout::from_value;
 pub use picture::from_bytes as from_picture;
-pub use scan::{NamedEmbedding, Scan, Skipped, scan, scan_called};
+pub use scan::{NamedEmbedding, Scan, Skipped, is_run, scan, scan_called};
 pub use write::{to_a1111, to_diffusers, write_a1111, write_diffusers, write_kohya};
 
 use crate::array::{Array, Dtype};

@@ -218,6 +218,29 @@ impl PlannedPicture {
     pub fn corner(&self) -> (usize, usize) {
         self.crop.unwrap_or_else(|| crop::middle(self.resized, self.bucket))
     }
+
+    /// One of tests: a file, its size, and how it is brought to the training's.
+    #[cfg(test)]
+    pub(crate) fn of_test(
+        path: &Path,
+        size: (usize, usize),
+        fit: crate::dataset::bucket::BucketAssignment,
+    ) -> Self {
+        Self {
+            path: path.into(),
+            name: path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            sha256: String::new(),
+            size,
+            bucket: fit.bucket,
+            resized: fit.resized,
+            crop: None,
+            repeats: 1,
+            caption: String::new(),
+            set: 0,
+            mask: None,
+            latents: None,
+        }
+    }
 }
 
 /// Options of a scheduler beside its name and warm-up.

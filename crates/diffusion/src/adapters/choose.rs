@@ -30,13 +30,9 @@ pub(crate) fn choose(
 ) -> Result<Chosen> {
     let (networks, words) = (Vec::new(), Arc::clone(words));
     let mut out = Chosen { networks, words, warnings: Vec::new() };
-    let tags: Vec<_> = prompt.extra_networks.iter().filter(|tag| tag.is_lora()).collect();
-    if tags.is_empty() {
-        return Ok(out);
-    }
-    let wanted: std::result::Result<Vec<LoraTag>, PromptError> =
-        tags.iter().map(|tag| tags::read(&prompt.prompt, tag)).collect();
+    let wanted = tags::read_all(&prompt.prompt, &prompt.extra_networks);
     let wanted = match (wanted, quirks) {
+        (Ok(wanted), _) if wanted.is_empty() => return Ok(out),
         (Ok(wanted), _) => wanted,
         (Err(error), Quirks::Sane) => return Err(error.into()),
         (Err(error), Quirks::A1111) => {
@@ -97,11 +93,7 @@ fn find(
     for error in loras.skipped().filter(|e| e.path.file_stem() == file.path.file_stem()) {
         warnings.push(Warning::new(error.to_string()).with_hint_if(error.hint()));
     }
-    for key in &wanted.unknown {
-        warnings.push(Warning::new(format!(
-            "LoRA `{name}`: the argument `{key}=` is unknown and is ignored"
-        )));
-    }
+    warnings.extend(wanted.remarks().map(Warning::new));
     let loaded = loras.load(file)?;
     #[expect(clippy::cast_possible_truncation, reason = "torch multiplies in f32")]
     let (text, unet) = (wanted.text as f32, wanted.unet as f32);

@@ -20,12 +20,33 @@ pub struct LoraTag {
     pub span: Range<usize>,
 }
 
+impl LoraTag {
+    /// What a reader of the tag should know: arguments that are ignored.
+    pub fn remarks(&self) -> impl Iterator<Item = String> {
+        let name = &self.name;
+        let text =
+            move |key| format!("LoRA `{name}`: the argument `{key}=` is unknown and is ignored");
+        self.unknown.iter().map(text)
+    }
+}
+
 /// The LoRAs that a prompt asks for, in its order.
 ///
 /// # Errors
 /// At an argument that is no number.
 pub fn lora_tags(prompt: &str) -> Result<Vec<LoraTag>, PromptError> {
     let (_, tags) = extra_networks::extract(prompt);
+    read_all(prompt, &tags)
+}
+
+/// The same of a prompt whose tags were found already.
+///
+/// # Errors
+/// At an argument that is no number.
+pub(super) fn read_all(
+    prompt: &str,
+    tags: &[ExtraNetworkTag],
+) -> Result<Vec<LoraTag>, PromptError> {
     tags.iter().filter(|tag| tag.is_lora()).map(|tag| read(prompt, tag)).collect()
 }
 
@@ -34,7 +55,7 @@ pub fn lora_tags(prompt: &str) -> Result<Vec<LoraTag>, PromptError> {
 ///
 /// # Errors
 /// At an argument that is no number.
-pub(super) fn read(prompt: &str, tag: &ExtraNetworkTag) -> Result<LoraTag, PromptError> {
+fn read(prompt: &str, tag: &ExtraNetworkTag) -> Result<LoraTag, PromptError> {
     let mut at = tag.span.start + 1 + tag.kind.len() + 1;
     let mut places: Vec<(&str, Range<usize>)> = Vec::new();
     let mut named: Vec<(&str, &str, Range<usize>)> = Vec::new();

@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
-/// A training's own folder `NAME.run` beside its files: its state is no embedding.
-fn is_run(path: &Path) -> bool {
+/// Whether this is a training's own folder `NAME.run` beside its files; its state is no embedding.
+#[must_use]
+pub fn is_run(path: &Path) -> bool {
     path.extension().is_some_and(|e| e == "run") && path.join("plan.json").is_file()
 }
 

@@ -174,7 +174,7 @@ fn all(context: &Context<'_>) -> Result<Vec<(PathBuf, OnnxImageEncoder)>, Failur
     let folder = context.core.environment.judges();
     let entries = folder.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten();
     let mut files: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    files.retain(|path| path.extension().is_some_and(|e| e.eq_ignore_ascii_case("onnx")));
+    files.retain(|path| wayword_formats::endings::has(path, &["onnx"]));
     files.sort();
     let mut found = Vec::new();
     for path in files {

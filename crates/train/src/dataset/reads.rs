@@ -186,20 +186,8 @@ mod tests {
     use super::*;
 
     fn planned(path: &Path, sha256: String) -> PlannedPicture {
-        PlannedPicture {
-            path: path.into(),
-            name: "a.png".into(),
-            sha256,
-            size: (8, 4),
-            bucket: (4, 2),
-            resized: (4, 2),
-            crop: None,
-            repeats: 1,
-            caption: String::new(),
-            set: 0,
-            mask: None,
-            latents: None,
-        }
+        let fit = crate::dataset::bucket::BucketAssignment { bucket: (4, 2), resized: (4, 2) };
+        PlannedPicture { sha256, ..PlannedPicture::of_test(path, (8, 4), fit) }
     }
 
     #[test]

@@ -143,20 +143,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.png");
         std::fs::write(&path, b"older").unwrap();
-        let mut picture = PlannedPicture {
-            name: String::new(),
-            path,
-            sha256: String::new(),
-            size: (640, 480),
-            bucket: (16, 8),
-            resized: (16, 12),
-            crop: None,
-            repeats: 1,
-            caption: String::new(),
-            set: 0,
-            mask: None,
-            latents: None,
-        };
+        let fit = crate::dataset::bucket::BucketAssignment { bucket: (16, 8), resized: (16, 12) };
+        let mut picture = PlannedPicture::of_test(&path, (640, 480), fit);
         assert!(find(&picture).unwrap_err().message.contains("has no latents"));
         let latents: Vec<u8> = (0..8).flat_map(|i| (i as f32).to_le_bytes()).collect();
         let size: Vec<u8> = [640i64, 480].iter().flat_map(|v| v.to_le_bytes()).collect();

@@ -42,20 +42,8 @@ fn inspection(pixels: &Pixels) -> Inspection {
 }
 
 fn picture(name: &str, size: (usize, usize), fit: BucketAssignment) -> PlannedPicture {
-    PlannedPicture {
-        path: name.into(),
-        name: name.into(),
-        sha256: name.into(),
-        size,
-        bucket: fit.bucket,
-        resized: fit.resized,
-        crop: None,
-        repeats: 1,
-        caption: String::new(),
-        set: 0,
-        mask: None,
-        latents: None,
-    }
+    let picture = PlannedPicture::of_test(name.as_ref(), size, fit);
+    PlannedPicture { sha256: name.into(), ..picture }
 }
 
 #[test]

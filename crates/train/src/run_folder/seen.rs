@@ -42,7 +42,7 @@ impl SeenRun {
     /// Whether a folder is a run's.
     #[must_use]
     pub fn is_run(path: &Path) -> bool {
-        path.extension().is_some_and(|ending| ending == "run") && path.join("plan.json").is_file()
+        wayword_formats::embedding::is_run(path)
     }
 
     /// Looks at a run's folder.

@@ -146,11 +146,7 @@ pub(super) fn side(
     };
     let note = |note: &PromptError| unrendered(&Diagnostic::from(note.clone())).to_string();
     let mut notes: Vec<String> = plan.notes.iter().map(note).collect();
-    for one in &asked {
-        let means_nothing =
-            |key: &String| format!("LoRA `{}`: the argument `{key}=` means nothing", one.name);
-        notes.extend(one.unknown.iter().map(means_nothing));
-    }
+    notes.extend(asked.iter().flat_map(|asked| asked.tag.remarks()));
     Ok(Side {
         text: written.unwrap_or(text).to_owned(),
         filled: written.filter(|w| *w != text).map(|_| text.to_owned()),
@@ -179,8 +175,8 @@ fn with_bundled(words: &Embeddings, asked: &[Asked]) -> Embeddings {
 fn lora(asked: Asked) -> Lora {
     let loaded = asked.file.as_ref().ok();
     Lora {
-        text_encoder: asked.text,
-        unet: asked.unet,
+        text_encoder: asked.tag.text,
+        unet: asked.tag.unet,
         file: loaded.map(|l| l.file.path.clone()),
         modules: loaded.map(|l| l.lora.adapters.len()),
         brings: loaded.map_or_else(Vec::new, |l| {
@@ -188,7 +184,7 @@ fn lora(asked: Asked) -> Lora {
         }),
         problem: asked.file.as_ref().err().cloned(),
         hint: asked.hint,
-        name: asked.name,
+        name: asked.tag.name,
     }
 }
 
