@@ -40,12 +40,12 @@ pub trait ImageEncoder {
     /// The names of an output's values, where the network's file has them.
     fn words(&self, output: &str) -> Option<&[String]>;
 
-    /// Whether the picture is of a kind that the network can say something about, as far as that can
-    /// be told; networks for photos take any picture.
+    /// Whether the picture, of which the network made `vector`, is of a kind that it can say something
+    /// about, as far as that can be told; networks for photos take any picture.
     ///
     /// # Errors
     /// If the network fails.
-    fn knows(&self, _picture: &RgbImage) -> Result<bool> {
+    fn knows(&self, _picture: &RgbImage, _vector: &[f32]) -> Result<bool> {
         Ok(true)
     }
 

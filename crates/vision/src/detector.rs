@@ -210,7 +210,9 @@ impl Detector {
     }
 }
 
-fn largest(faces: &[Face]) -> Option<&Face> {
+/// The face with the largest box.
+#[must_use]
+pub fn largest(faces: &[Face]) -> Option<&Face> {
     faces.iter().max_by(|a, b| a.area.size().total_cmp(&b.area.size()))
 }
 

@@ -37,7 +37,7 @@ mod view;
 pub use align::aligned;
 pub use area::{Area, Crop};
 pub use auto::{Framable, assign};
-pub use detector::{Detector, Found, Outputs};
+pub use detector::{Detector, Found, Outputs, largest};
 pub use face::{Face, Pose};
 pub use framing::{CannotFrame, Framed, Framing, frame};
 pub use gray::Gray;

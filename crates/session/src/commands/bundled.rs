@@ -4,6 +4,7 @@ use image::imageops::{FilterType, flip_horizontal, resize};
 use std::path::Path;
 use wayword_train::Result;
 use wayword_train::image_encoder::{ImageEncoder, OnnxImageEncoder, OnnxOptions};
+use wayword_train::verdict::cosine;
 
 const FILE: &[u8] = include_bytes!("../../../../demo/judge.onnx");
 
@@ -18,7 +19,7 @@ const MOST_UNEVEN: u32 = 8;
 /// The least cosine between the vectors of a picture and of its mirror image, which hardly differ for
 /// the demo's frontal heads: 0.88 at least for its images, 0.86 for drawn ones, 0.54 to 1 for photos.
 /// Both limits together refuse no image of the demo and 43 of the 62 photos.
-const LEAST_MIRRORED: f32 = 0.85;
+const LEAST_MIRRORED: f64 = 0.85;
 
 /// Opens it.
 ///
@@ -29,17 +30,20 @@ pub(super) fn open() -> Result<OnnxImageEncoder> {
     OnnxImageEncoder::from_bytes(Path::new("judge.onnx"), FILE.to_vec(), &options)
 }
 
-/// Whether a picture is of the encoder's world.
+/// Whether a picture, of which the encoder made `vector`, is of its world.
 ///
 /// # Errors
 /// If the encoder fails.
-pub(super) fn knows(encoder: &OnnxImageEncoder, picture: &RgbImage) -> Result<bool> {
+pub(super) fn knows(
+    encoder: &OnnxImageEncoder,
+    picture: &RgbImage,
+    vector: &[f32],
+) -> Result<bool> {
     if unevenness(picture) > MOST_UNEVEN {
         return Ok(false);
     }
-    let (vector, mirrored) = (encoder.vector(picture)?, encoder.vector(&flip_horizontal(picture))?);
-    let alike: f32 = vector.iter().zip(&mirrored).map(|(a, b)| a * b).sum();
-    Ok(alike >= LEAST_MIRRORED)
+    let mirrored = encoder.vector(&flip_horizontal(picture))?;
+    Ok(cosine(vector, &mirrored) >= LEAST_MIRRORED)
 }
 
 /// The sum of the differences of a pixel to the next and the one below, over the three channels: the

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use wayword_interface::Warning;
 use wayword_train::Error;
 use wayword_train::image_encoder::{ImageEncoder, NetworkKind, OnnxImageEncoder, OnnxOptions};
-use wayword_vision::{Detector, Rgb, aligned};
+use wayword_vision::{Detector, Rgb, aligned, largest};
 
 /// What stands for a file where the network is to be chosen.
 const AUTO: &str = "auto";
@@ -95,8 +95,7 @@ impl Judge {
     pub(crate) fn look(&self, picture: &RgbImage) -> Result<Option<Vec<f32>>, Failure> {
         let Some(detector) = &self.detector else { return Ok(Some(self.encoder.vector(picture)?)) };
         let (faces, pixels) = found_faces(detector, picture)?;
-        let largest = faces.iter().max_by(|a, b| a.area.size().total_cmp(&b.area.size()));
-        let face = largest.and_then(|face| aligned(pixels.view(), face));
+        let face = largest(&faces).and_then(|face| aligned(pixels.view(), face));
         let Some(face) = face else { return Ok(None) };
         Ok(Some(self.encoder.vector(&image_of(face)?)?))
     }
@@ -120,8 +119,8 @@ impl ImageEncoder for Judge {
         self.encoder.words(output)
     }
 
-    fn knows(&self, picture: &RgbImage) -> wayword_train::Result<bool> {
-        if self.is_bundled { bundled::knows(&self.encoder, picture) } else { Ok(true) }
+    fn knows(&self, picture: &RgbImage, vector: &[f32]) -> wayword_train::Result<bool> {
+        if self.is_bundled { bundled::knows(&self.encoder, picture, vector) } else { Ok(true) }
     }
 }
 

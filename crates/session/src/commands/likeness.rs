@@ -54,10 +54,10 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<LikenessRe
                 without_face.push(file.clone());
                 continue;
             };
-            seen.push((file.clone(), vector));
-            if !judge.knows(&picture)? {
+            if !judge.knows(&picture, &vector)? {
                 strange.push(file);
             }
+            seen.push((file.clone(), vector));
         }
         refuse(&strange, files.len())?;
         if seen.is_empty() {

@@ -2,7 +2,7 @@
 use super::bucket::BucketAssignment;
 use super::{Pixels, resize};
 use crate::Result;
-use wayword_vision::{Area, Detector, View};
+use wayword_vision::{Area, Detector, View, largest};
 
 /// Score from which on a face counts. What is drawn or printed in a photo is rarely so sure.
 const SURE: f32 = 0.75;
@@ -45,10 +45,9 @@ impl SmallPhoto {
         let Self { rgb, fit } = self;
         let Some(view) = View::new(rgb.width, rgb.height, &rgb.data) else { return Ok(None) };
         let faces = detector.search(view, SURE)?;
-        let largest = faces.iter().max_by(|a, b| a.area.size().total_cmp(&b.area.size()));
         let across = fit.resized.0 as f32 / rgb.width as f32;
         let down = fit.resized.1 as f32 / rgb.height as f32;
-        Ok(largest.map(|face| {
+        Ok(largest(&faces).map(|face| {
             let Area { left, top, width, height } = face.area.inside(view.size());
             Area {
                 left: left * across,

@@ -5,7 +5,7 @@ use super::resize::resize;
 use super::{Filter, Pixels};
 use crate::plan::PlannedPicture;
 use crate::{Error, Result};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wayword_formats::picture::PictureRecord;
@@ -142,7 +142,7 @@ impl PictureReads {
 
     /// Gives back all that is held but the scaled pixels of some pictures.
     pub fn keep_only<'a>(&self, pictures: impl IntoIterator<Item = &'a PlannedPicture>) {
-        let kept: Vec<_> = pictures.into_iter().map(|p| (&p.path, p.resized)).collect();
+        let kept: HashSet<_> = pictures.into_iter().map(|p| (&p.path, p.resized)).collect();
         let mut reads = self.lock();
         reads.files.values_mut().for_each(|file| file.bytes = None);
         reads.scaled.retain(|(path, size, _), _| kept.contains(&(path, *size)));

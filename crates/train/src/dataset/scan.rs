@@ -152,12 +152,6 @@ pub fn photo_folders(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The last part of a path; of `.` that of the folder it leads to.
-#[must_use]
-pub fn name_of(path: &Path) -> String {
-    file_name(path)
-}
-
 fn one(path: &Path, options: &ScanOptions, scan: &mut Scan) -> Result<()> {
     if path.is_file() {
         return Err(Error::data(format!(
@@ -304,8 +298,9 @@ fn count(files: &[PathBuf]) -> usize {
     files.iter().filter(|f| endings::has(f, PICTURES)).count()
 }
 
-fn file_name(path: &Path) -> String {
-    // `.` and `..` have no name of their own; the folder they lead to has.
+/// The last part of a path; of `.` and `..`, which have no name, that of the folder they lead to.
+#[must_use]
+pub fn file_name(path: &Path) -> String {
     let name = path.file_name().map(|n| n.to_string_lossy().into_owned());
     name.or_else(|| {
         let real = path.canonicalize().ok()?;

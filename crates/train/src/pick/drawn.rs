@@ -160,7 +160,8 @@ fn references(judge: &dyn ImageEncoder, plan: &TrainPlan) -> Vec<Vec<f32>> {
     let vector = |path: &std::path::Path| {
         let rgb = files::read(path, !plan.kohya_numbers).ok()?.rgb;
         let picture = RgbImage::from_raw(rgb.width as u32, rgb.height as u32, rgb.data)?;
-        judge.knows(&picture).ok()?.then(|| judge.vector(&picture).ok())?
+        let vector = judge.vector(&picture).ok()?;
+        judge.knows(&picture, &vector).ok()?.then_some(vector)
     };
     learned.take(REFERENCES).filter_map(|(_, picture)| vector(&picture.path)).collect()
 }

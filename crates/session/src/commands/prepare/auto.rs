@@ -46,7 +46,7 @@ pub(crate) fn prepare(
     captions.extend(own.caption_ext.clone());
     let (mut photos, mut names, mut images) = (Vec::new(), Vec::<PathBuf>::new(), Vec::new());
     for folder in scan::photo_folders(&own.images)? {
-        let mut name = PathBuf::from(scan::name_of(&folder));
+        let mut name = PathBuf::from(scan::file_name(&folder));
         while names.contains(&name) {
             name = Path::new("more").join(name);
         }
@@ -75,7 +75,7 @@ pub(crate) fn prepare(
                 .hint("leave {train.prepare} out to train on them as they are"));
         }
         let unread = report.unread.iter().map(|(path, reason)| PreparedPhoto {
-            name: scan::name_of(path),
+            name: scan::file_name(path),
             remarks: vec![reason.clone()],
         });
         photos.push(PreparedPhotos {
