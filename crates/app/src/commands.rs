@@ -142,15 +142,16 @@ fn as_text(outcome: &Outcome, progress: &Progress) -> Result<(), Failure> {
         Outcome::Inspect(facts) | Outcome::Convert(facts) => all(facts.to_lines()),
         Outcome::Likeness(likeness) => {
             let mut facts = Facts::default();
-            for one in &likeness.pictures {
-                facts.line(&one.file.display().to_string(), format!("{:6.3}", one.likeness));
+            for picture in &likeness.pictures {
+                facts
+                    .line(&picture.file.display().to_string(), format!("{:6.3}", picture.likeness));
             }
             all(facts.to_lines())?;
             show::data(&format!(
                 "mean {:.3}, spread {:.3}: {} to {}",
                 likeness.mean,
                 likeness.spread,
-                counted(likeness.pictures.len(), "picture"),
+                counted(likeness.pictures.len(), "image"),
                 counted(likeness.references, "reference")
             ))
         }

@@ -92,12 +92,7 @@ impl Embeddings {
         texts: impl IntoIterator<Item = &'t str>,
         events: &dyn Events<Event>,
     ) -> Result<()> {
-        let texts: Vec<String> = texts.into_iter().map(letters).collect();
-        let is_called = |name: &str| {
-            let name = letters(name);
-            // What the tokenizer makes of other letters is its own matter.
-            texts.iter().any(|text| !text.is_ascii() || text.contains(&name)) || !name.is_ascii()
-        };
+        let is_called = may_call(texts);
         for folder in folders {
             let found = scan_called(folder, Some(self.width), &is_called)?;
             self.take(found, false, events);
@@ -113,7 +108,7 @@ impl Embeddings {
         for skipped in found.skipped {
             warn(format!("embedding left out: {}", skipped.reason), skipped.reason.hint());
         }
-        self.unread.extend(found.unread);
+        self.know(found.unread);
         for word in found.loaded {
             let path = word.path.display().to_string();
             if let Some(first) = self.words.iter().find(|w| w.name == word.name) {
@@ -142,6 +137,11 @@ impl Embeddings {
                 );
             }
         }
+    }
+
+    /// Names of files that are there but were not read.
+    pub fn know(&mut self, unread: impl IntoIterator<Item = String>) {
+        self.unread.extend(unread);
     }
 
     /// The names of all words, read or not.
@@ -207,6 +207,16 @@ impl Embeddings {
     #[must_use]
     pub const fn width(&self) -> usize {
         self.width
+    }
+}
+
+/// Whether one of `texts` may call an embedding by its name: only then its file has to be read.
+pub fn may_call<'t>(texts: impl IntoIterator<Item = &'t str>) -> impl Fn(&str) -> bool {
+    let texts: Vec<String> = texts.into_iter().map(letters).collect();
+    move |name| {
+        let name = letters(name);
+        // What the tokenizer makes of other letters is its own matter.
+        texts.iter().any(|text| !text.is_ascii() || text.contains(&name)) || !name.is_ascii()
     }
 }
 

@@ -101,19 +101,6 @@ impl Tokenizer {
         })
     }
 
-    /// The vocabulary's words most alike to `word`, best first, at most `count`.
-    #[must_use]
-    pub fn nearest_words(&self, word: &str, count: usize) -> Vec<String> {
-        let word = word.to_lowercase();
-        let mut ranked: Vec<(f64, String)> = self
-            .whole_words()
-            .map(|(other, _)| (strsim::jaro_winkler(&word, &other), other))
-            .filter(|(likeness, _)| *likeness > 0.8)
-            .collect();
-        ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-        ranked.into_iter().take(count).map(|(_, word)| word).collect()
-    }
-
     /// The ids of a text without start and end mark, of any length.
     #[must_use]
     pub fn encode(&self, text: &str) -> Vec<u32> {

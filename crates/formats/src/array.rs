@@ -235,14 +235,6 @@ impl Array {
         &self.bytes
     }
 
-    /// The same values under another shape.
-    ///
-    /// # Errors
-    /// As [`Array::new`].
-    pub fn reshape(&self, shape: Vec<usize>) -> Result<Self, Fault> {
-        Self::new(self.dtype, shape, self.bytes.clone())
-    }
-
     /// The values as `f32`; `f64` rounds to nearest.
     ///
     /// # Errors
@@ -302,13 +294,6 @@ impl Array {
             other => return Err(Fault::tensor("", "a float type", other.to_string())),
         }
         Ok(())
-    }
-
-    /// The raw 16-bit patterns of an `f16`, `bf16` or `i16` array; `None` for other types.
-    #[must_use]
-    pub fn as_u16(&self) -> Option<Vec<u16>> {
-        (self.dtype.size() == 2)
-            .then(|| self.bytes.as_chunks::<2>().0.iter().map(|b| u16::from_le_bytes(*b)).collect())
     }
 }
 

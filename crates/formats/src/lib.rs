@@ -51,7 +51,7 @@ pub(crate) fn stranger(bytes: &[u8]) -> Option<String> {
     } else if start.starts_with(b"PK\x03\x04") {
         "a zip archive, perhaps a torch .pt"
     } else if start.starts_with(b"\x89PNG") {
-        "a PNG picture"
+        "a PNG image"
     } else if start.first() == Some(&0x80) && start.get(1).is_some_and(|v| *v <= 5) {
         "a Python pickle, perhaps a torch .pt"
     } else {

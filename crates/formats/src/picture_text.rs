@@ -137,7 +137,7 @@ fn missing(notes: &[Note]) -> Fault {
     let start: String = notes[0].text.chars().take(40).collect();
     Fault::kind(
         format!(
-            "the picture's text ({}) has no settings that are known; it begins with {start:?}",
+            "the image's text ({}) has no settings that are known; it begins with {start:?}",
             places.join(", ")
         ),
         "known are those of A1111 and its forks, ComfyUI, InvokeAI, Fooocus, SwarmUI, NovelAI, Draw \

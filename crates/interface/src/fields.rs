@@ -25,6 +25,19 @@ impl FieldNames for PlainNames {
     }
 }
 
+/// Fields by the labels that forms give them, for pages: `train.save_every` is “Save every”.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct LabelNames;
+
+impl FieldNames for LabelNames {
+    fn name(&self, path: &str) -> Option<Cow<'_, str>> {
+        let words = path.rsplit('.').next()?.replace('_', " ");
+        let mut letters = words.chars();
+        let first = letters.next()?.to_uppercase();
+        Some(Cow::Owned(format!("“{first}{}”", letters.as_str())))
+    }
+}
+
 /// `text` with each `{request.option}` replaced by the face's name. All other braces stay.
 #[must_use]
 pub fn render_fields(text: &str, names: &dyn FieldNames) -> String {
@@ -73,5 +86,6 @@ mod tests {
             "{a|b} --save-every 200, {2$$ --resume, {other.x}, {train} {é.ü} {"
         );
         assert_eq!(render_fields("{train.resume}", &PlainNames), "train.resume");
+        assert_eq!(render_fields("give {train.save_every} 5", &LabelNames), "give “Save every” 5");
     }
 }

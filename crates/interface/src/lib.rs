@@ -14,6 +14,6 @@ mod warning;
 pub use counted::counted;
 pub use diagnostic::{Diagnostic, Rendered};
 pub use events::{Events, Quiet};
-pub use fields::{FieldNames, PlainNames, render_fields};
+pub use fields::{FieldNames, LabelNames, PlainNames, render_fields};
 pub use stop::Stop;
 pub use warning::Warning;

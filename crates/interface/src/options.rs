@@ -138,9 +138,9 @@ impl OptionSpec {
     /// Whether `name` is its name, its flag or another of its names, with `-` or `_`.
     #[must_use]
     pub fn is_called(&self, name: &str) -> bool {
-        let same = |own: &str| {
-            own.len() == name.len()
-                && own
+        let same = |known: &str| {
+            known.len() == name.len()
+                && known
                     .bytes()
                     .zip(name.bytes())
                     .all(|(a, b)| a == b || (a == b'-' && b == b'_') || (a == b'_' && b == b'-'))

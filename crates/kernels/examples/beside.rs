@@ -61,19 +61,19 @@ fn main() {
                 });
             }
             for chain in CHAINS {
-                let (mut one, mut many) = (Vec::new(), Vec::new());
+                let (mut single, mut many) = (Vec::new(), Vec::new());
                 for _ in 0..repeats {
-                    one.push(seconds(*chain, 1));
+                    single.push(seconds(*chain, 1));
                     many.push(seconds(*chain, threads));
                 }
-                let [one, many] = [one, many].map(|mut all| {
-                    all.sort_by(f64::total_cmp);
-                    all[all.len() / 2]
+                let [single, many] = [single, many].map(|mut times| {
+                    times.sort_by(f64::total_cmp);
+                    times[times.len() / 2]
                 });
                 println!(
-                    "{foreign} foreign, {}: {one:.3} s on 1 thread, {many:.3} s on {threads}, {:.2}",
+                    "{foreign} foreign, {}: {single:.3} s on 1 thread, {many:.3} s on {threads}, {:.2}",
                     chain.0,
-                    many / one
+                    many / single
                 );
             }
             stop.store(true, Ordering::Relaxed);

@@ -190,10 +190,7 @@ fn main() {
         () => Level::Amx,
     };
     let isa = Isa::detect().cap(level);
-    let products = match isa.bf16_products() && !has("f32") {
-        true => Products::Bf16,
-        false => Products::F32,
-    };
+    let products = if isa.bf16_products() && !has("f32") { Products::Bf16 } else { Products::F32 };
     let cpu = Cpu::new(isa, 1);
     let options = ["f32", "avx2", "avx512", "avx512bf16", "portable"];
     let filter = words.iter().find(|w| !options.contains(&w.as_str()) && w.parse::<u32>().is_err());
@@ -216,11 +213,13 @@ fn main() {
                     products,
                 );
                 let (mut x, mut y) = (halves(rows * k), halves(rows * n));
-                clock.time(&name, calls, 2 * rows * k * n, &mut || match backward {
-                    false => {
-                        linear::forward(&cpu, View::Bf16(&x), rows, &w, None, ViewMut::Bf16(&mut y))
+                clock.time(&name, calls, 2 * rows * k * n, &mut || {
+                    if backward {
+                        linear::backward(&cpu, View::Bf16(&y), rows, &w, ViewMut::Bf16(&mut x));
+                    } else {
+                        let y = ViewMut::Bf16(&mut y);
+                        linear::forward(&cpu, View::Bf16(&x), rows, &w, None, y);
                     }
-                    true => linear::backward(&cpu, View::Bf16(&y), rows, &w, ViewMut::Bf16(&mut x)),
                 });
             }
             clock.end(&format!("{kind} {way}"));
@@ -247,24 +246,14 @@ fn main() {
                 let s = conv3x3::ConvSizes { batch, from: size, to: size, stride: 1, pad: 1 };
                 let (mut x, mut y) =
                     (halves(batch * side * side * k), halves(batch * side * side * n));
-                clock.time(
-                    &name,
-                    calls,
-                    18 * batch * side * side * k * n,
-                    &mut || match backward {
-                        false => conv3x3::forward(
-                            &cpu,
-                            View::Bf16(&x),
-                            s,
-                            &w,
-                            None,
-                            ViewMut::Bf16(&mut y),
-                        ),
-                        true => {
-                            conv3x3::backward(&cpu, View::Bf16(&y), s, &w, ViewMut::Bf16(&mut x))
-                        }
-                    },
-                );
+                clock.time(&name, calls, 18 * batch * side * side * k * n, &mut || {
+                    if backward {
+                        conv3x3::backward(&cpu, View::Bf16(&y), s, &w, ViewMut::Bf16(&mut x));
+                    } else {
+                        let y = ViewMut::Bf16(&mut y);
+                        conv3x3::forward(&cpu, View::Bf16(&x), s, &w, None, y);
+                    }
+                });
             }
             clock.end(&format!("{kind} {way}"));
         }
@@ -280,11 +269,11 @@ fn main() {
             }
             let causal = queries == 77;
             let s = attention::AttentionSizes { batch, queries, keys, heads, width, causal };
-            let all = batch * heads;
-            let (q, k) = (halves(all * queries * width), halves(all * keys * width));
-            let (mut y, mut lse) = (q.clone(), vec![0.0; all * queries]);
+            let head_count = batch * heads;
+            let (q, k) = (halves(head_count * queries * width), halves(head_count * keys * width));
+            let (mut y, mut lse) = (q.clone(), vec![0.0; head_count * queries]);
             let x = attention::Inputs { q: View::Bf16(&q), k: View::Bf16(&k), v: View::Bf16(&k) };
-            let flops = 4 * all * queries * keys * width;
+            let flops = 4 * head_count * queries * keys * width;
             if backward {
                 attention::forward(&cpu, x, s, products, ViewMut::Bf16(&mut y), &mut lse);
                 let (mut dq, mut dk, mut dv) = (q.clone(), k.clone(), k.clone());

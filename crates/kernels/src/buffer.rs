@@ -81,9 +81,9 @@ mod tests {
         for bytes in [0, 1, 64, 65, LARGE - 1, LARGE, LARGE + 1, 3 * LARGE + 100] {
             let mut lines = Lines::of::<u8>(bytes);
             assert_eq!(lines.len(), bytes.div_ceil(64));
-            let all: &mut [u8] = bytemuck::cast_slice_mut(&mut lines);
-            assert!(all.iter().all(|b| *b == 0));
-            all.fill(7);
+            let values: &mut [u8] = bytemuck::cast_slice_mut(&mut lines);
+            assert!(values.iter().all(|b| *b == 0));
+            values.fill(7);
             assert!(bytemuck::cast_slice::<Line, u8>(&lines).iter().all(|b| *b == 7));
         }
     }

@@ -187,10 +187,10 @@ impl<'a> PaddedLines<'a> {
             before.fill(zero);
             after.fill(zero);
             let at = picture * size + (row * self.from.width + left_out) * self.channels;
-            let of = at..at + inside * self.channels;
+            let range = at..at + inside * self.channels;
             match self.x {
-                View::F32(x) => convert(isa, &x[of], self.channels, self.padded, pixels),
-                View::Bf16(x) => convert(isa, &x[of], self.channels, self.padded, pixels),
+                View::F32(x) => convert(isa, &x[range], self.channels, self.padded, pixels),
+                View::Bf16(x) => convert(isa, &x[range], self.channels, self.padded, pixels),
             }
         }
     }

@@ -16,26 +16,26 @@ fn guarded<T: Element>(count: usize) -> Guarded<T> {
 /// The processor's levels, and the products that each can have.
 pub(crate) fn ways() -> Vec<(Cpu, Products)> {
     let detected = Isa::detect();
-    let mut all = Vec::new();
+    let mut found = Vec::new();
     for level in [Level::Portable, Level::Avx2, Level::Avx512] {
         if detected.cap(level).level() == level {
-            all.push((Cpu::new(detected.cap(level), 2), Products::F32));
+            found.push((Cpu::new(detected.cap(level), 2), Products::F32));
         } else {
             say(&format!("skipped: no {level:?}"));
         }
     }
     for level in [Level::Avx512Bf16, Level::Amx] {
         if detected.cap(level).level() == level {
-            all.push((Cpu::new(detected.cap(level), 2), Products::Bf16));
+            found.push((Cpu::new(detected.cap(level), 2), Products::Bf16));
         } else {
             say(&format!("skipped: no {level:?}"));
         }
     }
     // The driver of the tile unit with its model, beside vectors and beside plain loops.
     for level in [Level::Portable, Level::Amx] {
-        all.push((Cpu::new(detected.cap(level).modeled(), 2), Products::Bf16));
+        found.push((Cpu::new(detected.cap(level).modeled(), 2), Products::Bf16));
     }
-    all
+    found
 }
 
 /// Prints what ran, and what did not.

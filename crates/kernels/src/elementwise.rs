@@ -67,8 +67,8 @@ pub fn swish_backward<X: Element, G: Element, D: Element>(
 ) {
     assert!(x.len() == dx.len() && dy.len() == x.len(), "swish: sizes");
     cpu.pool.chunks(dx, PIECE, |i, dx| {
-        let of = i * PIECE..i * PIECE + dx.len();
-        swish_gradient(cpu.isa, &x[of.clone()], &dy[of], beta, dx);
+        let range = i * PIECE..i * PIECE + dx.len();
+        swish_gradient(cpu.isa, &x[range.clone()], &dy[range], beta, dx);
     });
 }
 
@@ -76,8 +76,8 @@ pub fn swish_backward<X: Element, G: Element, D: Element>(
 pub fn add<A: Element, B: Element, Y: Element>(cpu: &Cpu, a: &[A], b: &[B], y: &mut [Y]) {
     assert!(a.len() == y.len() && b.len() == y.len(), "add: sizes");
     cpu.pool.chunks(y, PIECE, |i, y| {
-        let of = i * PIECE..i * PIECE + y.len();
-        sum(cpu.isa, &a[of.clone()], &b[of], y);
+        let range = i * PIECE..i * PIECE + y.len();
+        sum(cpu.isa, &a[range.clone()], &b[range], y);
     });
 }
 

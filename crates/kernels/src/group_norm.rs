@@ -91,9 +91,9 @@ fn sums(
             f(b, start..end.min(start + BLOCK), &mut channel);
             let (first, second) = channel.split_at(c);
             for (g, part) in part.iter_mut().enumerate() {
-                let of = g * width..(g + 1) * width;
-                part[0] += first[of.clone()].iter().map(|v| f64::from(*v)).sum::<f64>();
-                part[1] += second[of].iter().map(|v| f64::from(*v)).sum::<f64>();
+                let channels = g * width..(g + 1) * width;
+                part[0] += first[channels.clone()].iter().map(|v| f64::from(*v)).sum::<f64>();
+                part[1] += second[channels].iter().map(|v| f64::from(*v)).sum::<f64>();
             }
         }
     });
@@ -176,10 +176,10 @@ pub fn forward<X: Element, Y: Element>(
         return small::forward(cpu, x, &s, small::Affine { scale, shift }, y);
     }
     let statistics = statistics(cpu, x, &s);
-    let all: Vec<Vec<f32>> =
+    let per_sample: Vec<Vec<f32>> =
         (0..s.batch).map(|b| coefficients(&s, &statistics, b, scale, shift)).collect();
     for_rows(cpu, &s, y, |b, from, y| {
-        apply(cpu.isa, &x[from..from + y.len()], &all[b], s.silu, y);
+        apply(cpu.isa, &x[from..from + y.len()], &per_sample[b], s.silu, y);
     });
 }
 
@@ -273,31 +273,39 @@ pub fn backward<X: Element, G: Element, D: Element>(
     }
     let (c, width) = (s.channels, s.channels / s.groups);
     let statistics = statistics(cpu, x, &s);
-    let all: Vec<Vec<f32>> = (0..s.batch)
+    let per_sample: Vec<Vec<f32>> = (0..s.batch)
         .map(|b| {
             let mut k = coefficients(&s, &statistics, b, scale, shift);
-            let of = |i: usize| statistics[b * s.groups + i / width];
-            k.extend((0..c).map(|i| of(i).0));
-            k.extend((0..c).map(|i| of(i).1));
+            let statistic = |i: usize| statistics[b * s.groups + i / width];
+            k.extend((0..c).map(|i| statistic(i).0));
+            k.extend((0..c).map(|i| statistic(i).1));
             k.extend_from_slice(scale);
             k
         })
         .collect();
     let sample = s.tokens * c;
     let sums = sums(cpu, &s, |b, tokens, out| {
-        let of = b * sample + tokens.start * c..b * sample + tokens.end * c;
-        gradient_sums(cpu.isa, &x[of.clone()], &dy[of], &all[b], s.silu, out);
+        let range = b * sample + tokens.start * c..b * sample + tokens.end * c;
+        gradient_sums(cpu.isa, &x[range.clone()], &dy[range], &per_sample[b], s.silu, out);
     });
     let count = (s.tokens * width) as f64;
     let means: Vec<Vec<f32>> = (0..s.batch)
         .map(|b| {
-            let of = |i: usize| sums[b * s.groups + i / width];
-            let first = (0..c).map(|i| (of(i)[0] / count) as f32);
-            first.chain((0..c).map(|i| (of(i)[1] / count) as f32)).collect()
+            let group_sums = |i: usize| sums[b * s.groups + i / width];
+            let first = (0..c).map(|i| (group_sums(i)[0] / count) as f32);
+            first.chain((0..c).map(|i| (group_sums(i)[1] / count) as f32)).collect()
         })
         .collect();
     for_rows(cpu, &s, dx, |b, from, dx| {
-        let of = from..from + dx.len();
-        apply_gradient(cpu.isa, &x[of.clone()], &dy[of], &all[b], &means[b], s.silu, dx);
+        let range = from..from + dx.len();
+        apply_gradient(
+            cpu.isa,
+            &x[range.clone()],
+            &dy[range],
+            &per_sample[b],
+            &means[b],
+            s.silu,
+            dx,
+        );
     });
 }

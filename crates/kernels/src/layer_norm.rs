@@ -71,8 +71,8 @@ vectorized! {
             let mean = mean(x);
             // Sums of d^2, g and g d, with d = x - mean and g = dy scale.
             let (mut square, mut first, mut second) = ([0.0; LANES], [0.0; LANES], [0.0; LANES]);
-            let all = x.chunks_exact(LANES).zip(dy.chunks_exact(LANES));
-            for ((x, dy), scale) in all.zip(scale.chunks_exact(LANES)) {
+            let lanes = x.chunks_exact(LANES).zip(dy.chunks_exact(LANES));
+            for ((x, dy), scale) in lanes.zip(scale.chunks_exact(LANES)) {
                 for j in 0..LANES {
                     let (d, g) = (x[j].get() - mean, dy[j].get() * scale[j]);
                     square[j] += d * d;
@@ -128,7 +128,7 @@ pub fn backward<X: Element, G: Element, D: Element>(
     assert_eq!(x.len() % scale.len(), 0, "layer norm: sizes");
     let each = PIECE * scale.len();
     cpu.pool.chunks(dx, each, |i, dx| {
-        let of = i * each..i * each + dx.len();
-        gradients(cpu.isa, &x[of.clone()], &dy[of], eps, scale, dx);
+        let range = i * each..i * each + dx.len();
+        gradients(cpu.isa, &x[range.clone()], &dy[range], eps, scale, dx);
     });
 }

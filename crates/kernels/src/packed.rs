@@ -161,8 +161,8 @@ impl Packed {
         let (columns, length) = self.sizes(direction);
         let blocks = length.div_ceil(COLUMNS);
         let mut made = Lines::of::<V>(columns.div_ceil(COLUMNS) * self.taps * blocks * BLOCK);
-        let all: &mut [V] = bytemuck::cast_slice_mut(&mut made);
-        for (i, to) in all.chunks_exact_mut(blocks * BLOCK).enumerate() {
+        let panel_values: &mut [V] = bytemuck::cast_slice_mut(&mut made);
+        for (i, to) in panel_values.chunks_exact_mut(blocks * BLOCK).enumerate() {
             V::make(cpu.isa, self, direction, i / self.taps, i % self.taps, 0..blocks, to);
         }
         // If another thread was first, its panels are the same.
@@ -311,8 +311,8 @@ impl PanelValue for f32 {
                 Direction::Backward => w.at(block, tap, panel),
             };
             let turned = direction == Direction::Backward;
-            let mut own = [0.0; BLOCK];
-            let wide = if turned { &mut own[..] } else { &mut *to };
+            let mut block_values = [0.0; BLOCK];
+            let wide = if turned { &mut block_values[..] } else { &mut *to };
             match w.format {
                 BlockFormat::F32 if turned => {
                     transpose::block(isa, &w.values()[at..at + BLOCK], to);
@@ -324,7 +324,7 @@ impl PanelValue for f32 {
                 BlockFormat::Bf16Pairs => unreachable!("f32 products of bf16 pairs"),
             }
             if turned {
-                transpose::block(isa, &own, to);
+                transpose::block(isa, &block_values, to);
             }
         }
     }

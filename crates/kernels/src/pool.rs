@@ -264,11 +264,11 @@ impl Pool {
         f: impl Fn(usize, &mut [T]) + Sync,
     ) {
         let (total, size) = (values.len(), size.max(1));
-        let all = Parts::new(values);
+        let parts = Parts::new(values);
         self.run(total.div_ceil(size), |i| {
             let start = i * size;
             // SAFETY: `run` gives each i once, and the chunks of different i do not overlap.
-            f(i, unsafe { all.part(start, size.min(total - start)) });
+            f(i, unsafe { parts.part(start, size.min(total - start)) });
         });
     }
 }

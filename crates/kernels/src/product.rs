@@ -239,7 +239,7 @@ pub(crate) fn run<K: Kernel>(
                         // SAFETY: this piece alone has these rows and columns.
                         unsafe { finish.rows(cpu.isa, c, &rows[which], panel * COLUMNS) };
                     };
-                    one(
+                    panel_product(
                         cpu.isa, kernel, a, starts, taps, w, direction, panel, length, c, &mut emit,
                     );
                 }
@@ -250,7 +250,7 @@ pub(crate) fn run<K: Kernel>(
 
 /// All rows of a block times one panel, in `c` until `emit` has them.
 #[expect(clippy::too_many_arguments, reason = "two factors with their sizes, and the result")]
-fn one<K: Kernel>(
+fn panel_product<K: Kernel>(
     isa: Isa,
     kernel: K,
     a: &[K::Value],

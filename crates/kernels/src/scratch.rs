@@ -4,17 +4,17 @@ use bytemuck::Pod;
 use std::cell::RefCell;
 
 thread_local! {
-    static OWN: RefCell<Vec<Lines>> = const { RefCell::new(Vec::new()) };
+    static FREE: RefCell<Vec<Lines>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Lends `count` values, aligned to cache lines, with anything in them.
 pub(crate) fn with<T: Pod, R>(count: usize, f: impl FnOnce(&mut [T]) -> R) -> R {
-    let mut own = OWN.with_borrow_mut(Vec::pop).unwrap_or_default();
+    let mut lines = FREE.with_borrow_mut(Vec::pop).unwrap_or_default();
     let needed = (count * size_of::<T>()).div_ceil(size_of::<Line>());
-    if own.len() < needed {
-        own = Lines::of::<Line>(needed);
+    if lines.len() < needed {
+        lines = Lines::of::<Line>(needed);
     }
-    let result = f(&mut bytemuck::cast_slice_mut(&mut own)[..count]);
-    OWN.with_borrow_mut(|kept| kept.push(own));
+    let result = f(&mut bytemuck::cast_slice_mut(&mut lines)[..count]);
+    FREE.with_borrow_mut(|free| free.push(lines));
     result
 }

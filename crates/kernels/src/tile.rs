@@ -85,12 +85,12 @@ pub(crate) trait Kernel: Copy + Send + Sync {
         // The missing rows are computed as copies of one that is there, and dropped.
         let mut padded = [product.rows[0]; 16];
         padded[..product.rows.len()].copy_from_slice(product.rows);
-        let mut own = [0.0; 16 * COLUMNS];
-        own[..c.len()].copy_from_slice(c);
-        let own = &mut own[..Self::ROWS * COLUMNS];
+        let mut padded_c = [0.0; 16 * COLUMNS];
+        padded_c[..c.len()].copy_from_slice(c);
+        let padded_c = &mut padded_c[..Self::ROWS * COLUMNS];
         // SAFETY: the caller's contract.
-        unsafe { self.tile(Product { rows: &padded[..Self::ROWS], ..product }, own) };
-        c.copy_from_slice(&own[..c.len()]);
+        unsafe { self.tile(Product { rows: &padded[..Self::ROWS], ..product }, padded_c) };
+        c.copy_from_slice(&padded_c[..c.len()]);
     }
 }
 

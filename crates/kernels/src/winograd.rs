@@ -126,14 +126,14 @@ pub(crate) fn run<K: Transform>(
     let zeros = vec![0.0_f32; channels];
     let length = channels.next_multiple_of(COLUMNS) * COLUMNS;
     // One kind of transform is kept: the others are for pictures that repay it at once.
-    let kept = (out == 2).then(|| {
-        w.tiles(direction, panels * places * length, |all: &mut [K::Value]| {
-            for (panel, u) in all.chunks_exact_mut(places * length).enumerate() {
+    let kept_tiles = (out == 2).then(|| {
+        w.tiles(direction, panels * places * length, |transformed: &mut [K::Value]| {
+            for (panel, u) in transformed.chunks_exact_mut(places * length).enumerate() {
                 weights(cpu, kernel, w, direction, panel, length, u);
             }
         })
     });
-    let kept = kept.flatten();
+    let kept_tiles = kept_tiles.flatten();
     for first in (0..lines).step_by(each) {
         let tiles = each.min(lines - first) * across;
         let place = tiles * channels + APART;
@@ -160,12 +160,12 @@ pub(crate) fn run<K: Transform>(
                 }
             });
             let v = &*v;
-            if let Some(kept) = kept {
+            if let Some(kept_tiles) = kept_tiles {
                 // Pieces of a panel, so that threads end at nearly the same time.
                 let chunk = (tiles / 4).next_multiple_of(8).min(K::CHUNK);
                 cpu.pool.run(panels * tiles.div_ceil(chunk), |i| {
                     let (panel, start) = (i % panels, i / panels * chunk);
-                    let u = &kept[panel * places * length..][..places * length];
+                    let u = &kept_tiles[panel * places * length..][..places * length];
                     let part = start..tiles.min(start + chunk);
                     products(cpu, kernel, v, channels, u, panel, band, part, finish);
                 });
@@ -195,9 +195,10 @@ fn weights<K: Transform>(
     u: &mut [K::Value],
 ) {
     // The gradient's convolution has its taps turned around.
-    let of = |t: usize| if direction == Direction::Backward { 8 - t } else { t };
+    let source_tap = |t: usize| if direction == Direction::Backward { 8 - t } else { t };
     if let Some((taps, tap)) = K::Value::in_place(w, direction, panel) {
-        let taps = std::array::from_fn(|t| &taps[of(t) * tap..of(t) * tap + length]);
+        let taps =
+            std::array::from_fn(|t| &taps[source_tap(t) * tap..source_tap(t) * tap + length]);
         return kernel.weights(cpu.isa, taps, u);
     }
     scratch::with(9 * length, |made: &mut [K::Value]| {
@@ -205,7 +206,8 @@ fn weights<K: Transform>(
         for (t, to) in made.chunks_exact_mut(length).enumerate() {
             K::Value::make(cpu.isa, w, direction, panel, t, 0..blocks, to);
         }
-        let taps = std::array::from_fn(|t| &made[of(t) * length..(of(t) + 1) * length]);
+        let taps =
+            std::array::from_fn(|t| &made[source_tap(t) * length..(source_tap(t) + 1) * length]);
         kernel.weights(cpu.isa, taps, u);
     });
 }
@@ -248,8 +250,8 @@ fn products<K: Transform>(
     let places = (K::OUT + 2) * (K::OUT + 2);
     let length = u.len() / places;
     let apart = K::CHUNK * COLUMNS + APART;
-    scratch::with(places * apart + outputs * K::CHUNK * COLUMNS, |all: &mut [f32]| {
-        let (sums, c) = all.split_at_mut(places * apart);
+    scratch::with(places * apart + outputs * K::CHUNK * COLUMNS, |memory: &mut [f32]| {
+        let (sums, c) = memory.split_at_mut(places * apart);
         let most = K::CHUNK.min(tiles.len());
         let (mut rows, mut starts) = (Vec::with_capacity(outputs * most), Vec::with_capacity(most));
         for start in tiles.clone().step_by(K::CHUNK) {

@@ -92,12 +92,6 @@ pub fn expand_token(token: &str, vectors: usize) -> String {
     token_words(token, vectors).join(" ")
 }
 
-/// Whether a caption holds the token: as a part of the text, upper and lower case distinct.
-#[must_use]
-pub fn contains_token(caption: &str, token: &str) -> bool {
-    !token.is_empty() && caption.contains(token)
-}
-
 /// What is done to a data set's captions. The default leaves a caption as it is.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CaptionOptions {
@@ -366,8 +360,6 @@ mod tests {
     fn tokens() {
         assert_eq!(expand_token("tok", 3), "tok tok1 tok2");
         assert_eq!(expand_token("tok", 1), "tok");
-        assert!(contains_token("xtoky", "tok"));
-        assert!(!contains_token("a Tok", "tok"));
     }
 
     #[test]

@@ -171,8 +171,8 @@ mod tests {
                 known[i].map(|k| KNOWN[k].sha256.to_owned())
             }
         };
-        let one = choose(&finds, hashes([None, Some(0), None])).original.unwrap();
-        assert_eq!(one, (PathBuf::from("b"), KNOWN[0].name));
+        let original = choose(&finds, hashes([None, Some(0), None])).original.unwrap();
+        assert_eq!(original, (PathBuf::from("b"), KNOWN[0].name));
         let copies = choose(&finds, hashes([None, Some(0), Some(0)])).original.unwrap();
         assert_eq!(copies.0, PathBuf::from("b"));
         let two = choose(&finds, hashes([Some(4), Some(0), None])).original.unwrap_err();

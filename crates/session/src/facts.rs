@@ -37,9 +37,9 @@ impl Facts {
     pub fn warn(&mut self, text: impl Into<String>) {
         let text = text.into();
         self.lines.push(("warning".into(), text.clone()));
-        let all = self.json.entry("warnings").or_insert_with(|| Value::Array(Vec::new()));
-        if let Value::Array(all) = all {
-            all.push(text.into());
+        let list = self.json.entry("warnings").or_insert_with(|| Value::Array(Vec::new()));
+        if let Value::Array(list) = list {
+            list.push(text.into());
         }
     }
 

@@ -29,13 +29,13 @@ impl Folders {
     /// training wrote to. Checkpoints are looked for there by every session.
     #[must_use]
     pub fn of_programs(environment: &Environment) -> Self {
-        let mut all = Self::default();
-        all.embeddings.extend(environment.last_out());
+        let mut folders = Self::default();
+        folders.embeddings.extend(environment.last_out());
         for root in environment.program_folders().iter().filter(|root| root.is_dir()) {
-            all.add_usual(root);
-            all.add_usual(&root.join("models"));
+            folders.add_usual(root);
+            folders.add_usual(&root.join("models"));
         }
-        all
+        folders
     }
 
     /// Adds the folders with the usual names directly below one.
@@ -58,17 +58,18 @@ impl Folders {
     /// The files in the folders of VAEs.
     fn vae_files(&self) -> Vec<PathBuf> {
         let files = self.vaes.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten();
-        let mut all: Vec<PathBuf> = files.filter_map(|file| Some(file.ok()?.path())).collect();
-        all.sort();
-        all
+        let mut found: Vec<PathBuf> = files.filter_map(|file| Some(file.ok()?.path())).collect();
+        found.sort();
+        found
     }
 
     /// The VAE of a name, with its file's ending or without.
     pub(crate) fn vae(&self, name: &Path) -> Option<PathBuf> {
         let is_called = |path: &PathBuf| {
-            let own = path.file_name() == Some(name.as_os_str());
-            own || endings::TENSORS.contains(&endings::of(path).as_str())
-                && path.file_stem() == Some(name.as_os_str())
+            let same_name = path.file_name() == Some(name.as_os_str());
+            same_name
+                || endings::TENSORS.contains(&endings::of(path).as_str())
+                    && path.file_stem() == Some(name.as_os_str())
         };
         self.vae_files().into_iter().find(is_called)
     }
@@ -103,7 +104,7 @@ pub struct Library {
 impl Library {
     /// Looks through the folders.
     pub(crate) fn scan(environment: &Environment, folders: &Folders) -> Self {
-        let mut all = Self::default();
+        let mut library = Self::default();
         let checkpoints = base_search::checkpoints(environment, &folders.checkpoints);
         let is_vae = |path: &PathBuf| {
             endings::has(path, endings::TENSORS)
@@ -115,27 +116,29 @@ impl Library {
         vaes.retain(is_vae);
         vaes.sort();
         vaes.dedup();
-        all.vaes = vaes.iter().map(|path| listed(path)).collect();
-        all.checkpoints = checkpoints.into_iter().map(|path| listed(&path)).collect();
+        library.vaes = vaes.iter().map(|path| listed(path)).collect();
+        library.checkpoints = checkpoints.into_iter().map(|path| listed(&path)).collect();
         for folder in &folders.embeddings {
-            let Some(found) = all.noted(embedding::scan(folder, None)) else { continue };
+            let Some(found) = library.noted(embedding::scan(folder, None)) else { continue };
             let words = found.loaded.into_iter();
-            all.embeddings.extend(words.map(|word| Listed { name: word.name, path: word.path }));
-            all.left_out.extend(found.skipped.iter().map(|file| file.reason.to_string()));
+            library
+                .embeddings
+                .extend(words.map(|word| Listed { name: word.name, path: word.path }));
+            library.left_out.extend(found.skipped.iter().map(|file| file.reason.to_string()));
         }
         for folder in &folders.loras {
             let found = Loras::open(std::slice::from_ref(folder), &Quiet);
-            let Some(found) = all.noted(found) else { continue };
-            all.loras.extend(found.files().map(|file| listed(&file.path)));
-            all.left_out.extend(found.skipped().map(ToString::to_string));
+            let Some(found) = library.noted(found) else { continue };
+            library.loras.extend(found.files().map(|file| listed(&file.path)));
+            library.left_out.extend(found.skipped().map(ToString::to_string));
         }
         for folder in &folders.wildcards {
             let found = wildcards(std::slice::from_ref(folder), Quirks::Sane);
-            let Some(found) = all.noted(found) else { continue };
-            all.wildcards.extend(found.names().map(str::to_owned));
-            all.left_out.extend(found.notes);
+            let Some(found) = library.noted(found) else { continue };
+            library.wildcards.extend(found.names().map(str::to_owned));
+            library.left_out.extend(found.notes);
         }
-        all
+        library
     }
 
     /// What was found, or a note of why nothing was.

@@ -62,11 +62,17 @@ fn plain(names: &'static [&'static str]) -> Vec<Named> {
 /// Lines for people: the name, what is used with it, and its other names.
 #[must_use]
 pub fn lines(names: &[Named]) -> Vec<String> {
-    let width = names.iter().map(|one| one.name.chars().count()).max().unwrap_or(0);
-    let line = |one: &Named| {
-        let parts: Vec<String> =
-            one.default.map(str::to_owned).into_iter().chain([one.aliases.join(", ")]).collect();
-        format!("{:width$}  {}", one.name, parts.join("; ")).trim_end_matches([' ', ';']).to_owned()
+    let width = names.iter().map(|named| named.name.chars().count()).max().unwrap_or(0);
+    let line = |named: &Named| {
+        let parts: Vec<String> = named
+            .default
+            .map(str::to_owned)
+            .into_iter()
+            .chain([named.aliases.join(", ")])
+            .collect();
+        format!("{:width$}  {}", named.name, parts.join("; "))
+            .trim_end_matches([' ', ';'])
+            .to_owned()
     };
     names.iter().map(line).collect()
 }
@@ -88,7 +94,7 @@ mod tests {
         for names in [samplers(), noise_schedules(), optimizers(), schedulers()] {
             let lines = lines(&names);
             assert_eq!(lines.len(), names.len());
-            assert!(lines.iter().zip(&names).all(|(line, one)| line.starts_with(one.name)));
+            assert!(lines.iter().zip(&names).all(|(line, named)| line.starts_with(named.name)));
         }
     }
 }

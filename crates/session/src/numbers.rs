@@ -40,6 +40,12 @@ pub fn duration(seconds: f64) -> String {
     format!("{} h {:02} min", whole / 3600, whole % 3600 / 60)
 }
 
+/// Seconds of a forecast, which says nothing of fractions: `under a second`, then as [`duration`].
+#[must_use]
+pub fn estimated(seconds: f64) -> String {
+    if (0.0..0.95).contains(&seconds) { "under a second".into() } else { duration(seconds) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,5 +60,7 @@ mod tests {
         assert_eq!(duration(125.2), "2 min 05 s");
         assert_eq!(duration(11_240.0), "3 h 07 min");
         assert_eq!(duration(f64::NAN), "?");
+        assert_eq!(estimated(0.02), "under a second");
+        assert_eq!((estimated(1.04), estimated(f64::NAN)), ("1.0 s".into(), "?".into()));
     }
 }

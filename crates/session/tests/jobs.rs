@@ -49,17 +49,17 @@ fn until(job: &Job, fits: impl Fn(&Event) -> bool) -> Vec<Event> {
 fn a_base_is_loaded_once_for_several_jobs() {
     let dir = tempfile::tempdir().unwrap();
     let session = session();
-    let one = session.submit(draw(&dir.path().join("a"), json!({ "steps": 2 })));
-    let two = session.submit(draw(&dir.path().join("b"), json!({ "steps": 2 })));
+    let job_a = session.submit(draw(&dir.path().join("a"), json!({ "steps": 2 })));
+    let job_b = session.submit(draw(&dir.path().join("b"), json!({ "steps": 2 })));
     let files = |job: &Job| match &*job.wait().unwrap() {
         Outcome::Draw(files) => std::fs::read(&files[0]).unwrap(),
         other => panic!("{other:?}"),
     };
-    assert_eq!(files(&one), files(&two));
+    assert_eq!(files(&job_a), files(&job_b));
     let loaded = |job: &Job| {
         job.events_since(0).iter().filter(|e| matches!(e, Event::Loaded { .. })).count()
     };
-    assert_eq!((loaded(&one), loaded(&two)), (1, 0));
+    assert_eq!((loaded(&job_a), loaded(&job_b)), (1, 0));
     assert_eq!(session.loaded_bases().len(), 1);
 }
 

@@ -112,7 +112,7 @@ fn auto_takes_the_network_of_the_users_folder_that_fits() {
     std::fs::write(folder.join("a.onnx"), clip().to_bytes()).unwrap();
     std::fs::write(folder.join("b.onnx"), face_network().to_bytes()).unwrap();
     std::fs::write(folder.join("broken.onnx"), b"no network").unwrap();
-    let of = |to: &Path| {
+    let events_for = |to: &Path| {
         let values =
             json!({ "command": "likeness", "pictures": [other], "to": [to], "judge": "auto" });
         let request = Request::from_json(values.as_object().unwrap().clone()).unwrap();
@@ -120,8 +120,8 @@ fn auto_takes_the_network_of_the_users_folder_that_fits() {
         job.wait().unwrap();
         serde_json::to_string(&job.events_since(0)).unwrap()
     };
-    assert!(of(&one).contains("a face network"), "people are compared by their faces");
-    assert!(of(&wall).contains("CLIP"), "what shows no face is not");
+    assert!(events_for(&one).contains("a face network"), "people are compared by their faces");
+    assert!(events_for(&wall).contains("CLIP"), "what shows no face is not");
 }
 
 #[test]

@@ -81,20 +81,20 @@ fn photos_become_training_images_with_reasons() {
     let report = prepare(&folder, &out, &json!({ "masks": true })).unwrap();
     assert_eq!(report.pictures, dry.pictures);
     assert_eq!(files(&folder), before, "photos are never changed");
-    let of = |name: &str| report.pictures.iter().find(|p| p.name() == name).unwrap();
+    let named = |name: &str| report.pictures.iter().find(|p| p.name() == name).unwrap();
     for (name, word) in [
         ("small.png", "enlarged"),
         ("blurred.png", "blurred"),
         ("dark.png", "dark"),
         ("nobody.png", "no face"),
     ] {
-        let picture = of(name);
+        let picture = named(name);
         assert!(!picture.choice.keep, "{picture:?}");
         assert!(picture.reasons.iter().any(|r| r.contains(word)), "{name}: {:?}", picture.reasons);
     }
     assert!(report.unread[0].0.ends_with("broken.png"));
     for name in ["tall.jpg", "side.png", "two.png"] {
-        let picture = of(name);
+        let picture = named(name);
         assert!(picture.choice.keep, "{picture:?}");
         let (crop, face) = (picture.choice.crop.unwrap(), picture.face.unwrap());
         assert!(crop.fits(picture.choice.turn.size(picture.size)) && crop.holds(face.area));
@@ -104,8 +104,8 @@ fn photos_become_training_images_with_reasons() {
         assert!(out.join("masks").join(mask).is_file());
     }
     // The larger of two people, alone.
-    let crop = of("two.png").choice.crop.unwrap();
-    assert!(crop.right() <= 1300 || of("two.png").faces == 1, "{crop:?}");
+    let crop = named("two.png").choice.crop.unwrap();
+    assert!(crop.right() <= 1300 || named("two.png").faces == 1, "{crop:?}");
     assert!(out.join("sheet.html").is_file() && out.join("prepare/sheet.png").is_file());
     assert_eq!(report.balance.kept, 3);
 }

@@ -1,11 +1,11 @@
-//! How often a training opens its pictures and its base.
+//! How often files are opened: a training's pictures and base, embeddings that a prompt calls or not.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 use inotify::{Inotify, WatchMask};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::Path;
-use wayword_session::{Environment, Request, Session};
+use std::path::{Path, PathBuf};
+use wayword_session::{Environment, Folders, Outcome, Request, Session};
 
 /// Waits until nothing more comes, and counts by name what was opened.
 fn opened(watch: &mut Inotify) -> BTreeMap<String, usize> {
@@ -19,33 +19,105 @@ fn opened(watch: &mut Inotify) -> BTreeMap<String, usize> {
     counts
 }
 
+fn demo(name: &str) -> PathBuf {
+    wayword_testing::repository().join("demo").join(name)
+}
+
+/// A folder with some of the bundled files.
+fn copies<'n>(folder: &Path, files: impl IntoIterator<Item = &'n str>) {
+    std::fs::create_dir(folder).unwrap();
+    for file in files {
+        let from = demo(file);
+        std::fs::copy(&from, folder.join(from.file_name().unwrap())).unwrap();
+    }
+}
+
+fn run(session: &Session, request: &Value) -> std::sync::Arc<Outcome> {
+    let request = Request::from_json(request.as_object().unwrap().clone()).unwrap();
+    session.submit(request).wait().unwrap()
+}
+
+/// What a short training with these options opens of its pictures' and its base's folders.
+fn opened_by_training(more: &Value) -> BTreeMap<String, usize> {
+    let dir = tempfile::tempdir().unwrap();
+    let (photos, models) = (dir.path().join("photos"), dir.path().join("models"));
+    copies(
+        &photos,
+        ["01", "02", "03"]
+            .map(|n| format!("concepts/100_zarva woman/{n}.png"))
+            .iter()
+            .map(String::as_str),
+    );
+    copies(&models, ["wayword-mini.safetensors"]);
+    let mut watch = Inotify::init().unwrap();
+    for folder in [&photos, &models] {
+        watch.watches().add(folder, WatchMask::OPEN).unwrap();
+    }
+    let mut train = json!({
+        "command": "train", "images": [photos], "base": models.join("wayword-mini.safetensors"),
+        "name": "x-ti", "init": "woman", "steps": 2, "save_every": 0,
+        "out": dir.path().join("out"),
+    });
+    train.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    run(&Session::new(Environment::default()), &train);
+    opened(&mut watch)
+}
+
 #[test]
 fn pictures_and_the_base_are_not_read_again_and_again() {
-    let dir = tempfile::tempdir().unwrap();
-    let demo = wayword_testing::repository().join("demo");
-    let (photos, models) = (dir.path().join("photos"), dir.path().join("models"));
-    std::fs::create_dir(&photos).unwrap();
-    std::fs::create_dir(&models).unwrap();
-    let base = models.join("mini.safetensors");
-    std::fs::copy(demo.join("wayword-mini.safetensors"), &base).unwrap();
-    for name in ["01.png", "02.png", "03.png"] {
-        std::fs::copy(demo.join("concepts/100_zarva woman").join(name), photos.join(name)).unwrap();
-    }
-    let mut watch = Inotify::init().unwrap();
-    let add = |folder: &Path| watch.watches().add(folder, WatchMask::OPEN).unwrap();
-    add(&photos);
-    add(&models);
-    let train = json!({
-        "command": "train", "images": [photos], "base": base, "name": "x-ti", "init": "woman",
-        "steps": 2, "save_every": 0, "out": dir.path().join("out"),
-    });
-    let request = Request::from_json(train.as_object().unwrap().clone()).unwrap();
-    Session::new(Environment::default()).submit(request).wait().unwrap();
-    let counts = opened(&mut watch);
+    let counts = opened_by_training(&json!({}));
     // Once for size and hash, for what is odd about it, for its latents and for the run's page.
     for name in ["01.png", "02.png", "03.png"] {
         assert_eq!(counts[name], 1, "{counts:?}");
     }
     // Once for its sizes, once for its weights, by which it is hashed as well.
-    assert_eq!(counts["mini.safetensors"], 2, "{counts:?}");
+    assert_eq!(counts["wayword-mini.safetensors"], 2, "{counts:?}");
+}
+
+#[test]
+fn pictures_that_are_cropped_around_faces_are_read_once() {
+    let counts = opened_by_training(&json!({ "crop": "face", "resolution": "128x64" }));
+    for name in ["01.png", "02.png", "03.png"] {
+        assert_eq!(counts[name], 1, "{counts:?}");
+    }
+}
+
+#[test]
+fn embeddings_of_the_sessions_folders_that_no_prompt_calls_are_not_opened() {
+    let dir = tempfile::tempdir().unwrap();
+    let embeddings = dir.path().join("embeddings");
+    copies(&embeddings, ["words/mirabo-ti.safetensors"]);
+    let called = embeddings.join("mirabo-ti.safetensors");
+    std::fs::copy(&called, embeddings.join("fresh-ti.safetensors")).unwrap();
+    std::fs::copy(&called, embeddings.join("other-ti.safetensors")).unwrap();
+    let session = Session::new(Environment::default());
+    session.set_folders(Folders { embeddings: vec![embeddings.clone()], ..Folders::default() });
+    let mut watch = Inotify::init().unwrap();
+    watch.watches().add(&embeddings, WatchMask::OPEN).unwrap();
+    let requests = [
+        json!({ "command": "explain", "prompt": "photo of {mirabo-ti|mirabo-ti}, a fresh-to" }),
+        json!({
+            "command": "draw", "prompt": "photo of mirabo-ti", "out": dir.path().join("a.png"),
+        }),
+        json!({
+            "command": "grid", "prompt": "photo of mirabo-ti", "x": "weight: 0.5, 1",
+            "y": "replace: photo, painting", "out": dir.path().join("grid"),
+        }),
+    ];
+    for mut request in requests {
+        let base = demo("wayword-mini.safetensors");
+        let values = request.as_object_mut().unwrap();
+        values.insert("base".into(), json!(base));
+        if values["command"] != "explain" {
+            values.insert("steps".into(), json!(1));
+        }
+        let outcome = run(&session, &request);
+        if let Outcome::Explain(explained) = &*outcome {
+            let text = explained.to_lines().join("\n");
+            assert!(text.contains("did you mean `fresh-ti`"), "names are known unread: {text}");
+        }
+        let counts = opened(&mut watch);
+        let count = counts.get("mirabo-ti.safetensors").copied().unwrap_or_default();
+        assert!(count > 0 && counts.len() == 1, "{request}: {counts:?}");
+    }
 }

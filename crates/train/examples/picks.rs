@@ -165,7 +165,7 @@ fn trained(base: &Base, asked: &Asked, concept: &Concept, seed: u64, out: &Path)
     plan.run()
 }
 
-fn one(
+fn measure(
     base: &Base,
     studio: &Studio<'_>,
     judge: &dyn ImageEncoder,
@@ -280,7 +280,7 @@ fn main() {
     for (seed, concept) in
         asked.seeds.iter().flat_map(|seed| wanted.iter().map(move |concept| (*seed, *concept)))
     {
-        let found = one(&base, &studio, &judge, &asked, (concept, seed));
+        let found = measure(&base, &studio, &judge, &asked, (concept, seed));
         if let Some(path) = &asked.file {
             let mut file = std::fs::File::options().create(true).append(true).open(path).unwrap();
             writeln!(file, "{found}").unwrap();
@@ -299,11 +299,11 @@ fn table(asked: &Asked, lines: &[Value]) {
     let columns: Vec<(String, Vec<f64>)> = std::iter::once("last step".to_owned())
         .chain(titles.iter().map(|title| (*title).clone()))
         .map(|title| {
-            let of = |line: &Value| match title.as_str() {
+            let score = |line: &Value| match title.as_str() {
                 "last step" => number(&line["last"]),
                 pick => number(&line["picks"][pick]["similarity"]),
             };
-            (title.clone(), lines.iter().map(of).collect())
+            (title.clone(), lines.iter().map(score).collect())
         })
         .collect();
     let names: Vec<&str> = columns.iter().map(|(title, _)| title.as_str()).collect();
@@ -337,11 +337,11 @@ fn table(asked: &Asked, lines: &[Value]) {
         println!("| {name} | {:.2} | {least:.2} |", mean(&values));
     }
     let costs = |part: &str| -> Vec<f64> {
-        let of = |line: &Value| {
+        let share = |line: &Value| {
             let cost = &line["picks"]["judged, balance"]["cost"];
             number(&cost[part]) / number(&cost["run"])
         };
-        lines.iter().map(of).collect()
+        lines.iter().map(share).collect()
     };
     println!(
         "\nscores {:.3}, drawing {:.3} of the run",

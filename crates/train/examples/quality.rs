@@ -98,7 +98,7 @@ fn demo() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../demo")
 }
 
-fn one(base: &Base, studio: &Studio<'_>, asked: &Asked, concept: &Concept, seed: u64) -> Value {
+fn measure(base: &Base, studio: &Studio<'_>, asked: &Asked, concept: &Concept, seed: u64) -> Value {
     let dir = tempfile::tempdir().unwrap();
     let name = format!("{}-ti", concept.name);
     let style = concept.is_style();
@@ -216,7 +216,7 @@ fn main() {
         let studio = Studio::new(&base, &demo());
         loop {
             let Some((concept, seed)) = left.lock().unwrap().pop() else { break };
-            let line = one(&base, &studio, &asked, concept, seed);
+            let line = measure(&base, &studio, &asked, concept, seed);
             let mut done = done.lock().unwrap();
             if let Some(file) = &asked.file {
                 let mut out =
@@ -244,7 +244,7 @@ fn table(asked: &Asked, concepts: &[&Concept], done: &[Value]) {
     let mut means: Vec<[f64; 3]> = Vec::new();
     let mut every: Vec<f64> = Vec::new();
     for concept in concepts {
-        let of = |key: &str| -> Vec<f64> {
+        let numbers = |key: &str| -> Vec<f64> {
             let number = |seed: &u64| {
                 let line = done
                     .iter()
@@ -253,7 +253,8 @@ fn table(asked: &Asked, concepts: &[&Concept], done: &[Value]) {
             };
             asked.seeds.iter().filter_map(number).collect()
         };
-        let (similarity, fidelity, cost) = (of("similarity"), of("fidelity"), of("evaluations"));
+        let (similarity, fidelity, cost) =
+            (numbers("similarity"), numbers("fidelity"), numbers("evaluations"));
         let row = [mean(&similarity), mean(&fidelity), mean(&cost)];
         println!(
             "| {} | {:.2} | {} | {:.2} | {:.0} |",

@@ -26,11 +26,11 @@ fn main() {
     for word in WORDS {
         let mut means = [0.0; 2];
         for seed in SEEDS {
-            let one = measure(&base, &demo, word, seed);
-            means[0] += one.before / SEEDS.len() as f64;
-            means[1] += one.after / SEEDS.len() as f64;
+            let measured = measure(&base, &demo, word, seed);
+            means[0] += measured.before / SEEDS.len() as f64;
+            means[1] += measured.after / SEEDS.len() as f64;
             if let Some(folder) = &folder {
-                for (picture, when) in one.pictures.iter().zip(["before", "after"]) {
+                for (picture, when) in measured.pictures.iter().zip(["before", "after"]) {
                     picture.save(folder.join(format!("{word}-{seed}-{when}.png"))).unwrap();
                 }
             }

@@ -150,21 +150,21 @@ impl<'a> Batches<'a> {
 
     fn caption(&self, place: usize, moment: Moment, rng: &mut dyn RandomSource) -> String {
         let picture = &self.plan.pictures[place];
-        let (own, options) = (&picture.caption, &self.captions[picture.set]);
+        let (text, options) = (&picture.caption, &self.captions[picture.set]);
         let templates = self.templates.as_ref().filter(|_| !self.plan.is_regular(place));
         let Some(templates) = templates else {
-            return caption::caption(own, options, moment, &[], rng);
+            return caption::caption(text, options, moment, &[], rng);
         };
         let list = templates.list();
-        let own = if list.iter().any(Template::has_filewords) {
-            let kept =
+        let text = if list.iter().any(Template::has_filewords) {
+            let undropped =
                 CaptionOptions { dropout_rate: 0.0, dropout_every_n_epochs: 0, ..options.clone() };
-            caption::caption(own, &kept, moment, &[], rng)
+            caption::caption(text, &undropped, moment, &[], rng)
         } else {
             String::new()
         };
         let token = &self.tokens[place];
-        let filled = list.iter().map(|template| template.fill(token, &own)).collect();
+        let filled = list.iter().map(|template| template.fill(token, &text)).collect();
         let dropped = CaptionOptions {
             dropout_rate: options.dropout_rate,
             dropout_every_n_epochs: options.dropout_every_n_epochs,
@@ -224,8 +224,9 @@ impl<'a> Batches<'a> {
 
     /// Pictures to learn from: those that are left out, or the others.
     fn learned(&self, left_out: &[usize], only: bool) -> Vec<usize> {
-        let all = (0..self.plan.pictures.len()).filter(|place| !self.plan.is_regular(*place));
-        all.filter(|place| left_out.contains(place) == only).collect()
+        let candidates =
+            (0..self.plan.pictures.len()).filter(|place| !self.plan.is_regular(*place));
+        candidates.filter(|place| left_out.contains(place) == only).collect()
     }
 
     /// A set by which starts or steps are compared: of the pictures that are left out, or of all where
@@ -261,7 +262,7 @@ impl<'a> Batches<'a> {
         purpose: Purpose,
     ) -> Result<Vec<MicroBatch>> {
         let low = if low < self.plan.timesteps.1 { low } else { 0 };
-        let one = |i: usize| {
+        let fixed_batch = |i: usize| {
             let place = pictures[i * 7 % pictures.len()];
             let batch = BatchPlan { number: first | i as u64, pictures: vec![place] };
             let level = low + (2 * i + 1) * (STEPS - low) / (2 * samples);
@@ -272,7 +273,7 @@ impl<'a> Batches<'a> {
             parts.noise = noise.randn(parts.latents.len());
             Ok(self.plain.batch(parts))
         };
-        (0..samples).map(one).collect()
+        (0..samples).map(fixed_batch).collect()
     }
 
     /// Everything of a batch but its noise.
@@ -295,7 +296,7 @@ impl<'a> Batches<'a> {
         let captions = self.captions(batch);
         let windows = self.plan.windows;
         let ids = |text: &String| self.lexicon.windows(self.tokenizer, text, windows);
-        let own = |place: &usize| {
+        let sample_weight = |place: &usize| {
             if self.plan.is_regular(*place) { self.plan.prior_loss_weight as f32 } else { 1.0 }
         };
         Parts {
@@ -306,7 +307,7 @@ impl<'a> Batches<'a> {
             timesteps,
             ids: captions.iter().flat_map(ids).collect(),
             windows,
-            own: batch.pictures.iter().map(own).collect(),
+            sample_weights: batch.pictures.iter().map(sample_weight).collect(),
             masks: views.iter().map(|view| view.mask.as_deref()).collect(),
         }
     }

@@ -160,13 +160,13 @@ impl Lexicon {
     pub fn windows(&self, tokenizer: &Tokenizer, caption: &str, windows: usize) -> Vec<u32> {
         let mut ids = self.encode(tokenizer, caption);
         ids.resize(windows * CHUNK, EOS);
-        let mut all = Vec::with_capacity(windows * POSITIONS);
+        let mut windowed = Vec::with_capacity(windows * POSITIONS);
         for window in ids.chunks(CHUNK) {
-            all.push(BOS);
-            all.extend_from_slice(window);
-            all.push(EOS);
+            windowed.push(BOS);
+            windowed.extend_from_slice(window);
+            windowed.push(EOS);
         }
-        all
+        windowed
     }
 
     fn stands_at(&self, caption: &str, at: usize, token: &str) -> bool {

@@ -79,7 +79,7 @@ fn time(work: impl Fn() -> Result<()>) -> Result<f64> {
 fn previews(model: &AdapterGuard<'_>, plan: &TrainPlan) -> Result<f64> {
     let Some(previews) = &plan.previews else { return Ok(0.0) };
     let mut known: BTreeMap<(u32, u32, usize), (f64, f64)> = BTreeMap::new();
-    let mut all = 0.0;
+    let mut total = 0.0;
     for prompt in &previews.prompts {
         let (grid, sides) = preview(prompt);
         let (step, picture) = match known.get(&(prompt.width, prompt.height, sides)) {
@@ -91,9 +91,9 @@ fn previews(model: &AdapterGuard<'_>, plan: &TrainPlan) -> Result<f64> {
                 (step, picture)
             }
         };
-        all += step * calls(prompt) as f64 + picture;
+        total += step * calls(prompt) as f64 + picture;
     }
-    Ok(all * previews.times(plan.steps, plan.counts().epochs as usize) as f64)
+    Ok(total * previews.times(plan.steps, plan.counts().epochs as usize) as f64)
 }
 
 /// How often a preview's sampler calls the UNet.
@@ -244,16 +244,19 @@ impl Forecast {
             Ok(base.device().memory().peak)
         };
         // A batch grows by equal parts; a large one need not be made.
-        let of = |memory: Memory| -> Result<usize> {
-            let one = count(memory, 1)?;
+        let memory_of = |memory: Memory| -> Result<usize> {
+            let single = count(memory, 1)?;
             if plan.batch == 1 {
-                return Ok(one);
+                return Ok(single);
             }
             let (two, three) = (count(memory, 2)?, count(memory, 3)?);
             let more = three.saturating_sub(two).saturating_mul(plan.batch - 2);
-            Ok(one.max(two.saturating_add(more)))
+            Ok(single.max(two.saturating_add(more)))
         };
-        Ok(Self { keep: whole(of(Memory::Keep)?), recompute: whole(of(Memory::Recompute)?) })
+        Ok(Self {
+            keep: whole(memory_of(Memory::Keep)?),
+            recompute: whole(memory_of(Memory::Recompute)?),
+        })
     }
 }
 
@@ -293,12 +296,12 @@ mod tests {
 
     #[test]
     fn previews_ask_as_often_as_their_sampler_does() {
-        let of = |sampler: &str| {
+        let calls_of = |sampler: &str| {
             let sampler = sampler.into();
             calls(&PreviewPrompt { steps: 20, sampler, ..PreviewPrompt::default() })
         };
-        assert_eq!(["", "Euler a", "DPM++ 2M", "DDIM"].map(of), [20; 4]);
-        assert_eq!(["Heun", "DPM2", "DPM2 a", "DPM++ SDE"].map(of), [39; 4]);
+        assert_eq!(["", "Euler a", "DPM++ 2M", "DDIM"].map(calls_of), [20; 4]);
+        assert_eq!(["Heun", "DPM2", "DPM2 a", "DPM++ SDE"].map(calls_of), [39; 4]);
     }
 
     #[test]

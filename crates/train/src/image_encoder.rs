@@ -127,7 +127,7 @@ fn unit(vector: &[f32]) -> Result<Vec<f64>> {
     if norm > 0.0 && norm.is_finite() {
         Ok(vector.iter().map(|v| f64::from(*v) / norm).collect())
     } else {
-        Err(Error::data(format!("a picture's vector has the length {norm}")))
+        Err(Error::data(format!("an image's vector has the length {norm}")))
     }
 }
 

@@ -59,7 +59,7 @@ pub fn translate(options: &KohyaOptions) -> Result<Translation> {
     }
     let given = Given(last_of_each(script));
     for entry in &given.0 {
-        one(entry, &given, &mut out)?;
+        translate_entry(entry, &given, &mut out)?;
     }
     assume(&given, &mut out)?;
     traps::find(options.form, &given, &mut out);
@@ -176,14 +176,14 @@ fn said(entry: &Entry) -> String {
 
 /// The option that is given last counts, as in the trainer.
 fn last_of_each(entries: Vec<Entry>) -> Vec<Entry> {
-    let mut kept: Vec<Entry> = Vec::with_capacity(entries.len());
+    let mut unique: Vec<Entry> = Vec::with_capacity(entries.len());
     for entry in entries {
-        match kept.iter_mut().find(|other| other.key == entry.key) {
+        match unique.iter_mut().find(|other| other.key == entry.key) {
             Some(other) => other.value = entry.value,
-            None => kept.push(entry),
+            None => unique.push(entry),
         }
     }
-    kept
+    unique
 }
 
 /// The trainer's command line takes the beginning of a name, and `-` for `_` it does not.
@@ -198,11 +198,11 @@ fn full_name(key: &str) -> String {
     }
 }
 
-fn one(entry: &Entry, given: &Given, out: &mut Translation) -> Result<()> {
+fn translate_entry(entry: &Entry, given: &Given, out: &mut Translation) -> Result<()> {
     let key = entry.key.as_str();
     let Some(meaning) = meaning(key) else {
-        let all: Vec<&str> = known().collect();
-        out.unknown.push((said(entry), nearest(key, &all)));
+        let names: Vec<&str> = known().collect();
+        out.unknown.push((said(entry), nearest(key, &names)));
         return Ok(());
     };
     let empty = match &entry.value {

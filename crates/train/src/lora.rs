@@ -107,11 +107,11 @@ pub fn open(loras: &[PlannedLora]) -> Result<Vec<Network>> {
 /// # Errors
 /// As [`open`], and if nothing of one fits.
 pub fn remarks(base: &Base, loras: &[PlannedLora]) -> Result<Vec<Warning>> {
-    let mut all = Vec::new();
+    let mut warnings = Vec::new();
     for network in open(loras)? {
-        all.extend(network.remarks(base).map_err(refused)?);
+        warnings.extend(network.remarks(base).map_err(refused)?);
     }
-    Ok(all)
+    Ok(warnings)
 }
 
 fn refused(error: wayword_diffusion::Error) -> Error {

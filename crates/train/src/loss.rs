@@ -210,14 +210,15 @@ impl LossTable {
     pub fn weights(
         &self,
         timesteps: &[usize],
-        own: &[f32],
+        sample_weights: &[f32],
         masks: &[Option<&[f32]>],
         places: usize,
     ) -> Vec<f32> {
-        assert!(timesteps.len() == own.len() && own.len() == masks.len(), "one entry per sample");
-        let mut out = Vec::with_capacity(places * own.len());
-        for ((t, own), mask) in timesteps.iter().zip(own).zip(masks) {
-            let weight = own * self.weight(*t);
+        let samples = timesteps.len();
+        assert!(sample_weights.len() == samples && masks.len() == samples, "one entry per sample");
+        let mut out = Vec::with_capacity(places * samples);
+        for ((t, sample_weight), mask) in timesteps.iter().zip(sample_weights).zip(masks) {
+            let weight = sample_weight * self.weight(*t);
             match mask {
                 None => out.extend(std::iter::repeat_n(weight, places)),
                 Some(mask) => {
@@ -274,7 +275,7 @@ pub fn loss_and_gradient(
 ) -> (f64, Vec<f32>) {
     let (n, c) = (prediction.len() as f64, f64::from(c));
     let mut sum = 0.0;
-    let mut one = |((p, t), w): ((&f32, &f32), &f32)| {
+    let mut element = |((p, t), w): ((&f32, &f32), &f32)| {
         let d = f64::from(p - t);
         let root = (d * d + c * c).sqrt();
         let (value, slope) = match kind {
@@ -287,7 +288,7 @@ pub fn loss_and_gradient(
         (slope * f64::from(*w) / n) as f32
     };
     let elements = prediction.iter().zip(target).zip(weights);
-    let gradient = elements.map(&mut one).collect();
+    let gradient = elements.map(&mut element).collect();
     (sum / n, gradient)
 }
 

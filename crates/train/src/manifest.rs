@@ -5,6 +5,7 @@
 //! same with all paths, as `plan.json`.
 use crate::embedding::Init;
 use crate::plan::{PlannedFile, TrainPlan};
+use crate::run_folder::steps::StepChoice;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -16,10 +17,10 @@ pub const KEY: &str = "wayword.run";
 /// Fields of a plan that are no part of a manifest: of this machine or this moment, or made of others.
 const LEFT_OUT: &[&str] = &["version", "started", "out", "images", "latent_cache", "warnings"];
 
-/// A plan's manifest.
+/// A plan's manifest, for a file with the vectors of the `chosen` steps.
 #[must_use]
-pub fn manifest(plan: &TrainPlan) -> Value {
-    let mut bare = plan.clone();
+pub fn manifest(plan: &TrainPlan, chosen: Option<StepChoice>) -> Value {
+    let mut bare = TrainPlan { chosen, ..plan.clone() };
     bare.base.path = PathBuf::from(&bare.base.name);
     bare.base.vae.as_mut().map(named);
     for picture in &mut bare.pictures {
@@ -65,32 +66,32 @@ pub fn plan(manifest: &Value) -> serde_json::Result<TrainPlan> {
 
 /// What a file's header says about its run: the manifest, and the hashes by keys of their own.
 #[must_use]
-pub fn metadata(plan: &TrainPlan) -> BTreeMap<String, String> {
-    let mut all = BTreeMap::from([
-        (KEY.to_owned(), manifest(plan).to_string()),
+pub fn metadata(plan: &TrainPlan, chosen: Option<StepChoice>) -> BTreeMap<String, String> {
+    let mut header = BTreeMap::from([
+        (KEY.to_owned(), manifest(plan, chosen).to_string()),
         ("wayword.base".into(), plan.base.name.clone()),
         ("wayword.data_sha256".into(), data_sha256(plan)),
         ("wayword.seed".into(), plan.seed.to_string()),
     ]);
     if let Some(sha256) = &plan.base.sha256 {
-        all.insert("wayword.base_sha256".into(), sha256.clone());
+        header.insert("wayword.base_sha256".into(), sha256.clone());
     }
     if let Some(known) = &plan.base.known {
-        all.insert("wayword.base_known".into(), known.clone());
+        header.insert("wayword.base_known".into(), known.clone());
     }
-    all
+    header
 }
 
 /// One hash for all pictures, masks, captions and kohya's latents of a plan, in their order.
 #[must_use]
 pub fn data_sha256(plan: &TrainPlan) -> String {
-    let mut all = String::new();
+    let mut lines = String::new();
     for picture in &plan.pictures {
         let mask = picture.mask.as_ref().map_or("-", |mask| mask.sha256.as_str());
         let caption = hash::sha256_bytes(picture.caption.as_bytes());
         let latents = picture.latents.as_ref().map(|file| format!(" {}", file.sha256));
         let latents = latents.unwrap_or_default();
-        all.push_str(&format!("{} {mask} {caption}{latents}\n", picture.sha256));
+        lines.push_str(&format!("{} {mask} {caption}{latents}\n", picture.sha256));
     }
-    hash::sha256_bytes(all.as_bytes())
+    hash::sha256_bytes(lines.as_bytes())
 }

@@ -178,8 +178,9 @@ fn enlarge(map: &[f32], (h, w): (usize, usize), (height, width): (usize, usize))
         let (top, bottom, down) = place(y, h, height);
         let columns = columns.clone();
         columns.into_iter().map(move |(left, right, along)| {
-            let of = |y: usize| map[y * w + left] * (1.0 - along) + map[y * w + right] * along;
-            of(top) * (1.0 - down) + of(bottom) * down
+            let row_value =
+                |y: usize| map[y * w + left] * (1.0 - along) + map[y * w + right] * along;
+            row_value(top) * (1.0 - down) + row_value(bottom) * down
         })
     };
     (0..height).flat_map(row).collect()

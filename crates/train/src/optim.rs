@@ -134,12 +134,6 @@ impl Optimizer {
         self.note.as_deref()
     }
 
-    /// Whether the gradients of frozen rows change anything.
-    #[must_use]
-    pub fn wants_other_gradients(&self) -> bool {
-        matches!(self.statistics, Statistics::WholeTable(_))
-    }
-
     /// Whether it makes its own learning rates, so that no schedule applies (Adafactor's
     /// `relative_step`).
     #[must_use]

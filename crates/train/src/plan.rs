@@ -358,9 +358,10 @@ impl TrainPlan {
         let lexicon =
             |embedding| Lexicon::new(std::slice::from_ref(embedding), 0, self.kohya_numbers);
         let lexicons: Vec<Lexicon> = self.embeddings.iter().map(lexicon).collect();
-        let all = 0..self.embeddings.len();
+        let every_embedding = 0..self.embeddings.len();
         let named = |picture: &PlannedPicture| -> Vec<usize> {
-            all.clone()
+            every_embedding
+                .clone()
                 .filter(|embedding| lexicons[*embedding].holds_any(&picture.caption))
                 .collect()
         };
@@ -368,11 +369,11 @@ impl TrainPlan {
         let learned = |embedding| {
             (0..named.len()).any(|i| named[i].contains(&embedding) && !self.is_regular(i))
         };
-        let divided = all.clone().all(learned);
-        let own = |named: Vec<usize>| {
-            if divided && !named.is_empty() { named } else { all.clone().collect() }
+        let divided = every_embedding.clone().all(learned);
+        let taught = |named: Vec<usize>| {
+            if divided && !named.is_empty() { named } else { every_embedding.clone().collect() }
         };
-        named.into_iter().map(own).collect()
+        named.into_iter().map(taught).collect()
     }
 
     /// Batches, updates and epochs.

@@ -31,10 +31,10 @@ const DECODED: usize = 8;
 #[must_use]
 pub fn decoding(pictures: &[PlannedPicture], threads: usize) -> Option<(usize, &PlannedPicture)> {
     let bytes = |picture: &PlannedPicture| picture.size.0 * picture.size.1 * DECODED;
-    let mut all: Vec<&PlannedPicture> = pictures.iter().collect();
-    all.sort_by_key(|picture| std::cmp::Reverse(bytes(picture)));
-    let largest = *all.first()?;
-    Some((all.iter().take(threads.max(1)).map(|picture| bytes(picture)).sum(), largest))
+    let mut by_size: Vec<&PlannedPicture> = pictures.iter().collect();
+    by_size.sort_by_key(|picture| std::cmp::Reverse(bytes(picture)));
+    let largest = *by_size.first()?;
+    Some((by_size.iter().take(threads.max(1)).map(|picture| bytes(picture)).sum(), largest))
 }
 
 /// Looks at the pictures to learn from and at all captions. Pictures are decoded once: the plan keeps
@@ -63,18 +63,21 @@ pub fn inspect(plan: &TrainPlan, stop: &Stop) -> Result<Vec<Warning>> {
     };
     let (mut inspections, mut holes, mut cut) = (Vec::new(), Vec::new(), Vec::new());
     let mut notes = Vec::new();
-    let detector = Detector::bundled()?;
+    let is_cropped = learned.iter().any(|picture| picture.resized != picture.bucket);
+    let detector = is_cropped.then(Detector::bundled).transpose()?;
     for some in learned.chunks(AT_ONCE) {
-        let all: Vec<(Inspection, bool, Option<SmallPhoto>, Vec<String>)> =
+        let inspected: Vec<(Inspection, bool, Option<SmallPhoto>, Vec<String>)> =
             some.par_iter().map(inspection).collect::<Result<_>>()?;
-        for (picture, (inspection, hole, photo, note)) in some.iter().zip(all) {
+        for (picture, (inspection, hole, photo, note)) in some.iter().zip(inspected) {
             inspections.push(inspection);
             holes.push(hole);
             // Not above: the network has threads of its own, and a thread that waits for them would
             // begin with another picture.
             let (corner, bucket) = (picture.corner(), picture.bucket);
-            let is_cut = |photo| faces::is_cut(&photo, corner, bucket, &detector);
-            cut.push(photo.map_or(Ok(false), is_cut)?);
+            cut.push(match (photo, &detector) {
+                (Some(photo), Some(detector)) => faces::is_cut(&photo, corner, bucket, detector)?,
+                _ => false,
+            });
             notes.push(note);
         }
     }
@@ -101,10 +104,10 @@ fn read_otherwise(learned: &[&PlannedPicture], notes: &[Vec<String>]) -> Vec<War
             by_note.entry(note).or_default().push(picture.name.clone());
         }
     }
-    let one = |(note, names): (&str, Vec<String>)| {
+    let warning = |(note, names): (&str, Vec<String>)| {
         finding(format!("{}: {note}", list(&names)), "nothing needs to be done if that is intended")
     };
-    by_note.into_iter().map(one).collect()
+    by_note.into_iter().map(warning).collect()
 }
 
 /// A finding with what to do about it.

@@ -196,10 +196,10 @@ pub(crate) fn learned(base: &Base, plan: &TrainPlan, vectors: &[f32]) -> Result<
     let mut embeddings = Embeddings::new(base);
     let mut rest = vectors;
     for embedding in &plan.embeddings {
-        let own = rest.split_off(..embedding.vectors * base.info.token_width).unwrap_or_default();
-        embeddings.add(&embedding.name, own.to_vec(), None)?;
+        let part = rest.split_off(..embedding.vectors * base.info.token_width).unwrap_or_default();
+        embeddings.add(&embedding.name, part.to_vec(), None)?;
         if embedding.token != embedding.name {
-            embeddings.add(&embedding.token, own.to_vec(), None)?;
+            embeddings.add(&embedding.token, part.to_vec(), None)?;
         }
     }
     Ok(embeddings)

@@ -85,10 +85,11 @@ impl Starts {
     pub fn cost(&self) -> f64 {
         let compared = self.rounds.iter().any(|(starts, _)| *starts > 1);
         let compare = if compared { self.samples as f64 / 3.0 } else { 0.0 };
-        let one = |(starts, steps): &(usize, usize)| *starts as f64 * (*steps as f64 + compare);
+        let round_cost =
+            |(starts, steps): &(usize, usize)| *starts as f64 * (*steps as f64 + compare);
         let words = if self.gradients > 0 { self.words + 1 } else { 0 };
         let ranking = self.gradients as f64 + (words * self.word_samples) as f64 / 3.0;
-        ranking + self.rounds.iter().map(one).sum::<f64>()
+        ranking + self.rounds.iter().map(round_cost).sum::<f64>()
     }
 
     /// Steps that the budget leaves, of `samples` each.
@@ -118,8 +119,8 @@ mod tests {
             for ranking in [false, true] {
                 let starts = Starts::of(budget, &pictures, ranking);
                 let steps = starts.steps(1);
-                let all = starts.cost() + steps as f64;
-                assert!(all <= budget as f64 && all > budget as f64 - 1.0, "{budget}: {all}");
+                let total = starts.cost() + steps as f64;
+                assert!(total <= budget as f64 && total > budget as f64 - 1.0, "{budget}: {total}");
                 assert!(steps * 5 >= budget, "{budget}: only {steps} steps");
             }
         }

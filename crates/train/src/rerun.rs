@@ -61,7 +61,7 @@ impl Recorded {
         if let Ok(mut whole) = Self::of_plan(&beside) {
             // The folder's plan says what was picked last, the file what it has itself.
             whole.plan.chosen = plan.chosen;
-            if manifest::manifest(&whole.plan) == found {
+            if manifest::manifest(&whole.plan, whole.plan.chosen) == found {
                 return Ok(whole);
             }
         }

@@ -105,15 +105,15 @@ mod tests {
 
     #[test]
     fn curves_are_read_as_people_read_them() {
-        let of = |losses: &[f64]| {
+        let verdict_of = |losses: &[f64]| {
             let fixed: Vec<_> = losses.iter().enumerate().map(|(i, l)| (i * 200, *l)).collect();
             of(&fixed, 0.3, true)
         };
-        let falls = of(&[0.20, 0.18, 0.17, 0.165]);
+        let falls = verdict_of(&[0.20, 0.18, 0.17, 0.165]);
         assert!(falls.learned && falls.lowest_at == Some(600) && falls.overtrained_from.is_none());
-        let rises = of(&[0.20, 0.17, 0.16, 0.161, 0.18, 0.19]);
+        let rises = verdict_of(&[0.20, 0.17, 0.16, 0.161, 0.18, 0.19]);
         assert_eq!((rises.lowest_at, rises.overtrained_from), (Some(400), Some(800)));
-        let flat = of(&[0.20, 0.1995, 0.1999]);
+        let flat = verdict_of(&[0.20, 0.1995, 0.1999]);
         assert!(!flat.learned && flat.overtrained_from.is_none(), "{flat:?}");
         assert!(flat.advice().contains("{train.seed}"));
         assert!(super::of(&[(0, 0.2)], 1.0, true).advice().contains("{train.learning_rate}"));
@@ -122,7 +122,7 @@ mod tests {
         assert!(more.learned && more.overtrained_from.is_none(), "it had learned before: {more:?}");
         let brief = super::of(&[(0, 0.2), (40, 0.2)], 0.9, true);
         assert!(brief.learned, "too short to say: {brief:?}");
-        let worse = of(&[0.20, 0.21, 0.25]);
+        let worse = verdict_of(&[0.20, 0.21, 0.25]);
         assert!(!worse.learned && worse.overtrained_from.is_none());
     }
 }

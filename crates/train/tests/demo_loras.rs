@@ -52,11 +52,11 @@ impl Studio {
         };
         let plan = DrawPlan::new(base(), settings).unwrap();
         let drawn = draw(base(), &plan, &Quiet, &Stop::default()).unwrap();
-        let one = |p: &wayword_diffusion::Picture| {
+        let likeness = |p: &wayword_diffusion::Picture| {
             let picture = RgbImage::from_raw(p.width, p.height, p.rgb.clone()).unwrap();
             similarity(&[vector(&picture)], &shown).unwrap().mean
         };
-        drawn.iter().map(one).collect()
+        drawn.iter().map(likeness).collect()
     }
 }
 
@@ -69,7 +69,7 @@ fn mean(values: &[f64]) -> f64 {
 #[test]
 fn a_lora_without_its_trigger_brings_class_words_and_learned_words_nearer() {
     let studio = Studio::open();
-    let mut all = [const { Vec::new() }; 5];
+    let mut by_prompt = [const { Vec::new() }; 5];
     println!(
         "likeness of three seeds: class, class and LoRA at 0.6, word, word and LoRA, word at 0.8 and LoRA"
     );
@@ -88,9 +88,9 @@ fn a_lora_without_its_trigger_brings_class_words_and_learned_words_nearer() {
         let seen = prompts.map(|prompt| studio.similarity(concept, &prompt));
         let means = seen.each_ref().map(|seen| mean(seen));
         println!("{concept:14} {means:.2?} of {seen:.2?}");
-        all.iter_mut().zip(seen).for_each(|(all, seen)| all.extend(seen));
+        by_prompt.iter_mut().zip(seen).for_each(|(so_far, seen)| so_far.extend(seen));
     }
-    let means = all.map(|all| mean(&all));
+    let means = by_prompt.map(|values| mean(&values));
     println!("mean           {means:.3?}");
     let [class, class_lora, word, word_lora, weak_word_lora] = means;
     assert!(class_lora > class + 0.2, "class {class}, with LoRA {class_lora}");
@@ -104,10 +104,11 @@ fn several_weak_loras_of_one_concept_add_up() {
     let studio = Studio::open();
     let name = TWICE.split(' ').next().unwrap();
     let class = TWICE.split(' ').nth(1).unwrap();
-    let of = |tags: String| mean(&studio.similarity(TWICE, &format!("photo of a {class} {tags}")));
-    let (none, first) = (of(String::new()), of(format!("<lora:{name}-lora:0.25>")));
-    let second = of(format!("<lora:{name}-lora-b:0.25>"));
-    let both = of(format!("<lora:{name}-lora:0.25> <lora:{name}-lora-b:0.25>"));
+    let likeness =
+        |tags: String| mean(&studio.similarity(TWICE, &format!("photo of a {class} {tags}")));
+    let (none, first) = (likeness(String::new()), likeness(format!("<lora:{name}-lora:0.25>")));
+    let second = likeness(format!("<lora:{name}-lora-b:0.25>"));
+    let both = likeness(format!("<lora:{name}-lora:0.25> <lora:{name}-lora-b:0.25>"));
     println!("{TWICE}: none {none:.3}, one {first:.3}, the other {second:.3}, both {both:.3}");
     assert!(both > none && both > first.min(second), "{none} {first} {second} {both}");
 }

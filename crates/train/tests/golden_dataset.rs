@@ -88,9 +88,13 @@ fn golden_dataset_steps() {
         train.iter().for_each(|(size, repeats)| add(*size, *repeats));
 
         let reg = images(&case["reg_folders"]);
-        let own: Vec<u64> = reg.iter().map(|i| i.1).collect();
-        assert_eq!(Some(own.iter().sum()), case["num_reg_images_printed"].as_u64(), "{case}");
-        let mut balanced = balance(wanted, &own);
+        let reg_repeats: Vec<u64> = reg.iter().map(|i| i.1).collect();
+        assert_eq!(
+            Some(reg_repeats.iter().sum()),
+            case["num_reg_images_printed"].as_u64(),
+            "{case}"
+        );
+        let mut balanced = balance(wanted, &reg_repeats);
         reg.iter().zip(&balanced).for_each(|((size, _), repeats)| add(*size, *repeats));
         if let Some(expected) = case["repeats_of_registered_reg_images_sorted"].as_array() {
             balanced.retain(|r| *r > 0);

@@ -185,7 +185,8 @@ fn metadata(case: &Value) -> BTreeMap<String, String> {
     let number = |key: &str| options.text(key).map(|t| t.parse().unwrap());
     // A thumbnail's file that became a URL is not at hand.
     let text = |key: &str| {
-        given(key).and_then(|own| if key == "thumbnail" { said(key) } else { Some(own) })
+        given(key)
+            .and_then(|text_given| if key == "thumbnail" { said(key) } else { Some(text_given) })
     };
     let texts = [
         "author",

@@ -165,7 +165,7 @@ impl Case {
             timesteps: serde_json::from_value(micro["timesteps"].clone()).unwrap(),
             windows: ids.shape.iter().product::<usize>() / (names.len() * 77),
             ids: ids.i64().iter().map(|id| *id as u32).collect(),
-            own: serde_json::from_value(micro["loss_weights"].clone()).unwrap(),
+            sample_weights: serde_json::from_value(micro["loss_weights"].clone()).unwrap(),
             masks: masks.iter().map(Option::as_deref).collect(),
         });
         if let Some(noisy) = self.tensors.get(&format!("m{index}.noisy")) {
@@ -241,7 +241,7 @@ fn replay(base: &Base, case: &Case, report: &mut Report) {
     let width = base.info.token_width;
     let composer = case.composer();
     let mut rows = case.tensors.at("init_rows").f32();
-    let mut own = rows.clone();
+    let mut walked = rows.clone();
     let name = case.text("optimizer_type");
     let walks = matches!(name.to_lowercase().as_str(), "" | "adamw");
     let args: Vec<String> =
@@ -268,7 +268,7 @@ fn replay(base: &Base, case: &Case, report: &mut Report) {
             let norm = sum.clip(max_norm);
             (losses, norm, sum)
         };
-        let at = if walks && !limits.lax { &own } else { &rows };
+        let at = if walks && !limits.lax { &walked } else { &rows };
         let (losses, norm, mut got) = gradients(at);
         for (m, loss) in (next..).zip(losses) {
             let want = case.micros()[m]["loss"].as_f64().unwrap();
@@ -286,10 +286,10 @@ fn replay(base: &Base, case: &Case, report: &mut Report) {
         rows = case.tensors.at(&format!("u{u}.rows")).f32();
         if walks {
             if limits.lax {
-                got = gradients(&own).2;
+                got = gradients(&walked).2;
             }
-            optimizer.step(&mut own, &got.new, &got.others, update["lr"].as_f64().unwrap());
-            report.within(&place, "rows", max_abs(&own, &rows), limits.rows);
+            optimizer.step(&mut walked, &got.new, &got.others, update["lr"].as_f64().unwrap());
+            report.within(&place, "rows", max_abs(&walked, &rows), limits.rows);
         }
         next = last + 1;
     }

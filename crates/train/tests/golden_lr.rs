@@ -35,18 +35,18 @@ fn optimizer(case: &Value, words: &[&str]) -> Optimizer {
 }
 
 fn options(case: &Value, words: &[&str]) -> LrOptions {
-    let one = |name: &str| values(words, name).first().copied();
-    let length = |name: &str| one(name).map_or(Length::Steps(0), |t| t.parse().unwrap());
+    let value = |name: &str| values(words, name).first().copied();
+    let length = |name: &str| value(name).map_or(Length::Steps(0), |t| t.parse().unwrap());
     LrOptions {
         learning_rate: case["learning_rate"].as_f64().unwrap(),
-        scheduler: one("--lr_scheduler").unwrap_or("constant").into(),
+        scheduler: value("--lr_scheduler").unwrap_or("constant").into(),
         warmup: length("--lr_warmup_steps"),
         decay: length("--lr_decay_steps"),
-        num_cycles: one("--lr_scheduler_num_cycles").map(number),
-        power: one("--lr_scheduler_power").map(number),
-        min_lr_ratio: one("--lr_scheduler_min_lr_ratio").map(number),
-        timescale: one("--lr_scheduler_timescale").map(|t| t.parse().unwrap()),
-        torch_class: one("--lr_scheduler_type").map(Into::into),
+        num_cycles: value("--lr_scheduler_num_cycles").map(number),
+        power: value("--lr_scheduler_power").map(number),
+        min_lr_ratio: value("--lr_scheduler_min_lr_ratio").map(number),
+        timescale: value("--lr_scheduler_timescale").map(|t| t.parse().unwrap()),
+        torch_class: value("--lr_scheduler_type").map(Into::into),
         args: strings(values(words, "--lr_scheduler_args")),
         steps: case["max_train_steps"].as_u64().unwrap(),
         relative_step: optimizer(case, words).is_relative(),

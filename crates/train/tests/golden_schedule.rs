@@ -16,10 +16,10 @@ const LIMIT: f64 = 1e-6;
 /// Largest difference over the expected value; where both are 0 or infinite there is none.
 fn relative(found: &[f32], expected: &[f32]) -> f64 {
     assert_eq!(found.len(), expected.len());
-    let one = |(a, b): (&f32, &f32)| {
+    let error = |(a, b): (&f32, &f32)| {
         if a == b { 0.0 } else { f64::from((a - b).abs()) / f64::from(b.abs()) }
     };
-    found.iter().zip(expected).map(one).fold(0.0, f64::max)
+    found.iter().zip(expected).map(error).fold(0.0, f64::max)
 }
 
 /// The roots that rescaling for zero terminal SNR shifted and scaled, from its products.

@@ -43,8 +43,11 @@ fn steps_are_scored_drawn_and_judged() {
     assert!(drawn.is_empty() && scores.written.is_empty());
     let start = &scores.start;
     assert!((start.fidelity - 1.0).abs() < 1e-6, "the start guides as itself: {start:?}");
-    for one in &scores.candidates {
-        assert!(one.loss.is_finite() && one.fidelity < 1.0 && one.drift > 0.0, "{one:?}");
+    for candidate in &scores.candidates {
+        assert!(
+            candidate.loss.is_finite() && candidate.fidelity < 1.0 && candidate.drift > 0.0,
+            "{candidate:?}"
+        );
     }
     let last = scores.of(StepChoice::One(400)).unwrap();
     assert!(last.loss < start.loss, "the run learned: {scores:?}");
@@ -119,11 +122,11 @@ fn a_run_that_is_made_longer_ends_with_its_last_step_until_it_is_picked_again() 
     training_loop::resume(base(), &run, longer, &events, &Stop::default()).unwrap();
     assert!(warned.into_inner(), "that the pick is given up is told");
     let kept = KeptVectors::open(&run).unwrap();
-    let of = |step| kept.of("zarva-ti", StepChoice::One(step)).unwrap();
-    assert_eq!(embedding::read(&file).unwrap().vectors, of(40));
+    let vectors_of = |step| kept.of("zarva-ti", StepChoice::One(step)).unwrap();
+    assert_eq!(embedding::read(&file).unwrap().vectors, vectors_of(40));
     assert!(!last.exists(), "the last step is that of the embedding's own file");
     picked(&run, write);
-    assert_eq!(embedding::read(&last).unwrap().vectors, of(40), "of the longer run");
+    assert_eq!(embedding::read(&last).unwrap().vectors, vectors_of(40), "of the longer run");
 }
 
 #[test]

@@ -101,9 +101,9 @@ fn changing_pictures_are_the_same_for_the_same_number() {
     let sources = sources(&plan);
     assert!(sources.iter().all(|s| matches!(s, LatentSource::AugmentedSource(_))));
     let batches = Batches::new(base(), &plan, &sources).unwrap();
-    let of = |number| batches.make(&BatchPlan { number, pictures: vec![0] }).unwrap();
-    assert_eq!(of(4), of(4));
-    let all: Vec<_> = (0..6).map(|number| of(number).noisy).collect();
+    let batch = |number| batches.make(&BatchPlan { number, pictures: vec![0] }).unwrap();
+    assert_eq!(batch(4), batch(4));
+    let all: Vec<_> = (0..6).map(|number| batch(number).noisy).collect();
     assert!(all.windows(2).all(|two| two[0] != two[1]));
     let whole =
         training_loop::train(base(), &plan, RunOptions::default(), &Quiet, &Stop::default())
@@ -239,8 +239,8 @@ fn latents_on_disk_are_found_again_and_never_stale() {
     assert_eq!(all(&sources(&plan)), first);
     assert_eq!(names(), found);
     // A damaged file is made anew.
-    let one = found.first().unwrap();
-    std::fs::write(one, b"damaged").unwrap();
+    let cached = found.first().unwrap();
+    std::fs::write(cached, b"damaged").unwrap();
     assert_eq!(all(&sources(&plan)), first);
     // Another size or content has other names.
     let wide = short(dir.path(), |o| {

@@ -151,12 +151,12 @@ fn a_list_of_rates_is_as_long_as_it_says() {
     // Over what other layers say of length and course.
     let layer = |text: &str| config::parse(text, "t").unwrap();
     let preset = "steps = 1000\nscheduler = \"cosine\"\nwarmup = 5\nbatch = 2";
-    let all = |lr: &str| config::merge([layer(preset), layer(lr)]);
-    let of = |lr: &str| all(lr).read::<Train>().unwrap().options;
-    let train = of("lr = \"5e-3:20, 5e-4:3000\"");
+    let layers = |lr: &str| config::merge([layer(preset), layer(lr)]);
+    let options_with = |lr: &str| layers(lr).read::<Train>().unwrap().options;
+    let train = options_with("lr = \"5e-3:20, 5e-4:3000\"");
     assert_eq!((train.steps, train.scheduler, train.batch), (None, None, 2));
-    assert_eq!(of("lr = \"5e-3:20, 5e-4\"").steps, Some(1000));
-    assert_eq!(of("lr = \"5e-3\"").scheduler.as_deref(), Some("cosine"));
+    assert_eq!(options_with("lr = \"5e-3:20, 5e-4\"").steps, Some(1000));
+    assert_eq!(options_with("lr = \"5e-3\"").scheduler.as_deref(), Some("cosine"));
 }
 
 #[test]

@@ -154,8 +154,9 @@ fn captions_are_changed_as_the_options_say() {
         let found = latents::encode(base(), &plan, &run, &Quiet, &Stop::default());
         let found = found.unwrap().unwrap();
         let batches = Batches::new(base(), &plan, &found).unwrap();
-        let one = |number| batches.captions(&BatchPlan { number, pictures: vec![0] })[0].clone();
-        (0..40).map(one).collect()
+        let caption =
+            |number| batches.captions(&BatchPlan { number, pictures: vec![0] })[0].clone();
+        (0..40).map(caption).collect()
     };
     let plain = captions(&|_| {});
     assert!(plain.iter().all(|c| *c == plain[0]));
@@ -168,13 +169,13 @@ fn captions_are_changed_as_the_options_say() {
     assert!((8..32).contains(&empty), "{empty}");
     let template = dir.path().join("own.txt");
     std::fs::write(&template, "[filewords] by [name]\nby [name], [filewords]\n").unwrap();
-    let own = captions(&|o| {
+    let templated = captions(&|o| {
         o.template = template.display().to_string().into();
         o.caption_dropout_rate = 0.2;
     });
     let first = format!("{} by velvetine", plain[0]);
     let second = format!("by velvetine, {}", plain[0]);
-    let all: BTreeSet<&str> = own.iter().map(String::as_str).collect();
+    let all: BTreeSet<&str> = templated.iter().map(String::as_str).collect();
     assert_eq!(all, BTreeSet::from(["", first.as_str(), second.as_str()]));
 }
 

@@ -18,10 +18,21 @@ export function fill(element, ...children) {
   element.replaceChildren(...children.flat().filter((child) => child !== null && child !== undefined));
 }
 
+const labels = new Map();
+/** Remembers how a form labels the options of a request; those of several are called `any` in texts. */
+export function remember(request, name, label) {
+  labels.set(`${request}.${name}`, label);
+  labels.set(`any.${name}`, label);
+}
+
+/** A text of the server with the labels of fields in the place of their paths, such as `train.save_every`. */
+export const labeled = (text) => text.replace(/\b[a-z]+\.[a-z][a-z0-9_]*\b/g, (path) =>
+  labels.has(path) ? `“${labels.get(path)}”` : path);
+
 let hide;
 /** Shows a message for some seconds. */
 export function toast(text) {
-  document.getElementById('toast').textContent = text;
+  document.getElementById('toast').textContent = labeled(text);
   clearTimeout(hide);
   hide = setTimeout(() => { document.getElementById('toast').textContent = ''; }, 8000);
 }

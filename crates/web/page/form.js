@@ -1,6 +1,6 @@
 // A form from a request's schema.
 import { Refused } from './api.js';
-import { h, toast } from './dom.js';
+import { h, labeled, remember, toast } from './dom.js';
 
 /** Fields for some options of a schema. `choices` are names to pick from, by option. */
 export class Form {
@@ -11,6 +11,11 @@ export class Form {
     this.changed = changed;
     this.inputs = new Map();
     this.findings = new Map();
+    for (const name of Object.keys(schema.properties)) remember(schema.title, name, this.label(name));
+  }
+
+  label(name) {
+    return this.labels[name] || capital(this.schema.properties[name].title || name);
   }
 
   /** Elements for the options of these names. */
@@ -43,7 +48,7 @@ export class Form {
     const finding = h('p', { class: 'finding', id: `${id}-finding` });
     input.setAttribute('aria-describedby', `${id}-help ${id}-finding`);
     this.findings.set(name, finding);
-    const label = h('label', { for: id }, this.labels[name] || capital(option.title || name));
+    const label = h('label', { for: id }, this.label(name));
     if (option.type === 'boolean') return h('div', { class: 'field switch' }, input, label, help, finding);
     return h('div', { class: wide ? 'field wide' : 'field' }, label, input, help, finding);
   }
@@ -98,7 +103,7 @@ export class Form {
   find(name, text, isWarning = false) {
     const finding = this.findings.get(name);
     if (!finding) return false;
-    finding.textContent = text;
+    finding.textContent = labeled(text);
     finding.classList.toggle('warning', isWarning);
     const input = this.inputs.get(name);
     if (text && !isWarning) input.setAttribute('aria-invalid', 'true');
@@ -114,7 +119,7 @@ export class Form {
 
   /** Shows what a diagnostic says beside its field, or gives its text. */
   diagnose(told, isWarning = false) {
-    const text = [told.message, told.hint].filter(Boolean).join(' - ');
+    const text = labeled([told.message, told.hint].filter(Boolean).join(' - '));
     const name = told.field?.split('.').pop();
     return name && this.find(name, text, isWarning) ? '' : text;
   }

@@ -1,6 +1,6 @@
 // Library: what the folders hold.
 import { ask, get, post } from './api.js';
-import { address, fill, h, toast, tried } from './dom.js';
+import { address, fill, h, labeled, toast, tried } from './dom.js';
 
 let body;
 let programs = [];
@@ -78,7 +78,7 @@ function convert(one) {
       await ask({ command: 'convert', input: one.path, output, for_program: program.value, token: one.name, overwrite: true });
       fill(told, 'Written: ', h('a', { href: address(output), download: `${one.name}.${kind.value}` }, output));
     } catch (error) {
-      told.textContent = error.message;
+      told.textContent = labeled(error.message);
     }
   });
   const box = h('dialog', { 'aria-label': `Convert ${one.name}` }, h('h2', {}, `Convert ${one.name}`),

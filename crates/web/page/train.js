@@ -1,6 +1,6 @@
 // Train: photos, the form, what is wrong with both, the start.
 import { ask, get, post, put, server, Refused } from './api.js';
-import { address, copy, duration, fill, h, tried } from './dom.js';
+import { address, copy, duration, fill, h, labeled, tried } from './dom.js';
 import { Form } from './form.js';
 import { preparation } from './prepare.js';
 
@@ -151,7 +151,7 @@ async function text(kind) {
 function refused(error) {
   if (!(error instanceof Refused)) throw error;
   const rest = form.diagnose(error.told);
-  fill(findings, h('p', { class: 'finding' }, rest || error.message));
+  fill(findings, h('p', { class: 'finding' }, rest || labeled(error.message)));
 }
 
 async function check() {

@@ -1,7 +1,7 @@
 // One training on the page: its curves, previews, files, steps; as it goes, or from its folder.
 import { below, follow, get, post } from './api.js';
 import { chart, draw, smooth } from './chart.js';
-import { address, duration, fill, h, tried } from './dom.js';
+import { address, duration, fill, h, labeled, tried } from './dom.js';
 import { slider } from './steps.js';
 
 /** The parts of a panel; `update` shows what is in `data`. */
@@ -29,7 +29,7 @@ function parts(panel, title) {
     }
     fill(files, data.files.map((file) => h('li', {}, h('a', { href: address(file), download: '' }, file.split('/').pop()))),
       data.report ? h('li', {}, h('a', { href: address(data.report) }, 'report')) : null);
-    fill(notes, data.warnings.map((text) => h('p', { class: 'finding warning' }, text)));
+    fill(notes, data.warnings.map((text) => h('p', { class: 'finding warning' }, labeled(text))));
   };
   return { data, state, bar, numbers, buttons, steps, update };
 }
@@ -85,7 +85,7 @@ export function live(panel, title, told, run, ended) {
       stop.disabled = true;
       view.state.textContent = end.state;
       view.state.className = `state ${end.state}`;
-      if (end.error) view.numbers.textContent = [end.error.message, end.error.hint].filter(Boolean).join(' - ');
+      if (end.error) view.numbers.textContent = labeled([end.error.message, end.error.hint].filter(Boolean).join(' - '));
       if (end.state === 'finished') view.buttons.append(h('a', { class: 'button', href: '#draw' }, 'Draw with it'));
       if (end.state === 'stopped' && run) view.buttons.append(resume(run));
       tried(async () => {

@@ -246,7 +246,7 @@ fn operations() -> Vec<Operation> {
     all.push(Operation { kind: "application/octet-stream", ..get("/files/{path}", "a file") });
     all.push(Operation {
         kind: "image/*",
-        ..get("/api/v1/library/preview/{kind}/{name}", "the picture of a file of the library")
+        ..get("/api/v1/library/preview/{kind}/{name}", "the image of a file of the library")
     });
     all.push(Operation {
         kind: "application/octet-stream",

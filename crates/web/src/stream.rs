@@ -17,7 +17,7 @@ const ALIVE: Duration = Duration::from_secs(15);
 
 /// Events from the `first`th on, then one named `end` with the job, as a body.
 pub(crate) fn response(app: Arc<App>, entry: Arc<Entry>, first: usize) -> Response {
-    let start = Place { app, entry, next: first, told: None, is_over: false };
+    let start = StreamPosition { app, entry, next: first, told: None, is_over: false };
     let stream = futures_util::stream::unfold(start, |mut place| async {
         let text = place.next().await?;
         Some((Ok::<Bytes, Infallible>(text.into()), place))
@@ -29,7 +29,7 @@ pub(crate) fn response(app: Arc<App>, entry: Arc<Entry>, first: usize) -> Respon
 }
 
 /// Where a client is in a job's events.
-struct Place {
+struct StreamPosition {
     app: Arc<App>,
     entry: Arc<Entry>,
     next: usize,
@@ -38,7 +38,7 @@ struct Place {
     is_over: bool,
 }
 
-impl Place {
+impl StreamPosition {
     /// The next lines; `None` at the end.
     async fn next(&mut self) -> Option<String> {
         if self.is_over {

@@ -27,7 +27,7 @@ pub(super) fn commands() -> Vec<Command> {
         .value_name("DIR")
         .value_parser(value_parser!(PathBuf))
         .help("Folder for the pages");
-    let of = Arg::new("name")
+    let subject = Arg::new("name")
         .required(true)
         .value_name("events|COMMAND")
         .help("What the schema is of: `events`, or a command such as `draw`");
@@ -39,7 +39,9 @@ pub(super) fn commands() -> Vec<Command> {
         list("optimizers", "List the optimizers and learning-rate schedules"),
         Command::new("completions").about("Write a shell's completion script").arg(shell),
         Command::new("man").about("Write manual pages").arg(folder),
-        Command::new("schema").about("Write the JSON schema of the events or of a request").arg(of),
+        Command::new("schema")
+            .about("Write the JSON schema of the events or of a request")
+            .arg(subject),
     ]
 }
 

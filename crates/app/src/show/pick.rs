@@ -21,13 +21,14 @@ pub(crate) fn lines(pick: &Pick) -> Vec<String> {
         let rank = |s: f64| (-s * 1e6) as i64;
         (c.steps != pick.chosen, c.similarity.map_or(i64::MAX, rank), rank(-c.loss))
     });
-    for one in shown.into_iter().take(SHOWN) {
-        let similarity = one.similarity.map_or(String::new(), |s| format!("similarity {s:.3}, "));
+    for candidate in shown.into_iter().take(SHOWN) {
+        let similarity =
+            candidate.similarity.map_or(String::new(), |s| format!("similarity {s:.3}, "));
         let text = format!(
             "{similarity}loss {:.4}, fidelity {:.2}, norm {:.2}",
-            one.loss, one.fidelity, one.norm
+            candidate.loss, candidate.fidelity, candidate.norm
         );
-        facts.line(&format!("step {}", one.steps), text);
+        facts.line(&format!("step {}", candidate.steps), text);
     }
     for path in &pick.written {
         facts.line("written", path.display().to_string());

@@ -1,6 +1,6 @@
 //! The plan of a training as a table, shown before the first step.
 use wayword_interface::counted;
-use wayword_session::numbers::{bytes, duration};
+use wayword_session::numbers::{bytes, duration, estimated};
 use wayword_session::{Estimate, Facts, PlanSummary, PreparedPhotos, Starts};
 
 /// Captions shown at most before a training.
@@ -59,7 +59,7 @@ fn take(estimate: &Estimate) -> String {
     } else {
         format!("{:.1} s", estimate.seconds_per_step)
     };
-    let mut text = format!("{} ({step} per step), {memory} of memory", duration(estimate.total));
+    let mut text = format!("{} ({step} per step), {memory} of memory", estimated(estimate.total));
     let parts = [
         (estimate.latents, "latents"),
         (estimate.starts, "starts"),

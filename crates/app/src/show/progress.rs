@@ -8,7 +8,7 @@ use bar::Bar;
 use lines::Lines;
 use std::io::{self, IsTerminal as _};
 use wayword_interface::{Warning, counted, render_fields};
-use wayword_session::numbers::{bytes, duration};
+use wayword_session::numbers::{bytes, estimated};
 use wayword_session::{Event, JobProgress};
 
 /// Takes events and shows them.
@@ -108,7 +108,7 @@ impl Progress {
 /// What a drawing will take, in a line.
 fn forecast(pictures: usize, seconds: f64, memory: usize) -> String {
     let (pictures, memory) = (counted(pictures, "image"), bytes(memory as u64));
-    format!("estimate: {} for {pictures}, {memory} of memory", duration(seconds))
+    format!("estimate: {} for {pictures}, {memory} of memory", estimated(seconds))
 }
 
 /// What of a file was not used, in a line; `None` where all was. What is left out on purpose is

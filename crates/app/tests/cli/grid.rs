@@ -35,6 +35,10 @@ fn a_grid_has_cells_a_sheet_and_a_page() {
         "{}",
         run.err
     );
+    // What all cells will take is said before the first.
+    let estimate = run.err.lines().position(|line| line.contains(" for 8 images, ")).unwrap();
+    let first = run.err.lines().position(|line| line.contains("cell 1 of 8")).unwrap();
+    assert!(estimate < first, "{}", run.err);
     let cells = cells(&program, "grid");
     assert_eq!(cells.len(), 8);
     for cell in &cells {

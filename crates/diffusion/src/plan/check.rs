@@ -34,7 +34,7 @@ pub(super) fn numbers(base: &Base, s: &DrawSettings) -> Result<()> {
         format!("{} is not between 1 and 1000", s.steps),
     )?;
     require(s.cfg.is_finite(), "any.cfg", format!("{} is not a number", s.cfg))?;
-    require(s.count >= 1, "draw.count", "0 pictures".into())?;
+    require(s.count >= 1, "draw.count", "0 images".into())?;
     require(s.batch >= 1, "draw.batch", "a batch of 0 images".into())?;
     for (option, texts) in [("draw.prompt", s.prompts.len()), ("any.negative", s.negatives.len())] {
         let fits = texts == 1 || texts == s.count;
@@ -160,7 +160,7 @@ fn faces_of(base: &Base, plan: &DrawPlan, detail: &DetailSettings) -> Result<Vec
     }
     let (prompts, negatives) = (detail.prompts.len(), detail.negatives.len());
     for (option, texts) in [("any.detail_prompt", prompts), ("any.detail_negative", negatives)] {
-        let reason = format!("{texts} texts for {} pictures", s.count);
+        let reason = format!("{texts} texts for {} images", s.count);
         require(texts <= 1 || texts == s.count, option, reason)?;
     }
     let mut warnings = Vec::new();

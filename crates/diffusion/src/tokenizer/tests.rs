@@ -35,7 +35,6 @@ fn text_comes_back_from_its_ids() {
     let ids = tokenizer.encode("a photo of a woman");
     assert_eq!(tokenizer.decode(&ids), "a photo of a woman");
     assert_eq!(tokenizer.whole_word("Woman"), ids.last().copied());
-    assert!(tokenizer.nearest_words("womann", 5).contains(&"woman".to_owned()));
 }
 
 #[test]

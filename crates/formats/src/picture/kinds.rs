@@ -24,21 +24,21 @@ pub(crate) fn is_other_kind(start: &[u8]) -> bool {
 fn unread(start: &[u8]) -> Option<&'static str> {
     let brand = start.get(8..12).filter(|_| start.get(4..8) == Some(b"ftyp"));
     Some(match (brand, start) {
-        (Some(b"avif" | b"avis"), _) => "an AVIF picture",
+        (Some(b"avif" | b"avis"), _) => "an AVIF image",
         (
             Some(b"heic" | b"heix" | b"hevc" | b"hevx" | b"mif1" | b"msf1" | b"heim" | b"heis"),
             _,
         ) => "a HEIC image, the iPhone's format",
         (Some(b"crx "), _) => "a camera raw file",
         (Some(_), _) => "a film",
-        (_, [0xff, 0x0a, ..] | [0, 0, 0, 12, b'J', b'X', b'L', b' ', ..]) => "a JPEG XL picture",
-        (_, [b'G', b'I', b'F', b'8', ..]) => "a GIF picture",
+        (_, [0xff, 0x0a, ..] | [0, 0, 0, 12, b'J', b'X', b'L', b' ', ..]) => "a JPEG XL image",
+        (_, [b'G', b'I', b'F', b'8', ..]) => "a GIF image",
         (_, [b'I', b'I', b'*', 0, ..] | [b'M', b'M', 0, b'*', ..]) => {
             "a TIFF image or a camera raw file"
         }
         (_, [b'8', b'B', b'P', b'S', ..]) => "a Photoshop file",
         (_, [b'%', b'P', b'D', b'F', ..]) => "a PDF file",
-        (_, [0, 0, 0, 12, b'j', b'P', ..]) => "a JPEG 2000 picture",
+        (_, [0, 0, 0, 12, b'j', b'P', ..]) => "a JPEG 2000 image",
         _ => return None,
     })
 }

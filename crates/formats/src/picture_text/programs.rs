@@ -125,8 +125,7 @@ fn flat(program: &'static str, json: &Map<String, Value>, size: Option<(u32, u32
     }
     let mut remarks = Vec::new();
     if program == "Draw Things" {
-        remarks
-            .push("Draw Things' noise is its own, so the same seed gives another picture".into());
+        remarks.push("Draw Things' noise is its own, so the same seed gives another image".into());
     } else if program == "InvokeAI" {
         out.set("RNG", "CPU");
     }

@@ -88,19 +88,19 @@ macro_rules! options {
             const ABOUT: &'static [&'static str] = &[$($about),+];
 
             fn describe(into: &mut Vec<&'static $crate::options::OptionSpec>) {
-                let mut own = Self::OWN.iter();
+                let mut specs = Self::OWN.iter();
                 $(
                     $( <$inner_type as $crate::options::Options>::describe(into); )*
-                    into.extend(own.by_ref().take(<[&str]>::len(&[$(stringify!($name)),*])));
+                    into.extend(specs.by_ref().take(<[&str]>::len(&[$(stringify!($name)),*])));
                 )+
             }
 
             fn from_values(values: &$crate::options::Values) -> ::std::result::Result<Self, $crate::Diagnostic> {
-                let mut own = Self::OWN.iter();
+                let mut specs = Self::OWN.iter();
                 Ok(Self {
                     $(
                         $( $inner: $crate::options::Options::from_values(values)?, )*
-                        $( $name: match own.next().and_then(|spec| Some((spec, values.get(spec.name)?))) {
+                        $( $name: match specs.next().and_then(|spec| Some((spec, values.get(spec.name)?))) {
                             Some((spec, value)) => $crate::options::typed($request, spec, value)?,
                             None => $crate::options!(@default $($default)?),
                         }, )*
@@ -109,10 +109,10 @@ macro_rules! options {
             }
 
             fn put_values(&self, into: &mut $crate::options::Values) {
-                let mut own = Self::OWN.iter();
+                let mut specs = Self::OWN.iter();
                 $(
                     $( self.$inner.put_values(into); )*
-                    $( $crate::options::put(own.next(), &self.$name, into); )*
+                    $( $crate::options::put(specs.next(), &self.$name, into); )*
                 )+
             }
         }
@@ -149,8 +149,8 @@ use serde_json::Value;
 
 /// A default as a value; for [`options!`](crate::options!).
 #[doc(hidden)]
-pub fn value<T: Serialize>(of: &T) -> Value {
-    serde_json::to_value(of).unwrap_or_default()
+pub fn value<T: Serialize>(default: &T) -> Value {
+    serde_json::to_value(default).unwrap_or_default()
 }
 
 /// A checked value in its type; for [`options!`](crate::options!).

@@ -30,14 +30,14 @@ pub(super) fn run<K: Attend>(
     let each = if wanted { s.queries * wide } else { 0 };
     let mut sums = Lines::of::<f32>(s.batch * s.heads * parts * each);
     let sums: &mut [f32] = bytemuck::cast_slice_mut(&mut sums);
-    let all = Parts::new(sums);
+    let part_sums = Parts::new(sums);
     let panels = s.keys.div_ceil(K::LANES);
     shared(&cpu.pool, &s, parts, |head, part| {
         let [from, to] = [part, part + 1].map(|i| (i * panels / parts * K::LANES).min(s.keys));
         let at = ((head.sample * s.heads + head.head) * parts + part) * each;
         // SAFETY: each part of each head has its own sums.
-        let sums = wanted.then(|| unsafe { all.part(at, each) });
-        one(cpu, kernel, Task { x, out, s, head, keys: from..to, sums }, gradients);
+        let sums = wanted.then(|| unsafe { part_sums.part(at, each) });
+        head_keys(cpu, kernel, Task { x, out, s, head, keys: from..to, sums }, gradients);
     });
     let Some(dq) = &gradients[0] else { return };
     if !wanted {
@@ -50,11 +50,12 @@ pub(super) fn run<K: Attend>(
         }
         let at = (head.sample * s.heads + head.head) * parts * each;
         // SAFETY: nobody else has these queries of this head; all parts were written before.
-        let of =
-            |part: usize| unsafe { all.part(at + part * each + from * wide, (to - from) * wide) };
-        let total = of(0);
+        let sums_of = |part: usize| unsafe {
+            part_sums.part(at + part * each + from * wide, (to - from) * wide)
+        };
+        let total = sums_of(0);
         for part in 1..parts {
-            total.iter_mut().zip(of(part)).for_each(|(total, part)| *total += *part);
+            total.iter_mut().zip(sums_of(part)).for_each(|(total, part)| *total += *part);
         }
         let factors = vec![s.scale(); to - from];
         let q = Head::of(x.q, &s, s.queries, head);
@@ -78,7 +79,12 @@ struct Task<'a> {
     sums: Option<&'a mut [f32]>,
 }
 
-fn one<K: Attend>(cpu: &Cpu, kernel: K, task: Task<'_>, gradients: &[Option<PartsMut<'_>>; 3]) {
+fn head_keys<K: Attend>(
+    cpu: &Cpu,
+    kernel: K,
+    task: Task<'_>,
+    gradients: &[Option<PartsMut<'_>>; 3],
+) {
     let Task { x, out, s, head, keys: range, mut sums } = task;
     let count_keys = range.len();
     let (isa, width) = (cpu.isa, s.width);
@@ -89,8 +95,8 @@ fn one<K: Attend>(cpu: &Cpu, kernel: K, task: Task<'_>, gradients: &[Option<Part
     let [y, dy] = [out.y, out.dy].map(|values| Head::of(values, &s, s.queries, head));
     let [dq, dk, dv] = gradients;
     let lse = &out.lse[(head.sample * s.heads + head.head) * s.queries..][..s.queries];
-    let of = Columns::new(kernel, width);
-    let wide = of.padded();
+    let columns = Columns::new(kernel, width);
+    let wide = columns.padded();
     let high = width.next_multiple_of(K::HIGH);
     let keys = count_keys.next_multiple_of(K::LANES);
     let block = most * K::KEYS;
@@ -98,20 +104,20 @@ fn one<K: Attend>(cpu: &Cpu, kernel: K, task: Task<'_>, gradients: &[Option<Part
     let apart = if K::PAIR == 1 { 0 } else { block };
     let values =
         2 * keys * padded + keys * wide + 2 * most * padded + 2 * most * high + 2 * block + apart;
-    let own = 2 * keys * high + most * wide;
-    scratch::with(values, |mut all: &mut [K::Value]| {
-        scratch::with(own, |mut own: &mut [f32]| {
-            let [k_words, v_words] = [(); 2].map(|()| next(&mut all, keys * padded));
-            let k_columns = next(&mut all, keys * wide);
-            let [p, ds] = [(); 2].map(|()| next(&mut all, block));
-            let ds_rows = next(&mut all, apart);
-            let [q_turned, dy_turned] = [(); 2].map(|()| next(&mut all, most * high));
-            let [query_rows, dy_rows] = [(); 2].map(|()| next(&mut all, most * padded));
-            let [sum_k, sum_v] = [(); 2].map(|()| next(&mut own, keys * high));
-            let sum_q = next(&mut own, most * wide);
+    let sum_values = 2 * keys * high + most * wide;
+    scratch::with(values, |mut memory: &mut [K::Value]| {
+        scratch::with(sum_values, |mut sum_memory: &mut [f32]| {
+            let [k_words, v_words] = [(); 2].map(|()| next(&mut memory, keys * padded));
+            let k_columns = next(&mut memory, keys * wide);
+            let [p, ds] = [(); 2].map(|()| next(&mut memory, block));
+            let ds_rows = next(&mut memory, apart);
+            let [q_turned, dy_turned] = [(); 2].map(|()| next(&mut memory, most * high));
+            let [query_rows, dy_rows] = [(); 2].map(|()| next(&mut memory, most * padded));
+            let [sum_k, sum_v] = [(); 2].map(|()| next(&mut sum_memory, keys * high));
+            let sum_q = next(&mut sum_memory, most * wide);
             kernel.lay_words(isa, k, count_keys, padded, s.scale() * LOG2_E, k_words);
             kernel.lay_words(isa, v, count_keys, padded, 1.0, v_words);
-            kernel.lay_columns(isa, k, count_keys, keys, of, k_columns);
+            kernel.lay_columns(isa, k, count_keys, keys, columns, k_columns);
             sum_k.fill(0.0);
             sum_v.fill(0.0);
             q_turned.fill(K::Value::put(0.0));
@@ -137,9 +143,9 @@ fn one<K: Attend>(cpu: &Cpu, kernel: K, task: Task<'_>, gradients: &[Option<Part
                     let panels = here.div_ceil(K::LANES);
                     let part = key * padded..(key + panels * K::LANES) * padded;
                     for row in (0..count.next_multiple_of(K::HIGH)).step_by(K::DS_ROWS) {
-                        let of = row * padded..(row + K::DS_ROWS) * padded;
+                        let tile_rows = row * padded..(row + K::DS_ROWS) * padded;
                         let scores = Scores {
-                            q: query_rows[of.clone()].as_ptr(),
+                            q: query_rows[tile_rows.clone()].as_ptr(),
                             padded,
                             k: k_words[part.clone()].as_ptr(),
                             first: range.start + key,
@@ -153,7 +159,8 @@ fn one<K: Attend>(cpu: &Cpu, kernel: K, task: Task<'_>, gradients: &[Option<Part
                             rows: ds_rows[(row * K::KEYS).min(apart)..].as_mut_ptr(),
                             stride: K::KEYS,
                         };
-                        let (dy_rows, v) = (dy_rows[of].as_ptr(), v_words[part.clone()].as_ptr());
+                        let (dy_rows, v) =
+                            (dy_rows[tile_rows].as_ptr(), v_words[part.clone()].as_ptr());
                         // SAFETY: the slices hold the tile's rows and `panels` panels; p, ds
                         // and, where they are used, ds_rows hold a block.
                         unsafe {
@@ -169,7 +176,7 @@ fn one<K: Attend>(cpu: &Cpu, kernel: K, task: Task<'_>, gradients: &[Option<Part
                     }
                     if dq.is_some() {
                         let ds = if apart == 0 { &*ds } else { &*ds_rows };
-                        for run in of.runs() {
+                        for run in columns.runs() {
                             let across = K::UNIT * run.units;
                             let panel = &k_columns[K::UNIT * run.first * keys + key * across..];
                             let steps = here.div_ceil(K::PAIR);
@@ -197,8 +204,8 @@ fn one<K: Attend>(cpu: &Cpu, kernel: K, task: Task<'_>, gradients: &[Option<Part
                     }
                 }
                 if let Some(sums) = &mut sums {
-                    let of = first * wide..(first + count) * wide;
-                    sums[of].copy_from_slice(&sum_q[..count * wide]);
+                    let block_sums = first * wide..(first + count) * wide;
+                    sums[block_sums].copy_from_slice(&sum_q[..count * wide]);
                 } else if let Some(dq) = dq {
                     let factors = [s.scale(); QUERIES];
                     // SAFETY: this piece alone has this head.

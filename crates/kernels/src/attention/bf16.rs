@@ -63,10 +63,10 @@ impl Attend for Bf16 {
         head: Head<'_>,
         count: usize,
         total: usize,
-        of: Columns,
+        columns: Columns,
         to: &mut [bf16],
     ) {
-        layout::columns(self, head, count, total, of, to);
+        layout::columns(self, head, count, total, columns, to);
     }
 
     fn turn(

@@ -36,12 +36,12 @@ pub(super) fn run<K: Attend>(
     let groups = groups_of_queries(s.batch * s.heads, blocks, cpu.pool.threads());
     shared(&cpu.pool, &s, groups, |head, group| {
         let blocks = group * blocks / groups..(group + 1) * blocks / groups;
-        one(cpu, kernel, x, s, head, blocks, to);
+        head_queries(cpu, kernel, x, s, head, blocks, to);
     });
 }
 
 /// Some blocks of queries of one head.
-fn one<K: Attend>(
+fn head_queries<K: Attend>(
     cpu: &Cpu,
     kernel: K,
     x: Inputs<'_>,
@@ -55,16 +55,16 @@ fn one<K: Attend>(
     let padded = K::padded(width);
     let q = Head::of(x.q, &s, s.queries, head);
     let (k, v) = (Head::of(x.k, &s, s.keys, head), Head::of(x.v, &s, s.keys, head));
-    let own = (head.sample * s.heads + head.head) * s.queries;
-    let of = Columns::new(kernel, width);
-    let wide = of.padded();
+    let lse_start = (head.sample * s.heads + head.head) * s.queries;
+    let columns = Columns::new(kernel, width);
+    let wide = columns.padded();
     let keys = s.keys.next_multiple_of(K::LANES);
     let sizes = [keys * padded, keys * wide, most * padded, K::ROWS * K::KEYS];
-    scratch::with(sizes.iter().sum(), |mut all: &mut [K::Value]| {
-        let [keys_turned, values, query_rows, p] = sizes.map(|size| next(&mut all, size));
+    scratch::with(sizes.iter().sum(), |mut memory: &mut [K::Value]| {
+        let [keys_turned, values, query_rows, p] = sizes.map(|size| next(&mut memory, size));
         let unit = s.scale() * std::f32::consts::LOG2_E;
         kernel.lay_words(isa, k, s.keys, padded, unit, keys_turned);
-        kernel.lay_columns(isa, v, s.keys, keys, of, values);
+        kernel.lay_columns(isa, v, s.keys, keys, columns, values);
         scratch::with(most * wide, |sums: &mut [f32]| {
             for block in blocks {
                 let first = block * most;
@@ -92,7 +92,7 @@ fn one<K: Attend>(
                         let total = (&mut total[tile], &mut before[..K::ROWS]);
                         let sums = &mut sums[row * wide..(row + K::ROWS) * wide];
                         probabilities(kernel, scores, row_max, total, sums, p);
-                        for run in of.runs() {
+                        for run in columns.runs() {
                             let across = K::UNIT * run.units;
                             let panel = &values[K::UNIT * run.first * keys + key * across..];
                             let steps = here.div_ceil(K::PAIR);
@@ -103,7 +103,7 @@ fn one<K: Attend>(
                     }
                 }
                 // SAFETY: this piece alone has these queries of this head.
-                let lse = unsafe { to.lse.part(own + first, count) };
+                let lse = unsafe { to.lse.part(lse_start + first, count) };
                 let mut factors = [0.0; QUERIES];
                 logarithms(isa, &total, &row_max, &mut factors, lse);
                 // SAFETY: as above.

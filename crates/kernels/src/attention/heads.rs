@@ -173,13 +173,13 @@ pub(super) fn words<K: Attend>(
     factor: f32,
     to: &mut [K::Value],
 ) {
-    let mut own = vec![K::Value::put(0.0); K::LANES * padded];
+    let mut panel_rows = vec![K::Value::put(0.0); K::LANES * padded];
     let steps = padded / K::PAIR;
     for (panel, to) in to.chunks_exact_mut(K::LANES * padded).enumerate() {
         let first = panel * K::LANES;
-        rows(isa, head, (first, K::LANES.min(count - first)), padded, factor, &mut own);
+        rows(isa, head, (first, K::LANES.min(count - first)), padded, factor, &mut panel_rows);
         // A step of single values is as wide as one of pairs.
-        let from: &[u32] = bytemuck::cast_slice(&own);
+        let from: &[u32] = bytemuck::cast_slice(&panel_rows);
         let to: &mut [u32] = bytemuck::cast_slice_mut(to);
         for (step, to) in to.chunks_exact_mut(K::LANES).enumerate() {
             for (row, to) in to.iter_mut().enumerate() {
@@ -196,21 +196,21 @@ pub(super) fn columns<K: Attend>(
     head: Head<'_>,
     count: usize,
     total: usize,
-    of: Columns,
+    layout: Columns,
     to: &mut [K::Value],
 ) {
-    let wide = of.padded();
-    let mut own = vec![K::Value::put(0.0); K::PAIR * wide];
+    let wide = layout.padded();
+    let mut row_pair = vec![K::Value::put(0.0); K::PAIR * wide];
     for first in (0..total).step_by(K::PAIR) {
         let there = count.saturating_sub(first).min(K::PAIR);
-        rows(isa, head, (first.min(count), there), wide, 1.0, &mut own);
-        for run in of.runs() {
-            let (from, across) = (of.unit * run.first, of.unit * run.units);
+        rows(isa, head, (first.min(count), there), wide, 1.0, &mut row_pair);
+        for run in layout.runs() {
+            let (from, across) = (layout.unit * run.first, layout.unit * run.units);
             let to = &mut to[total * from + first * across..][..K::PAIR * across];
             match K::PAIR {
-                1 => to.copy_from_slice(&own[from..from + across]),
+                1 => to.copy_from_slice(&row_pair[from..from + across]),
                 _ => {
-                    let (a, b) = own.split_at(wide);
+                    let (a, b) = row_pair.split_at(wide);
                     let both = a[from..from + across].iter().zip(&b[from..]);
                     for (to, (a, b)) in to.chunks_exact_mut(2).zip(both) {
                         (to[0], to[1]) = (*a, *b);

@@ -109,8 +109,8 @@ pub(super) trait Attend: Copy + Send + Sync {
     const KEYS: usize;
 
     /// Queries of a block, where there are so many in all.
-    fn queries(all: usize) -> usize {
-        let _ = all;
+    fn queries(count: usize) -> usize {
+        let _ = count;
         Self::QUERIES
     }
 
@@ -206,10 +206,10 @@ pub(super) trait Attend: Copy + Send + Sync {
         head: Head<'_>,
         count: usize,
         total: usize,
-        of: Columns,
+        layout: Columns,
         to: &mut [Self::Value],
     ) {
-        heads::columns::<Self>(isa, head, count, total, of, to);
+        heads::columns::<Self>(isa, head, count, total, layout, to);
     }
 
     /// The transpose of rows `padded` long, of which `count` are not zero; see [`heads::turned`].

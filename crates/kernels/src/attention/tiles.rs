@@ -89,8 +89,8 @@ impl<U: TileUnit> Attend for Tiles<U> {
     const QUERIES: usize = 128;
     const KEYS: usize = KEYS;
 
-    fn queries(all: usize) -> usize {
-        all.next_multiple_of(ROWS).min(Self::QUERIES)
+    fn queries(count: usize) -> usize {
+        count.next_multiple_of(ROWS).min(Self::QUERIES)
     }
 
     fn padded(width: usize) -> usize {
@@ -237,14 +237,14 @@ impl<U: TileUnit> Attend for Tiles<U> {
         head: Head<'_>,
         count: usize,
         total: usize,
-        of: Columns,
+        layout: Columns,
         to: &mut [bf16],
     ) {
         #[cfg(target_arch = "x86_64")]
         if let Some(kernel) = isa.bf16() {
-            return kernel.lay_columns(isa, head, count, total, of, to);
+            return kernel.lay_columns(isa, head, count, total, layout, to);
         }
-        heads::columns::<Self>(isa, head, count, total, of, to);
+        heads::columns::<Self>(isa, head, count, total, layout, to);
     }
 
     fn turn(self, isa: Isa, from: (&[bf16], usize), padded: usize, width: usize, to: &mut [bf16]) {

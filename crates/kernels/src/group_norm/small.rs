@@ -318,8 +318,8 @@ pub(super) fn forward<X: Element, Y: Element>(
 ) {
     let y = Parts::new(y);
     pieces(cpu, s, |piece| {
-        scratch::with(7 * piece.channels, |own: &mut [f32]| {
-            let (sums, k) = own.split_at_mut(2 * piece.channels);
+        scratch::with(7 * piece.channels, |memory: &mut [f32]| {
+            let (sums, k) = memory.split_at_mut(2 * piece.channels);
             piece.coefficients(cpu.isa, x, s, weight, sums, k);
             let x = piece.of(x, s, 0, s.tokens);
             // SAFETY: this piece alone has these groups of this sample.
@@ -339,10 +339,10 @@ pub(super) fn backward<X: Element, G: Element, D: Element>(
     let dx = Parts::new(dx);
     pieces(cpu, s, |piece| {
         let c = piece.channels;
-        scratch::with((9 + s.tokens) * c, |own: &mut [f32]| {
-            let (sums, own) = own.split_at_mut(2 * c);
-            let (k, own) = own.split_at_mut(5 * c);
-            let (means, g) = own.split_at_mut(2 * c);
+        scratch::with((9 + s.tokens) * c, |memory: &mut [f32]| {
+            let (sums, memory) = memory.split_at_mut(2 * c);
+            let (k, memory) = memory.split_at_mut(5 * c);
+            let (means, g) = memory.split_at_mut(2 * c);
             piece.coefficients(cpu.isa, x, s, weight, sums, k);
             let mut total = [[0.0; 2]; CHANNELS];
             for start in (0..s.tokens).step_by(BLOCK) {

@@ -13,14 +13,14 @@ fn check<K: Kernel>(kernel: K) {
         for steps in [1, 2, 5, 16, 21, 32, 150] {
             for taps in [1, 3] {
                 for add in [false, true] {
-                    one(kernel, rows, steps, taps, add);
+                    check_size(kernel, rows, steps, taps, add);
                 }
             }
         }
     }
 }
 
-fn one<K: Kernel>(kernel: K, rows: usize, steps: usize, taps: usize, add: bool) {
+fn check_size<K: Kernel>(kernel: K, rows: usize, steps: usize, taps: usize, add: bool) {
     let k = steps * K::PAIR;
     // Rows overlap by taps, as a convolution's do.
     let a: Guarded<K::Value> =

@@ -99,11 +99,11 @@ impl<U: TileUnit> Kernel for Tiled<U> {
             // SAFETY: the caller's contract; one tile of rows.
             return unsafe { self.rows(product, true, c) };
         }
-        let mut own = [0.0; 2 * SIDE * COLUMNS];
-        own[..c.len()].copy_from_slice(c);
+        let mut padded_c = [0.0; 2 * SIDE * COLUMNS];
+        padded_c[..c.len()].copy_from_slice(c);
         // SAFETY: the caller's contract; there is room for two tiles of rows.
-        unsafe { self.gathered(product, 0, true, own.as_mut_ptr()) };
-        c.copy_from_slice(&own[..c.len()]);
+        unsafe { self.gathered(product, 0, true, padded_c.as_mut_ptr()) };
+        c.copy_from_slice(&padded_c[..c.len()]);
     }
 }
 

@@ -117,17 +117,17 @@ vectorized! {
         for first in (0..COLUMNS).step_by(LANES) {
             let mut half = [[0.0; LANES]; 8];
             for j in 0..4 {
-                let of = |i: usize| (4 * i + j) * apart + at + first;
-                let (a, b) = (take(sums, of(0)), take(sums, of(1)));
-                let (c, d) = (take(sums, of(2)), take(sums, of(3)));
+                let offset = |i: usize| (4 * i + j) * apart + at + first;
+                let (a, b) = (take(sums, offset(0)), take(sums, offset(1)));
+                let (c, d) = (take(sums, offset(2)), take(sums, offset(3)));
                 half[j] = add(&add(&a, &b), &c);
                 half[4 + j] = sub(&sub(&b, &c), &d);
             }
             for i in 0..2 {
                 let [a, b, c, d] = [half[4 * i], half[4 * i + 1], half[4 * i + 2], half[4 * i + 3]];
-                let (one, two) = (add(&add(&a, &b), &c), sub(&sub(&b, &c), &d));
-                out[2 * i * COLUMNS + first..][..LANES].copy_from_slice(&one);
-                out[(2 * i + 1) * COLUMNS + first..][..LANES].copy_from_slice(&two);
+                let (left, right) = (add(&add(&a, &b), &c), sub(&sub(&b, &c), &d));
+                out[2 * i * COLUMNS + first..][..LANES].copy_from_slice(&left);
+                out[(2 * i + 1) * COLUMNS + first..][..LANES].copy_from_slice(&right);
             }
         }
     }

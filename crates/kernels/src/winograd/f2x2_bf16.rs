@@ -160,14 +160,14 @@ fn high(words: __m512i) -> __m512 {
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 fn both(a: __m512, b: __m512) -> __m512i {
     const fn places() -> [u16; 32] {
-        let mut all = [0; 32];
+        let mut order = [0; 32];
         let mut i = 0;
         while i < 16 {
-            all[2 * i] = i as u16;
-            all[2 * i + 1] = 16 + i as u16;
+            order[2 * i] = i as u16;
+            order[2 * i + 1] = 16 + i as u16;
             i += 1;
         }
-        all
+        order
     }
     const PLACES: [u16; 32] = places();
     // SAFETY: 32 halves are 512 bits, as are both kinds of vector.
@@ -275,12 +275,12 @@ unsafe fn back_avx512(sums: *const f32, apart: usize, out: *mut f32) {
         }
         for i in 0..2 {
             let [a, b, c, d] = [half[4 * i], half[4 * i + 1], half[4 * i + 2], half[4 * i + 3]];
-            let one = _mm512_add_ps(_mm512_add_ps(a, b), c);
-            let two = _mm512_sub_ps(_mm512_sub_ps(b, c), d);
+            let left = _mm512_add_ps(_mm512_add_ps(a, b), c);
+            let right = _mm512_sub_ps(_mm512_sub_ps(b, c), d);
             // SAFETY: columns `first` to `first + 15` of 32.
             unsafe {
-                _mm512_storeu_ps(out.add(2 * i * COLUMNS + first), one);
-                _mm512_storeu_ps(out.add((2 * i + 1) * COLUMNS + first), two);
+                _mm512_storeu_ps(out.add(2 * i * COLUMNS + first), left);
+                _mm512_storeu_ps(out.add((2 * i + 1) * COLUMNS + first), right);
             }
         }
     }

@@ -3,11 +3,8 @@ use crate::request;
 use crate::session::{Context, Core};
 use crate::{Failure, base_search};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use wayword_diffusion::base::fingerprint;
-use wayword_diffusion::{
-    Base, BaseOptions, Device, DeviceOptions, Precision, Prediction, find_device,
-};
+use wayword_diffusion::{BaseOptions, Device, DeviceOptions, Precision, Prediction, find_device};
 use wayword_interface::options::nearest;
 
 /// The device that was asked for, or the first, with its threads and precision.
@@ -50,20 +47,8 @@ pub(crate) struct BaseLocation {
     pub(crate) device: String,
 }
 
-/// Loads the base that was named, or else the one original that is found on this machine, for
-/// drawing: as in A1111 with the VAE that lies beside it under its name.
-///
-/// # Errors
-/// If none was named and not exactly one original is found, or it cannot be loaded.
-pub(crate) fn load(
-    base: &request::Base,
-    machine: &request::Machine,
-    context: &Context<'_>,
-) -> Result<Arc<Base>, Failure> {
-    context.base(&for_drawing(base, machine, context)?)
-}
-
-/// The same, not loaded yet.
+/// The base that was named, or else the one original that is found on this machine, for drawing: as
+/// in A1111 with the VAE that lies beside it under its name.
 ///
 /// # Errors
 /// If none was named and not exactly one original is found.
@@ -76,9 +61,11 @@ pub(crate) fn for_drawing(
     if place.options.vae.is_none() {
         place.options.vae = vae_beside(&place.options.path);
         if let Some(vae) = &place.options.vae {
-            let own = place.options.path.display();
-            let text =
-                format!("using the VAE beside it: {} (else {{any.vae}} {own})", vae.display());
+            let checkpoint = place.options.path.display();
+            let text = format!(
+                "using the VAE beside it: {} (else {{any.vae}} {checkpoint})",
+                vae.display()
+            );
             context.progress.note(&text);
         }
     }
@@ -135,20 +122,20 @@ fn vae_called(vae: &Path, context: &Context<'_>) -> PathBuf {
 /// or by its file's name in the folders that are known.
 fn called(name: &Path, context: &Context<'_>) -> Result<PathBuf, Failure> {
     let core = context.core;
-    let all = base_search::checkpoints(&core.environment, &core.folders().checkpoints);
+    let files = base_search::checkpoints(&core.environment, &core.folders().checkpoints);
     let text = name.to_string_lossy();
-    let own = |path: &&PathBuf| {
+    let is_called = |path: &&PathBuf| {
         let full = path.file_name().unwrap_or_default();
         full == name || (path.is_file() && path.file_stem().unwrap_or_default() == name)
     };
-    let mut found = all.iter().filter(own);
-    if let (Some(one), None) = (found.next(), found.next()) {
-        return Ok(one.clone());
+    let mut found = files.iter().filter(is_called);
+    if let (Some(only), None) = (found.next(), found.next()) {
+        return Ok(only.clone());
     }
     if (8..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit()) {
         context.progress.note(&format!("looking for the checkpoint with the hash {text}"));
         let wanted = text.to_lowercase();
-        for path in all.iter().filter(|path| path.is_file()) {
+        for path in files.iter().filter(|path| path.is_file()) {
             if hash(path, context)?.starts_with(&wanted) {
                 context.progress.note(&format!("using {}", path.display()));
                 return Ok(path.clone());
@@ -156,7 +143,7 @@ fn called(name: &Path, context: &Context<'_>) -> Result<PathBuf, Failure> {
         }
     }
     let near =
-        nearest(&text, &all.iter().filter_map(|p| p.file_stem()?.to_str()).collect::<Vec<_>>());
+        nearest(&text, &files.iter().filter_map(|p| p.file_stem()?.to_str()).collect::<Vec<_>>());
     let hint = near.map_or_else(
         || {
             let folders = base_search::folders(&core.environment, &core.folders().checkpoints);
@@ -177,9 +164,9 @@ fn search(context: &Context<'_>) -> Result<PathBuf, Failure> {
     let (core, progress) = (context.core, &context.progress);
     progress.note("no {any.base} given: searching for the original Stable Diffusion 1.5 or 1.4");
     let more = core.folders().checkpoints;
-    let all = base_search::checkpoints(&core.environment, &more);
+    let files = base_search::checkpoints(&core.environment, &more);
     let folders = base_search::folders(&core.environment, &more);
-    let found = base_search::find(&all, &folders, |path| hash(path, context).ok());
+    let found = base_search::find(&files, &folders, |path| hash(path, context).ok());
     progress.go_on()?;
     let (path, name) = found?;
     progress.note(&format!("using {name}: {}", path.display()));

@@ -114,17 +114,17 @@ fn object(
             ((*name).into(), part)
         })
         .collect();
-    let mut all = facts(options, device, precision);
-    all["seconds"] = json!(seconds);
-    all["gflops"] = json!(work / seconds);
+    let mut report = facts(options, device, precision);
+    report["seconds"] = json!(seconds);
+    report["gflops"] = json!(work / seconds);
     match parts.len() {
         1 => {
-            all["operations"] =
+            report["operations"] =
                 parts.values().next().map_or(Value::Null, |p| p["operations"].clone())
         }
-        _ => all["operations"] = Value::Object(parts),
+        _ => report["operations"] = Value::Object(parts),
     }
-    all
+    report
 }
 
 /// Loads a whole model from a file and says how long that took, hashing included as in a training.
@@ -145,17 +145,17 @@ fn load(
     let base = Base::load(&BaseOptions::new(path, device), &Quiet)?;
     let seconds = start.elapsed().as_secs_f64();
     let _ = base.sha256()?;
-    let mut all = facts(options, device, precision);
-    all["seconds"] = json!(seconds);
-    all["seconds_hashed"] = json!(start.elapsed().as_secs_f64());
-    all["device_bytes"] = json!(device.memory().held);
+    let mut report = facts(options, device, precision);
+    report["seconds"] = json!(seconds);
+    report["seconds_hashed"] = json!(start.elapsed().as_secs_f64());
+    report["device_bytes"] = json!(device.memory().held);
     let line = format!(
         "load: {seconds:.3} s, with its hash {:.3} s; weights {}, peak memory {}",
         start.elapsed().as_secs_f64(),
         bytes(device.memory().held as u64),
         bytes(peak(device))
     );
-    Ok(BenchReport { facts: all, lines: vec![line] })
+    Ok(BenchReport { facts: report, lines: vec![line] })
 }
 
 fn facts(options: &Options, device: &Device, precision: Precision) -> Value {

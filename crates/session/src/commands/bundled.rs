@@ -53,11 +53,13 @@ fn unevenness(picture: &RgbImage) -> u32 {
     let differ = |a: &image::Rgb<u8>, b: &image::Rgb<u8>| -> u32 {
         a.0.iter().zip(b.0).map(|(a, b)| u32::from(a.abs_diff(b))).sum()
     };
-    let mut all = Vec::new();
+    let mut differences = Vec::new();
     for (x, y) in (0..SIDE - 1).flat_map(|y| (0..SIDE - 1).map(move |x| (x, y))) {
-        let own = small.get_pixel(x, y);
-        all.push(differ(own, small.get_pixel(x + 1, y)) + differ(own, small.get_pixel(x, y + 1)));
+        let pixel = small.get_pixel(x, y);
+        differences.push(
+            differ(pixel, small.get_pixel(x + 1, y)) + differ(pixel, small.get_pixel(x, y + 1)),
+        );
     }
-    all.sort_unstable();
-    all[all.len() / 4]
+    differences.sort_unstable();
+    differences[differences.len() / 4]
 }

@@ -172,11 +172,11 @@ fn name(options: &Options, word: &Embedding) -> String {
 
 /// The metadata of a safetensors file; a hash of the values goes when these are rounded.
 fn metadata(word: &Embedding, dtype: Dtype) -> BTreeMap<String, String> {
-    let mut all = word.metadata.clone();
+    let mut metadata = word.metadata.clone();
     if dtype != word.dtype {
-        all.retain(|key, _| !is_hash(key));
+        metadata.retain(|key, _| !is_hash(key));
     }
-    all
+    metadata
 }
 
 const fn dtype(kind: ConvertType) -> Dtype {

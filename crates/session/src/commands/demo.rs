@@ -7,7 +7,7 @@ mod studio;
 use super::{base, write};
 use crate::Failure;
 use crate::event::Progress;
-use crate::numbers::duration;
+use crate::numbers::estimated;
 use crate::request::{self, Demo as Options};
 use crate::session::Context;
 use crate::sheet;
@@ -113,7 +113,7 @@ fn train(
     progress.event(Event::Planned(Box::new(summary)));
     progress.note(&format!(
         "after the training, {drawn} images are drawn and {judged} judged: {} more",
-        duration(studio.forecast(drawn, judged, sizes)?)
+        estimated(studio.forecast(drawn, judged, sizes)?)
     ));
     let outcome = training_loop::train(base, &plan, run, progress, progress.stop)?;
     if outcome.is_finished() { Ok(outcome) } else { Err(stopped()) }

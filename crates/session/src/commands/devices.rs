@@ -31,11 +31,11 @@ impl DeviceList {
     #[must_use]
     pub fn to_lines(&self) -> Vec<String> {
         let mut facts = Facts::default();
-        for one in &self.devices {
-            let memory = one.memory.map_or("memory unknown".into(), bytes);
-            let free = one.free.map_or(String::new(), |free| format!(", {} free", bytes(free)));
-            let precisions = one.precisions.join(" and ");
-            facts.line(&one.device, format!("{}; {precisions}; {memory}{free}", one.name));
+        for device in &self.devices {
+            let memory = device.memory.map_or("memory unknown".into(), bytes);
+            let free = device.free.map_or(String::new(), |free| format!(", {} free", bytes(free)));
+            let precisions = device.precisions.join(" and ");
+            facts.line(&device.device, format!("{}; {precisions}; {memory}{free}", device.name));
         }
         facts.to_lines()
     }

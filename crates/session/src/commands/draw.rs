@@ -23,7 +23,7 @@ use wayword_diffusion::generate::{ModelAccess, draw_each};
 use wayword_diffusion::img2img::ImageSettings;
 use wayword_diffusion::{Base, DrawPlan, DrawSettings, Embeddings, Event, Loras, repeat};
 use wayword_formats::{embedding, picture_text};
-use wayword_interface::{Events, Quiet, Warning};
+use wayword_interface::{Events, Warning};
 
 /// Runs the command.
 ///
@@ -84,11 +84,8 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Vec<PathBu
     let own_size =
         options.settings.size.is_none() && !has_size && !plain.image.as_ref().is_some_and(whole);
     let sizes = SizedBase::load(&loading.options)?;
-    let largest = jobs.iter().max_by_key(|job| {
-        let s = &job.settings;
-        u64::from(s.width) * u64::from(s.height) * s.batch.min(s.count) as u64
-    });
-    let memory = largest.map(|job| sizes.memory(&job.settings, own_size)).transpose()?;
+    let largest = jobs.iter().map(|job| &job.settings).max_by_key(|s| pixels(s));
+    let memory = largest.map(|settings| sizes.memory(settings, own_size)).transpose()?;
     if let (false, Some(memory)) = (options.force, memory) {
         fits(&loading, memory, context)?;
     }
@@ -96,7 +93,7 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Vec<PathBu
     let size = own_size.then_some(base.info.resolution);
     let called: Vec<&str> =
         jobs.iter().flat_map(|job| job.settings.texts().map(String::as_str)).collect();
-    let mut words = words(&base, &options.places.embeddings, Some(&called), context)?;
+    let mut words = words(&base, &options.places.embeddings, &called, context)?;
     let said = match &run {
         Some(run) => run.add(&mut words, warn)?,
         None => Vec::new(),
@@ -128,17 +125,14 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Vec<PathBu
         repeated.warnings.into_iter().for_each(warn);
         repeat::compare(text, &base, plan)?.into_iter().for_each(warn);
     }
-    progress.phase("measuring a step");
     let mut work = DrawWork::default();
     plans.iter().for_each(|plan| work.add(plan));
-    let seconds = DrawSpeed::of(&base, &sizes)?.seconds(&work, &sizes)?;
-    let memory = memory.map_or(0, |memory| memory.peak);
-    (progress.tell)(crate::Event::Forecast { pictures: count, seconds, memory });
+    tell_forecast(&base, &sizes, (count, &work), memory, progress)?;
     let (failed, files) = (RefCell::new(None), RefCell::new(Vec::new()));
     let warned = Mutex::new(Vec::new());
     let mut first = 0;
     for plan in &plans {
-        let events = OneOfMany { progress, first, of: count, warned: &warned };
+        let events = OneOfMany { progress, first, pictures: count, warned: &warned };
         let model = ModelAccess::Queue(&base, context.size);
         let done = draw_each(model, plan, &events, stop, &mut |index, picture| {
             let saved = place.save(&picture, first + index).map(|path| {
@@ -163,6 +157,26 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Vec<PathBu
         return Err(Failure::stopped("before all images were drawn"));
     }
     Ok(files.into_inner())
+}
+
+/// Pixels that are drawn at once.
+pub(crate) fn pixels(s: &DrawSettings) -> u64 {
+    u64::from(s.width) * u64::from(s.height) * s.batch.min(s.count) as u64
+}
+
+/// Tells how long the work on so many images will take, and the memory that the largest needs.
+pub(crate) fn tell_forecast(
+    base: &Base,
+    sizes: &SizedBase,
+    (pictures, work): (usize, &DrawWork),
+    largest: Option<DrawForecast>,
+    progress: &Progress<'_>,
+) -> Result<(), Failure> {
+    progress.phase("measuring a step");
+    let seconds = DrawSpeed::of(base, sizes)?.seconds(work, sizes)?;
+    let memory = largest.map_or(0, |forecast| forecast.peak);
+    (progress.tell)(crate::Event::Forecast { pictures, seconds, memory });
+    Ok(())
 }
 
 /// Whether a drawing fits into the memory that is free, as far as the system tells.
@@ -197,25 +211,22 @@ pub(crate) fn loras(
 }
 
 /// The words in folders and files. Of the session's folders, which may have thousands, only the words
-/// that stand in one of `texts` are read, where these are given, and told of.
+/// that stand in one of `texts` are read and told of.
 pub(crate) fn words(
     base: &Base,
     places: &[PathBuf],
-    texts: Option<&[&str]>,
+    texts: &[&str],
     context: &Context<'_>,
 ) -> Result<Embeddings, Failure> {
     let events = &context.progress;
     let session = context.core.folders().embeddings;
     let (files, folders): (Vec<PathBuf>, Vec<PathBuf>) =
         places.iter().cloned().partition(|p| p.is_file());
-    let (shared, own): (Vec<PathBuf>, Vec<PathBuf>) =
+    let (shared, chosen): (Vec<PathBuf>, Vec<PathBuf>) =
         folders.into_iter().partition(|folder| session.contains(folder));
     let mut words = Embeddings::new(base);
-    words.load(&own, events)?;
-    match texts {
-        Some(texts) => words.load_called(&shared, texts.iter().copied(), events)?,
-        None => words.load(&shared, &Quiet)?,
-    }
+    words.load(&chosen, events)?;
+    words.load_called(&shared, texts.iter().copied(), events)?;
     for file in files {
         let word = embedding::read(&file)?;
         word.fits(base.info.token_width).map_err(|fault| Failure::from(fault.at(&file)))?;
@@ -234,14 +245,14 @@ pub(crate) fn words(
 struct OneOfMany<'a> {
     progress: &'a Progress<'a>,
     first: usize,
-    of: usize,
+    pictures: usize,
     /// Warnings that were given already.
     warned: &'a Mutex<Vec<Warning>>,
 }
 
 impl Events<Event> for OneOfMany<'_> {
     fn event(&self, event: Event) {
-        let pictures = self.of;
+        let pictures = self.pictures;
         let event = match event {
             Event::Step { step, of, first, .. } => {
                 Event::Step { step, of, first: self.first + first, pictures }

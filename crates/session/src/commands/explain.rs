@@ -39,9 +39,7 @@ struct Reader {
     tokenizer: Tokenizer,
     words: words::Words,
     loras: Loras,
-    wildcards: Option<Wildcards>,
     language: Language,
-    seed: u64,
     steps: u32,
 }
 
@@ -53,51 +51,64 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Explained,
     checks::places_exist(&options.places)?;
     let quirks = if options.a1111_quirks { Quirks::A1111 } else { Quirks::Sane };
     let quiet = wayword_interface::Quiet;
+    let wildcards = if options.places.wildcards.is_empty() {
+        None
+    } else {
+        Some(wildcards(&options.places.wildcards, quirks)?)
+    };
+    let fill = |text: &String| Filled::of(text, wildcards.as_ref(), options.seed, quirks);
+    let prompt = fill(&options.prompt)?;
+    let negative = options.negative.as_ref().map(fill).transpose()?;
+    let texts: Vec<&str> =
+        [Some(&prompt), negative.as_ref()].into_iter().flatten().map(|f| f.text.as_str()).collect();
     let reader = Reader {
         tokenizer: Tokenizer::new(),
         words: words::Words::open(
             options.base.as_deref(),
             &options.places.embeddings,
             &context.core.folders().embeddings,
+            &texts,
         )?,
         loras: Loras::open(&options.places.loras, &quiet)?,
-        wildcards: if options.places.wildcards.is_empty() {
-            None
-        } else {
-            Some(wildcards(&options.places.wildcards, quirks)?)
-        },
         language: Language { quirks, emphasis: Emphasis::default() },
-        seed: options.seed,
         steps: u32::try_from(options.steps).unwrap_or(u32::MAX),
     };
     let mut left_out = reader.words.left_out.clone();
     left_out.extend(reader.loras.skipped().map(ToString::to_string));
-    if let Some(wildcards) = &reader.wildcards {
+    if let Some(wildcards) = &wildcards {
         left_out.extend(wildcards.notes.iter().cloned());
     }
-    let negative = options.negative.as_deref();
     Ok(Explained {
-        prompt: reader.side(&options.prompt, false)?,
-        negative: negative.map(|text| reader.side(text, true)).transpose()?,
+        prompt: read::side(&reader, prompt, false)?,
+        negative: negative.map(|filled| read::side(&reader, filled, true)).transpose()?,
         left_out,
     })
 }
 
-impl Reader {
-    /// One prompt, wildcards filled in.
-    fn side(&self, text: &str, negative: bool) -> Result<read::Side, Failure> {
+/// A prompt with its wildcards filled in.
+struct Filled {
+    written: String,
+    text: String,
+    notes: Vec<String>,
+}
+
+impl Filled {
+    fn of(
+        written: &str,
+        wildcards: Option<&Wildcards>,
+        seed: u64,
+        quirks: Quirks,
+    ) -> Result<Self, Failure> {
         // As in drawing, braces need no folder.
         let none = Wildcards::default();
-        let Some(wildcards) = self.wildcards.as_ref().or(text.contains('{').then_some(&none))
-        else {
-            return read::side(self, text, None, negative);
+        let written = written.to_owned();
+        let Some(wildcards) = wildcards.or(written.contains('{').then_some(&none)) else {
+            return Ok(Self { text: written.clone(), written, notes: Vec::new() });
         };
-        let mode = Mode::Random { seeds: vec![self.seed] };
-        let expanded = expand(text, wildcards, &mode, self.language.quirks).map_err(prompt)?;
-        let filled = expanded.prompts.into_iter().next().unwrap_or_default();
-        let mut side = read::side(self, &filled, Some(text), negative)?;
-        side.notes.extend(expanded.notes);
-        Ok(side)
+        let mode = Mode::Random { seeds: vec![seed] };
+        let expanded = expand(&written, wildcards, &mode, quirks).map_err(prompt)?;
+        let text = expanded.prompts.into_iter().next().unwrap_or_default();
+        Ok(Self { text, written, notes: expanded.notes })
     }
 }
 

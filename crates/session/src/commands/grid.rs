@@ -8,7 +8,7 @@ mod words;
 use super::texts::Texts;
 use super::{base, checks, write};
 use crate::Failure;
-use crate::numbers::duration;
+use crate::numbers::{duration, estimated};
 use crate::request::Grid as Options;
 use crate::session::Context;
 use axis::Axis;
@@ -17,6 +17,8 @@ use draw::Studio;
 use page::{Done, Shown};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+use wayword_diffusion::embeddings::may_call;
+use wayword_diffusion::forecast::SizedBase;
 use wayword_formats::{atomic, embedding};
 use wayword_interface::Warning;
 use wayword_train::run_folder::kept::KeptVectors;
@@ -31,7 +33,7 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<GridFiles,
     checks::places_exist(&options.places)?;
     let run = options.run.as_deref().map(KeptVectors::open).transpose()?;
     let axes = axes(options, run.as_ref())?;
-    let names = Names::new(names(&options.places.embeddings)?, run.as_ref());
+    let names = Names::new(names(options, context)?, run.as_ref());
     let mut start = cells::start(options)?;
     for warning in super::detail::apply(&options.detail, &mut start.settings)? {
         progress.warn(warning);
@@ -102,24 +104,31 @@ fn axes(options: &Options, run: Option<&KeptVectors>) -> Result<[Option<Axis>; 3
         };
         return Err(Failure::user("{grid.run} without an axis `step` changes nothing").hint(hint));
     }
-    let named = |a: &Axis| (a.kind, a.of.clone());
-    let all: Vec<_> = axes.iter().flatten().map(named).collect();
-    if let Some((i, _)) = all.iter().enumerate().find(|(i, a)| all[..*i].contains(a)) {
-        return Err(Failure::user(format!("two axes are {}", all[i].0.title())));
+    let named = |a: &Axis| (a.kind, a.target.clone());
+    let kinds: Vec<_> = axes.iter().flatten().map(named).collect();
+    if let Some((i, _)) = kinds.iter().enumerate().find(|(i, a)| kinds[..*i].contains(a)) {
+        return Err(Failure::user(format!("two axes are {}", kinds[i].0.title())));
     }
     axes.iter_mut().flatten().try_for_each(|axis| words::fill(axis, run))?;
     Ok(axes)
 }
 
-/// The names of the words in folders and files; whether they fit is seen at each base.
-fn names(places: &[PathBuf]) -> Result<Vec<String>, Failure> {
+/// The names of the words in folders and files; whether they fit is seen at each base. Of the
+/// session's folders only those that the prompt or an axis may call.
+fn names(options: &Options, context: &Context<'_>) -> Result<Vec<String>, Failure> {
+    let axes = [&options.x, &options.y, &options.z].into_iter().flatten();
+    let texts = axes.chain([&options.prompt]).chain(&options.settings.negative);
+    let is_called = may_call(texts.map(String::as_str));
+    let shared = context.core.folders().embeddings;
     let mut out = Vec::new();
-    for place in places {
+    for place in &options.places.embeddings {
         if place.is_file() {
             out.push(embedding::read(place)?.trigger(place));
-        } else {
-            out.extend(embedding::scan(place, None)?.loaded.into_iter().map(|word| word.name));
+            continue;
         }
+        let is_shared = shared.contains(place);
+        let found = embedding::scan_called(place, None, &|name| !is_shared || is_called(name))?;
+        out.extend(found.loaded.into_iter().map(|word| word.name));
     }
     Ok(out)
 }
@@ -152,23 +161,36 @@ impl GridJob<'_> {
         atomic::probe(out).map_err(|e| Failure::io("cannot write into", out, &e))
     }
 
-    /// Loads a checkpoint with its words.
-    fn studio(&self, path: Option<&Path>) -> Result<Studio<'_>, Failure> {
+    /// Loads a checkpoint with the words of all cells; with the first, tells how long they will take.
+    fn studio(
+        &self,
+        path: Option<&Path>,
+        cells: &[Cell],
+        is_first: bool,
+    ) -> Result<Studio<'_>, Failure> {
         let mut wanted = self.options.base.clone();
         if let Some(path) = path {
             wanted.base = Some(path.to_owned());
         }
-        let base = base::load(&wanted, &self.options.machine, self.context)?;
+        let loading = base::for_drawing(&wanted, &self.options.machine, self.context)?;
+        let base = self.context.base(&loading)?;
         let (places, progress) = (&self.options.places, &self.context.progress);
-        let words = super::draw::words(&base, &places.embeddings, None, self.context)?;
+        let texts: Vec<&str> =
+            cells.iter().flat_map(|cell| cell.settings.texts().map(String::as_str)).collect();
+        let words = super::draw::words(&base, &places.embeddings, &texts, self.context)?;
         let loras = super::draw::loras(&places.loras, progress)?;
-        Ok(Studio::new(base, Words::new(words, self.run), loras))
+        let mut studio = Studio::new(base, Words::new(words, self.run), loras);
+        if is_first {
+            let sizes = SizedBase::load(&loading.options)?;
+            studio.tell_forecast(cells, &sizes, progress)?;
+        }
+        Ok(studio)
     }
 
     /// Draws and saves cells until the end or until asked to stop; a cell that fails is left blank.
     /// Gives the cells, and how many failed with the first failure.
     fn draw(&self, cells: &[Cell]) -> Result<(Vec<Done>, Failed), Failure> {
-        let all: usize = cells.iter().map(|cell| cell.settings.steps as usize).sum();
+        let total: usize = cells.iter().map(|cell| cell.settings.steps as usize).sum();
         let (start, mut steps) = (Instant::now(), 0);
         let mut loading = 0.0;
         let mut done: Vec<Done> = Vec::new();
@@ -183,7 +205,7 @@ impl GridJob<'_> {
                 // The old model goes before the new one comes.
                 drop(studio.take());
                 let begin = Instant::now();
-                studio = Some((path, self.studio(path)?));
+                studio = Some((path, self.studio(path, cells, index == 0)?));
                 loading += begin.elapsed().as_secs_f64();
             }
             let Some((_, studio)) = &mut studio else { break };
@@ -196,13 +218,13 @@ impl GridJob<'_> {
                     let file = name(cell);
                     super::draw::save(&picture, &self.file(&file))?;
                     let spent = start.elapsed().as_secs_f64() - loading;
-                    let left = spent / steps.max(1) as f64 * (all - steps) as f64;
+                    let left = spent / steps.max(1) as f64 * (total - steps) as f64;
                     self.context.progress.note(&format!(
                         "cell {} of {}: {file} in {}, {} left",
                         index + 1,
                         cells.len(),
                         duration(begin.elapsed().as_secs_f64()),
-                        duration(left)
+                        estimated(left)
                     ));
                     self.context.progress.saved(self.file(&file), true);
                     done.push(Done { at: cell.at, file, picture });

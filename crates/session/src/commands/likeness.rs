@@ -61,8 +61,8 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<LikenessRe
         }
         refuse(&strange, files.len())?;
         if seen.is_empty() {
-            let all = files.len();
-            return Err(Failure::user(format!("none of {all} images shows a face"))
+            let total = files.len();
+            return Err(Failure::user(format!("none of {total} images shows a face"))
                 .hint("a face network compares photos of people; use DINO or CLIP for others"));
         }
         Ok(seen)
@@ -83,13 +83,14 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<LikenessRe
 
 /// Refuses pictures of which the encoder can say nothing. Single odd ones are what a learned word
 /// sometimes draws; where they are more than half, the pictures are others than the encoder's.
-fn refuse(strange: &[&PathBuf], of: usize) -> Result<(), Failure> {
-    let Some(first) = strange.first().filter(|_| strange.len() * 2 > of) else { return Ok(()) };
+fn refuse(strange: &[&PathBuf], judged: usize) -> Result<(), Failure> {
+    let Some(first) = strange.first().filter(|_| strange.len() * 2 > judged) else { return Ok(()) };
     let (count, what) = (strange.len(), "the bundled image encoder only knows images of the demo");
-    Err(Failure::user(format!("{what}: {count} of {of} are others, such as {}", first.display()))
-        .hint(
-            "pass a network for photos with {likeness.judge}, such as DINO or CLIP as an ONNX file",
-        ))
+    Err(Failure::user(format!(
+        "{what}: {count} of {judged} are others, such as {}",
+        first.display()
+    ))
+    .hint("pass a network for photos with {likeness.judge}, such as DINO or CLIP as an ONNX file"))
 }
 
 fn open(

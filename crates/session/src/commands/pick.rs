@@ -106,19 +106,23 @@ fn write(
 
 /// The winner and what it was compared with, in the order of their steps.
 fn contact_sheet(pick: &Pick, drawn: &[DrawnSteps]) -> Sheet {
-    let row = |one: &DrawnSteps| {
-        let best = if one.steps == pick.chosen { " (chosen)" } else { "" };
-        let similarity = pick.of(one.steps).and_then(|c| c.similarity);
+    let row = |candidate: &DrawnSteps| {
+        let best = if candidate.steps == pick.chosen { " (chosen)" } else { "" };
+        let similarity = pick.of(candidate.steps).and_then(|c| c.similarity);
         let cell =
             |picture: &image::RgbImage| Cell { picture: picture.clone(), caption: String::new() };
         Row {
-            label: format!("step {}{best}", one.steps),
+            label: format!("step {}{best}", candidate.steps),
             note: similarity.map_or_else(String::new, |s| format!("similarity {s:.3}")),
-            cells: one.plain.iter().chain(&one.others).map(cell).collect(),
+            cells: candidate.plain.iter().chain(&candidate.others).map(cell).collect(),
             per_line: COLUMNS,
         }
     };
-    let widest = drawn.iter().flat_map(|one| &one.plain).map(|p| p.width().max(p.height())).max();
+    let widest = drawn
+        .iter()
+        .flat_map(|candidate| &candidate.plain)
+        .map(|p| p.width().max(p.height()))
+        .max();
     Sheet {
         title: format!("{}: step {}", pick.name, pick.chosen),
         subtitle: pick.why.clone(),

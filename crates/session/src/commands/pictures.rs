@@ -60,5 +60,5 @@ pub(crate) fn from_bytes(bytes: &[u8]) -> Result<RgbImage, Failure> {
 fn rgb(picture: Picture) -> Result<RgbImage, Failure> {
     let side = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     RgbImage::from_raw(side(picture.width), side(picture.height), picture.rgb)
-        .ok_or_else(|| Failure::user("a picture's pixels are not as many as its size says"))
+        .ok_or_else(|| Failure::user("the image has fewer pixels than its size says"))
 }

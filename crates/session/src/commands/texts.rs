@@ -11,12 +11,12 @@ const MOST: usize = 1000;
 
 /// The wildcards of all folders, with what should be said of their files.
 pub(crate) fn wildcards(folders: &[PathBuf], quirks: Quirks) -> Result<Wildcards, Failure> {
-    let mut all = Wildcards::default();
+    let mut merged = Wildcards::default();
     for folder in folders {
         let found = read_folder(folder, quirks);
-        all.extend(found.map_err(|e| Failure::io("cannot read the folder", folder, &e))?);
+        merged.extend(found.map_err(|e| Failure::io("cannot read the folder", folder, &e))?);
     }
-    Ok(all)
+    Ok(merged)
 }
 
 /// The wildcards of a command.
@@ -71,7 +71,7 @@ impl Texts {
         // Variations of one seed have one prompt.
         let on = |i: usize| if s.variation.is_some() { 0 } else { i as u64 };
         let seeds: Vec<u64> = (0..s.count).map(|i| s.seed.wrapping_add(on(i))).collect();
-        let mut one = |text: &str| -> Result<Vec<String>, Failure> {
+        let mut filled = |text: &str| -> Result<Vec<String>, Failure> {
             let mut texts = self.expanded(text, &Mode::Random { seeds: seeds.clone() })?;
             if texts.windows(2).all(|pair| pair[0] == pair[1]) {
                 texts.truncate(1);
@@ -81,19 +81,19 @@ impl Texts {
         if let Some(hires) = &mut s.hires {
             for texts in [&mut hires.prompts, &mut hires.negatives] {
                 if let [text] = &texts[..] {
-                    *texts = one(text)?;
+                    *texts = filled(text)?;
                 }
             }
         }
         for detail in &mut s.detail {
             for texts in [&mut detail.prompts, &mut detail.negatives] {
                 if let [text] = &texts[..] {
-                    *texts = one(text)?;
+                    *texts = filled(text)?;
                 }
             }
         }
         if !combinatorial {
-            (s.prompts, s.negatives) = (one(prompt)?, one(negative)?);
+            (s.prompts, s.negatives) = (filled(prompt)?, filled(negative)?);
         }
         Ok(())
     }
@@ -104,8 +104,8 @@ impl Texts {
         let mode = Mode::Combinatorial { limit: most, seed: s.seed };
         let prompts = self.expanded(prompt, &mode)?;
         let negatives = self.expanded(negative, &mode)?;
-        let all = prompts.len() * negatives.len();
-        if self.limit.is_none() && all > MOST {
+        let possible = prompts.len() * negatives.len();
+        if self.limit.is_none() && possible > MOST {
             return Err(Failure::user(format!("the prompt has more than {MOST} possibilities"))
                 .hint("say how many of them are drawn: {draw.count} 50"));
         }

@@ -28,7 +28,7 @@ use wayword_train::training_loop::{self, ResumeOptions, RunOptions};
 pub(crate) fn run(flags: &Layer, context: &Context<'_>) -> Result<crate::Outcome, Failure> {
     let typed: Options = flags.read()?;
     if let Some(run) = &typed.resume {
-        let plan = resume::plan(run);
+        let plan = plan_of(run);
         if let Some(plan) = &plan {
             resume::refuse_changes(flags, plan)?;
         }
@@ -47,7 +47,7 @@ pub(crate) fn run(flags: &Layer, context: &Context<'_>) -> Result<crate::Outcome
                 return Ok(crate::Outcome::Skipped(file));
             }
             Some(IfExists::Skip | IfExists::Resume) => {
-                return go_on(&options, &run, resume::plan(&run), context);
+                return go_on(&options, &run, plan_of(&run), context);
             }
             Some(IfExists::Fail) | None => return Err(refused(&run)),
         }
@@ -163,9 +163,9 @@ pub(super) fn load_for(
     Ok((context.hashed_base(&loading)?, memory))
 }
 
-/// A run's plan, where it can be read.
+/// The plan of a run. Where it cannot be read, the library says so when it opens the run.
 pub(super) fn plan_of(run: &Path) -> Option<TrainPlan> {
-    resume::plan(run)
+    run_folder::read_plan(run).ok()
 }
 
 /// What came of a run, and the best step where it is asked for.

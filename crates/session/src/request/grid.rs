@@ -35,7 +35,7 @@ options! {
         "Prompt" COMMON {
             + places: Places;
         }
-        "Picture" COMMON {
+        "Image" COMMON {
             + settings: Settings;
         }
         "Face detailer" COMMON {

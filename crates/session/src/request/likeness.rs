@@ -12,7 +12,7 @@ options! {
     pub struct Likeness("likeness") {
         "" COMMON {
             /// Images, or folders of images
-            pictures: Vec<PathBuf> => value_name: "PICTURES", positional: true, need: Need::Always;
+            pictures: Vec<PathBuf> => value_name: "IMAGES", positional: true, need: Need::Always;
             /// Images to compare with, or folders of images
             to: Vec<PathBuf> => value_name: "REFERENCES", many: true, need: Need::Always;
         }

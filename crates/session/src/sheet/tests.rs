@@ -37,10 +37,10 @@ fn small_pictures_grow_without_smoothing() {
 
 #[test]
 fn rows_go_on_below() {
-    let one = draw(&sheet(4, 4)).unwrap();
-    let two = draw(&sheet(4, 5)).unwrap();
-    assert_eq!(one.width(), two.width());
-    assert!(two.height() > one.height() + 100);
+    let one_row = draw(&sheet(4, 4)).unwrap();
+    let two_rows = draw(&sheet(4, 5)).unwrap();
+    assert_eq!(one_row.width(), two_rows.width());
+    assert!(two_rows.height() > one_row.height() + 100);
 }
 
 #[test]

@@ -122,7 +122,7 @@ impl Buckets {
                     "{name}: {}x{} is smaller than the bucket step {step}",
                     size.0, size.1
                 ))
-                .with_hint("use a larger picture, or buckets that may enlarge"))
+                .with_hint("use a larger image, or buckets that may enlarge"))
             }
         }
     }
@@ -136,15 +136,15 @@ impl Buckets {
         let ar = width as f64 / height as f64;
         match &self.kind {
             BucketKind::Listed(list) => {
-                let of = |b: &Size| b.0 as f64 / b.1 as f64;
+                let ratio = |b: &Size| b.0 as f64 / b.1 as f64;
                 let exact = list.iter().find(|b| **b == (width, height));
                 let bucket = match exact {
                     Some(bucket) => *bucket,
                     None => *list.iter().reduce(|a, b| {
-                        if (of(b) - ar).abs() < (of(a) - ar).abs() { b } else { a }
+                        if (ratio(b) - ar).abs() < (ratio(a) - ar).abs() { b } else { a }
                     })?,
                 };
-                let scale = if ar > of(&bucket) {
+                let scale = if ar > ratio(&bucket) {
                     bucket.1 as f64 / height as f64
                 } else {
                     bucket.0 as f64 / width as f64

@@ -142,8 +142,8 @@ fn without_effect(table: &Table) -> impl Iterator<Item = String> {
             _ => false,
         }
     }
-    let all = Value::Table(table.clone());
-    let there = WITHOUT_EFFECT.iter().filter(move |(key, _)| has(&all, key));
+    let root = Value::Table(table.clone());
+    let there = WITHOUT_EFFECT.iter().filter(move |(key, _)| has(&root, key));
     there.map(|(key, why)| format!("`{key}` has no effect: {why}"))
 }
 
@@ -168,19 +168,19 @@ fn parse(table: &Table, base: &Path, defaults: &PictureOptions) -> Parsed<Vec<Da
         if subsets.is_empty() {
             return Err(Diagnostic::new("a data set has no [[datasets.subsets]]"));
         }
-        let mut own = dataset.clone();
-        own.remove("subsets");
-        let own = options(&own, &[DATASET_KEYS, SUBSET_KEYS], "[[datasets]]")?.over(&general);
+        let mut keys = dataset.clone();
+        keys.remove("subsets");
+        let shared = options(&keys, &[DATASET_KEYS, SUBSET_KEYS], "[[datasets]]")?.over(&general);
         let named = subsets.iter().filter(|s| s.contains_key("metadata_file")).count();
         if named != 0 && named != subsets.len() {
             return Err(Diagnostic::new("a data set mixes subsets with and without metadata_file"));
         }
         let read = |table: &&Table| {
             let options = options(table, &[SUBSET_KEYS, OWN_KEYS], "[[datasets.subsets]]")?;
-            read_subset(options.over(&own), base)
+            read_subset(options.over(&shared), base)
         };
         let subsets = subsets.iter().map(read).collect::<Parsed<_>>()?;
-        found.push(Dataset { options: own, subsets });
+        found.push(Dataset { options: shared, subsets });
     }
     Ok(found)
 }
@@ -222,8 +222,8 @@ fn read_subset(mut options: PictureOptions, base: &Path) -> Parsed<Subset> {
     if let Some(name) = options.resize_interpolation.as_deref()
         && Filter::parse(name).is_none()
     {
-        let all = FILTERS.join(", ");
-        let text = format!("`resize_interpolation` is {name}, expected one of {all}");
+        let names = FILTERS.join(", ");
+        let text = format!("`resize_interpolation` is {name}, expected one of {names}");
         return Err(Diagnostic::new(text));
     }
     let paths =

@@ -35,12 +35,12 @@ pub fn read(
     let lines = file.extension().is_some_and(|e| e.eq_ignore_ascii_case("jsonl"));
     let entries = if lines { from_lines(file, &text)? } else { from_object(file, &text)? };
     if entries.is_empty() {
-        return Err(Error::data(format!("{}: names no picture", file.display())));
+        return Err(Error::data(format!("{}: names no image", file.display())));
     }
     let mut pictures = Vec::with_capacity(entries.len());
     for (key, entry) in entries {
         let path = find(&key, folder).ok_or_else(|| {
-            let error = Error::data(format!("{}: picture {key} is not found", file.display()));
+            let error = Error::data(format!("{}: image {key} was not found", file.display()));
             match folder {
                 Some(folder) => error.with_hint(format!("looked for it in {}", folder.display())),
                 None => error.with_hint("keys that are no whole paths need image_dir"),
@@ -62,7 +62,7 @@ pub fn read(
 
 fn from_object(file: &Path, text: &str) -> Result<Vec<(String, Entry)>> {
     let map: BTreeMap<String, Entry> = serde_json::from_str(text).map_err(|e| {
-        let what = e.to_string().replace("struct Entry", "an object for each picture");
+        let what = e.to_string().replace("struct Entry", "an object for each image");
         Error::data(format!("{}: {what}", file.display()))
             .with_hint("expected {\"picture\": {\"caption\": \"…\", \"tags\": \"…\"}}")
     })?;

@@ -97,10 +97,20 @@ impl PictureReads {
     /// # Errors
     /// If the file cannot be read, is no picture, or has another hash.
     pub fn decoded(&self, path: &Path, orient: bool, sha256: &str) -> Result<Decoded> {
-        match self.take(path, sha256) {
-            Some(bytes) => image::from_bytes(&bytes, path, orient),
-            None => image::read_unchanged(path, orient, sha256)?.ok_or_else(|| changed(path)),
-        }
+        decode(self.take(path, sha256), path, orient, sha256)
+    }
+
+    /// The same, upright, before the file's turn in the plan has come: its bytes stay for that.
+    ///
+    /// # Errors
+    /// As [`PictureReads::decoded`].
+    pub fn decoded_for_crop(&self, path: &Path, sha256: &str) -> Result<Decoded> {
+        let bytes = {
+            let reads = self.lock();
+            let file = reads.files.get(&key(path)).filter(|file| file.record.sha256 == sha256);
+            file.and_then(|file| file.bytes.clone())
+        };
+        decode(bytes, path, true, sha256)
     }
 
     /// The picture at the size that it is resized to; decoded where that was not done yet.
@@ -142,10 +152,10 @@ impl PictureReads {
 
     /// Gives back all that is held but the scaled pixels of some pictures.
     pub fn keep_only<'a>(&self, pictures: impl IntoIterator<Item = &'a PlannedPicture>) {
-        let kept: HashSet<_> = pictures.into_iter().map(|p| (&p.path, p.resized)).collect();
+        let keep: HashSet<_> = pictures.into_iter().map(|p| (&p.path, p.resized)).collect();
         let mut reads = self.lock();
         reads.files.values_mut().for_each(|file| file.bytes = None);
-        reads.scaled.retain(|(path, size, _), _| kept.contains(&(path, *size)));
+        reads.scaled.retain(|(path, size, _), _| keep.contains(&(path, *size)));
         reads.held = reads.scaled.values().map(|scaled| scaled.bytes()).sum();
     }
 
@@ -167,6 +177,14 @@ impl PictureReads {
 
     fn lock(&self) -> MutexGuard<'_, Reads> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Decodes a file's bytes, or the file where they are not held any more.
+fn decode(bytes: Option<Arc<Vec<u8>>>, path: &Path, orient: bool, sha256: &str) -> Result<Decoded> {
+    match bytes {
+        Some(bytes) => image::from_bytes(&bytes, path, orient),
+        None => image::read_unchanged(path, orient, sha256)?.ok_or_else(|| changed(path)),
     }
 }
 

@@ -115,7 +115,7 @@ impl Scan {
 pub fn scan(paths: &[PathBuf], options: &ScanOptions) -> Result<Scan> {
     let mut scan = Scan::default();
     for path in paths {
-        one(path, options, &mut scan)?;
+        scan_path(path, options, &mut scan)?;
     }
     let mut seen: Vec<PathBuf> = Vec::new();
     let notes = &mut scan.notes;
@@ -152,7 +152,7 @@ pub fn photo_folders(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn one(path: &Path, options: &ScanOptions, scan: &mut Scan) -> Result<()> {
+fn scan_path(path: &Path, options: &ScanOptions, scan: &mut Scan) -> Result<()> {
     if path.is_file() {
         return Err(Error::data(format!(
             "{}: is a file, expected a folder of images",
@@ -213,7 +213,7 @@ fn one(path: &Path, options: &ScanOptions, scan: &mut Scan) -> Result<()> {
             error.with_hint(format!("images end in {}{also}", PICTURES[..5].join(", ")))
         } else {
             error.with_hint(format!(
-                "it has folders with pictures: name one itself, or rename it as {}",
+                "it has folders with images: name one itself, or rename it as {}",
                 without_name.iter().map(|n| format!("10_{n}")).collect::<Vec<_>>().join(", ")
             ))
         });
@@ -245,7 +245,7 @@ pub fn pictures(
         [] => {}
         [one] => notes.push(format!("{place}: {one} is of an unsupported kind and is left out")),
         [first, .., last] => notes.push(format!(
-            "{place}: {} pictures, {first} to {last}, are of unsupported kinds and are left out ({} are supported)",
+            "{place}: {} images, {first} to {last}, are of unsupported kinds and are left out ({} are supported)",
             unread.len(),
             PICTURES[..5].join(", ")
         )),

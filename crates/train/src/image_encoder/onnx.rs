@@ -95,7 +95,7 @@ impl OnnxImageEncoder {
         })?;
         let [input] = model.input_ids() else {
             let count = model.input_ids().len();
-            return Err(fault(format!("expected one input, a picture, found {count}")));
+            return Err(fault(format!("expected one input, an image, found {count}")));
         };
         let size = input_size(&model, options.size).map_err(|(what, hint)| {
             let error = fault(what);
@@ -140,7 +140,7 @@ impl OnnxImageEncoder {
     fn run(&self, picture: &RgbImage, wanted: &[NodeId]) -> Result<Vec<Tensor<f32>>> {
         let fault = |what: &str| Error::run(&self.path, what);
         if picture.width() == 0 || picture.height() == 0 {
-            return Err(fault("a picture without pixels has no features"));
+            return Err(fault("an image without pixels has no features"));
         }
         let (width, height) = (self.size.0 as usize, self.size.1 as usize);
         let values = pixels::planes(picture, self.size, &self.normalize);

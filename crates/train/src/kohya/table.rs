@@ -27,8 +27,8 @@ pub(super) fn known() -> impl Iterator<Item = &'static str> {
 pub(super) fn meaning(key: &str) -> Option<Meaning> {
     let option = OPTIONS.iter().find(|(known, _)| *known == key).map(|(_, meaning)| *meaning);
     let ignored = || {
-        let of = |keys: &&str| keys.split_whitespace().any(|known| known == key);
-        IGNORED.iter().find(|(_, keys)| of(keys)).map(|(why, _)| No(why))
+        let holds = |keys: &&str| keys.split_whitespace().any(|known| known == key);
+        IGNORED.iter().find(|(_, keys)| holds(keys)).map(|(why, _)| No(why))
     };
     option.or_else(ignored)
 }

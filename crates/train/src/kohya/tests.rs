@@ -149,10 +149,10 @@ fn a_command_with_defaults_and_slips() {
 #[test]
 fn flags_and_files_win_over_it() {
     let found = of("--token_string w --max_train_epochs 9 --learning_rate 1e-6");
-    let own = layer("steps = 10\nlr = 0.001", "t").unwrap();
-    let all = config::merge([found.layer, own]).read::<Train>().unwrap().options;
+    let file = layer("steps = 10\nlr = 0.001", "t").unwrap();
+    let options = config::merge([found.layer, file]).read::<Train>().unwrap().options;
     assert_eq!(
-        (all.steps, all.epochs, all.learning_rate.as_deref()),
+        (options.steps, options.epochs, options.learning_rate.as_deref()),
         (Some(10), None, Some("0.001"))
     );
 }
@@ -168,7 +168,7 @@ fn no_key_stands_twice_and_each_has_a_meaning() {
     let ours = Train::specs();
     let there = |key: &&str| match meaning(key).unwrap() {
         Meaning::Text(name) | Meaning::List(name) | Meaning::Switch(name) => {
-            ours.iter().any(|own| own.name == name)
+            ours.iter().any(|spec| spec.name == name)
         }
         Meaning::Special | Meaning::No(_) => true,
     };

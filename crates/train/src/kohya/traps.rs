@@ -63,9 +63,9 @@ fn length(given: &Given, out: &mut Translation) {
 fn rate(given: &Given, out: &mut Translation) {
     let optimizer = given.text("optimizer_type").unwrap_or_default().to_lowercase();
     let steady = ["", "adam", "lion", "paged", "radam", "nadam"];
-    let own = ["prodigy", "dadapt", "adafactor", "sgd", "schedulefree"];
+    let adaptive = ["prodigy", "dadapt", "adafactor", "sgd", "schedulefree"];
     let steady = steady.iter().any(|name| optimizer.starts_with(name))
-        && !own.iter().any(|name| optimizer.contains(name));
+        && !adaptive.iter().any(|name| optimizer.contains(name));
     let epochs = given.number("max_train_epochs").is_some_and(|n| n > 0.0);
     if !steady || epochs {
         return;
@@ -111,7 +111,7 @@ fn pictures(given: &Given, out: &mut Translation) {
     let text = "kohya's trainer does not turn photos as the camera says (EXIF): those taken upright lie on their side; here they are turned";
     out.note(text, "{train.kohya_numbers} takes them as kohya does, and its other numbers too");
     if given.on("enable_bucket") && given.on("bucket_no_upscale") {
-        let text = "bucket_no_upscale rounds each side down: a picture of 513 x 515 is trained at 448 x 448";
+        let text = "bucket_no_upscale rounds each side down: an image of 513 x 515 is trained at 448 x 448";
         out.note(text, "it is for images that are smaller than the resolution");
     }
     let steps = given.number("bucket_reso_steps").unwrap_or(64.0);

@@ -101,8 +101,8 @@ fn read(path: &Path, grid: Grid, text: &str) -> Option<Latent> {
 
 /// What the VAE's weights are known by.
 fn vae(base: &Base) -> Result<String> {
-    if let Some(own) = base.vae_sha256()? {
-        return Ok(own);
+    if let Some(vae_sha256) = base.vae_sha256()? {
+        return Ok(vae_sha256);
     }
     let folder = match &base.info.vae {
         Some(folder) => folder.clone(),
@@ -119,9 +119,9 @@ fn vae(base: &Base) -> Result<String> {
         }
     }
     files.sort();
-    let mut all = String::new();
+    let mut hashes = String::new();
     for file in files {
-        all.push_str(&hash::sha256(&file)?);
+        hashes.push_str(&hash::sha256(&file)?);
     }
-    Ok(hash::sha256_bytes(all.as_bytes()))
+    Ok(hash::sha256_bytes(hashes.as_bytes()))
 }

@@ -45,7 +45,7 @@ pub(crate) fn find(picture: &PlannedPicture) -> Result<PathBuf, Diagnostic> {
     };
     let time = |path: &Path| path.metadata().ok()?.modified().ok();
     if time(&path) < time(&picture.path) {
-        return Err(Diagnostic::new(format!("{}: is older than its picture", path.display())));
+        return Err(Diagnostic::new(format!("{}: is older than its image", path.display())));
     }
     read(&path, picture).map_err(|unfit| about(&path, unfit))?;
     Ok(path)
@@ -74,7 +74,7 @@ pub(super) fn read(path: &Path, picture: &PlannedPicture) -> Result<Kohya, Diagn
     let mirrored = latents("latents_flipped").ok();
     let (_, size) = array(&mut archive, "original_size")?;
     if size != [picture.size.0 as f64, picture.size.1 as f64] {
-        return Err(Diagnostic::new(format!("is of a picture of {size:?}")));
+        return Err(Diagnostic::new(format!("is of an image of {size:?}")));
     }
     Ok(Kohya { grid, plain, mirrored })
 }

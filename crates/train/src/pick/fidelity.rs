@@ -57,9 +57,9 @@ impl Directions {
         // Not the very noisiest: nearly nothing is seen there yet.
         let noisy = set.iter().rev().step_by(2).skip(usize::from(probes > 1)).take(probes);
         let probes: Vec<MicroBatch> = noisy.map(probe).collect();
-        let mut all = Self { probes, reference: Vec::new() };
-        all.reference = all.measure(model, start)?;
-        Ok(all)
+        let mut directions = Self { probes, reference: Vec::new() };
+        directions.reference = directions.measure(model, start)?;
+        Ok(directions)
     }
 
     /// Forwards of one comparison.

@@ -68,14 +68,14 @@ pub fn values(by: By, start: &Candidate, candidates: &[Candidate]) -> Vec<f64> {
     let learned = learned(start, candidates);
     let most = learned.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let truest = candidates.iter().map(|c| c.fidelity).fold(f64::NEG_INFINITY, f64::max);
-    let one = |(candidate, learned): (&Candidate, &f64)| match by {
+    let value = |(candidate, learned): (&Candidate, &f64)| match by {
         By::Similarity => *learned,
         By::Balance => learned - WEIGHT * (truest - candidate.fidelity),
         By::Fidelity if *learned >= ENOUGH * most => candidate.fidelity,
         // Behind all that have learned enough, in the order of what they have learned.
         By::Fidelity => learned - 10.0,
     };
-    candidates.iter().zip(&learned).map(one).collect()
+    candidates.iter().zip(&learned).map(value).collect()
 }
 
 /// The step from which on all that were looked at are worse than the best by more than a little:
@@ -91,9 +91,9 @@ pub fn overtrained_from(start: &Candidate, steps: &[Candidate]) -> Option<usize>
 
 /// Why a candidate is the best, in a sentence.
 #[must_use]
-pub fn why(by: By, start: &Candidate, all: &[Candidate], chosen: StepChoice) -> String {
-    let Some(best) = all.iter().find(|c| c.steps == chosen) else { return String::new() };
-    let last = all.iter().rfind(|c| matches!(c.steps, StepChoice::One(_)));
+pub fn why(by: By, start: &Candidate, candidates: &[Candidate], chosen: StepChoice) -> String {
+    let Some(best) = candidates.iter().find(|c| c.steps == chosen) else { return String::new() };
+    let last = candidates.iter().rfind(|c| matches!(c.steps, StepChoice::One(_)));
     let last = last.unwrap_or(best);
     let what = match by {
         By::Similarity => "most similar to the training images",
@@ -101,8 +101,10 @@ pub fn why(by: By, start: &Candidate, all: &[Candidate], chosen: StepChoice) -> 
         By::Fidelity => "highest prompt fidelity of the steps that have learned enough",
     };
     let numbers = match (best.similarity, last.similarity) {
-        (Some(own), Some(of_last)) => format!("similarity {own:.3} (last step {of_last:.3}), "),
-        (Some(own), None) => format!("similarity {own:.3}, "),
+        (Some(of_best), Some(of_last)) => {
+            format!("similarity {of_best:.3} (last step {of_last:.3}), ")
+        }
+        (Some(of_best), None) => format!("similarity {of_best:.3}, "),
         _ => String::new(),
     };
     format!(

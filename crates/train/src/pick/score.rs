@@ -42,19 +42,19 @@ impl<'a> Scorer<'a> {
 
     /// A candidate's scores.
     pub(super) fn score(&mut self, steps: StepChoice) -> Result<Candidate> {
-        let all = self.kept.all(steps)?;
+        let candidate_vectors = self.kept.all(steps)?;
         let mut losses = Vec::with_capacity(self.set.len());
         for batch in &self.set {
-            losses.push(f64::from(micro_batch::evaluate(self.model, &all, batch)?));
+            losses.push(f64::from(micro_batch::evaluate(self.model, &candidate_vectors, batch)?));
         }
-        let fidelity = self.directions.compare(self.model, &all)?;
+        let fidelity = self.directions.compare(self.model, &candidate_vectors)?;
         self.forwards += self.set.len() + self.directions.forwards();
         let width = self.plan.base.token_width;
-        let norm = vectors::mean_norm(&all, width);
+        let norm = vectors::mean_norm(&candidate_vectors, width);
         let vocabulary = self.plan.vocabulary_norm();
-        let drift = self.before.as_ref().map_or(0.0, |before| distance(before, &all));
-        let length = all.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
-        self.before = Some(all);
+        let drift = self.before.as_ref().map_or(0.0, |before| distance(before, &candidate_vectors));
+        let length = candidate_vectors.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
+        self.before = Some(candidate_vectors);
         Ok(Candidate {
             steps,
             loss: mean(&losses),

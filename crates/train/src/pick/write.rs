@@ -49,9 +49,9 @@ impl OpenRun {
     /// those of the chosen steps first.
     pub(super) fn write(&self, chosen: StepChoice) -> Result<Vec<PathBuf>> {
         let last = StepChoice::One(self.kept.last());
-        let own = Some(chosen).filter(|chosen| *chosen != last);
+        let choice = Some(chosen).filter(|chosen| *chosen != last);
         let saver = saver::saver(&self.plan);
-        let mut kept = Vec::new();
+        let mut spares = Vec::new();
         for embedding in &self.plan.embeddings {
             let (file, spare) =
                 (saver.path(&embedding.name), saver.path(&format!("{}{LAST}", embedding.name)));
@@ -65,16 +65,16 @@ impl OpenRun {
                 let vectors = self.kept.of(&embedding.name, last)?;
                 saver::write_one(&self.plan, embedding, &vectors, LAST, None)?;
             }
-            kept.push(spare);
+            spares.push(spare);
         }
-        let plan = TrainPlan { chosen: own, ..self.plan.clone() };
+        let plan = TrainPlan { chosen: choice, ..self.plan.clone() };
         self.folder.write_plan(&plan)?;
-        let mut files = if own.is_none() {
+        let mut files = if choice.is_none() {
             self.restore_last()?
         } else {
-            saver::write_all(&plan, &self.kept.all(chosen)?, "", own)?
+            saver::write_all(&plan, &self.kept.all(chosen)?, "", choice)?
         };
-        files.append(&mut kept);
+        files.append(&mut spares);
         Ok(files)
     }
 

@@ -276,8 +276,8 @@ impl TrainPlan {
     /// A caption set without an embedding would teach nothing.
     fn check_captions(&mut self) -> Result<()> {
         let empty = |set: &PictureSet| {
-            let own = set.captions();
-            own.dropout_rate >= 1.0 || own.dropout_every_n_epochs == 1
+            let set_captions = set.captions();
+            set_captions.dropout_rate >= 1.0 || set_captions.dropout_every_n_epochs == 1
         };
         if self.sets.iter().filter(|set| !set.regular).all(empty) {
             let what = "every caption is left empty: the word is never read";
@@ -285,11 +285,11 @@ impl TrainPlan {
             return Err(Error::data(what).with_hint(hint));
         }
         let captions = self.captions();
-        let all: u64 = captions.iter().map(|c| c.count).sum();
+        let total: u64 = captions.iter().map(|c| c.count).sum();
         for (embedding, PlannedEmbedding { token, .. }) in self.embeddings.iter().enumerate() {
             let without = captions.iter().filter(|c| !c.embeddings[embedding]);
             let missing: u64 = without.map(|c| c.count).sum();
-            if missing == all {
+            if missing == total {
                 let first = captions.first().map(|c| c.text.clone()).unwrap_or_default();
                 let what = format!("no caption holds the word `{token}`; the first is \"{first}\"");
                 let hint =
@@ -306,7 +306,7 @@ impl TrainPlan {
                 }
                 _ => ("hold none of the words".into(), "one"),
             };
-            let text = format!("{missing} of {all} captions {what}");
+            let text = format!("{missing} of {total} captions {what}");
             let hint = format!("write {whose} into them: they teach nothing");
             self.warnings.push(warn(&text, Some(&hint)));
         }
@@ -440,6 +440,6 @@ fn end_of_rates(options: &TrainOptions) -> Option<usize> {
 fn usual_scheduler(options: &TrainOptions) -> String {
     let list = options.learning_rate.as_ref().is_some_and(|lr| lr.contains(':'));
     let optimizer = options.optimizer.to_lowercase();
-    let own = list || optimizer.contains("schedulefree") || optimizer == "adafactor";
-    if own { "constant" } else { "cosine" }.into()
+    let constant = list || optimizer.contains("schedulefree") || optimizer == "adafactor";
+    if constant { "constant" } else { "cosine" }.into()
 }

@@ -3,7 +3,6 @@ use super::check::warn;
 use super::{TrainOptions, TrainPlan};
 use crate::dataset::bucket::BucketAssignment;
 use crate::dataset::faces::{self, SmallPhoto};
-use crate::dataset::image;
 use crate::plan::options::CropPlace;
 use crate::{Error, Result};
 use rayon::prelude::*;
@@ -30,7 +29,6 @@ impl TrainPlan {
                     .with_hint(format!("leave out {option} or {{train.crop}}")));
             }
         }
-        let detector = Detector::bundled()?;
         let placed = |picture: usize| {
             let augment = self.sets[self.pictures[picture].set].augment();
             let moves = augment.random_crop || augment.face_crop.is_some();
@@ -39,6 +37,10 @@ impl TrainPlan {
         let cropped: Vec<usize> = (0..self.pictures.len())
             .filter(|i| self.pictures[*i].resized != self.pictures[*i].bucket && placed(*i))
             .collect();
+        if cropped.is_empty() {
+            return Ok(());
+        }
+        let detector = Detector::bundled()?;
         let (mut without, mut of_kohya) = (0, 0);
         for some in cropped.chunks(AT_ONCE) {
             if stop.is_requested() {
@@ -47,7 +49,8 @@ impl TrainPlan {
             let small = |i: &usize| {
                 let picture = &self.pictures[*i];
                 let fit = BucketAssignment { bucket: picture.bucket, resized: picture.resized };
-                Ok((fit, SmallPhoto::of(&image::read(&picture.path, true)?.rgb, &fit)))
+                let decoded = self.reads.decoded_for_crop(&picture.path, &picture.sha256)?;
+                Ok((fit, SmallPhoto::of(&decoded.rgb, &fit)))
             };
             let photos: Vec<_> = some.par_iter().map(small).collect::<Result<_>>()?;
             // Not above: the network has threads of its own.

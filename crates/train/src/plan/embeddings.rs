@@ -78,7 +78,7 @@ pub(super) fn different(embeddings: &[PlannedEmbedding]) -> Result<()> {
 /// An embedding's start, vectors and names, checked.
 pub(super) fn planned(
     options: &WordOptions,
-    all: &TrainOptions,
+    train_options: &TrainOptions,
     found: &FoundPictures,
     base: &BaseInfo,
     warnings: &mut Vec<Warning>,
@@ -103,7 +103,7 @@ pub(super) fn planned(
         warnings.push(warn(&text, Some(hint)).with_field("train.name"));
     }
     let init = match options.init.as_deref().map(str::trim).filter(|t| !t.is_empty()) {
-        _ if all.from.is_some() => of_run(all, name)?,
+        _ if train_options.from.is_some() => of_run(train_options, name)?,
         Some(text) => Init::parse(text),
         None => Init::Words(class_word(found)?),
     };
@@ -195,13 +195,13 @@ fn class_word(found: &FoundPictures) -> Result<String> {
 /// The vectors of another run's step: of the embedding of this name, or of its only one.
 fn of_run(options: &TrainOptions, name: &str) -> Result<Init> {
     let Some(run) = &options.from else { return Ok(Init::Mean) };
-    let kept = KeptVectors::open(run)?;
-    let choice = options.step.unwrap_or(StepChoice::One(kept.last()));
-    let names: Vec<&str> = kept.names().collect();
-    let of = match names.as_slice() {
-        [one] => one,
+    let run_vectors = KeptVectors::open(run)?;
+    let choice = options.step.unwrap_or(StepChoice::One(run_vectors.last()));
+    let names: Vec<&str> = run_vectors.names().collect();
+    let embedding = match names.as_slice() {
+        [only] => only,
         _ => name,
     };
-    let values = kept.of(of, choice)?;
-    Ok(Init::Vectors { of: format!("{of}, step {choice}"), values })
+    let values = run_vectors.of(embedding, choice)?;
+    Ok(Init::Vectors { of: format!("{embedding}, step {choice}"), values })
 }

@@ -88,7 +88,7 @@ pub(super) fn find(
         found.add(&dataset, parts, options, &mut notes, stop)?;
     }
     if found.pictures.is_empty() {
-        return Err(Error::data("there are no pictures: their repeats are 0")
+        return Err(Error::data("there are no images: their repeats are 0")
             .with_hint("repeats say how often an image is seen per epoch"));
     }
     if found.learned == 0 {
@@ -186,8 +186,8 @@ fn own_parts(
         }
         for folder in &mut folders {
             // A folder of the pictures' folder's name has the masks of those alone.
-            let own = folder.path.file_name().map(|name| masks.join(name));
-            let masks = own.as_deref().filter(|own| own.is_dir()).unwrap_or(masks);
+            let folder_masks = folder.path.file_name().map(|name| masks.join(name));
+            let masks = folder_masks.as_deref().filter(|folder| folder.is_dir()).unwrap_or(masks);
             mask::pair(&mut folder.pictures, masks)?;
         }
     }
@@ -219,10 +219,11 @@ impl FoundPictures {
         notes.extend(buckets.notes().iter().cloned());
         let samples = |part: &&(Folder, PictureSet)| part.0.samples();
         let wanted: u64 = parts.iter().filter(|(_, set)| !set.regular).map(|p| samples(&p)).sum();
-        let own = parts.iter().filter(|(_, set)| set.regular);
-        let own: Vec<u64> =
-            own.flat_map(|(f, _)| std::iter::repeat_n(f.repeats, f.pictures.len())).collect();
-        let balanced = steps::balance(wanted, &own);
+        let regular_repeats = parts.iter().filter(|(_, set)| set.regular);
+        let regular_repeats: Vec<u64> = regular_repeats
+            .flat_map(|(f, _)| std::iter::repeat_n(f.repeats, f.pictures.len()))
+            .collect();
+        let balanced = steps::balance(wanted, &regular_repeats);
         let unused = balanced.iter().filter(|n| **n == 0).count();
         if unused > 0 {
             notes.push(format!(

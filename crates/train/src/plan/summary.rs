@@ -104,8 +104,8 @@ impl TrainPlan {
     #[must_use]
     pub fn summary(&self, estimate: Option<Estimate>) -> PlanSummary {
         let counts = self.counts();
-        let texts = |of: &dyn Fn(&crate::embedding::PlannedEmbedding) -> String| {
-            self.embeddings.iter().map(of).collect::<Vec<_>>().join(", ")
+        let texts = |text_of: &dyn Fn(&crate::embedding::PlannedEmbedding) -> String| {
+            self.embeddings.iter().map(text_of).collect::<Vec<_>>().join(", ")
         };
         PlanSummary {
             name: self.name.clone(),
@@ -147,13 +147,13 @@ impl TrainPlan {
     pub fn captions(&self) -> Vec<EffectiveCaption> {
         let mut counts: BTreeMap<String, u64> = BTreeMap::new();
         let learned = (0..self.pictures.len()).filter(|i| !self.is_regular(*i));
-        let own = learned.clone().flat_map(|i| self.own_captions(i));
+        let picture_captions = learned.clone().flat_map(|i| self.own_captions(i));
         match &self.sentences {
-            None => own.for_each(|(c, n)| *counts.entry(c).or_default() += n),
+            None => picture_captions.for_each(|(c, n)| *counts.entry(c).or_default() += n),
             Some(sentences) => {
-                let all = self.tokens();
+                let tokens_by_picture = self.tokens();
                 let filled = |i: usize| {
-                    let token = all[i].as_str();
+                    let token = tokens_by_picture[i].as_str();
                     self.own_captions(i).into_iter().map(move |(text, _)| (token, text))
                 };
                 let pairs: Vec<(&str, String)> = learned.flat_map(filled).collect();
@@ -190,27 +190,31 @@ impl TrainPlan {
     /// A picture's own captions with what is put before and behind: each line where one is drawn.
     fn own_captions(&self, place: usize) -> Vec<(String, u64)> {
         let picture = &self.pictures[place];
-        let own = self.sets[picture.set].captions();
+        let set_options = self.sets[picture.set].captions();
         let between = |text: Option<String>| text.filter(|text| !text.is_empty());
         let mut text = picture.caption.clone();
         // Before the first and behind the last line, as in kohya's trainer.
-        if let Some(prefix) = between(own.prefix) {
+        if let Some(prefix) = between(set_options.prefix) {
             text = format!("{prefix} {text}");
         }
-        if let Some(suffix) = between(own.suffix) {
+        if let Some(suffix) = between(set_options.suffix) {
             text = format!("{text} {suffix}");
         }
         let calm = CaptionOptions {
-            wildcards: own.wildcards,
-            secondary_separator: own.secondary_separator,
-            separator: own.separator,
+            wildcards: set_options.wildcards,
+            secondary_separator: set_options.secondary_separator,
+            separator: set_options.separator,
             ..CaptionOptions::default()
         };
         let moment = Moment { step: 0, epoch: 1, steps: 1 };
         let mut rng = Rng(TorchGenerator::new(0));
-        let mut of =
+        let mut with_repeats =
             |line: &str| (caption::caption(line, &calm, moment, &[], &mut rng), picture.repeats);
-        if calm.wildcards { text.split('\n').map(&mut of).collect() } else { vec![of(&text)] }
+        if calm.wildcards {
+            text.split('\n').map(&mut with_repeats).collect()
+        } else {
+            vec![with_repeats(&text)]
+        }
     }
 
     /// The files that are there at the end, oldest first.
@@ -218,10 +222,10 @@ impl TrainPlan {
         let mut files: Vec<String> = Vec::new();
         for embedding in &self.embeddings {
             let name = &embedding.name;
-            let mut own: Vec<String> = Vec::new();
+            let mut embedding_files: Vec<String> = Vec::new();
             let mut apply = |actions: checkpoint::SaveActions| {
-                own.extend(actions.write);
-                own.retain(|file| Some(file) != actions.remove.as_ref());
+                embedding_files.extend(actions.write);
+                embedding_files.retain(|file| Some(file) != actions.remove.as_ref());
             };
             for step in 1..=self.steps {
                 apply(self.save.after_step(name, step));
@@ -229,8 +233,8 @@ impl TrainPlan {
                     apply(self.save.after_epoch(name, step / updates, epochs));
                 }
             }
-            own.push(name.clone());
-            files.extend(own);
+            embedding_files.push(name.clone());
+            files.extend(embedding_files);
         }
         let ending = self.save_format.name();
         files.iter().map(|file| format!("{file}.{ending}")).collect()

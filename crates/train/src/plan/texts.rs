@@ -68,7 +68,7 @@ fn data_url(text: &str) -> Result<String> {
     let size = path.metadata().at(path)?.len();
     if size > MOST_BYTES {
         let found = format!("{text} of {size} bytes");
-        return Err(Error::option("train.metadata_thumbnail", "a picture of at most 1 MiB", found)
+        return Err(Error::option("train.metadata_thumbnail", "an image of at most 1 MiB", found)
             .with_hint("make it smaller: it lies in every file of the word"));
     }
     let ending = endings::of(path);

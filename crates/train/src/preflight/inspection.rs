@@ -43,8 +43,8 @@ impl Inspection {
 
 /// Pictures that are blurred at the size they are trained at.
 pub(super) fn blurred(pictures: &[&PlannedPicture], inspections: &[Inspection]) -> Option<Warning> {
-    let all = pictures.iter().zip(inspections);
-    let blurred: Vec<String> = all
+    let pairs = pictures.iter().zip(inspections);
+    let blurred: Vec<String> = pairs
         .filter(|(_, inspection)| inspection.blur > BLURRED)
         .map(|(p, _)| p.name.clone())
         .collect();
@@ -57,8 +57,8 @@ pub(super) fn blurred(pictures: &[&PlannedPicture], inspections: &[Inspection]) 
 
 /// Pictures of one color.
 pub(super) fn empty(pictures: &[&PlannedPicture], inspections: &[Inspection]) -> Option<Warning> {
-    let all = pictures.iter().zip(inspections);
-    let empty: Vec<String> = all
+    let pairs = pictures.iter().zip(inspections);
+    let empty: Vec<String> = pairs
         .filter(|(_, inspection)| inspection.look.is_plain())
         .map(|(p, _)| p.name.clone())
         .collect();
@@ -71,9 +71,9 @@ pub(super) fn empty(pictures: &[&PlannedPicture], inspections: &[Inspection]) ->
 
 /// Pictures between black bars.
 pub(super) fn barred(pictures: &[&PlannedPicture], inspections: &[Inspection]) -> Option<Warning> {
-    let all = pictures.iter().zip(inspections);
+    let pairs = pictures.iter().zip(inspections);
     let barred: Vec<String> =
-        all.filter(|(_, inspection)| inspection.bars).map(|(p, _)| p.name.clone()).collect();
+        pairs.filter(|(_, inspection)| inspection.bars).map(|(p, _)| p.name.clone()).collect();
     if barred.is_empty() {
         return None;
     }

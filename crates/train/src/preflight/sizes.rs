@@ -28,14 +28,14 @@ pub(super) fn tiny(pictures: &[&PlannedPicture]) -> Option<Warning> {
 /// Pictures of which the crop cuts much off, with how much and where.
 /// With `buckets` their sizes are near to the pictures' already.
 pub(super) fn cut(pictures: &[&PlannedPicture], buckets: bool) -> Option<Warning> {
-    let one = |p: &&PlannedPicture| {
+    let remark = |p: &&PlannedPicture| {
         let fit = BucketAssignment { bucket: p.bucket, resized: p.resized };
         let cut = fit.cut_off();
         let sides = if p.resized.0 > p.bucket.0 { "left and right" } else { "above and below" };
         let (w, h) = p.size;
         (cut > CUT).then(|| format!("{} ({w}x{h}): {:.0} % {sides}", p.name, cut * 100.0))
     };
-    let cut: Vec<String> = pictures.iter().filter_map(one).collect();
+    let cut: Vec<String> = pictures.iter().filter_map(remark).collect();
     if cut.is_empty() {
         return None;
     }

@@ -48,26 +48,26 @@ fn picture(name: &str, size: (usize, usize), fit: BucketAssignment) -> PlannedPi
 
 #[test]
 fn the_same_picture_is_known_again() {
-    let one = drawing(128, 0);
-    let mut mirrored = one.clone();
+    let original = drawing(128, 0);
+    let mut mirrored = original.clone();
     for y in 0..128 {
         for x in 0..128 {
-            let level = one.data[(y * 128 + 127 - x) * 3];
+            let level = original.data[(y * 128 + 127 - x) * 3];
             mirrored.data[(y * 128 + x) * 3..][..3].fill(level);
         }
     }
-    let smaller = resize::resize(&one, (97, 97), None);
-    for again in [&smaller, &mirrored, &blurred(&one, 1)] {
-        assert!(inspection(&one).is_near(&inspection(again)));
+    let smaller = resize::resize(&original, (97, 97), None);
+    for again in [&smaller, &mirrored, &blurred(&original, 1)] {
+        assert!(inspection(&original).is_near(&inspection(again)));
     }
     for turn in 1..5 {
-        assert!(!inspection(&one).is_near(&inspection(&drawing(128, turn))), "{turn}");
+        assert!(!inspection(&original).is_near(&inspection(&drawing(128, turn))), "{turn}");
     }
     let (a, b) = (
         picture("a", (128, 128), BucketAssignment { bucket: (128, 128), resized: (128, 128) }),
         picture("b", (97, 97), BucketAssignment { bucket: (128, 128), resized: (128, 128) }),
     );
-    let inspections = [inspection(&one), inspection(&smaller)];
+    let inspections = [inspection(&original), inspection(&smaller)];
     let found = doubles::near(&[&a, &b], &inspections).unwrap();
     assert_eq!(found.message(), "images are nearly the same: a and b");
     assert!(found.hint().is_some());

@@ -153,10 +153,10 @@ fn toml_list(text: &str) -> std::result::Result<Vec<Value>, Diagnostic> {
     let Some(subsets) = general.remove("subset") else { return Ok(vec![Value::Table(general)]) };
     let subsets = subsets.as_array().ok_or_else(missing)?.clone();
     let merged = |subset: Value| match subset {
-        Value::Table(own) => {
-            let mut all = general.clone();
-            all.extend(own);
-            Value::Table(all)
+        Value::Table(changes) => {
+            let mut combined = general.clone();
+            combined.extend(changes);
+            Value::Table(combined)
         }
         other => other,
     };

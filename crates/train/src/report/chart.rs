@@ -32,8 +32,8 @@ impl Line {
 pub(super) fn figure(title: &str, note: &str, lines: &[Line], log: bool) -> String {
     let log = log && lines.iter().flat_map(|l| &l.points).all(|(_, y)| *y > 0.0);
     let scale = |y: f64| if log { y.log10() } else { y };
-    let all = || lines.iter().flat_map(|line| &line.points).filter(|(_, y)| y.is_finite());
-    let Some((x, y)) = limits(all().map(|(x, y)| (*x, scale(*y)))) else { return String::new() };
+    let points = || lines.iter().flat_map(|line| &line.points).filter(|(_, y)| y.is_finite());
+    let Some((x, y)) = limits(points().map(|(x, y)| (*x, scale(*y)))) else { return String::new() };
     let place = |(px, py): (f64, f64)| {
         let across = LEFT + (px - x.0) / (x.1 - x.0) * (WIDTH - LEFT - RIGHT);
         let down = HEIGHT - BOTTOM - (scale(py) - y.0) / (y.1 - y.0) * (HEIGHT - TOP - BOTTOM);

@@ -6,7 +6,7 @@ use crate::previews::Previews;
 use crate::run_folder::curves::Curves;
 use crate::state::Counters;
 use std::path::Path;
-use wayword_interface::{PlainNames, counted};
+use wayword_interface::{LabelNames, counted};
 
 /// Longest side of a preview on the page, in pixels of the file.
 const PREVIEW: u32 = 384;
@@ -87,7 +87,7 @@ fn warnings(plan: &TrainPlan) -> String {
     }
     let mut out = "<section class=\"warnings\">\n<h2>Warnings</h2>\n<ul>\n".to_owned();
     for warning in &plan.warnings {
-        let shown = warning.render(&PlainNames);
+        let shown = warning.render(&LabelNames);
         let hint = shown.hint.map(|hint| format!("<br><small>{}</small>", escape(&hint)));
         let hint = hint.unwrap_or_default();
         out.push_str(&format!("<li>{}{hint}</li>\n", escape(&shown.message)));
@@ -145,16 +145,16 @@ fn spread(times: &[usize]) -> Vec<usize> {
 }
 
 fn charts(plan: &TrainPlan, curves: &Curves) -> String {
-    let of = |value: &dyn Fn(&crate::StepReport) -> f64| -> Vec<(f64, f64)> {
+    let series = |value: &dyn Fn(&crate::StepReport) -> f64| -> Vec<(f64, f64)> {
         curves.steps.iter().map(|r| (r.step as f64, value(r))).collect()
     };
-    let loss = of(&|r| r.loss);
+    let loss = series(&|r| r.loss);
     let fixed: Vec<(f64, f64)> = curves.fixed.iter().map(|(s, l)| (*s as f64, *l)).collect();
-    let norms = of(&|r| r.vector_norm);
+    let norms = series(&|r| r.vector_norm);
     let vocabulary = f64::from(plan.base.token_rms) * (plan.base.token_width as f64).sqrt();
     let ends = [norms.first(), norms.last()].into_iter().flatten();
     let flat: Vec<(f64, f64)> = ends.map(|(x, _)| (*x, vocabulary)).collect();
-    let gradient = of(&|r| r.gradient_norm);
+    let gradient = series(&|r| r.gradient_norm);
     let figures = [
         chart::figure(
             "Loss",
@@ -171,7 +171,7 @@ fn charts(plan: &TrainPlan, curves: &Curves) -> String {
             &[Line { dots: true, ..Line::new("main", "", fixed) }],
             false,
         ),
-        chart::figure("Learning rate", "", &[Line::new("main", "", of(&|r| r.rate))], false),
+        chart::figure("Learning rate", "", &[Line::new("main", "", series(&|r| r.rate))], false),
         chart::figure(
             "Vector norm",
             "Far above the vocabulary’s norm, an embedding drowns out the other words of a prompt.",

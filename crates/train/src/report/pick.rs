@@ -60,8 +60,8 @@ fn said(pick: &Pick) -> String {
 /// A chart of each score over the single steps, with marks at the choice and at overtraining.
 fn charts(pick: &Pick) -> String {
     let singles = || {
-        let all = std::iter::once(&pick.start).chain(&pick.candidates);
-        all.filter(|c| matches!(c.steps, StepChoice::One(_)))
+        let scored = std::iter::once(&pick.start).chain(&pick.candidates);
+        scored.filter(|c| matches!(c.steps, StepChoice::One(_)))
     };
     let chart = |title: &str, note: &str, value: &dyn Fn(&Candidate) -> Option<f64>| {
         let point = |c: &Candidate| Some((c.steps.middle() as f64, value(c)?));
@@ -106,19 +106,19 @@ fn pictures(pick: &Pick, drawn: &[DrawnSteps]) -> String {
         return String::new();
     }
     let mut out = "<section>\n<h2>Pictures</h2>\n<div class=\"picks\">\n".to_owned();
-    for one in drawn {
-        let best = if one.steps == pick.chosen { " class=\"best\"" } else { "" };
-        let similarity = pick.of(one.steps).and_then(|c| c.similarity);
+    for candidate in drawn {
+        let best = if candidate.steps == pick.chosen { " class=\"best\"" } else { "" };
+        let similarity = pick.of(candidate.steps).and_then(|c| c.similarity);
         let similarity = similarity.map_or(String::new(), |s| format!(" <b>{s:.3}</b>"));
         out.push_str(&format!(
             "<figure{best}><figcaption>step {}{similarity}</figcaption><div class=\"pictures\">",
-            one.steps
+            candidate.steps
         ));
-        for picture in one.plain.iter().chain(&one.others) {
+        for picture in candidate.plain.iter().chain(&candidate.others) {
             if let Some(p) = pictures::shrunk(picture, PICTURE) {
                 out.push_str(&format!(
                     "<img src=\"{}\" width=\"{}\" height=\"{}\" alt=\"step {}\">",
-                    p.src, p.width, p.height, one.steps
+                    p.src, p.width, p.height, candidate.steps
                 ));
             }
         }

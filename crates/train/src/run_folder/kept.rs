@@ -109,12 +109,12 @@ impl KeptVectors {
 
     /// All vectors cut into those of each embedding, with its name.
     #[must_use]
-    pub fn by_name(&self, all: &[f32]) -> Vec<(String, Vec<f32>)> {
-        self.names.iter().map(|(name, range)| (name.clone(), self.part(all, range))).collect()
+    pub fn by_name(&self, vectors: &[f32]) -> Vec<(String, Vec<f32>)> {
+        self.names.iter().map(|(name, range)| (name.clone(), self.part(vectors, range))).collect()
     }
 
-    fn part(&self, all: &[f32], range: &Range<usize>) -> Vec<f32> {
-        all[range.start * self.file.width..range.end * self.file.width].to_vec()
+    fn part(&self, vectors: &[f32], range: &Range<usize>) -> Vec<f32> {
+        vectors[range.start * self.file.width..range.end * self.file.width].to_vec()
     }
 
     fn step(&self, step: usize) -> Result<&StepVectors> {

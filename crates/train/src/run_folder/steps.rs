@@ -106,9 +106,9 @@ impl OptionType for StepChoice {
 
 /// The mean of vectors of equal length, summed in their order in f64; none of none.
 #[must_use]
-pub fn mean<'v>(all: impl IntoIterator<Item = &'v [f32]>) -> Vec<f32> {
+pub fn mean<'v>(lists: impl IntoIterator<Item = &'v [f32]>) -> Vec<f32> {
     let (mut sum, mut count) = (Vec::<f64>::new(), 0usize);
-    for vectors in all {
+    for vectors in lists {
         sum.resize(vectors.len(), 0.0);
         sum.iter_mut().zip(vectors).for_each(|(s, v)| *s += f64::from(*v));
         count += 1;
@@ -136,7 +136,7 @@ fn slerp_one(a: &[f32], b: &[f32], share: f64) -> Vec<f32> {
         (1.0 - share, share)
     } else {
         let length = from + (to - from) * share;
-        let part = |x: f64, own: f64| (x * angle).sin() / angle.sin() / own * length;
+        let part = |x: f64, norm: f64| (x * angle).sin() / angle.sin() / norm * length;
         (part(1.0 - share, from), part(share, to))
     };
     let mix = |(a, b): (&f32, &f32)| (f64::from(*a) * left + f64::from(*b) * right) as f32;

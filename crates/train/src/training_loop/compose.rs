@@ -22,8 +22,8 @@ pub struct Parts<'a> {
     pub ids: Vec<u32>,
     /// Text windows of a sample.
     pub windows: usize,
-    /// Own weight of each sample.
-    pub own: Vec<f32>,
+    /// Weight of each sample: that of prior loss, or 1.
+    pub sample_weights: Vec<f32>,
     /// Mask of each sample, `[h w]` from 0 to 1, where it has one.
     pub masks: Vec<Option<&'a [f32]>>,
 }
@@ -69,7 +69,12 @@ impl Composer {
             grid: parts.grid,
             noisy,
             target,
-            weights: self.loss.weights(&parts.timesteps, &parts.own, &parts.masks, places),
+            weights: self.loss.weights(
+                &parts.timesteps,
+                &parts.sample_weights,
+                &parts.masks,
+                places,
+            ),
             kind: self.loss.kind(&parts.timesteps),
             timesteps: parts.timesteps.iter().map(|t| *t as f32).collect(),
             ids: parts.ids,
@@ -79,13 +84,13 @@ impl Composer {
     }
 }
 
-/// Joins what `one` makes of each sample's latents, noise and level.
+/// Joins what `per_sample` makes of each sample's latents, noise and level.
 fn each(
     parts: &Parts<'_>,
     noise: &[f32],
-    one: impl Fn(&[f32], &[f32], usize) -> Vec<f32>,
+    per_sample: impl Fn(&[f32], &[f32], usize) -> Vec<f32>,
 ) -> Vec<f32> {
     let size = parts.latents.len() / parts.timesteps.len();
     let samples = parts.latents.chunks_exact(size).zip(noise.chunks_exact(size));
-    samples.zip(&parts.timesteps).flat_map(|((z, noise), t)| one(z, noise, *t)).collect()
+    samples.zip(&parts.timesteps).flat_map(|((z, noise), t)| per_sample(z, noise, *t)).collect()
 }

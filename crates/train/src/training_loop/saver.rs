@@ -37,8 +37,8 @@ pub(crate) fn write_all(
     let (mut rest, mut files) = (vectors, Vec::new());
     for embedding in &plan.embeddings {
         let size = embedding.vectors * plan.base.token_width;
-        let own = rest.split_off(..size).unwrap_or_default();
-        files.push(write_one(plan, embedding, own, ending, chosen)?);
+        let part = rest.split_off(..size).unwrap_or_default();
+        files.push(write_one(plan, embedding, part, ending, chosen)?);
     }
     Ok(files)
 }
@@ -95,7 +95,7 @@ pub fn metadata(
         clip_skip: said.clip_skip,
     };
     let mut metadata = spec.metadata();
-    metadata.extend(crate::manifest::metadata(&TrainPlan { chosen, ..plan.clone() }));
+    metadata.extend(crate::manifest::metadata(plan, chosen));
     // Where kohya's trainer of LoRAs has it; its trainer of embeddings has no place for one.
     metadata.extend(said.comment.map(|comment| ("ss_training_comment".to_owned(), comment)));
     metadata

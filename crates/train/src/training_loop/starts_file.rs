@@ -39,7 +39,7 @@ impl Saved {
         report: &serde_json::Value,
         runs: &mut [Start],
     ) -> Result<()> {
-        let one = |start: &mut Start| SavedStart {
+        let saved_start = |start: &mut Start| SavedStart {
             number: start.number,
             origin: start.origin.clone(),
             vectors: start.vectors.clone(),
@@ -48,7 +48,7 @@ impl Saved {
             loss: start.loss,
             optimizer: start.optimizer.state(),
         };
-        let runs = runs.iter_mut().map(one).collect();
+        let runs = runs.iter_mut().map(saved_start).collect();
         let saved = Self { round, done, report: report.clone(), runs };
         let text = serde_json::to_vec(&saved).map_err(std::io::Error::other).at(path)?;
         atomic::write_bytes(path, &text).at(path)
@@ -80,7 +80,7 @@ impl Saved {
         path: &Path,
         optimizer: impl Fn() -> Result<Optimizer>,
     ) -> Result<Vec<Start>> {
-        let one = |saved: SavedStart| {
+        let restored = |saved: SavedStart| {
             let mut optimizer = optimizer()?;
             optimizer
                 .restore(&saved.optimizer)
@@ -95,6 +95,6 @@ impl Saved {
                 loss: saved.loss,
             })
         };
-        self.runs.into_iter().map(one).collect()
+        self.runs.into_iter().map(restored).collect()
     }
 }

@@ -60,9 +60,9 @@ impl TrainState {
         if state.exists() {
             let saved = SavedState::load(&state)?;
             for (embedding, optimizer) in optimizers.iter_mut().enumerate() {
-                let own = of_embedding(&saved.optimizer, embedding);
+                let arrays = of_embedding(&saved.optimizer, embedding);
                 optimizer
-                    .restore(&own)
+                    .restore(&arrays)
                     .map_err(|e| Error::run(&state, "does not fit the optimizer").with_source(e))?;
             }
             // Cut to the saved place before it is read again.
@@ -289,13 +289,13 @@ fn named(state: Vec<StateArray>, index: usize) -> impl Iterator<Item = StateArra
 }
 
 /// The state of an embedding's optimizer out of that of all.
-fn of_embedding(all: &[StateArray], index: usize) -> Vec<StateArray> {
+fn of_embedding(arrays: &[StateArray], index: usize) -> Vec<StateArray> {
     let prefix = format!("{index}.");
-    let own = |a: &StateArray| {
+    let renamed = |a: &StateArray| {
         let name = a.name.strip_prefix(&prefix)?.to_owned();
         Some(StateArray { name, data: a.data.clone() })
     };
-    all.iter().filter_map(own).collect()
+    arrays.iter().filter_map(renamed).collect()
 }
 
 /// The vocabulary's vectors, for optimizers that look at the whole table.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use wayword_session::{Event, JobState};
 
 /// Numbers of a drawing.
-struct Place {
+struct BatchProgress {
     progress: f64,
     left: f64,
     step: usize,
@@ -21,7 +21,7 @@ struct Place {
     pictures: usize,
 }
 
-fn place(entry: &Entry) -> Place {
+fn batch_progress(entry: &Entry) -> BatchProgress {
     let at = entry.job.progress();
     let last = entry.job.last_event(|event| match event {
         Event::DrawStep { step, of, first, pictures } => Some((*step, *of, *first, *pictures)),
@@ -36,7 +36,14 @@ fn place(entry: &Entry) -> Place {
         JobState::Queued => 0.0,
         _ => 1.0,
     };
-    Place { progress, left: at.seconds_left.unwrap_or_default(), step, steps, picture, pictures }
+    BatchProgress {
+        progress,
+        left: at.seconds_left.unwrap_or_default(),
+        step,
+        steps,
+        picture,
+        pictures,
+    }
 }
 
 /// The last small picture of a drawing in progress, with a number that says which it is.
@@ -56,7 +63,7 @@ pub(super) async fn progress(State(app): State<Arc<App>>, RawQuery(query): RawQu
         pair.strip_prefix("skip_current_image=").is_some_and(|v| v.eq_ignore_ascii_case("true"))
     });
     let entry = app.jobs.a1111();
-    let at = entry.as_ref().map(|entry| place(entry));
+    let at = entry.as_ref().map(|entry| batch_progress(entry));
     let image = entry.as_ref().filter(|_| !skip).and_then(|entry| preview(entry));
     let asked = entry.as_ref().map(|entry| entry.job.stop_flag());
     let (skipped, interrupted) = (
@@ -110,7 +117,7 @@ pub(super) async fn of_task(State(app): State<Arc<App>>, headers: HeaderMap, bod
         })));
     };
     let state = entry.job.state();
-    let at = place(&entry);
+    let at = batch_progress(&entry);
     let active = state == JobState::Running;
     let image = preview(&entry)
         .filter(|(id, _)| active && live && i64::try_from(*id).is_ok_and(|id| id != seen));

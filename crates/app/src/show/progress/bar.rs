@@ -5,7 +5,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use wayword_interface::counted;
-use wayword_session::numbers::duration;
+use wayword_session::numbers::estimated;
 use wayword_session::{Event, JobProgress, StepReport};
 
 /// Redraws a second; more cannot be read.
@@ -49,7 +49,7 @@ impl Bar {
         if let Some((_, bar)) = &*running {
             bar.set_length(progress.of as u64);
             bar.set_position(progress.done as u64);
-            let left = progress.seconds_left.map(|s| format!("{} left", duration(s)));
+            let left = progress.seconds_left.map(|s| format!("{} left", estimated(s)));
             let beside = self.beside.lock().unwrap_or_else(PoisonError::into_inner);
             let (phase, done, of) = (&progress.phase, progress.done, progress.of);
             let before = format!("{phase} {:20} {done}/{of}  ", "").chars().count();

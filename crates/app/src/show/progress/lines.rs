@@ -4,7 +4,7 @@ use crate::show::note;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use wayword_interface::counted;
-use wayword_session::numbers::duration;
+use wayword_session::numbers::estimated;
 use wayword_session::{Event, StartReport, StepReport};
 
 /// A step that takes longer gets a line of its own.
@@ -83,7 +83,7 @@ fn step(report: &StepReport) -> String {
         report.mean_loss,
         report.rate,
         seconds(report.seconds),
-        duration(report.remaining)
+        estimated(report.remaining)
     )
 }
 

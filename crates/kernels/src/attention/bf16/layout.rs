@@ -104,14 +104,14 @@ fn narrow(low: __m512, high: __m512) -> __m512i {
 #[target_feature(enable = "avx512f,avx512bw")]
 fn paired(a: __m512i, b: __m512i) -> __m512i {
     const fn places() -> [u16; 32] {
-        let mut all = [0; 32];
+        let mut order = [0; 32];
         let mut i = 0;
         while i < 16 {
-            all[2 * i] = i as u16;
-            all[2 * i + 1] = 32 + i as u16;
+            order[2 * i] = i as u16;
+            order[2 * i + 1] = 32 + i as u16;
             i += 1;
         }
-        all
+        order
     }
     const PLACES: [u16; 32] = places();
     // SAFETY: 32 halves are 512 bits.
@@ -292,12 +292,12 @@ pub(super) fn columns(
     head: Head<'_>,
     count: usize,
     total: usize,
-    of: Columns,
+    layout: Columns,
     to: &mut [bf16],
 ) {
-    assert!(to.len() >= total * of.padded(), "room for all columns");
+    assert!(to.len() >= total * layout.padded(), "room for all columns");
     let from = HeadRows::new(head, 0, count, 1.0);
-    for run in of.runs() {
+    for run in layout.runs() {
         // SAFETY: as above; the run has its part.
         unsafe {
             let to = to.as_mut_ptr().add(total * 16 * run.first);

@@ -82,7 +82,7 @@ pub(in crate::attention) unsafe fn probabilities(
             // SAFETY: the caller's contract.
             unsafe {
                 let (sums, p) = (sums.add(row * apart), p.add(row * apart));
-                let mut all = _mm512_loadu_ps(total.as_ptr());
+                let mut sum = _mm512_loadu_ps(total.as_ptr());
                 for i in 0..s.panels {
                     let at = sums.add(i * COLUMNS);
                     let mut a = exp2(_mm512_sub_ps(_mm512_loadu_ps(at), max));
@@ -92,10 +92,10 @@ pub(in crate::attention) unsafe fn probabilities(
                         a = _mm512_maskz_mov_ps(seen(*visible, key), a);
                         b = _mm512_maskz_mov_ps(seen(*visible, key + 16), b);
                     }
-                    all = _mm512_add_ps(all, _mm512_add_ps(a, b));
+                    sum = _mm512_add_ps(sum, _mm512_add_ps(a, b));
                     _mm512_storeu_si512(p.add(i * COLUMNS).cast(), narrow(a, b));
                 }
-                _mm512_storeu_ps(total.as_mut_ptr(), all);
+                _mm512_storeu_ps(total.as_mut_ptr(), sum);
             }
         }
     }

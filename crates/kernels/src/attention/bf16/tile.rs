@@ -233,14 +233,14 @@ pub(super) unsafe fn probabilities_and_ds(
 #[target_feature(enable = "avx512f")]
 pub(super) fn halves() -> (__m512i, __m512i) {
     const fn places(first: u16) -> [u16; 32] {
-        let mut all = [0; 32];
+        let mut order = [0; 32];
         let mut i = 0;
         while i < 16 {
-            all[2 * i] = first + i as u16;
-            all[2 * i + 1] = 32 + first + i as u16;
+            order[2 * i] = first + i as u16;
+            order[2 * i + 1] = 32 + first + i as u16;
             i += 1;
         }
-        all
+        order
     }
     const LOW: [u16; 32] = places(0);
     const HIGH: [u16; 32] = places(16);

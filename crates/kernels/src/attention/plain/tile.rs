@@ -106,7 +106,7 @@ pub(super) unsafe fn probabilities<V: Vector, const N: usize>(
                 let masked = least < key + lanes;
                 for row in 0..ROWS {
                     let sum = total[row].as_mut_ptr();
-                    let mut all = V::load(sum);
+                    let mut running = V::load(sum);
                     let to = p.add((i * rows + first + row) * lanes);
                     for n in 0..N {
                         let mut x = exp2(sums[row][n]);
@@ -114,10 +114,10 @@ pub(super) unsafe fn probabilities<V: Vector, const N: usize>(
                             let seen = visible[row].saturating_sub(key + n * V::LANES);
                             x = x.first_or(seen, 0.0);
                         }
-                        all = all.add(x);
+                        running = running.add(x);
                         x.store(to.add(n * V::LANES));
                     }
-                    all.store(sum);
+                    running.store(sum);
                 }
             }
         }

@@ -51,8 +51,8 @@ pub(super) fn measure(
             settings.steps = u32::try_from(options.steps).unwrap_or(u32::MAX);
             (settings.count, settings.batch) = (options.batch, options.batch);
             let plan = DrawPlan::new(&base, settings)?;
-            let one = || draw(&base, &plan, &Quiet, &Stop::default()).map(|_| ());
-            vec![("draw", repeat(&profile, options.repeats, one)?)]
+            let drawing = || draw(&base, &plan, &Quiet, &Stop::default()).map(|_| ());
+            vec![("draw", repeat(&profile, options.repeats, drawing)?)]
         }
         _ => {
             return Err(Failure::user("{bench.base} goes with `step`, `draw` and `load`").hint(

@@ -35,26 +35,26 @@ pub(super) fn read(options: &Options) -> Result<Embedding, Failure> {
 /// An embedding of a run: the only one, else the one that is called as the result.
 fn of_run(options: &Options) -> Result<Embedding, Failure> {
     let run = &options.input;
-    let kept = KeptVectors::open(run)?;
-    let choice = options.step.unwrap_or(StepChoice::One(kept.last()));
+    let run_vectors = KeptVectors::open(run)?;
+    let choice = options.step.unwrap_or(StepChoice::One(run_vectors.last()));
     let plan: TrainPlan = run_folder::read_plan(run)?;
     let stem = options.output.file_stem().map(|s| s.to_string_lossy().into_owned());
     let wanted = options.token.clone().or(stem).unwrap_or_default();
     let found = match plan.embeddings.as_slice() {
-        [one] => Some(one),
+        [only] => Some(only),
         several => several.iter().find(|embedding| embedding.name == wanted),
     };
     let Some(found) = found else {
-        let names: Vec<&str> = kept.names().collect();
+        let names: Vec<&str> = run_vectors.names().collect();
         let text = format!("{}: a run of several embeddings", run.display());
         return Err(Failure::user(text)
             .hint(format!("say which by {{convert.token}}: {}", names.join(", "))));
     };
-    let vectors = kept.of(&found.name, choice)?;
+    let vectors = run_vectors.of(&found.name, choice)?;
     let chosen = Some(choice).filter(|choice| *choice != StepChoice::One(plan.steps));
     Ok(Embedding {
-        count: vectors.len() / kept.width(),
-        width: kept.width(),
+        count: vectors.len() / run_vectors.width(),
+        width: run_vectors.width(),
         vectors,
         layout: Layout::Kohya,
         dtype: plan.save_precision.dtype(),

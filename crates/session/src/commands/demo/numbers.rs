@@ -40,7 +40,8 @@ pub struct Numbers {
     /// Likeness to the pictures that were learned from, -1 to 1.
     pub likeness: Likeness,
     /// Share of pictures in which the judge sees what the other words of the prompt ask for.
-    pub kept: PromptFidelity,
+    #[serde(rename = "kept")]
+    pub prompt_fidelity: PromptFidelity,
     /// How long it took.
     pub seconds: Seconds,
 }
@@ -112,7 +113,7 @@ impl Numbers {
             by_prompt.push(Scene { prompt, learned_word: *share, init_word: *init });
         }
         let mean =
-            |of: fn(&Scene) -> f64| by_prompt.iter().map(of).sum::<f64>() / SCENES.len() as f64;
+            |part: fn(&Scene) -> f64| by_prompt.iter().map(part).sum::<f64>() / SCENES.len() as f64;
         Ok(Numbers {
             word: WORD,
             init_word: INIT,
@@ -130,7 +131,7 @@ impl Numbers {
                 init_word: likeness(&init, &a_woman)?,
                 other_word: likeness(&other, OTHER)?,
             },
-            kept: PromptFidelity {
+            prompt_fidelity: PromptFidelity {
                 learned_word: mean(|s| s.learned_word),
                 init_word: mean(|s| s.init_word),
                 by_prompt,
@@ -142,7 +143,7 @@ impl Numbers {
     /// The numbers as a table for people.
     #[must_use]
     pub fn table(&self) -> String {
-        let (l, k) = (&self.likeness, &self.kept);
+        let (l, k) = (&self.likeness, &self.prompt_fidelity);
         let mut text = String::new();
         let mut line = |label: &str, value: String| {
             // Writing to a string does not fail.

@@ -73,7 +73,7 @@ pub(super) fn rows(
 
 /// The whole sheet.
 pub(super) fn sheet(numbers: &Numbers, rows: Vec<Row>) -> Sheet {
-    let (l, k) = (&numbers.likeness, &numbers.kept);
+    let (l, k) = (&numbers.likeness, &numbers.prompt_fidelity);
     Sheet {
         title: format!("A new embedding: {WORD}"),
         subtitle: format!(

@@ -80,14 +80,14 @@ impl<'a> Studio<'a> {
 
     /// The learned word, with the rows that a file of it holds.
     pub(super) fn word_of(&self, file: &Path) -> Result<Embeddings, Failure> {
-        self.word(wayword_formats::embedding::read(file)?.vectors)
+        self.named(WORD, wayword_formats::embedding::read(file)?.vectors)
     }
 
     /// The learned word as it was before the first step.
     pub(super) fn word_at_start(&self) -> Result<Embeddings, Failure> {
         let id = self.base.tokenizer.whole_word(INIT);
         let id = id.ok_or_else(|| Failure::user(format!("`{INIT}` is no word of the base")))?;
-        self.word(self.base.token_vector(id)?)
+        self.named(WORD, self.base.token_vector(id)?)
     }
 
     /// Another word with these rows.
@@ -95,10 +95,6 @@ impl<'a> Studio<'a> {
         let mut words = self.no_words();
         words.add(name, rows, None)?;
         Ok(words)
-    }
-
-    fn word(&self, rows: Vec<f32>) -> Result<Embeddings, Failure> {
-        self.named(WORD, rows)
     }
 
     /// One picture for each prompt; the seeds are `seed` of each prompt.

@@ -90,11 +90,11 @@ impl RunVectors {
         let kept = KeptVectors::open(&self.run)?;
         let choice = self.step.unwrap_or(StepChoice::One(kept.last()));
         let strength = self.strength.unwrap_or(1.0);
-        let mut all = kept.all(choice)?;
-        vectors::scale(&mut all, strength);
-        let bytes: Vec<u8> = all.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let mut run_vectors = kept.all(choice)?;
+        vectors::scale(&mut run_vectors, strength);
+        let bytes: Vec<u8> = run_vectors.iter().flat_map(|value| value.to_le_bytes()).collect();
         let hash = short_network(&sha256_bytes(&bytes)).to_owned();
-        for (name, vectors) in kept.by_name(&all) {
+        for (name, vectors) in kept.by_name(&run_vectors) {
             words.add(&name, vectors, None)?;
         }
         let name = std::path::absolute(&self.run).unwrap_or_else(|_| self.run.clone());

@@ -1,5 +1,5 @@
 //! A prompt to what is told of it.
-use super::{Reader, prompt};
+use super::{Filled, Reader, prompt};
 use crate::Failure;
 use crate::failure::unrendered;
 use serde::Serialize;
@@ -118,13 +118,9 @@ pub struct Lora {
     pub hint: Option<String>,
 }
 
-/// Reads one prompt; `written` is its text before wildcards were filled in.
-pub(super) fn side(
-    reader: &Reader,
-    text: &str,
-    written: Option<&str>,
-    negative: bool,
-) -> Result<Side, Failure> {
+/// Reads one prompt.
+pub(super) fn side(reader: &Reader, filled: Filled, negative: bool) -> Result<Side, Failure> {
+    let text = filled.text.as_str();
     let pass = Pass::first(reader.steps);
     let plan = if negative {
         PromptPlan::negative(text, pass, reader.language)
@@ -133,12 +129,12 @@ pub(super) fn side(
     };
     let plan = plan.map_err(prompt)?;
     let asked = reader.loras.asked(&plan)?;
-    let words = with_bundled(&reader.words.all, &asked);
+    let words = with_bundled(&reader.words.embeddings, &asked);
     let mut used = Vec::new();
     let parts = plan.parts.iter().map(|p| part(reader, p, &words, &mut used)).collect();
-    let unknown = |one: wayword_diffusion::embeddings::Unknown| Unknown {
-        text: one.text,
-        did_you_mean: one.meant,
+    let unknown = |found: wayword_diffusion::embeddings::Unknown| Unknown {
+        text: found.text,
+        did_you_mean: found.meant,
     };
     let word = |place: &usize| {
         let word = words.embedding(*place);
@@ -147,9 +143,10 @@ pub(super) fn side(
     let note = |note: &PromptError| unrendered(&Diagnostic::from(note.clone())).to_string();
     let mut notes: Vec<String> = plan.notes.iter().map(note).collect();
     notes.extend(asked.iter().flat_map(|asked| asked.tag.remarks()));
+    notes.extend(filled.notes);
     Ok(Side {
-        text: written.unwrap_or(text).to_owned(),
-        filled: written.filter(|w| *w != text).map(|_| text.to_owned()),
+        filled: Some(filled.text).filter(|text| *text != filled.written),
+        text: filled.written,
         parts,
         words: used.iter().map(word).collect(),
         unknown: words.unknown(&plan).into_iter().map(unknown).collect(),
@@ -160,16 +157,16 @@ pub(super) fn side(
 
 /// The words and those that LoRAs bring.
 fn with_bundled(words: &Embeddings, asked: &[Asked]) -> Embeddings {
-    let mut all = words.clone();
+    let mut combined = words.clone();
     for loaded in asked.iter().filter_map(|a| a.file.as_ref().ok()) {
         for (name, word) in &loaded.lora.embeddings {
-            if all.loaded().iter().all(|w| w.name != *name) {
+            if combined.loaded().iter().all(|w| w.name != *name) {
                 // A name without tokens can be called by nobody.
-                let _ = all.add(name, vec![0.0; word.count], Some(loaded.file.path.clone()));
+                let _ = combined.add(name, vec![0.0; word.count], Some(loaded.file.path.clone()));
             }
         }
     }
-    all
+    combined
 }
 
 fn lora(asked: Asked) -> Lora {

@@ -46,7 +46,7 @@ fn side(name: &str, side: &Side, out: &mut Vec<String>) {
     }
     if !side.loras.is_empty() {
         out.push("LoRAs".into());
-        side.loras.iter().for_each(|one| lora(one, from(&one.file), out));
+        side.loras.iter().for_each(|used| lora(used, from(&used.file), out));
     }
     if !side.unknown.is_empty() {
         out.push("unknown".into());
@@ -121,10 +121,10 @@ fn tree(branches: &[Branch], depth: usize, out: &mut Vec<String>) {
 
 /// `step 3`, `steps 1 to 7`, `steps 1, 3, 5, …, 19`.
 fn step_numbers(ranges: &[[i64; 2]]) -> String {
-    let one = |[first, last]: &[i64; 2]| {
+    let range = |[first, last]: &[i64; 2]| {
         if first == last { first.to_string() } else { format!("{first} to {last}") }
     };
-    let mut listed: Vec<String> = ranges.iter().map(one).collect();
+    let mut listed: Vec<String> = ranges.iter().map(range).collect();
     if listed.len() > 6 {
         listed.splice(3..listed.len() - 1, ["…".to_owned()]);
     }

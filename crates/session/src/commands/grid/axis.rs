@@ -4,7 +4,7 @@ use crate::request::Size;
 use std::path::{Path, PathBuf};
 use wayword_diffusion::sigmas::{SamplerKind, Schedule, resolve};
 use wayword_prompt::error::did_you_mean;
-use wayword_prompt::{PromptError, edit, list};
+use wayword_prompt::{edit, list};
 use wayword_train::run_folder::steps::StepChoice;
 
 /// What changes.
@@ -104,12 +104,12 @@ pub(super) enum Value {
 pub(super) struct Axis {
     pub(super) kind: AxisKind,
     /// The word or LoRA, where the name says which.
-    pub(super) of: Option<String>,
+    pub(super) target: Option<String>,
     pub(super) values: Vec<Value>,
     /// The texts of an order.
     pub(super) texts: Vec<String>,
     /// Whether all steps of the run are meant.
-    pub(super) all: bool,
+    pub(super) every_step: bool,
 }
 
 impl Axis {
@@ -117,7 +117,13 @@ impl Axis {
     pub(super) fn travel(bases: &[PathBuf]) -> Result<Self, Failure> {
         let values = bases.iter().map(|path| file(&path.to_string_lossy()));
         let values = values.collect::<Result<_, _>>()?;
-        Ok(Self { kind: AxisKind::Base, of: None, values, texts: Vec::new(), all: false })
+        Ok(Self {
+            kind: AxisKind::Base,
+            target: None,
+            values,
+            texts: Vec::new(),
+            every_step: false,
+        })
     }
 
     /// Reads `NAME: VALUES`. Files must exist, samplers must be known.
@@ -129,27 +135,28 @@ impl Axis {
             return Err(Failure::user(format!("`{text}` is no axis"))
                 .hint("an axis is written NAME: VALUES, as in 'weight: 0.4, 0.8'"));
         };
-        let (kind, of) = name(head.trim())?;
-        let mut axis = Self { kind, of, values: Vec::new(), texts: Vec::new(), all: false };
+        let (kind, target) = name(head.trim())?;
+        let mut axis =
+            Self { kind, target, values: Vec::new(), texts: Vec::new(), every_step: false };
         axis.values = match kind {
             AxisKind::Seed => seeds(values)?,
             AxisKind::Step if values.trim().eq_ignore_ascii_case("all") => {
-                axis.all = true;
+                axis.every_step = true;
                 Vec::new()
             }
             AxisKind::Step => run_steps(values)?,
             AxisKind::Steps | AxisKind::ClipSkip => counts(values, kind)?,
             AxisKind::Cfg | AxisKind::Weight | AxisKind::LoraWeight => {
                 let rounded = |v: f64| Value::Number((v * 1e8).round() / 1e8);
-                list::numbers(values).map_err(failure)?.into_iter().map(rounded).collect()
+                list::numbers(values).map_err(Failure::from)?.into_iter().map(rounded).collect()
             }
             _ => {
-                let texts = list::items(values).map_err(failure)?;
+                let texts = list::items(values).map_err(Failure::from)?;
                 let texts: Vec<String> = match kind {
                     AxisKind::Replace | AxisKind::Order => texts,
                     _ => texts.into_iter().filter(|t| !t.is_empty()).collect(),
                 };
-                let of_text = |text: &String| one(kind, text);
+                let of_text = |text: &String| value_of(kind, text);
                 match kind {
                     AxisKind::Order if texts.len() > 6 => {
                         let many = format!("{} texts have too many orders", texts.len());
@@ -163,7 +170,7 @@ impl Axis {
                 }
             }
         };
-        if axis.values.is_empty() && !axis.all {
+        if axis.values.is_empty() && !axis.every_step {
             return Err(Failure::user(format!("the axis `{}` has no values", head.trim())));
         }
         Ok(axis)
@@ -185,9 +192,9 @@ impl Axis {
                 texts.join(", ")
             }
         };
-        match (self.kind.label(), &self.of) {
-            (Some(label), Some(of)) if self.kind != AxisKind::Step => {
-                format!("{label} {of}: {value}")
+        match (self.kind.label(), &self.target) {
+            (Some(label), Some(target)) if self.kind != AxisKind::Step => {
+                format!("{label} {target}: {value}")
             }
             (Some(label), _) => format!("{label}: {value}"),
             (None, _) => value,
@@ -198,10 +205,6 @@ impl Axis {
 /// A file's name without its ending.
 pub(super) fn stem(path: &Path) -> String {
     path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default()
-}
-
-fn failure(error: PromptError) -> Failure {
-    Failure::from(error)
 }
 
 /// What an axis' name means, and the rest of it.
@@ -220,14 +223,14 @@ fn name(head: &str) -> Result<(AxisKind, Option<String>), Failure> {
         };
         return Err(Failure::user(format!("unknown axis `{head}`")).hint(hint));
     };
-    let of = head[length..].trim();
+    let target = head[length..].trim();
     let named = [AxisKind::Embedding, AxisKind::Step, AxisKind::Weight, AxisKind::LoraWeight]
         .contains(&kind);
-    if !of.is_empty() && !named {
+    if !target.is_empty() && !named {
         return Err(Failure::user(format!("unknown axis `{head}`"))
             .hint(format!("did you mean `{}`?", &head[..length])));
     }
-    Ok((kind, (!of.is_empty()).then(|| of.to_owned())))
+    Ok((kind, (!target.is_empty()).then(|| target.to_owned())))
 }
 
 fn seeds(text: &str) -> Result<Vec<Value>, Failure> {
@@ -236,7 +239,7 @@ fn seeds(text: &str) -> Result<Vec<Value>, Failure> {
         Err(_) if n == -1 => Ok(Value::Seed(crate::random_seed())),
         Err(_) => Err(Failure::user(format!("{n} is no seed")).hint("-1 is a random one")),
     };
-    list::integers(text).map_err(failure)?.into_iter().map(seed).collect()
+    list::integers(text).map_err(Failure::from)?.into_iter().map(seed).collect()
 }
 
 fn counts(text: &str, kind: AxisKind) -> Result<Vec<Value>, Failure> {
@@ -244,7 +247,7 @@ fn counts(text: &str, kind: AxisKind) -> Result<Vec<Value>, Failure> {
         Some(count) => Ok(Value::Count(count)),
         None => Err(Failure::user(format!("{}: {n} is below 1", kind.title()))),
     };
-    list::integers(text).map_err(failure)?.into_iter().map(count).collect()
+    list::integers(text).map_err(Failure::from)?.into_iter().map(count).collect()
 }
 
 /// Steps of a run: lists as of other numbers, with ranges as `400..800` among them.
@@ -254,9 +257,9 @@ fn run_steps(text: &str) -> Result<Vec<Value>, Failure> {
             Ok(step) => Ok(Value::Step(StepChoice::One(step))),
             Err(_) => Err(Failure::user(format!("{}: {n} is below 0", AxisKind::Step.title()))),
         };
-        return list::integers(text).map_err(failure)?.into_iter().map(step).collect();
+        return list::integers(text).map_err(Failure::from)?.into_iter().map(step).collect();
     }
-    let items = list::items(text).map_err(failure)?;
+    let items = list::items(text).map_err(Failure::from)?;
     let mut out = Vec::new();
     for item in items.iter().filter(|item| !item.is_empty()) {
         if StepChoice::is_marked(item) {
@@ -268,7 +271,7 @@ fn run_steps(text: &str) -> Result<Vec<Value>, Failure> {
     Ok(out)
 }
 
-fn one(kind: AxisKind, text: &str) -> Result<Value, Failure> {
+fn value_of(kind: AxisKind, text: &str) -> Result<Value, Failure> {
     match kind {
         AxisKind::Sampler => {
             let (sampler, schedule) = resolve(text, None, false)?;
@@ -303,7 +306,7 @@ mod tests {
     #[test]
     fn names_and_values_are_read() {
         let axis = Axis::read("weight eva-ti: 0.4, 0.8-1.2 [2]").unwrap();
-        assert_eq!((axis.kind, axis.of.as_deref()), (AxisKind::Weight, Some("eva-ti")));
+        assert_eq!((axis.kind, axis.target.as_deref()), (AxisKind::Weight, Some("eva-ti")));
         let legends: Vec<String> = (0..axis.values.len()).map(|i| axis.legend(i)).collect();
         assert_eq!(legends, ["Weight eva-ti: 0.4", "Weight eva-ti: 0.8", "Weight eva-ti: 1.2"]);
         let kind = |text: &str| Axis::read(text).map(|axis| (axis.kind, axis.values.len()));

@@ -68,11 +68,11 @@ pub(super) fn cells(
         texts.fill(&mut cell.settings, &prompt, &negative)?;
         out.push(cell);
     }
-    let of = |cell: &Cell, kind| {
-        let mut all = axes.iter().zip(cell.at);
-        all.find(|(axis, _)| axis.as_ref().is_some_and(|a| a.kind == kind)).map_or(0, |(_, i)| i)
+    let place_of = |cell: &Cell, kind| {
+        let mut pairs = axes.iter().zip(cell.at);
+        pairs.find(|(axis, _)| axis.as_ref().is_some_and(|a| a.kind == kind)).map_or(0, |(_, i)| i)
     };
-    out.sort_by_key(|cell| (of(cell, AxisKind::Base), of(cell, AxisKind::LoraWeight)));
+    out.sort_by_key(|cell| (place_of(cell, AxisKind::Base), place_of(cell, AxisKind::LoraWeight)));
     Ok(out)
 }
 
@@ -103,13 +103,13 @@ fn apply(
         (_, Value::Seed(seed)) => cell.settings.seed = *seed,
         (AxisKind::ClipSkip, Value::Count(n)) => cell.settings.clip_skip = *n,
         (_, Value::Step(choice)) => {
-            let word = words.of_run(axis.of.as_deref(), cell.prompt())?;
+            let word = words.of_run(axis.target.as_deref(), cell.prompt())?;
             cell.rows = Some((word, VectorSource::Step(*choice)));
         }
         (_, Value::Count(n)) => cell.settings.steps = u32::try_from(*n).unwrap_or(u32::MAX),
         (AxisKind::Weight, Value::Number(weight)) => weigh(cell, axis, *weight, words)?,
         (AxisKind::LoraWeight, Value::Number(weight)) => {
-            let changed = edit::weigh_lora(cell.prompt(), axis.of.as_deref(), *weight);
+            let changed = edit::weigh_lora(cell.prompt(), axis.target.as_deref(), *weight);
             cell.set_prompt(changed.ok_or_else(|| {
                 Failure::user("no LoRA in the prompt to weigh").hint(
                     "write <lora:name:1> in the prompt, or name it: 'lora weight name: 0.4, 0.8'",
@@ -130,7 +130,7 @@ fn apply(
         }
         (AxisKind::Base, Value::File(path)) => cell.base = Some(path.clone()),
         (_, Value::File(path)) => {
-            let word = words.for_file(axis.of.as_deref(), cell.prompt(), path)?;
+            let word = words.for_file(axis.target.as_deref(), cell.prompt(), path)?;
             cell.rows = Some((word, VectorSource::File(path.clone())));
         }
         (_, Value::Text(to)) => replace(cell, axis, to)?,
@@ -150,7 +150,7 @@ fn weigh(
     weight: f64,
     words: &super::words::Names,
 ) -> Result<(), Failure> {
-    let word = words.in_prompt(axis.of.as_deref(), cell.prompt())?;
+    let word = words.in_prompt(axis.target.as_deref(), cell.prompt())?;
     let missing = || Failure::user(format!("`{word}` does not stand in the prompt"));
     cell.set_prompt(edit::weigh(cell.prompt(), &word, weight).ok_or_else(missing)?);
     Ok(())

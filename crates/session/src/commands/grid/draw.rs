@@ -2,11 +2,13 @@
 use super::cells::Cell;
 use super::words::{VectorSource, Words};
 use crate::Failure;
+use crate::commands::draw::{pixels, tell_forecast};
 use crate::event::Progress;
 use std::rc::Rc;
 use std::sync::Arc;
+use wayword_diffusion::forecast::{DrawWork, SizedBase};
 use wayword_diffusion::generate::{Drawing, GroupConditioning};
-use wayword_diffusion::{AdapterGuard, Base, DrawPlan, Event, Loras, Picture};
+use wayword_diffusion::{AdapterGuard, Base, DrawPlan, DrawSettings, Event, Loras, Picture};
 use wayword_interface::{Events, Warning};
 use wayword_prompt::PromptPlan;
 
@@ -37,14 +39,14 @@ impl<'a> Studio<'a> {
         Self { base, words, loras, texts: Vec::new(), warned: Vec::new() }
     }
 
-    /// Draws a cell, `index` of `of`; `None` if stopped.
+    /// Draws a cell, `index` of `count`; `None` if stopped.
     ///
     /// # Errors
     /// If its settings are not possible on this base, or drawing fails.
     pub(super) fn draw(
         &mut self,
         cell: &Cell,
-        (index, of): (usize, usize),
+        (index, count): (usize, usize),
         progress: &Progress<'_>,
     ) -> Result<Option<Picture>, Failure> {
         let plan = self.plan(cell)?;
@@ -56,8 +58,8 @@ impl<'a> Studio<'a> {
         }
         let events = |event: Event| {
             let event = match event {
-                Event::Step { step, of: steps, .. } => {
-                    Event::Step { step, of: steps, first: index, pictures: of }
+                Event::Step { step, of, .. } => {
+                    Event::Step { step, of, first: index, pictures: count }
                 }
                 other => other,
             };
@@ -74,6 +76,31 @@ impl<'a> Studio<'a> {
             Err(wayword_diffusion::Error::Stopped) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Tells how long all cells will take and the memory of the largest. Cells that cannot be drawn,
+    /// which is said when their turn comes, take no time.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub(super) fn tell_forecast(
+        &mut self,
+        cells: &[Cell],
+        sizes: &SizedBase,
+        progress: &Progress<'_>,
+    ) -> Result<(), Failure> {
+        let (mut work, mut count) = (DrawWork::default(), 0);
+        let mut largest: Option<DrawSettings> = None;
+        for cell in cells {
+            let Ok(plan) = self.plan(cell) else { continue };
+            work.add(&plan);
+            count += 1;
+            if largest.as_ref().is_none_or(|s| pixels(s) < pixels(plan.settings())) {
+                largest = Some(plan.settings().clone());
+            }
+        }
+        let memory = largest.map(|settings| sizes.memory(&settings, false)).transpose()?;
+        tell_forecast(&self.base, sizes, (count, &work), memory, progress)
     }
 
     /// A cell's settings, checked.

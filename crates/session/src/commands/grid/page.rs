@@ -117,11 +117,11 @@ fn blank(side: u32) -> RgbImage {
 /// A picture's pixels, small ones enlarged by whole numbers.
 fn pixels(picture: &Picture, side: u32) -> RgbImage {
     let (w, h) = (picture.width, picture.height);
-    let own = RgbImage::from_raw(w, h, picture.rgb.clone()).unwrap_or_else(|| blank(side));
+    let rgb = RgbImage::from_raw(w, h, picture.rgb.clone()).unwrap_or_else(|| blank(side));
     let factor = (side / w.max(h).max(1)).max(1);
     match factor {
-        1 => own,
-        n => imageops::resize(&own, w * n, h * n, FilterType::Nearest),
+        1 => rgb,
+        n => imageops::resize(&rgb, w * n, h * n, FilterType::Nearest),
     }
 }
 
@@ -173,7 +173,7 @@ pub(super) fn listing(shown: &Shown<'_>) -> Value {
     let axis = |i: usize| {
         shown.axes[i].as_ref().map(|a| {
             let values: Vec<String> = (0..a.values.len()).map(|v| a.legend(v)).collect();
-            json!({ "kind": a.kind.title(), "of": a.of, "values": values })
+            json!({ "kind": a.kind.title(), "of": a.target, "values": values })
         })
     };
     let cell = |d: &Done| json!({ "x": d.at[0], "y": d.at[1], "z": d.at[2], "file": d.file, "infotext": d.picture.infotext });

@@ -28,7 +28,7 @@ pub(super) fn fill(axis: &mut Axis, run: Option<&KeptVectors>) -> Result<(), Fai
             .hint("name it: {grid.run} DIR/NAME.run"));
     };
     let steps = run.steps();
-    if axis.all {
+    if axis.every_step {
         let shown = steps.len().min(9);
         let step = |i: usize| steps.get((i + 1) * steps.len() / shown.max(1) - 1).copied();
         axis.values =
@@ -60,13 +60,13 @@ impl Names {
         if let Some(named) = named {
             return Ok(named.to_owned());
         }
-        let all = self.known.iter().chain(&self.of_run);
+        let callable = self.known.iter().chain(&self.of_run);
         let mut here: Vec<&String> =
-            all.filter(|name| !edit::places(prompt, name).is_empty()).collect();
+            callable.filter(|name| !edit::places(prompt, name).is_empty()).collect();
         here.sort();
         here.dedup();
         match here.as_slice() {
-            [one] => Ok((*one).clone()),
+            [only] => Ok((*only).clone()),
             [] => Err(Failure::user("no learned word stands in the prompt").hint(
                 "name their folder by {grid.embeddings}, or say which word: 'weight WORD: …'",
             )),
@@ -87,7 +87,7 @@ impl Names {
             (Some(named), _) if self.of_run.iter().any(|n| n == named) => Ok(named.to_owned()),
             (Some(named), _) => Err(Failure::user(format!("`{named}` is no word of the run"))
                 .hint(format!("its words are {}", self.of_run.join(", ")))),
-            (None, [one]) => Ok(one.clone()),
+            (None, [only]) => Ok(only.clone()),
             (None, _) => self.in_prompt(None, prompt),
         }
     }
@@ -118,14 +118,14 @@ impl Names {
 
 /// The words of a base, and of it with other rows.
 pub(super) struct Words<'a> {
-    all: Arc<Embeddings>,
+    unchanged: Arc<Embeddings>,
     changed: BTreeMap<(String, VectorSource), Arc<Embeddings>>,
     run: Option<&'a KeptVectors>,
 }
 
 impl<'a> Words<'a> {
-    pub(super) fn new(all: Embeddings, run: Option<&'a KeptVectors>) -> Self {
-        Self { all: Arc::new(all), changed: BTreeMap::new(), run }
+    pub(super) fn new(unchanged: Embeddings, run: Option<&'a KeptVectors>) -> Self {
+        Self { unchanged: Arc::new(unchanged), changed: BTreeMap::new(), run }
     }
 
     /// The words with one that has other rows.
@@ -137,12 +137,12 @@ impl<'a> Words<'a> {
         base: &Base,
         rows: Option<&(String, VectorSource)>,
     ) -> Result<Arc<Embeddings>, Failure> {
-        let Some(key) = rows else { return Ok(Arc::clone(&self.all)) };
+        let Some(key) = rows else { return Ok(Arc::clone(&self.unchanged)) };
         if let Some(known) = self.changed.get(key) {
             return Ok(Arc::clone(known));
         }
         let (name, source) = key;
-        let mut words = Embeddings::clone(&self.all);
+        let mut words = Embeddings::clone(&self.unchanged);
         match source {
             VectorSource::File(path) => {
                 let word = embedding::read(path)?;

@@ -48,12 +48,12 @@ pub(super) fn tell(file: &Path, facts: &mut Facts) -> Result<(), Failure> {
     }
     if !lora.unknown.is_empty() {
         let describe = |u: &lora::UnknownKey| format!("{}: {}", u.key, u.reason);
-        let all: Vec<String> = lora.unknown.iter().map(describe).collect();
-        let mut shown: Vec<String> = all.iter().take(SHOWN).cloned().collect();
-        if all.len() > SHOWN {
-            shown.push(format!("and {} more", all.len() - SHOWN));
+        let unused: Vec<String> = lora.unknown.iter().map(describe).collect();
+        let mut shown: Vec<String> = unused.iter().take(SHOWN).cloned().collect();
+        if unused.len() > SHOWN {
+            shown.push(format!("and {} more", unused.len() - SHOWN));
         }
-        facts.add("not_used", json!(all), shown.join("\n"));
+        facts.add("not_used", json!(unused), shown.join("\n"));
     }
     super::metadata(&lora.metadata, facts);
     Ok(())

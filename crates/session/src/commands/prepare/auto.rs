@@ -34,26 +34,27 @@ pub(crate) fn prepare(
     write: bool,
     context: &Context<'_>,
 ) -> Result<Prepared, Failure> {
-    let mut own = options.options.clone();
+    let mut changed = options.options.clone();
     if options.prepare == PhotoPreparation::Off {
-        return Ok(Prepared { options: own, photos: Vec::new(), _held: None });
+        return Ok(Prepared { options: changed, photos: Vec::new(), _held: None });
     }
-    refuse(&own)?;
-    let kept = std::path::absolute(&own.out)?.join(format!("{}.prepared", own.checked_name()?));
+    refuse(&changed)?;
+    let prepared =
+        std::path::absolute(&changed.out)?.join(format!("{}.prepared", changed.checked_name()?));
     let held = if write { None } else { Some(temporary(context)?) };
-    let (width, height) = own.resolution.unwrap_or(resolution);
+    let (width, height) = changed.resolution.unwrap_or(resolution);
     let mut captions = ScanOptions::default().caption_extensions;
-    captions.extend(own.caption_ext.clone());
+    captions.extend(changed.caption_ext.clone());
     let (mut photos, mut names, mut images) = (Vec::new(), Vec::<PathBuf>::new(), Vec::new());
-    for folder in scan::photo_folders(&own.images)? {
+    for folder in scan::photo_folders(&changed.images)? {
         let mut name = PathBuf::from(scan::file_name(&folder));
         while names.contains(&name) {
             name = Path::new("more").join(name);
         }
         names.push(name.clone());
-        let out = kept.join(&name);
+        let out = prepared.join(&name);
         own_or_free(&out)?;
-        let place = held.as_ref().map_or(kept.as_path(), TempDir::path).join(&name);
+        let place = held.as_ref().map_or(prepared.as_path(), TempDir::path).join(&name);
         if held.is_some() {
             lend(&out, &place)?;
         }
@@ -85,8 +86,8 @@ pub(crate) fn prepare(
         });
         images.push(options.out);
     }
-    own.images = images;
-    Ok(Prepared { options: own, photos, _held: held })
+    changed.images = images;
+    Ok(Prepared { options: changed, photos, _held: held })
 }
 
 /// A photo with what it shows and why it is left out.

@@ -28,8 +28,10 @@ const ENOUGH: usize = 4;
 const DIFFERENT: f32 = 28.0;
 
 /// The balance of the images that are kept.
-pub(super) fn of<'a>(all: impl Iterator<Item = (&'a PreparedPicture, &'a RgbImage)>) -> Balance {
-    let kept: Vec<_> = all.filter(|(picture, _)| picture.choice.keep).collect();
+pub(super) fn of<'a>(
+    pictures: impl Iterator<Item = (&'a PreparedPicture, &'a RgbImage)>,
+) -> Balance {
+    let kept: Vec<_> = pictures.filter(|(picture, _)| picture.choice.keep).collect();
     let with_face: Vec<_> = kept.iter().filter_map(|(p, _)| Some((*p, p.face?))).collect();
     let count =
         |holds: &dyn Fn(&PreparedPicture) -> bool| kept.iter().filter(|k| holds(k.0)).count();

@@ -74,7 +74,7 @@ pub(super) fn look(
     }
     // Means of whole blocks first, which is quick; filters do the rest.
     let coarse = decimate(view, (size.0.max(size.1) / (2 * SMALL)).max(1));
-    let all = Crop { left: 0, top: 0, width: coarse.width, height: coarse.height };
+    let whole = Crop { left: 0, top: 0, width: coarse.width, height: coarse.height };
     let small = small(coarse.view(), size);
     Ok(Photo {
         path: path.to_path_buf(),
@@ -82,7 +82,7 @@ pub(super) fn look(
         size,
         turn,
         faces: seen,
-        quality: Quality::of(coarse.view(), all.area()),
+        quality: Quality::of(coarse.view(), whole.area()),
         look: Look::of(&Gray::of(&small.rgb, 3, small.width)),
         small: pixels::image(turn.apply(&small))?,
         notes,
@@ -105,8 +105,8 @@ fn before(turn: Turn, area: Area, size: (usize, usize)) -> Area {
 fn small(coarse: View<'_>, (width, height): (usize, usize)) -> Rgb {
     let longer = width.max(height);
     let to = |length: usize| (length * SMALL.min(longer)).div_ceil(longer).max(1);
-    let all = Crop { left: 0, top: 0, width: coarse.size().0, height: coarse.size().1 };
-    cut(coarse, all, (to(width), to(height)))
+    let whole = Crop { left: 0, top: 0, width: coarse.size().0, height: coarse.size().1 };
+    cut(coarse, whole, (to(width), to(height)))
 }
 
 /// What a face network makes of a face: zeros where it cannot be aligned.
@@ -134,11 +134,11 @@ fn vector(
     if !crop.fits(size) {
         return Ok(Vec::new());
     }
-    let own = turn.apply(&cut(photo, crop, (crop.width, crop.height)));
+    let face_part = turn.apply(&cut(photo, crop, (crop.width, crop.height)));
     let corner = wide.inside(turn.size(size));
     let (left, top) = (corner.left.floor(), corner.top.floor());
     let landmarks = face.landmarks.map(|[x, y]| [x - left, y - top]);
-    match aligned(own.view(), &Face { landmarks, ..*face }) {
+    match aligned(face_part.view(), &Face { landmarks, ..*face }) {
         Some(face) => Ok(judge.vector(&pixels::image(face)?)?),
         None => Ok(Vec::new()),
     }

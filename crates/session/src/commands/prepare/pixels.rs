@@ -41,7 +41,7 @@ pub(super) struct Photo {
 pub(crate) fn image(pixels: Rgb) -> Result<RgbImage, Failure> {
     let side = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
     RgbImage::from_raw(side(pixels.width), side(pixels.height), pixels.rgb)
-        .ok_or_else(|| Failure::user("a picture's pixels are not as many as its size says"))
+        .ok_or_else(|| Failure::user("the image has fewer pixels than its size says"))
 }
 
 /// The bytes of an image's file.

@@ -48,8 +48,8 @@ pub(super) fn marked(picture: &PreparedPicture, small: RgbImage) -> RgbImage {
 /// What stands below a photo.
 fn caption(picture: &PreparedPicture) -> String {
     let framing = picture.framing.filter(|_| picture.choice.keep).map(|f| f.name().to_owned());
-    let all = framing.into_iter().chain(picture.reasons.iter().cloned());
-    std::iter::once(picture.name()).chain(all).collect::<Vec<_>>().join("\n")
+    let remarks = framing.into_iter().chain(picture.reasons.iter().cloned());
+    std::iter::once(picture.name()).chain(remarks).collect::<Vec<_>>().join("\n")
 }
 
 /// The sheet of a set.
@@ -129,6 +129,6 @@ const HEAD: &str = "<!doctype html>\n<meta charset=utf-8>\n<title>Prepared photo
 /// A file's name as a relative address.
 fn address(name: &str) -> String {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.~".contains(&b);
-    let one = |b: u8| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") };
-    format!("./{}", name.bytes().map(one).collect::<String>())
+    let encoded = |b: u8| if plain(b) { char::from(b).to_string() } else { format!("%{b:02X}") };
+    format!("./{}", name.bytes().map(encoded).collect::<String>())
 }

@@ -26,9 +26,9 @@ pub(crate) fn gather(flags: &Layer, progress: &Progress<'_>) -> Result<Options, 
     let plain = kohya.is_none().then_some("person");
     let name = typed.preset.as_deref().or(file.text("preset")).or(plain).map(str::to_owned);
     let preset = name.as_deref().map(config::preset).transpose()?.unwrap_or_default();
-    let all = config::merge([preset, kohya.unwrap_or_default(), file, flags.clone()]);
+    let merged = config::merge([preset, kohya.unwrap_or_default(), file, flags.clone()]);
     let preset = name.map(|name| name.trim().to_lowercase());
-    Ok(Options { preset, ..all.read()? })
+    Ok(Options { preset, ..merged.read()? })
 }
 
 /// Writes all options to a file that `--config` reads.

@@ -2,11 +2,9 @@
 use crate::Failure;
 use crate::request::{Layer, Train};
 use serde_json::Value;
-use std::path::Path;
 use wayword_interface::Diagnostic;
 use wayword_interface::options::{Options as _, shown};
 use wayword_train::plan::TrainPlan;
-use wayword_train::run_folder;
 
 /// Options of the machine and of output, which change no number of the run.
 const FREE: &[&str] = &[
@@ -22,21 +20,16 @@ const FREE: &[&str] = &[
     "pick",
 ];
 
-/// The plan of a run. Where it cannot be read, the library says so when it opens the run.
-pub(super) fn plan(run: &Path) -> Option<TrainPlan> {
-    run_folder::read_plan(run).ok()
-}
-
 /// An option that would change the run's numbers is refused; one that says what the run has is not.
 pub(super) fn refuse_changes(given: &Layer, plan: &TrainPlan) -> Result<(), Failure> {
     let values = given.values();
     for spec in Train::specs().iter().filter(|spec| !FREE.contains(&spec.name)) {
         let Some(value) = values.get(spec.name) else { continue };
-        let own = own(plan, spec.name);
-        if own.as_ref().is_some_and(|own| equal(own, value)) {
+        let had = of_run(plan, spec.name);
+        if had.as_ref().is_some_and(|had| equal(had, value)) {
             continue;
         }
-        let has = own.map_or(String::new(), |own| format!(", the run has {}", shown(&own)));
+        let has = had.map_or(String::new(), |had| format!(", the run has {}", shown(&had)));
         let more = spec.name == "steps" && value.as_f64() > Some(plan.steps as f64);
         let hint = if more {
             let more = value.as_u64().unwrap_or_default().saturating_sub(plan.steps as u64);
@@ -54,7 +47,7 @@ pub(super) fn refuse_changes(given: &Layer, plan: &TrainPlan) -> Result<(), Fail
 }
 
 /// What the run has for an option, where its plan tells.
-fn own(plan: &TrainPlan, option: &str) -> Option<Value> {
+fn of_run(plan: &TrainPlan, option: &str) -> Option<Value> {
     Some(match option {
         "steps" => plan.steps.into(),
         "learning_rate" => plan.lr.into(),
@@ -69,10 +62,10 @@ fn own(plan: &TrainPlan, option: &str) -> Option<Value> {
 }
 
 /// Equal as numbers or as texts, whichever way they were written.
-fn equal(own: &Value, given: &Value) -> bool {
+fn equal(had: &Value, given: &Value) -> bool {
     let number = |value: &Value| value.as_f64().or_else(|| shown(value).parse().ok());
-    match (number(own), number(given)) {
-        (Some(own), Some(given)) => (own - given).abs() <= 1e-9 * own.abs(),
-        _ => shown(own) == shown(given),
+    match (number(had), number(given)) {
+        (Some(had), Some(given)) => (had - given).abs() <= 1e-9 * had.abs(),
+        _ => shown(had) == shown(given),
     }
 }
