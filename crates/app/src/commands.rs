@@ -120,7 +120,7 @@ fn as_json(outcome: &Outcome) -> Result<(), Failure> {
 
 fn as_text(outcome: &Outcome, progress: &Progress) -> Result<(), Failure> {
     let all = |lines: Vec<String>| {
-        lines.iter().try_for_each(|line| show::data(&render_fields(line, &show::Flags)))
+        lines.iter().try_for_each(|line| show::text(&render_fields(line, &show::Flags)))
     };
     match outcome {
         Outcome::Train(trained) => ended(trained, progress),

@@ -21,6 +21,14 @@ pub(crate) fn data(line: &str) -> Result<(), Failure> {
     writeln!(io::stdout().lock(), "{line}").map_err(Failure::from)
 }
 
+/// Writes a line for people to standard output: on a terminal, broken between words.
+///
+/// # Errors
+/// As [`data`].
+pub(crate) fn text(line: &str) -> Result<(), Failure> {
+    wrap::wrapped(line, wrap::data_width()).iter().try_for_each(|line| data(line))
+}
+
 /// A value as JSON in one line; fields in its texts are flags.
 pub(crate) fn json(value: &impl serde::Serialize) -> String {
     // Only maps with keys that are no texts fail, and there are none.

@@ -52,6 +52,10 @@ pub(crate) fn stranger(bytes: &[u8]) -> Option<String> {
         "a zip archive, perhaps a torch .pt"
     } else if start.starts_with(b"\x89PNG") {
         "a PNG image"
+    } else if start.starts_with(b"\xff\xd8\xff") {
+        "a JPEG image"
+    } else if start.starts_with(b"RIFF") && start.get(8..12) == Some(b"WEBP") {
+        "a WebP image"
     } else if start.first() == Some(&0x80) && start.get(1).is_some_and(|v| *v <= 5) {
         "a Python pickle, perhaps a torch .pt"
     } else {

@@ -44,47 +44,47 @@ pub enum Event {
     },
     /// What a drawing will take, before its first step.
     Forecast {
-        /// All pictures.
+        /// All images.
         pictures: usize,
         /// Seconds, once the base is loaded.
         seconds: f64,
         /// Bytes that are held at most, the base's weights included.
         memory: usize,
     },
-    /// One sampler step of one group of pictures is done.
+    /// One sampler step of one group of images is done.
     DrawStep {
         /// Steps done of this group.
         step: usize,
         /// Steps of this group.
         of: usize,
-        /// Pictures before this group.
+        /// Images before this group.
         first: usize,
-        /// All pictures.
+        /// All images.
         pictures: usize,
     },
     /// A drawing in progress, where previews were asked for.
     DrawPreview {
-        /// The picture's place, from 0.
+        /// The image's place, from 0.
         index: usize,
         /// Sampler steps done.
         step: usize,
-        /// A small PNG file in base64; empty in a replay once a newer one of this picture has come.
+        /// A small PNG file in base64; empty in a replay once a newer one of this image has come.
         png: String,
     },
     /// The job waits until others that use the base with other adapters are done.
     Waiting,
-    /// A picture is done.
+    /// An image is done.
     Picture {
         /// Its place, from 0.
         index: usize,
-        /// All pictures.
+        /// All images.
         of: usize,
         /// Its seed.
         seed: u64,
     },
-    /// All pictures are done.
+    /// All images are done.
     Drawn {
-        /// Pictures made.
+        /// Images made.
         pictures: usize,
         /// Seconds it took.
         seconds: f64,
@@ -102,11 +102,11 @@ pub enum Event {
     },
     /// What a training will do, before anything is done.
     Plan(Box<PlanSummary>),
-    /// A picture was turned into latents.
+    /// An image was turned into latents.
     Encoded {
-        /// Pictures done.
+        /// Images done.
         done: usize,
-        /// All pictures.
+        /// All images.
         of: usize,
     },
     /// The evaluation loss was computed.
@@ -122,7 +122,7 @@ pub enum Event {
     Step(StepReport),
     /// A preview was drawn.
     Preview {
-        /// The picture.
+        /// The image.
         path: PathBuf,
         /// After how many steps.
         step: usize,

@@ -23,7 +23,7 @@ pub enum Outcome {
     Pick(Box<Pick>),
     /// What became of photos.
     Prepare(Box<prepare::PrepareReport>),
-    /// The pictures' files, in the order of drawing.
+    /// The images' files, in the order of drawing.
     Draw(Vec<PathBuf>),
     /// A grid.
     Grid(grid::GridFiles),
@@ -33,7 +33,7 @@ pub enum Outcome {
     Inspect(Facts),
     /// The file that was written.
     Convert(Facts),
-    /// How alike pictures are.
+    /// How alike images are.
     Likeness(likeness::LikenessReport),
     /// What can compute.
     Devices(devices::DeviceList),

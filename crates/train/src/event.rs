@@ -13,11 +13,11 @@ pub enum Event {
     Draw(wayword_diffusion::Event),
     /// What will be done, before anything is.
     Planned(Box<PlanSummary>),
-    /// A picture was turned into latents.
+    /// An image was turned into latents.
     Encoded {
-        /// Pictures done.
+        /// Images done.
         done: usize,
-        /// All pictures.
+        /// All images.
         of: usize,
     },
     /// The evaluation loss was computed.
@@ -40,7 +40,7 @@ pub enum Event {
     },
     /// A preview was drawn.
     Previewed {
-        /// The picture.
+        /// The image.
         path: PathBuf,
         /// After how many steps.
         step: usize,

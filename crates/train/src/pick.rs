@@ -48,7 +48,7 @@ pub struct Candidate {
     /// Which.
     #[schemars(with = "String")]
     pub steps: StepChoice,
-    /// Mean loss at fixed noise on the training pictures.
+    /// Mean loss at fixed noise on the training images.
     pub loss: f64,
     /// The same for timesteps with little, middling and much noise.
     pub loss_by_timestep: [f64; 3],
@@ -58,7 +58,7 @@ pub struct Candidate {
     pub norm: f64,
     /// Distance to the candidate before, over the norm.
     pub drift: f64,
-    /// Similarity of its pictures to the training pictures, where they were judged.
+    /// Similarity of its images to the training images, where they were judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub similarity: Option<f64>,
 }
@@ -93,7 +93,7 @@ pub struct Pick {
     pub start: Candidate,
     /// Steps in their order, then means.
     pub candidates: Vec<Candidate>,
-    /// Whether pictures were judged.
+    /// Whether images were judged.
     pub judged: bool,
     /// What the run's own curve and these scores say.
     pub verdict: Verdict,

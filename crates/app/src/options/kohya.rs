@@ -51,6 +51,12 @@ pub(super) fn refused(command: &str, error: &Error) -> Option<Diagnostic> {
         return None;
     }
     let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else { return None };
+    if !flag.starts_with('-') && ["draw", "grid", "explain"].contains(&command) {
+        return Some(
+            Diagnostic::new(format!("unexpected `{flag}` after the prompt"))
+                .with_hint("put a prompt with spaces in double quotes, as \"a cat in the rain\""),
+        );
+    }
     let name = flag.trim_start_matches('-').split('=').next()?.replace('-', "_");
     if ["draw", "grid"].contains(&command) {
         let (_, hint) = OF_DRAWING.iter().find(|(other, _)| *other == name)?;

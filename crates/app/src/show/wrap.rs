@@ -1,23 +1,36 @@
 //! Long lines on a terminal: broken between words, and what belongs to a label below its value.
 use std::io;
-use terminal_size::{Width, terminal_size_of};
+use terminal_size::{Height, Width, terminal_size_of};
 
 /// A narrower terminal breaks lines itself.
 const LEAST: usize = 40;
 
 /// The columns of the terminal that standard error is; `None` where it is none.
 pub(super) fn width() -> Option<usize> {
-    let (Width(width), _) = terminal_size_of(io::stderr())?;
-    Some(usize::from(width)).filter(|width| *width >= LEAST)
+    usable(terminal_size_of(io::stderr()))
 }
 
-/// A line as lines of at most `width` columns, as far as words allow. One with a command stays whole:
-/// it is there to be copied.
-pub(super) fn wrapped(line: &str, width: Option<usize>) -> Vec<String> {
+/// The same of standard output.
+pub(super) fn data_width() -> Option<usize> {
+    usable(terminal_size_of(io::stdout()))
+}
+
+fn usable(size: Option<(Width, Height)>) -> Option<usize> {
+    size.map(|(Width(width), _)| usize::from(width)).filter(|width| *width >= LEAST)
+}
+
+/// Lines as lines of at most `width` columns; those of a text that has several stay apart.
+pub(super) fn wrapped(text: &str, width: Option<usize>) -> Vec<String> {
+    text.split('\n').flat_map(|line| broken(line, width)).collect()
+}
+
+/// A line as lines of at most `width` columns, as far as words allow. What stands in backticks is one
+/// word, and a line with a command outside of them stays whole: it is there to be copied.
+fn broken(line: &str, width: Option<usize>) -> Vec<String> {
     let Some(width) = width.filter(|width| columns(line) > *width) else {
         return vec![line.to_owned()];
     };
-    if line.contains("wayword ") {
+    if line.split('`').step_by(2).any(|text| text.contains("wayword ")) {
         return vec![line.to_owned()];
     }
     let indent = indent(line).min(width / 2);
@@ -25,7 +38,7 @@ pub(super) fn wrapped(line: &str, width: Option<usize>) -> Vec<String> {
     let mut lines = Vec::new();
     let mut current = head.to_owned();
     let mut is_begun = false;
-    for word in rest.split(' ') {
+    for word in words(rest) {
         if is_begun && columns(&current) + 1 + columns(word) > width {
             lines.push(std::mem::replace(&mut current, " ".repeat(indent)));
         } else if is_begun {
@@ -36,6 +49,17 @@ pub(super) fn wrapped(line: &str, width: Option<usize>) -> Vec<String> {
     }
     lines.push(current);
     lines
+}
+
+/// The words of a text; what stands in backticks is one.
+fn words(text: &str) -> Vec<&str> {
+    let has_pairs = text.matches('`').count().is_multiple_of(2);
+    let mut is_code = false;
+    let divides = |c: char| {
+        is_code ^= c == '`';
+        c == ' ' && !(has_pairs && is_code)
+    };
+    text.split(divides).collect()
 }
 
 /// Where the text of a line begins: behind its blanks, or behind a label and the blanks after it.
@@ -83,6 +107,13 @@ mod tests {
         );
         let command = "draw with it: wayword draw \"photo of rex-ti\" --base x.safetensors";
         assert_eq!(wrap(command), [command]);
+        assert_eq!(
+            wrap("hint: crop them around the face with `wayword prepare`, or by hand"),
+            ["hint: crop them around the face with", "`wayword prepare`, or by hand"]
+        );
+        assert_eq!(wrap("a lone ` in a line that is longer than forty")[0].len(), 38);
+        let caret = "prompt: unknown\n  a cat <lora:nix:0.5> in the rain\n        ^^^^^^^^^^^^^^";
+        assert_eq!(wrap(caret), caret.split('\n').collect::<Vec<_>>(), "marks stay below words");
         let word = "x".repeat(60);
         assert_eq!(wrap(&word), [word]);
     }

@@ -47,6 +47,8 @@ fn wildcards_are_filled_in() {
     std::fs::write(program.path("wild/hats.txt"), "crown\n").unwrap();
     let run = program.well(&["explain", "a __hats__", "--wildcards", "wild"]);
     assert!(run.out.contains("filled in: a crown"), "{}", run.out);
+    let run = program.well(&["explain", "a __hats__"]);
+    assert!(run.out.contains("name the folder of wildcards by --wildcards"), "{}", run.out);
     let run = program.run(&["explain", "a __hat__", "--wildcards", "wild"]);
     assert_eq!(run.code, Some(1), "{}", run.out);
     assert!(run.err.contains("^^^"), "{}", run.err);

@@ -18,6 +18,27 @@ fn unknown_flags_are_refused() {
 }
 
 #[test]
+fn a_prompt_without_quotes_is_noticed() {
+    for command in ["draw", "grid", "explain"] {
+        let run = Program::new().run(&[command, "photo", "of", "a", "cat"]);
+        assert_eq!(run.code, Some(2));
+        assert!(run.err.contains("unexpected `of` after the prompt"), "{}", run.err);
+        assert!(run.err.contains("in double quotes"), "{}", run.err);
+    }
+}
+
+#[test]
+fn a_photo_is_named_for_what_it_is() {
+    let program = Program::new();
+    image::RgbImage::new(20, 10).save(program.path("a.jpg")).unwrap();
+    let run = program.run(&["draw", "a cat", "--base", "a.jpg"]);
+    assert_eq!(run.code, Some(1));
+    assert!(run.err.contains("a JPEG image"), "{}", run.err);
+    let shown = program.well(&["inspect", "a.jpg", "--no-hash"]).out;
+    assert!(shown.contains("20 x 10") && shown.contains("image"), "{shown}");
+}
+
+#[test]
 fn sizes_that_no_model_takes_are_refused() {
     insta::assert_snapshot!(shown(&Program::new().run(&["draw", "a cat", "--size", "500,512"])));
 }

@@ -11,7 +11,7 @@ pub(super) fn refused(start: &[u8]) -> Option<Fault> {
     if let Some(kind) = unread(start) {
         return Some(Fault::kind(format!("{kind}, which is not supported"), HINT));
     }
-    let what = crate::stranger(start).filter(|what| !what.contains("PNG"))?;
+    let what = crate::stranger(start).filter(|what| !what.ends_with("image"))?;
     Some(Fault::kind(format!("expected an image, found {what}"), HINT))
 }
 

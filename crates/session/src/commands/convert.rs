@@ -112,12 +112,12 @@ fn lost(word: &Embedding, written: &Embedding, output: &Path, facts: &mut Facts)
         list.push_str(&format!(" and {} more", rest.len() - SHOWN));
     }
     let place = if endings::of(output) == "safetensors" {
-        "which only A1111's .pt holds"
+        "which only A1111's .pt files hold"
     } else {
-        "which only a .safetensors holds"
+        "which only .safetensors files hold"
     };
     let entries = if rest.len() == 1 { "entry" } else { "entries" };
-    facts.warn(format!("{} {entries} of IN, {place}, left out: {list}", rest.len()));
+    facts.warn(format!("{} metadata {entries} left out, {place}: {list}", rest.len()));
 }
 
 /// Whether an entry is a hash of the values.

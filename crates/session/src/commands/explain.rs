@@ -4,7 +4,7 @@ mod show;
 mod words;
 
 use super::checks;
-use super::texts::wildcards;
+use super::texts::{unfilled, wildcards};
 use crate::Failure;
 use crate::request::Explain as Options;
 use crate::session::Context;
@@ -102,13 +102,16 @@ impl Filled {
         // As in drawing, braces need no folder.
         let none = Wildcards::default();
         let written = written.to_owned();
+        let mut notes: Vec<String> =
+            unfilled(&written).filter(|_| wildcards.is_none()).into_iter().collect();
         let Some(wildcards) = wildcards.or(written.contains('{').then_some(&none)) else {
-            return Ok(Self { text: written.clone(), written, notes: Vec::new() });
+            return Ok(Self { text: written.clone(), written, notes });
         };
         let mode = Mode::Random { seeds: vec![seed] };
         let expanded = expand(&written, wildcards, &mode, quirks).map_err(prompt)?;
         let text = expanded.prompts.into_iter().next().unwrap_or_default();
-        Ok(Self { text, written, notes: expanded.notes })
+        notes.extend(expanded.notes);
+        Ok(Self { text, written, notes })
     }
 }
 

@@ -29,7 +29,9 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Facts, Fai
     let settings = (kind == FileKind::Unknown && file.is_file())
         .then(|| wayword_formats::picture_text::read(file).ok().map(|found| found.text))
         .flatten();
-    facts.text("kind", settings.as_ref().map_or(kind.to_string(), |_| "image".into()));
+    let pixels = (kind == FileKind::Unknown).then(|| pixels(file)).flatten();
+    let is_image = settings.is_some() || pixels.is_some();
+    facts.text("kind", if is_image { "image".into() } else { kind.to_string() });
     let size = size(file)?;
     facts.add("size", size, crate::numbers::bytes(size));
     match kind {
@@ -39,6 +41,10 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Facts, Fai
         FileKind::Embedding => embedding::tell(file, options.base.as_deref(), &mut facts)?,
         FileKind::Lora => lora::tell(file, &mut facts)?,
         FileKind::Unknown => {
+            if let (None, Some((width, height))) = (&settings, pixels) {
+                facts.text("pixels", format!("{width} x {height}"));
+                facts.line("settings", "none: it does not say how it was made");
+            }
             facts.maybe("settings", settings);
             if endings::of(file) == "safetensors" {
                 let tensors = wayword_formats::SafeTensors::open(file)?.names().count();
@@ -50,6 +56,12 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Facts, Fai
         hashes(file, kind, &mut facts, context)?;
     }
     Ok(facts)
+}
+
+/// Width and height of a file that is an image.
+fn pixels(file: &Path) -> Option<(u32, u32)> {
+    let reader = image::ImageReader::open(file).ok()?.with_guessed_format().ok()?;
+    reader.into_dimensions().ok()
 }
 
 fn hashes(

@@ -119,11 +119,9 @@ impl Texts {
         // Only with wildcards, or where braces ask for it, is a prompt a template.
         let template = self.given || text.contains('{');
         if !self.given
-            && let Some(name) = wildcard(text)
+            && let Some(note) = unfilled(text)
         {
-            self.notes.push(format!(
-                "`__{name}__` is drawn as text: name the folder of wildcards by {{any.wildcards}}"
-            ));
+            self.notes.push(note);
         }
         if !template || self.literal.iter().any(|literal| literal == text) {
             return Ok(vec![text.to_owned()]);
@@ -143,7 +141,12 @@ impl Texts {
     }
 }
 
-/// The first wildcard that a text calls, as in `a __hat__`.
+/// What is said of the first wildcard that a text calls, as in `a __hat__`, where there is no folder.
+pub(super) fn unfilled(text: &str) -> Option<String> {
+    let name = wildcard(text)?;
+    Some(format!("`__{name}__` is read as text: name the folder of wildcards by {{any.wildcards}}"))
+}
+
 fn wildcard(text: &str) -> Option<&str> {
     let (_, rest) = text.split_once("__")?;
     let (name, _) = rest.split_once("__")?;

@@ -34,7 +34,7 @@ pub struct Estimate {
     pub seconds_per_step: f64,
     /// Seconds of all steps.
     pub seconds: f64,
-    /// Seconds until all pictures are encoded; those whose latents are kept already take none.
+    /// Seconds until all images are encoded; those whose latents are kept already take none.
     #[serde(default)]
     pub latents: f64,
     /// Seconds of the starts before the first step.
@@ -73,7 +73,7 @@ pub struct PlanSummary {
     /// What became of photos that were prepared for it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub photos: Vec<PreparedPhotos>,
-    /// Pictures times repeats.
+    /// Images times repeats.
     pub samples: u64,
     /// Sizes that are trained, with the samples of each.
     pub sizes: Vec<((usize, usize), u64)>,
