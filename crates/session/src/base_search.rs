@@ -56,7 +56,7 @@ pub(crate) fn looked_in(folders: &[PathBuf]) -> String {
         folders.iter().filter(|f| f.is_dir()).map(|f| f.display().to_string()).collect();
     match there.as_slice() {
         [] => {
-            "the model folders of A1111 and ComfyUI and the Hugging Face cache are not there".into()
+            "the model folders of A1111 and ComfyUI and the Hugging Face cache do not exist".into()
         }
         some => format!("looked in {}", some.join(", ")),
     }

@@ -16,7 +16,7 @@ pub fn from_ids(
 ) -> Result<Vec<f32>> {
     if ids.is_empty() {
         return Err(Error::data("the init text holds no word to start from")
-            .with_hint("name a word near to what is to be learned, such as {train.init} woman"));
+            .with_hint("name a word close to what the images show, such as {train.init} woman"));
     }
     let mut rows = Vec::with_capacity(count * dim);
     for i in 0..count {

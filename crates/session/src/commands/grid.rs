@@ -219,12 +219,13 @@ impl GridJob<'_> {
                     super::draw::save(&picture, &self.file(&file))?;
                     let spent = start.elapsed().as_secs_f64() - loading;
                     let left = spent / steps.max(1) as f64 * (total - steps) as f64;
+                    let left = (steps < total).then(|| format!(", {} left", estimated(left)));
                     self.context.progress.note(&format!(
-                        "cell {} of {}: {file} in {}, {} left",
+                        "cell {} of {}: {file} in {}{}",
                         index + 1,
                         cells.len(),
                         duration(begin.elapsed().as_secs_f64()),
-                        estimated(left)
+                        left.unwrap_or_default()
                     ));
                     self.context.progress.saved(self.file(&file), true);
                     done.push(Done { at: cell.at, file, picture });

@@ -45,7 +45,7 @@ fn captions(given: &Given, out: &mut Translation) {
     }
     if given.text("init_word").is_none() && given.text("weights").is_none() {
         let text = "no init_word: kohya starts at the mean of all words; here the folder's class word is taken";
-        out.warn(text, Some("give --init a word near to what is to be learned"));
+        out.warn(text, Some("give --init a word close to what the images show"));
     }
 }
 

@@ -187,7 +187,7 @@ pub(super) fn planned(
 fn class_word(found: &FoundPictures) -> Result<String> {
     let class = found.class.as_deref().and_then(|c| c.split_whitespace().next_back());
     class.map(str::to_owned).ok_or_else(|| {
-        Error::option("train.init", "a word near to what is to be learned", "nothing")
+        Error::option("train.init", "a word close to what the images show", "nothing")
             .with_hint("say what it is, such as {train.init} woman; `*` starts from no meaning")
     })
 }
