@@ -51,6 +51,12 @@ const write = (page, label, value) => page.evaluate((name, text) => {
   input.dispatchEvent(new Event('input', { bubbles: true }));
 }, label, value);
 
+/** The same for an option whose field may be folded away. */
+const set = (page, name, value) => page.$eval(`[id^="field-${name}-"]`, (input, text) => {
+  input.value = text;
+  input.dispatchEvent(new Event('input', { bubbles: true }));
+}, value);
+
 /** axe-core without serious findings in light and dark, and nothing wider than the window. */
 async function clean(page, name) {
   for (const scheme of ['dark', 'light']) {
@@ -132,6 +138,8 @@ try {
   await write(page, 'Name', 'zarva-ti');
   await write(page, 'Init words', 'woman');
   await write(page, 'Steps', '400');
+  await set(page, 'sample_every', '200');
+  await set(page, 'training_comment', 'made on the page');
   await press(page, 'Check');
   await seen(page, 'Captions as the model sees them');
   await seen(page, `${photos.length - 1} images, 400 steps`, 1000);
@@ -161,6 +169,8 @@ try {
   await seen(page, 'Draw with it', 240000);
   const curve = await page.$$eval('.chart polyline, .chart path', (lines) => lines.length);
   check('the curves are drawn', curve >= 3, String(curve));
+  await page.waitForSelector('[aria-label="Similarity of previews to the images"] polyline');
+  check('the similarity of previews is a curve', true);
   await page.evaluate(() => {
     const input = document.getElementById('step');
     input.value = '100';
@@ -203,12 +213,25 @@ try {
   await go(page, '#grid');
   await seen(page, 'Columns');
   await seen(page, 'Interrupted: photo of a woman - cfg: 4, 7');
+  check('a cell can be skipped', await page.evaluate(() => [...document.querySelectorAll('button')].some((one) => one.textContent === 'Skip this cell')));
   await press(page, 'Do it again');
   await seen(page, 'The whole grid as a page');
   check('an interrupted grid is drawn again', true);
   await clean(page, 'grid');
   await go(page, '#library');
   await seen(page, 'pascoe-ti');
+  check('notes are shown', await page.evaluate(() => [...document.querySelectorAll('tr')]
+    .some((row) => row.textContent.includes('zarva-ti') && row.textContent.includes('made on the page'))));
+  await page.click('[aria-label="Convert zarva-ti"]');
+  await page.waitForSelector('dialog[open] #program');
+  await page.select('#program', 'a1111');
+  await page.select('#ending', 'pt');
+  await press(page, 'Write');
+  const converted = await (await page.waitForSelector('dialog[open] a[download="zarva-ti.pt"]')).evaluate((link) => link.href);
+  const bytes = await page.evaluate(async (link) => (await (await fetch(link)).arrayBuffer()).byteLength, converted);
+  check('the Convert dialog writes a file and offers it', bytes > 100, `${converted} ${bytes}`);
+  await accessible(page, 'the Convert dialog');
+  await press(page, 'Close');
   await page.click('[aria-label="Rename zarva-ti"]');
   await seen(page, 'renamed-ti');
   await page.click('[aria-label="Delete renamed-ti"]');

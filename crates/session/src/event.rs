@@ -127,6 +127,15 @@ pub enum Event {
         /// After how many steps.
         step: usize,
     },
+    /// A preview was compared with the training images, where there is an image encoder.
+    Similarity {
+        /// The preview.
+        path: PathBuf,
+        /// After how many steps it was drawn.
+        step: usize,
+        /// The mean similarity to the training images; 1 is the same.
+        similarity: f64,
+    },
     /// A run's page was written.
     Report {
         /// The page.

@@ -109,8 +109,8 @@ impl Job {
         }
     }
 
-    /// Asks a drawing to leave its present pictures as they are after the step that runs, and to go on
-    /// with the next. Other jobs have nothing to skip.
+    /// Asks a drawing or a grid to leave its present pictures as they are after the step that runs, and
+    /// to go on with the next. Other jobs have nothing to skip.
     pub fn skip(&self) {
         self.0.stop.request_skip();
     }

@@ -156,3 +156,34 @@ fn objects_are_cut_from_the_middle_and_photos_stay_where_they_are() {
     let error = prepare(&folder, &folder, &json!({ "overwrite": true })).unwrap_err();
     assert!(error.message().contains("own folder"), "{error:?}");
 }
+
+#[test]
+fn a_large_photo_of_several_people_shows_the_main_one_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("photos");
+    std::fs::create_dir(&folder).unwrap();
+    // One in the middle, one smaller, one on the side, one whose picture begins outside.
+    let mut party = around((6000, 4000), &sized(&portrait(), 1800), (2200, 1500));
+    imageops::replace(&mut party, &sized(&portrait(), 900), 300, 2600);
+    imageops::replace(&mut party, &imageops::rotate270(&sized(&portrait(), 1000)), 4500, 400);
+    imageops::replace(&mut party, &sized(&portrait(), 1200), -520, 200);
+    party.save(folder.join("party.jpg")).unwrap();
+    around((4000, 3000), &sized(&portrait(), 1600), (-440, 700))
+        .save(folder.join("border.jpg"))
+        .unwrap();
+    let out = dir.path().join("out");
+    let report = prepare(&folder, &out, &json!({})).unwrap();
+    let of = |name: &str| report.pictures.iter().find(|p| p.name() == name).unwrap();
+    let (party, border) = (of("party.jpg"), of("border.jpg"));
+    for picture in [party, border] {
+        let (crop, face) = (picture.choice.crop.unwrap(), picture.face.unwrap());
+        assert!(
+            picture.choice.keep && crop.fits(picture.size) && crop.holds(face.area),
+            "{picture:?}"
+        );
+    }
+    assert!(party.faces >= 3, "{party:?}");
+    let crop = party.choice.crop.unwrap();
+    assert!(crop.left > 1200 && crop.right() < 4500 && crop.top > 700, "no one else: {crop:?}");
+    assert!(border.choice.crop.unwrap().left < 40, "{border:?}");
+}

@@ -10,7 +10,7 @@ pub mod rule;
 mod score;
 mod write;
 
-pub use drawn::DrawnSteps;
+pub use drawn::{DrawnSteps, references};
 pub use rule::By;
 
 use crate::image_encoder::ImageEncoder;

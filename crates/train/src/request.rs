@@ -121,6 +121,12 @@ options! {
             /// Write all options to a file for {train.config}, and exit
             save_config: Option<PathBuf> => value_name: "FILE", conflicts: &["resume"], scope: Scope::Terminal;
         }
+        "Previews" RARE {
+            /// Image encoder that compares previews with the training images, and steps with
+            /// {train.pick}, or `auto` as in `wayword likeness` [default: on the demo's model the
+            /// bundled one, else none]
+            judge: Option<PathBuf> => value_name: "FILE.onnx|auto", scope: Scope::Request;
+        }
         "Images" COMMON {
             /// Make training images of photos first, as `wayword prepare` does, in DIR/NAME.prepared
             prepare: PhotoPreparation = PhotoPreparation::Off => value_name: "WHAT", conflicts: &["resume"];

@@ -66,6 +66,7 @@ impl RunFolder {
             "log.jsonl",
             "report.html",
             "starts.json",
+            "similarity.jsonl",
             "pick.html",
             "pick.json",
             "pick.png",

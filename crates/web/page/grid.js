@@ -15,7 +15,9 @@ const cells = h('ul', { class: 'gallery' });
 const state = h('p', { role: 'status', class: 'state' });
 const result = h('p', {});
 const interrupted = h('div', {});
-const stop = h('button', { disabled: true, onclick: () => tried(() => post(`/jobs/${current}/stop`)) }, 'Cancel');
+const act = (name) => tried(() => post(`/jobs/${current}/${name}`));
+const skip = h('button', { disabled: true, onclick: () => act('skip') }, 'Skip this cell');
+const stop = h('button', { disabled: true, onclick: () => act('stop') }, 'Cancel');
 
 export async function build(element) {
   const [schema, names, library] = await Promise.all([get('/schema/grid'), get('/names'), get('/library')]);
@@ -30,7 +32,7 @@ export async function build(element) {
     h('section', { class: 'panel', 'aria-label': 'Settings' }, fields, offers,
       h('p', { class: 'help' }, 'An axis is NAME: VALUES, such as "steps: 10-30 (+10)" or "cfg: 4, 7, 10"; the fields offer all names.'),
       form.rest(['out', 'overwrite', 'json']),
-      h('div', { class: 'row' }, h('button', { class: 'main', onclick: start }, 'Draw the grid'), stop)),
+      h('div', { class: 'row' }, h('button', { class: 'main', onclick: start }, 'Draw the grid'), skip, stop)),
     h('section', { class: 'panel', 'aria-label': 'Cells' }, interrupted, state, result, cells)));
 }
 
@@ -51,7 +53,7 @@ const start = () => form.submit(() => begin(form.values()));
 
 function watch(id) {
   current = id;
-  stop.disabled = false;
+  stop.disabled = skip.disabled = false;
   state.className = 'state';
   fill(cells);
   fill(result);
@@ -65,7 +67,7 @@ function watch(id) {
     },
     state: (now) => { state.textContent = now.place ? `queued, ${now.place} before` : `${now.state}: ${now.progress.phase} ${now.progress.done}/${now.progress.of}`; },
     end: (end) => {
-      stop.disabled = true;
+      stop.disabled = skip.disabled = true;
       state.textContent = end.state;
       state.className = `state ${end.state}`;
       if (end.error) form.failed(end.error);

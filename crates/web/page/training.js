@@ -6,8 +6,9 @@ import { slider } from './steps.js';
 
 /** The parts of a panel; `update` shows what is in `data`. */
 function parts(panel, title) {
-  const data = { loss: [], fixed: [], norm: [], samples: [], files: [], warnings: [], report: null };
-  const [loss, fixed, norm] = [chart(), chart(), chart()];
+  const data = { loss: [], fixed: [], norm: [], similar: [], samples: [], files: [], warnings: [], report: null };
+  const [loss, fixed, norm, similar] = [chart(), chart(), chart(), chart()];
+  const compared = h('div', { hidden: true }, similar);
   const state = h('p', { class: 'state', role: 'status' });
   const bar = h('progress', { max: '1', value: '0', 'aria-label': 'Steps done' });
   const numbers = h('p', {});
@@ -16,12 +17,14 @@ function parts(panel, title) {
   const files = h('ul', {});
   const notes = h('div', {});
   const steps = h('div', {});
-  fill(panel, h('h2', {}, title), state, bar, numbers, buttons, notes, fixed, loss, norm,
+  fill(panel, h('h2', {}, title), state, bar, numbers, buttons, notes, fixed, compared, loss, norm,
     steps, h('h3', {}, 'Previews'), gallery, h('h3', {}, 'Files'), files);
   const update = () => {
     draw(fixed, 'Evaluation loss (fixed noise)', [{ points: data.fixed, look: 'second' }]);
     draw(loss, 'Training loss', [{ points: data.loss, look: 'thin' }, { points: smooth(data.loss), look: 'thick' }]);
     draw(norm, 'Vector norm', [{ points: data.norm, look: 'thick' }]);
+    compared.hidden = data.similar.length === 0;
+    if (!compared.hidden) draw(similar, 'Similarity of previews to the images', [{ points: means(data.similar), look: 'second' }]);
     const known = gallery.childElementCount;
     for (const file of data.samples.slice(known)) {
       const name = file.split('/').pop();
@@ -32,6 +35,13 @@ function parts(panel, title) {
     fill(notes, data.warnings.map((text) => h('p', { class: 'finding warning' }, labeled(text))));
   };
   return { data, state, bar, numbers, buttons, steps, update };
+}
+
+/** The mean of each step's previews. */
+function means(points) {
+  const steps = new Map();
+  for (const [x, y] of points) steps.set(x, [...(steps.get(x) ?? []), y]);
+  return [...steps].sort(([a], [b]) => a - b).map(([x, all]) => [x, all.reduce((a, b) => a + b) / all.length]);
 }
 
 function step(data, report) {
@@ -69,6 +79,7 @@ export function live(panel, title, told, run, ended) {
         view.bar.value = event.step / event.of;
         view.numbers.textContent = `step ${event.step} of ${event.of}, loss ${event.loss.toFixed(4)}, ${duration(event.remaining)} left`;
       } else if (event.event === 'measured') data.fixed.push([event.step, event.fixed_noise_loss]);
+      else if (event.event === 'similarity') data.similar.push([event.step, event.similarity]);
       else if (event.event === 'preview') data.samples.push(await below(event.path));
       else if (event.event === 'saved') data.files.push(await below(event.path));
       else if (event.event === 'report') data.report = await below(event.path);
@@ -112,6 +123,7 @@ export async function stored(panel, run) {
     else if (line.loss !== undefined) step(view.data, line);
   }
   view.data.samples = told.samples;
+  view.data.similar = told.similarity.map((line) => [line.step, line.similarity]);
   rest(view, told);
   if (told.state === 'finished') view.buttons.append(h('a', { class: 'button', href: '#draw' }, 'Draw with it'));
   if (told.state === 'interrupted') view.buttons.append(resume(run));

@@ -154,11 +154,11 @@ async fn stop(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
     Ok(json_response(&app.jobs.tell(&entry)))
 }
 
-/// The present pictures of a drawing end, and the next begin.
+/// The present pictures of a drawing or the present cell of a grid end as they are, and the next begin.
 async fn skip(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {
     let entry = app.jobs.get(&id)?;
-    if entry.command != "draw" {
-        let text = format!("only drawings have images to skip, and job {id} is not one");
+    if !["draw", "grid"].contains(&entry.command) {
+        let text = format!("only drawings and grids have images to skip, and job {id} is neither");
         return Err(Refusal::new(StatusCode::CONFLICT, text));
     }
     entry.job.skip();

@@ -219,6 +219,7 @@ pub(crate) async fn run(State(app): State<Arc<App>>, Part(run): Part<String>) ->
         told["files"] = files.collect::<Vec<_>>().into();
         told["samples"] = own_images(&app, &path.join("samples")).into();
         told["log"] = SeenRun::log(&path).into();
+        told["similarity"] = SeenRun::similarity(&path).into();
         Ok(told)
     })
     .await

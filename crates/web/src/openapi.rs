@@ -194,7 +194,10 @@ fn operations() -> Vec<Operation> {
         post("/api/v1/jobs", "submit a request", requests()),
         get("/api/v1/jobs/{id}", "state, progress and result of a job"),
         act("/api/v1/jobs/{id}/stop", "stop a job"),
-        act("/api/v1/jobs/{id}/skip", "end the present images of a drawing, go on with the next"),
+        act(
+            "/api/v1/jobs/{id}/skip",
+            "end the present images of a drawing or cell of a grid, go on with the next",
+        ),
         act("/api/v1/jobs/{id}/forget", "list an interrupted job of an earlier server no more"),
         get("/api/v1/jobs/{id}/result", "the result of a job"),
         get("/api/v1/library", "checkpoints, embeddings, LoRAs, wildcards"),

@@ -76,6 +76,77 @@ fn previews_lie_beside_files_as_a1111_has_them() {
 }
 
 #[test]
+fn what_a_files_maker_wrote_stands_in_the_list() {
+    let dir = Folder::new();
+    let folder = dir.path().join("out/embeddings");
+    std::fs::create_dir_all(&folder).unwrap();
+    let words =
+        wayword_formats::embedding::read(&demo().join("words/pascoe-ti.safetensors")).unwrap();
+    let write = |name: &str, metadata: &[(&str, &str)]| {
+        let metadata = metadata.iter().map(|(key, text)| ((*key).into(), (*text).into())).collect();
+        let (path, f32) = (folder.join(format!("{name}.safetensors")), wayword_formats::Dtype::F32);
+        let (vectors, width) = (&words.vectors, words.width);
+        wayword_formats::embedding::write_kohya(&path, vectors, width, f32, &metadata).unwrap();
+    };
+    write(
+        "comment-ti",
+        &[("ss_training_comment", " photos of 2024 "), ("modelspec.description", "x")],
+    );
+    write("described-ti", &[("ss_training_comment", "None"), ("modelspec.description", "a man")]);
+    write("hint-ti", &[("modelspec.usage_hint", "at weight 0.8")]);
+    write("plain-ti", &[("ss_training_comment", "")]);
+    let server = Running::start(&options(dir.path()));
+    let library = server.get("/api/v1/library").json();
+    let notes = |name: &str| {
+        let mut all = library["embeddings"].as_array().unwrap().iter();
+        all.find(|one| one["name"] == name).unwrap()["notes"].clone()
+    };
+    assert_eq!(notes("comment-ti"), "photos of 2024");
+    assert_eq!(notes("described-ti"), "a man");
+    assert_eq!(notes("hint-ti"), "at weight 0.8");
+    assert_eq!(notes("plain-ti"), Value::Null);
+}
+
+#[test]
+fn an_embedding_is_converted_for_another_program_and_offered() {
+    let (server, dir, file) = with_embedding();
+    // What the page's dialog sends.
+    let convert = |input: &std::path::Path, program: &str, ending: &str| {
+        let output = format!("converted/fresh-ti.{program}.{ending}");
+        let request = json!({ "command": "convert", "input": input, "output": output,
+            "for_program": program, "token": "fresh-ti", "overwrite": true });
+        let answer = server.post("/api/v1/jobs", &request);
+        (answer, output)
+    };
+    let done = |answer: &common::Answer| {
+        assert_eq!(answer.status, 202, "{}", answer.text());
+        server.wait(answer.json()["id"].as_str().unwrap())
+    };
+    let schema = server.get("/api/v1/schema/convert").json();
+    let programs = schema["properties"]["for_program"]["oneOf"].as_array().unwrap().clone();
+    assert!(programs.len() > 3, "{schema}");
+    let vectors = wayword_formats::embedding::read(&file).unwrap().vectors;
+    for program in programs {
+        let name = program["const"].as_str().unwrap();
+        let (answer, output) = convert(&file, name, "safetensors");
+        let told = done(&answer);
+        if told["state"] != "finished" {
+            assert!(told["error"]["hint"].is_string(), "{name}: {told}");
+            continue;
+        }
+        let bytes = server.get(&format!("/files/{output}"));
+        assert_eq!(bytes.status, 200, "{name}");
+        let place = dir.path().join("back.safetensors");
+        std::fs::write(&place, bytes.body).unwrap();
+        assert_eq!(wayword_formats::embedding::read(&place).unwrap().vectors, vectors, "{name}");
+    }
+    // A file that nobody opened is not read.
+    let outside = std::path::Path::new("/etc/passwd");
+    let (answer, _) = convert(outside, "a1111", "pt");
+    assert_eq!(answer.status, 403, "{}", answer.text());
+}
+
+#[test]
 fn the_last_used_base_is_that_of_the_next_server() {
     let dir = Folder::new();
     let models = dir.path().join("models");

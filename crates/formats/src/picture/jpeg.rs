@@ -39,8 +39,17 @@ struct Component {
     blocks: (usize, usize),
     /// Samples that belong to the picture.
     size: (usize, usize),
-    /// 64 for each block, in natural order.
+    /// 64 for each block, in natural order; empty where blocks become samples as they are read.
     coefficients: Vec<i16>,
+    /// Whole blocks of samples, once there are any.
+    samples: Vec<u8>,
+}
+
+impl Component {
+    /// Makes room for all coefficients.
+    fn keep_coefficients(&mut self) {
+        self.coefficients.resize(self.blocks.0 * self.blocks.1 * 64, 0);
+    }
 }
 
 /// What the file's headers say.
@@ -64,6 +73,24 @@ const ZIGZAG: [usize; 64] = [
     13, 6, 7, 14, 21, 28, 35, 42, 49, 56, 57, 50, 43, 36, 29, 22, 15, 23, 30, 37, 44, 51, 58, 59,
     52, 45, 38, 31, 39, 46, 53, 60, 61, 54, 47, 55, 62, 63,
 ];
+
+impl Headers {
+    /// Units of a scan in a row and in a column.
+    fn units(&self, parts: &[Part]) -> (usize, usize) {
+        if let [part] = parts {
+            let c = &self.components[part.component];
+            return (c.size.0.div_ceil(8), c.size.1.div_ceil(8));
+        }
+        let (most_h, most_v) = self.most();
+        (self.width.div_ceil(8 * most_h), self.height.div_ceil(8 * most_v))
+    }
+
+    /// The greatest sampling factors.
+    fn most(&self) -> (usize, usize) {
+        let most = |f: fn(&Component) -> usize| self.components.iter().map(f).max().unwrap_or(1);
+        (most(|c| c.h), most(|c| c.v))
+    }
+}
 
 const SHORT: Refused = Refused::Damaged("the file ends early");
 
@@ -175,7 +202,8 @@ fn frame(headers: &mut Headers, s: &[u8], progressive: bool) -> Result<(), Refus
             quantisation: c[2].into(),
             blocks,
             size: ((width * h).div_ceil(most_h), (height * v).div_ceil(most_v)),
-            coefficients: vec![0; blocks.0 * blocks.1 * 64],
+            coefficients: Vec::new(),
+            samples: Vec::new(),
         });
     }
     (headers.width, headers.height, headers.progressive) = (width, height, progressive);
@@ -253,36 +281,13 @@ fn scan(headers: &mut Headers, s: &[u8], file: &[u8], at: &mut usize) -> Result<
     if parts.is_empty() {
         return Err(Refused::Damaged("a scan has no components"));
     }
-    let mut reader = ScanReader { bits: Bits::new(file, *at), run: 0, progress };
-    let Headers { components, dc, ac, restart, width, height, .. } = headers;
-    let (dc, ac) = (&*dc, &*ac);
-    let alone = count == 1;
-    let units = if alone {
-        let c = &components[parts[0].component];
-        (c.size.0.div_ceil(8), c.size.1.div_ceil(8))
+    let bits = Bits::new(file, *at);
+    let mut reader = ScanReader { bits, run: 0, restart: headers.restart, progress };
+    // A sequential scan of all components has all that its blocks will ever have.
+    if reader.progress.is_none() && count == headers.components.len() {
+        reader.samples(headers, &mut parts)?;
     } else {
-        let most_h = components.iter().map(|c| c.h).max().unwrap_or(1);
-        let most_v = components.iter().map(|c| c.v).max().unwrap_or(1);
-        (width.div_ceil(8 * most_h), height.div_ceil(8 * most_v))
-    };
-    for unit in 0..units.0 * units.1 {
-        if *restart > 0 && unit > 0 && unit.is_multiple_of(*restart) {
-            reader.bits.restart();
-            reader.run = 0;
-            parts.iter_mut().for_each(|p| p.last_dc = 0);
-        }
-        let (column, row) = (unit % units.0, unit / units.0);
-        for part in &mut parts {
-            let c = &mut components[part.component];
-            let (h, v) = if alone { (1, 1) } else { (c.h, c.v) };
-            for y in row * v..(row + 1) * v {
-                for x in column * h..(column + 1) * h {
-                    let block = (y * c.blocks.0 + x) * 64;
-                    let block = &mut c.coefficients[block..block + 64];
-                    reader.block(block, part, dc[part.dc].as_ref(), ac[part.ac].as_ref())?;
-                }
-            }
-        }
+        reader.coefficients(headers, &mut parts)?;
     }
     if reader.bits.ran_out() {
         return Err(SHORT);
@@ -295,10 +300,72 @@ struct ScanReader<'a> {
     bits: Bits<'a>,
     /// blocks of zeros still to come (progressive)
     run: u32,
+    /// units between two restarts; 0: there are none
+    restart: usize,
     progress: Option<Progress>,
 }
 
 impl ScanReader<'_> {
+    /// Reads blocks and makes samples of each.
+    fn samples(&mut self, headers: &mut Headers, parts: &mut [Part]) -> Result<(), Refused> {
+        let (alone, units) = (parts.len() == 1, headers.units(parts));
+        let mut tables = Vec::new();
+        for part in &*parts {
+            let c = &mut headers.components[part.component];
+            tables.push(samples::table(&headers.quantisation, c)?);
+            c.samples.resize(c.blocks.0 * c.blocks.1 * 64, 0);
+        }
+        for unit in 0..units.0 * units.1 {
+            self.begin(unit, parts);
+            let (column, row) = (unit % units.0, unit / units.0);
+            for (part, table) in parts.iter_mut().zip(&tables) {
+                let c = &mut headers.components[part.component];
+                let (h, v) = if alone { (1, 1) } else { (c.h, c.v) };
+                let (dc, ac) = (headers.dc[part.dc].as_ref(), headers.ac[part.ac].as_ref());
+                for y in row * v..(row + 1) * v {
+                    for x in column * h..(column + 1) * h {
+                        let mut block = [0; 64];
+                        self.block(&mut block, part, dc, ac)?;
+                        samples::place(c, (x, y), &block, table);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads blocks, of which other scans may bring more.
+    fn coefficients(&mut self, headers: &mut Headers, parts: &mut [Part]) -> Result<(), Refused> {
+        headers.components.iter_mut().for_each(Component::keep_coefficients);
+        let (alone, units) = (parts.len() == 1, headers.units(parts));
+        for unit in 0..units.0 * units.1 {
+            self.begin(unit, parts);
+            let (column, row) = (unit % units.0, unit / units.0);
+            for part in &mut *parts {
+                let c = &mut headers.components[part.component];
+                let (h, v) = if alone { (1, 1) } else { (c.h, c.v) };
+                let (dc, ac) = (headers.dc[part.dc].as_ref(), headers.ac[part.ac].as_ref());
+                for y in row * v..(row + 1) * v {
+                    for x in column * h..(column + 1) * h {
+                        let block = (y * c.blocks.0 + x) * 64;
+                        let block = &mut c.coefficients[block..block + 64];
+                        self.block(block, part, dc, ac)?;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What comes before a unit.
+    fn begin(&mut self, unit: usize, parts: &mut [Part]) {
+        if self.restart > 0 && unit > 0 && unit.is_multiple_of(self.restart) {
+            self.bits.restart();
+            self.run = 0;
+            parts.iter_mut().for_each(|p| p.last_dc = 0);
+        }
+    }
+
     fn block(
         &mut self,
         block: &mut [i16],

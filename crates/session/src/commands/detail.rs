@@ -70,3 +70,23 @@ pub(crate) fn apply(o: &Detail, s: &mut DrawSettings) -> Result<Vec<Warning>, Fa
     s.detail.retain(|_| off.next() != Some(true));
     Ok(warnings)
 }
+
+/// What a drawing does with faces, a sentence for each tab.
+pub(crate) fn told(s: &DrawSettings) -> Vec<String> {
+    let one = |detail: &DetailSettings| {
+        let what = match detail.masks.len() {
+            0 => format!("faces found with a confidence of {} or more are", detail.confidence),
+            1 => "the given mask is".to_owned(),
+            n => format!("{n} given masks are"),
+        };
+        let size = match detail.size.get() {
+            None if !detail.only_masked => "the image's own size".to_owned(),
+            own => {
+                let (width, height) = own.unwrap_or((s.width, s.height));
+                format!("{width}x{height}")
+            }
+        };
+        format!("face detailer: {what} drawn again at {size}, denoise {}", detail.denoise)
+    };
+    s.detail.iter().map(one).collect()
+}

@@ -128,6 +128,9 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Vec<PathBu
     let mut work = DrawWork::default();
     plans.iter().for_each(|plan| work.add(plan));
     tell_forecast(&base, &sizes, (count, &work), memory, progress)?;
+    if let Some(plan) = plans.first() {
+        super::detail::told(plan.settings()).iter().for_each(|line| progress.note(line));
+    }
     let (failed, files) = (RefCell::new(None), RefCell::new(Vec::new()));
     let warned = Mutex::new(Vec::new());
     let mut first = 0;

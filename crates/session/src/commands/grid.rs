@@ -210,6 +210,8 @@ impl GridJob<'_> {
             }
             let Some((_, studio)) = &mut studio else { break };
             let begin = Instant::now();
+            // Nobody asked to skip this one yet.
+            self.context.progress.stop.forget_skip();
             let drawn = studio.draw(cell, (index, cells.len()), &self.context.progress);
             steps += cell.settings.steps as usize;
             match drawn {

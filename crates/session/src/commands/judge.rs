@@ -1,11 +1,12 @@
 //! The image encoder that compares pictures: one of a file, the bundled one, or one of the user's
 //! folder. A face network sees the largest face of a picture, aligned by its landmarks.
-use super::{bundled, pictures, prepare::image_of};
+use super::{bundled, demo, pictures, prepare::image_of};
 use crate::Failure;
 use crate::session::Context;
 use image::RgbImage;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use wayword_diffusion::Base;
 use wayword_interface::Warning;
 use wayword_train::Error;
 use wayword_train::image_encoder::{ImageEncoder, NetworkKind, OnnxImageEncoder, OnnxOptions};
@@ -62,6 +63,24 @@ impl Judge {
         context: &Context<'_>,
     ) -> Result<Self, Failure> {
         if is_auto(path) { Self::of_folder(references, context) } else { Self::open(path, options) }
+    }
+
+    /// The network that an option names, or without one the bundled one on the demo's model, which is
+    /// all that it knows.
+    ///
+    /// # Errors
+    /// As [`Judge::named`].
+    pub(crate) fn of_run(
+        path: Option<&Path>,
+        base: &Base,
+        references: &[PathBuf],
+        context: &Context<'_>,
+    ) -> Result<Option<Self>, Failure> {
+        match path {
+            Some(path) => Self::named(path, &OnnxOptions::default(), references, context).map(Some),
+            None if demo::is_model(base) => Self::bundled().map(Some),
+            None => Ok(None),
+        }
     }
 
     fn of_folder(references: &[PathBuf], context: &Context<'_>) -> Result<Self, Failure> {

@@ -8,7 +8,7 @@ use crate::session::Context;
 use crate::sheet::{self, Cell, Row, Sheet};
 use std::path::{Path, PathBuf};
 use wayword_diffusion::Base;
-use wayword_train::image_encoder::{ImageEncoder, OnnxOptions};
+use wayword_train::image_encoder::ImageEncoder;
 use wayword_train::pick::{self, DrawnSteps, Pick, PickOptions};
 use wayword_train::report;
 
@@ -31,15 +31,25 @@ pub(super) fn run(options: &Options, context: &Context<'_>) -> Result<Pick, Fail
 }
 
 /// The same for a training that has just ended, on its base.
-pub(super) fn after(run: &Path, base: &Base, context: &Context<'_>) -> Result<Pick, Failure> {
-    let options = Options { run: run.to_owned(), write: true, ..Options::default() };
+pub(super) fn after(
+    run: &Path,
+    judge: Option<&Path>,
+    base: &Base,
+    context: &Context<'_>,
+) -> Result<Pick, Failure> {
+    let judge = judge.map(Path::to_owned);
+    let options = Options { run: run.to_owned(), judge, write: true, ..Options::default() };
     of(&options, base, context)
 }
 
 fn of(options: &Options, base: &Base, context: &Context<'_>) -> Result<Pick, Failure> {
     let progress = &context.progress;
     let is_demo = demo::is_model(base);
-    let judge = judge(options, is_demo, context)?;
+    let images = references(&options.run);
+    let judge = match options.draw {
+        0 => None,
+        _ => Judge::of_run(options.judge.as_deref(), base, &images, context)?,
+    };
     let asked = PickOptions {
         by: options.by,
         draw: options.draw,
@@ -55,23 +65,6 @@ fn of(options: &Options, base: &Base, context: &Context<'_>) -> Result<Pick, Fai
     write(&options.run, &pick, &drawn, progress)?;
     (progress.tell)(Event::Picked(Box::new(pick.clone())));
     Ok(pick)
-}
-
-/// The image encoder: the bundled one knows only the world of the demo's model.
-fn judge(
-    options: &Options,
-    is_demo: bool,
-    context: &Context<'_>,
-) -> Result<Option<Judge>, Failure> {
-    match &options.judge {
-        _ if options.draw == 0 => Ok(None),
-        Some(path) => {
-            let references = references(&options.run);
-            Ok(Some(Judge::named(path, &OnnxOptions::default(), &references, context)?))
-        }
-        None if is_demo => Judge::bundled().map(Some),
-        None => Ok(None),
-    }
 }
 
 /// The pictures that a run learned from.

@@ -57,7 +57,7 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Outcome, F
         plan.warnings.push(Warning::new(text).with_hint_if(hint));
     }
     let run = RunOptions { memory, overwrite: options.overwrite };
-    let outcome = train::learn(&base, &plan, run, &[], context)?;
+    let outcome = train::learn((&base, None), &plan, run, &[], context)?;
     train::end(outcome, Some(path), context)
 }
 

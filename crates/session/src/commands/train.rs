@@ -1,4 +1,5 @@
 //! `wayword train`: a plan from the options, the run, and how it ended.
+mod judged;
 pub(super) mod layers;
 pub(super) mod ready;
 mod resume;
@@ -8,12 +9,13 @@ use crate::Failure;
 use crate::Trained;
 use crate::request::{IfExists, Prediction, Train as Options};
 use crate::session::Context;
+use judged::JudgedPreviews;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use wayword_diffusion::forecast::dry_load;
 use wayword_diffusion::{Base, Memory};
-use wayword_interface::Events;
 use wayword_interface::options::Layer;
+use wayword_interface::{Events, Warning};
 use wayword_train::event::{Event, Outcome};
 use wayword_train::lora::PlannedLora;
 use wayword_train::plan::{PreparedPhotos, TrainPlan};
@@ -66,13 +68,19 @@ fn begun(options: &Options) -> Result<Option<PathBuf>, Failure> {
 fn begin(options: &Options, context: &Context<'_>) -> Result<crate::Outcome, Failure> {
     let ready = ready::ready(options, true, context)?;
     let run = RunOptions { memory: ready.memory, overwrite: options.overwrite };
-    let outcome = learn(&ready.base, &ready.plan, run, &ready.prepared.photos, context)?;
+    let (photos, judge) = (&ready.prepared.photos, options.judge.as_deref());
+    if judge.is_some() && ready.plan.previews.is_none() && !options.pick {
+        let text = "{train.judge} compares nothing: neither {train.sample_every} nor {train.pick} is given";
+        context.progress.warn(Warning::new(text).with_hint("add {train.sample_every} N"));
+    }
+    let outcome = learn((&ready.base, judge), &ready.plan, run, photos, context)?;
     finish(options, outcome, &ready.base, context)
 }
 
-/// The steps of a plan that is ready, after its forecast is told with what became of `photos`.
+/// The steps of a plan that is ready, after its forecast is told with what became of `photos`. The
+/// base comes with the image encoder that previews are compared by, where one was named.
 pub(crate) fn learn(
-    base: &Arc<Base>,
+    (base, judge): (&Arc<Base>, Option<&Path>),
     plan: &TrainPlan,
     run: RunOptions,
     photos: &[PreparedPhotos],
@@ -81,7 +89,8 @@ pub(crate) fn learn(
     let progress = &context.progress;
     let summary = ready::forecast(base, plan, run.memory, photos, progress)?;
     progress.event(Event::Planned(Box::new(summary)));
-    let events = GivingWay { context, base, loras: Some(&plan.loras) };
+    let judged = JudgedPreviews::new(plan, (&plan.run(), false), judge, base, context)?;
+    let events = GivingWay { context, base, loras: Some(&plan.loras), judged };
     Ok(training_loop::train(base, plan, run, &events, progress.stop)?)
 }
 
@@ -93,27 +102,40 @@ fn go_on(
     context: &Context<'_>,
 ) -> Result<crate::Outcome, Failure> {
     let progress = &context.progress;
-    let loras = plan.as_ref().map(|plan| plan.loras.clone());
-    let (base, memory) = load_for(options, run, plan, context)?;
+    let (base, memory) = load_for(options, run, plan.clone(), context)?;
+    let judge = options.judge.as_deref();
+    let judged =
+        plan.as_ref().map(|plan| JudgedPreviews::new(plan, (run, true), judge, &base, context));
+    let judged = judged.transpose()?.flatten();
     progress.note(&format!("resuming {}", run.display()));
-    let events = GivingWay { context, base: &base, loras: loras.as_deref() };
+    let loras = plan.as_ref().map(|plan| plan.loras.as_slice());
+    let events = GivingWay { context, base: &base, loras, judged };
     let resume = ResumeOptions { memory, extend: options.extend };
     let outcome = training_loop::resume(&base, run, resume, &events, progress.stop)?;
     finish(options, outcome, &base, context)
 }
 
-/// A training's events; between its steps it gives way to small drawings.
+/// A training's events: previews are compared with the training images, and between the steps it gives
+/// way to small drawings.
 struct GivingWay<'a> {
     context: &'a Context<'a>,
     base: &'a Arc<Base>,
     /// What the training has on; `None` where its plan cannot be read.
     loras: Option<&'a [PlannedLora]>,
+    judged: Option<JudgedPreviews<'a>>,
 }
 
 impl Events<Event> for GivingWay<'_> {
     fn event(&self, event: Event) {
         let is_step = matches!(event, Event::Step(_));
+        let preview = match &event {
+            Event::Previewed { path, step } => Some((path.clone(), *step)),
+            _ => None,
+        };
         self.context.progress.event(event);
+        if let (Some((path, step)), Some(judged)) = (preview, &self.judged) {
+            judged.compare(&path, step);
+        }
         if let (true, Some(loras)) = (is_step, self.loras) {
             self.context.core.give_way(self.base, loras);
         }
@@ -178,7 +200,8 @@ fn finish(
     let run = outcome.run.clone();
     let mut ended = end(outcome, options.base.base.clone(), context)?;
     if let (true, crate::Outcome::Train(trained)) = (options.pick, &mut ended) {
-        trained.picked = Some(Box::new(pick::after(&run, base, context)?));
+        trained.picked =
+            Some(Box::new(pick::after(&run, options.judge.as_deref(), base, context)?));
     }
     Ok(ended)
 }

@@ -154,8 +154,9 @@ fn picture() -> f64 {
     f64::from(STEPS) * FORWARDS / 3.0
 }
 
-/// The judge's vectors of the training pictures that are still there and that it knows.
-fn references(judge: &dyn ImageEncoder, plan: &TrainPlan) -> Vec<Vec<f32>> {
+/// The judge's vectors of the training pictures that are still there and that it knows, of 32 at most.
+#[must_use]
+pub fn references(judge: &dyn ImageEncoder, plan: &TrainPlan) -> Vec<Vec<f32>> {
     let learned = plan.pictures.iter().enumerate().filter(|(place, _)| !plan.is_regular(*place));
     let vector = |path: &std::path::Path| {
         let rgb = files::read(path, !plan.kohya_numbers).ok()?.rgb;

@@ -69,8 +69,14 @@ impl SeenRun {
     /// The log, line by line, as it was written; a line that is being written is left out.
     #[must_use]
     pub fn log(run: &Path) -> Vec<Value> {
-        let text = std::fs::read_to_string(run.join("log.jsonl")).unwrap_or_default();
-        text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+        lines(&run.join("log.jsonl"))
+    }
+
+    /// The similarity of its previews to the training images, where they were compared: a line for each
+    /// with `step` and `similarity`.
+    #[must_use]
+    pub fn similarity(run: &Path) -> Vec<Value> {
+        lines(&run.join("similarity.jsonl"))
     }
 
     /// The files of its embeddings in the folder beside it, sorted: of steps, of epochs, the last.
@@ -88,6 +94,12 @@ impl SeenRun {
         files.sort();
         files
     }
+}
+
+/// The objects of a file with one JSON object a line; a line that cannot be read is left out.
+fn lines(file: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
 #[cfg(test)]

@@ -108,6 +108,9 @@ impl Bar {
                 self.tell_beside(format!("start {} of {}: {origin}", report.start, report.of));
             }
             Event::Step(report) => self.tell_beside(step(report)),
+            Event::Similarity { step, similarity, .. } => {
+                self.note(&format!("similarity after {}: {similarity:.3}", counted(*step, "step")));
+            }
             Event::Saved { path, .. } | Event::Preview { path, .. } | Event::Report { path } => {
                 self.note(&format!("wrote {}", path.display()));
             }

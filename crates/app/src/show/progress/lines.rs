@@ -65,6 +65,9 @@ impl Lines {
                 ))
             }
             Event::Step(report) if self.due(report.step, report.of) => note(&step(report)),
+            Event::Similarity { step, similarity, .. } => {
+                note(&format!("similarity after {}: {similarity:.3}", counted(*step, "step")));
+            }
             Event::Saved { path, .. } | Event::Preview { path, .. } | Event::Report { path } => {
                 note(&format!("wrote {}", path.display()));
             }

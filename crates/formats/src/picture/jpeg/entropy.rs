@@ -58,6 +58,18 @@ impl<'a> Bits<'a> {
     }
 
     fn fill(&mut self) {
+        if let Some(bytes) = self.file.get(self.at..).and_then(|rest| rest.first_chunk::<8>()) {
+            let (word, ones) = (u64::from_be_bytes(*bytes), u64::MAX / 255);
+            // A byte of 255 is one of 0 here, from which the subtraction borrows.
+            let has_marker = word & (!word).wrapping_sub(ones) & (ones << 7) != 0;
+            if !has_marker {
+                let count = ((63 - self.count) / 8) as usize;
+                self.held = self.held << (8 * count) | word >> (64 - 8 * count);
+                self.count += 8 * count as u32;
+                self.at += count;
+                return;
+            }
+        }
         while self.count <= 48 {
             let byte = match self.file.get(self.at) {
                 Some(0xff) => match self.file.get(self.at + 1) {

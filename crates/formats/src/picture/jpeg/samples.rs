@@ -1,40 +1,46 @@
 //! From coefficients to pixels: libjpeg's accurate integer transform, its chroma filter, its colors.
 use super::{Component, Headers, Picture, Refused};
 
-/// The picture of all coefficients. They are given back as they become samples, and samples become
-/// pixels row by row: of 50 million pixels the coefficients hold 150 to 300 MB, and the pixels 150.
+/// The picture of all samples. What is not needed any more is given back: of 50 million pixels the
+/// coefficients of a progressive file hold 150 to 300 MB, and the pixels 150.
 pub(super) fn picture(headers: &mut Headers) -> Result<Picture, Refused> {
     let (width, height) = (headers.width, headers.height);
-    let most = |f: fn(&Component) -> usize| headers.components.iter().map(f).max().unwrap_or(1);
-    let most = (most(|c| c.h), most(|c| c.v));
+    let most = headers.most();
     let mut planes = Vec::new();
     for c in &mut headers.components {
-        let table = headers.quantisation[c.quantisation];
-        let table = table.ok_or(Refused::Damaged("a quantization table is missing"))?;
         if !most.0.is_multiple_of(c.h) || !most.1.is_multiple_of(c.v) {
             // libjpeg does not enlarge these samplings either.
             return Err(Refused::OtherKind);
         }
-        planes.push(plane(c, &table, (most.0 / c.h, most.1 / c.v)));
-        c.coefficients = Vec::new();
+        if c.samples.is_empty() {
+            let table = table(&headers.quantisation, c)?;
+            transform(c, &table);
+        }
+        let (samples, times) = (std::mem::take(&mut c.samples), (most.0 / c.h, most.1 / c.v));
+        planes.push(Plane { width: c.blocks.0 * 8, samples, size: c.size, times });
     }
     let channels = planes.len();
-    let mut data = Vec::with_capacity(channels * width * height);
+    let mut data = vec![0; channels * width * height];
     let mut lines = [Vec::new(), Vec::new(), Vec::new()];
     let is_rgb = is_rgb(headers);
-    for y in 0..height {
+    for (y, out) in data.chunks_exact_mut(channels * width).enumerate() {
         for (plane, line) in planes.iter().zip(&mut lines) {
             plane.row(y, width, line);
         }
         let [a, b, c] = &lines;
-        let three = a.iter().zip(b).zip(c);
+        let pixels = out.as_chunks_mut::<3>().0.iter_mut().zip(a.iter().zip(b).zip(c));
         match (channels, is_rgb) {
-            (1, _) => data.extend(a),
-            (_, true) => data.extend(three.flat_map(|((r, g), b)| [*r, *g, *b])),
-            (_, false) => data.extend(three.flat_map(|((y, cb), cr)| rgb(*y, *cb, *cr))),
+            (1, _) => out.copy_from_slice(a),
+            (_, true) => pixels.for_each(|(out, ((r, g), b))| *out = [*r, *g, *b]),
+            (_, false) => pixels.for_each(|(out, ((y, cb), cr))| *out = rgb(*y, *cb, *cr)),
         }
     }
     Ok(Picture { width, height, channels, data })
+}
+
+/// The quantization table of a component.
+pub(super) fn table(all: &[Option<[u16; 64]>; 4], c: &Component) -> Result<[u16; 64], Refused> {
+    all[c.quantisation].ok_or(Refused::Damaged("a quantization table is missing"))
 }
 
 /// libjpeg's guess: JFIF is YCbCr, Adobe says it, else names of components tell.
@@ -66,18 +72,29 @@ struct Plane {
     times: (usize, usize),
 }
 
-fn plane(c: &Component, table: &[u16; 64], times: (usize, usize)) -> Plane {
-    let width = c.blocks.0 * 8;
-    let mut samples = vec![0; width * c.blocks.1 * 8];
-    for (i, block) in c.coefficients.as_chunks::<64>().0.iter().enumerate() {
-        let (x, y) = (i % c.blocks.0 * 8, i / c.blocks.0 * 8);
-        let levels = inverse_transform(block, table);
-        for (row, levels) in levels.as_chunks::<8>().0.iter().enumerate() {
-            let at = (y + row) * width + x;
-            samples[at..at + 8].copy_from_slice(levels);
-        }
+/// Makes samples of all coefficients, which are given back.
+fn transform(c: &mut Component, table: &[u16; 64]) {
+    c.keep_coefficients();
+    c.samples = vec![0; c.coefficients.len()];
+    let coefficients = std::mem::take(&mut c.coefficients);
+    for (i, block) in coefficients.as_chunks::<64>().0.iter().enumerate() {
+        place(c, (i % c.blocks.0, i / c.blocks.0), block, table);
     }
-    Plane { width, samples, size: c.size, times }
+}
+
+/// Makes samples of the block at `(x, y)`.
+pub(super) fn place(
+    c: &mut Component,
+    (x, y): (usize, usize),
+    block: &[i16; 64],
+    table: &[u16; 64],
+) {
+    let width = c.blocks.0 * 8;
+    let levels = inverse_transform(block, table);
+    for (row, levels) in levels.as_chunks::<8>().0.iter().enumerate() {
+        let at = (y * 8 + row) * width + x * 8;
+        c.samples[at..at + 8].copy_from_slice(levels);
+    }
 }
 
 impl Plane {
@@ -180,10 +197,12 @@ fn twice(row: &[u8], out: &mut Vec<u8>) {
     let mix =
         |own: u8, other: u8, half: u16| ((u16::from(own) * 3 + u16::from(other) + half) >> 2) as u8;
     let last = row.len() - 1;
-    out.extend([row[0], mix(row[0], row[1], 2)]);
-    let inner = row.windows(3);
-    out.extend(inner.flat_map(|w| [mix(w[1], w[0], 1), mix(w[1], w[2], 2)]));
-    out.extend([mix(row[last], row[last - 1], 1), row[last]]);
+    out.resize(2 * row.len(), 0);
+    for (pair, w) in out[2..].as_chunks_mut::<2>().0.iter_mut().zip(row.windows(3)) {
+        *pair = [mix(w[1], w[0], 1), mix(w[1], w[2], 2)];
+    }
+    (out[0], out[1]) = (row[0], mix(row[0], row[1], 2));
+    (out[2 * last], out[2 * last + 1]) = (mix(row[last], row[last - 1], 1), row[last]);
 }
 
 /// The same in both directions, rounded once.
@@ -193,8 +212,10 @@ fn twice_of_two(near: &[u8], far: &[u8], out: &mut Vec<u8>) {
     let mix = |own: u16, other: u16, half: u16| ((own * 3 + other + half) >> 4) as u8;
     let last = sums.len() - 1;
     let edge = |own: u16, half: u16| ((own * 4 + half) >> 4) as u8;
-    out.extend([edge(sums[0], 8), mix(sums[0], sums[1], 7)]);
-    let inner = sums.windows(3);
-    out.extend(inner.flat_map(|w| [mix(w[1], w[0], 8), mix(w[1], w[2], 7)]));
-    out.extend([mix(sums[last], sums[last - 1], 8), edge(sums[last], 7)]);
+    out.resize(2 * sums.len(), 0);
+    for (pair, w) in out[2..].as_chunks_mut::<2>().0.iter_mut().zip(sums.windows(3)) {
+        *pair = [mix(w[1], w[0], 8), mix(w[1], w[2], 7)];
+    }
+    (out[0], out[1]) = (edge(sums[0], 8), mix(sums[0], sums[1], 7));
+    (out[2 * last], out[2 * last + 1]) = (mix(sums[last], sums[last - 1], 8), edge(sums[last], 7));
 }

@@ -71,7 +71,12 @@ impl<'a> Studio<'a> {
         let texts = texts(&guard, &mut self.texts, cell, &plan)?;
         let Some(sampled) = drawing.sample(guard, &texts, &events, stop)? else { return Ok(None) };
         let finished = drawing.finish(&texts, &sampled, 0, &events, stop);
-        match finished.and_then(|picture| drawing.detail(picture, 0, &events, stop)) {
+        // The faces of a cell that was skipped stay as they are.
+        let detail = |picture| match stop.is_skip_requested() {
+            true => Ok(Some(picture)),
+            false => drawing.detail(picture, 0, &events, stop),
+        };
+        match finished.and_then(detail) {
             Ok(picture) => Ok(picture),
             Err(wayword_diffusion::Error::Stopped) => Ok(None),
             Err(error) => Err(error.into()),

@@ -123,8 +123,8 @@ pub(super) fn page(
 
 const HEAD: &str = "<!doctype html>\n<meta charset=utf-8>\n<title>Prepared photos</title>\n\
     <style>body{font:16px/1.5 system-ui,sans-serif;margin:2em;color:#1c1e22}\
-    .all{display:flex;flex-wrap:wrap;gap:1.2em}figure{margin:0;max-width:520px}\
-    img{height:240px;vertical-align:top}figcaption{color:#555;font-size:14px}</style>\n";
+    .all{display:flex;flex-wrap:wrap;gap:1.2em}figure{margin:0}\
+    img{height:240px;vertical-align:top}figcaption{color:#555;font-size:14px;max-width:36em}</style>\n";
 
 /// A file's name as a relative address.
 fn address(name: &str) -> String {

@@ -18,6 +18,7 @@ const FREE: &[&str] = &[
     "json",
     "strict",
     "pick",
+    "judge",
 ];
 
 /// An option that would change the run's numbers is refused; one that says what the run has is not.
