@@ -48,6 +48,10 @@ pub(crate) fn run(options: &Options) -> Result<Facts, Failure> {
         }
         _ => {}
     }
+    if let Some(folder) = output.parent() {
+        std::fs::create_dir_all(folder)
+            .map_err(|e| Failure::io("cannot make the folder", folder, &e))?;
+    }
     let kept_metadata = metadata(&word, dtype);
     match layout {
         ConvertLayout::Kohya => {
