@@ -202,7 +202,7 @@ impl Job {
             Event::Forecast { pictures, seconds, .. } => {
                 Some(("drawing", 0, *pictures, Some(*seconds)))
             }
-            Event::Started(report) => Some(("comparing starts", report.start, report.of, None)),
+            Event::Started(report) => Some(("comparing short runs", report.start, report.of, None)),
             Event::Phase { phase } => Some((phase.as_str(), 0, 0, None)),
             _ => None,
         };

@@ -90,7 +90,7 @@ pub use wayword_train::event::{StartReport, StepReport};
 pub use wayword_train::kohya;
 pub use wayword_train::pick::{By, Candidate, Pick};
 pub use wayword_train::plan::{Estimate, PlanSummary, PreparedPhoto, PreparedPhotos};
-pub use wayword_train::recipe::Starts;
+pub use wayword_train::recipe::{HighNoise, Starts};
 pub use wayword_train::run_folder::seen::SeenRun;
 
 /// A seed that nobody chose. A1111's seeds have 32 bits, and such a seed can be typed.

@@ -2,12 +2,12 @@
 //!
 //! `cargo run --release -p wayword-train --example quality -- [recipe=NAME] [seeds=1,2,3]
 //! [concepts=all|choose|report|NAME,NAME] [steps=200,1000] [file=FILE] [jobs=2] [fidelity=no]
-//! [precision=f32] [OPTION=VALUE]`
+//! [precision=f32] [pick=no] [OPTION=VALUE]`
 //!
-//! Each run's numbers are a JSON line of FILE; runs that stand there are not done again, so it can be
-//! stopped and started. Other options are those of a training, as in `wayword.toml`; a recipe's own
-//! numbers are given as `recipe.FIELD=JSON`. Runs go on `jobs` threads, each on one core with a base
-//! of its own.
+//! Judged is the last step, and the step that `pick` chooses with the image encoder and without, where
+//! the plan has a pick. Each run's numbers are a JSON line of FILE; runs that stand there are not done again, so it can be
+//! stopped and started. Other options are those of a training, as in `wayword.toml`. Runs go on `jobs`
+//! threads, each on one core with a base of its own.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -25,8 +25,11 @@ use studio::{Concept, Studio, concepts};
 use wayword_diffusion::{Base, BaseOptions};
 use wayword_interface::{Quiet, Stop};
 use wayword_tensor::{CpuOptions, Precision, cpu};
+use wayword_train::image_encoder::{ImageEncoder, OnnxImageEncoder, OnnxOptions};
+use wayword_train::pick::{self, By, PickOptions};
 use wayword_train::plan::TemplateChoice;
 use wayword_train::recipe::Starts;
+use wayword_train::run_folder::kept::KeptVectors;
 use wayword_train::run_folder::vectors;
 use wayword_train::training_loop::RunOptions;
 use wayword_train::{TrainOptions, TrainPlan, training_loop};
@@ -35,7 +38,6 @@ use wayword_train::{TrainOptions, TrainPlan, training_loop};
 struct Asked {
     title: String,
     options: Map<String, Value>,
-    recipe: Map<String, Value>,
     seeds: Vec<u64>,
     concepts: String,
     /// Steps that are judged, beside the last.
@@ -45,6 +47,7 @@ struct Asked {
     file: Option<PathBuf>,
     jobs: usize,
     fidelity: bool,
+    pick: bool,
     precision: Precision,
 }
 
@@ -53,7 +56,6 @@ impl Asked {
         let mut asked = Self {
             title: String::new(),
             options: Map::new(),
-            recipe: Map::new(),
             seeds: vec![1, 2, 3],
             concepts: "all".into(),
             steps: Vec::new(),
@@ -61,6 +63,7 @@ impl Asked {
             file: None,
             jobs: 2,
             fidelity: true,
+            pick: true,
             precision: Precision::best(),
         };
         let list = |text: &str| text.split(',').map(|n| n.parse().unwrap()).collect::<Vec<u64>>();
@@ -75,15 +78,13 @@ impl Asked {
                 "file" => asked.file = Some(value.into()),
                 "jobs" => asked.jobs = value.parse().unwrap(),
                 "fidelity" => asked.fidelity = value != "no",
+                "pick" => asked.pick = value != "no",
                 "precision" if value == "f32" => asked.precision = Precision::F32,
                 "precision" => asked.precision = Precision::Bf16,
                 _ => {
                     asked.title = format!("{} {argument}", asked.title).trim().into();
                     let parsed = serde_json::from_str(value).unwrap_or_else(|_| value.into());
-                    match name.strip_prefix("recipe.") {
-                        Some(field) => asked.recipe.insert(field.into(), parsed),
-                        None => asked.options.insert(name.into(), parsed),
-                    };
+                    asked.options.insert(name.into(), parsed);
                 }
             }
         }
@@ -98,7 +99,12 @@ fn demo() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../demo")
 }
 
-fn measure(base: &Base, studio: &Studio<'_>, asked: &Asked, concept: &Concept, seed: u64) -> Value {
+fn measure(
+    (base, studio, judge): (&Base, &Studio<'_>, &dyn ImageEncoder),
+    asked: &Asked,
+    concept: &Concept,
+    seed: u64,
+) -> Value {
     let dir = tempfile::tempdir().unwrap();
     let name = format!("{}-ti", concept.name);
     let style = concept.is_style();
@@ -114,8 +120,7 @@ fn measure(base: &Base, studio: &Studio<'_>, asked: &Asked, concept: &Concept, s
         options[field] = value.clone();
     }
     let options: TrainOptions = serde_json::from_value(options).unwrap();
-    let mut plan = TrainPlan::check(&options, &base.info).unwrap();
-    change(&mut plan, &asked.recipe);
+    let plan = TrainPlan::check(&options, &base.info).unwrap();
     let outcome =
         training_loop::train(base, &plan, RunOptions::default(), &Quiet, &Stop::default()).unwrap();
     let history = vectors::read(&plan.run().join("rows.bin")).unwrap();
@@ -135,47 +140,34 @@ fn measure(base: &Base, studio: &Studio<'_>, asked: &Asked, concept: &Concept, s
         asked.means.iter().map(|count| (*count, judged(&mean(*count)))).collect();
     let last = wayword_formats::embedding::read(outcome.path.as_deref().unwrap()).unwrap().vectors;
     let fidelity = asked.fidelity.then(|| studio.fidelity(&studio.with(&name, &last), &name));
+    let kept = KeptVectors::open(&plan.run()).unwrap();
+    let picked = |judge: Option<&dyn ImageEncoder>| {
+        let draw = if judge.is_some() { 3 } else { 0 };
+        let options = PickOptions { by: By::Balance, draw, cfg: 4.0, judge, write: false };
+        let found = pick::pick(base, &plan.run(), options, &Quiet, &Stop::default());
+        let (pick, _) = found.unwrap().unwrap();
+        let vectors = kept.of(&name, pick.chosen).unwrap();
+        let fidelity = asked.fidelity && judge.is_some();
+        let fidelity = fidelity.then(|| studio.fidelity(&studio.with(&name, &vectors), &name));
+        json!({
+            "steps": pick.chosen, "similarity": judged(&vectors), "fidelity": fidelity,
+            "cost": pick.evaluations, "verdict": pick.verdict,
+        })
+    };
+    let picks = (asked.pick && plan.pick).then(|| [picked(Some(judge)), picked(None)]);
     json!({
-        "concept": concept.title(), "recipe": asked.title, "seed": seed, "steps": plan.steps,
+        "concept": concept.title(), "picks": picks, "recipe": asked.title, "seed": seed, "steps": plan.steps,
         "similarity": judged(&last), "on_the_way": on_the_way, "means": means,
-        "fidelity": fidelity, "evaluations": evaluations(&plan), "start": start(&plan),
+        "fidelity": fidelity, "evaluations": evaluations(&plan),
         "loss": [outcome.evaluation_before, outcome.evaluation_after],
         "norm": outcome.vector_norm, "seconds": outcome.seconds,
     })
-}
-
-/// Numbers of the recipe that are set by hand.
-fn change(plan: &mut TrainPlan, fields: &Map<String, Value>) {
-    if fields.is_empty() {
-        return;
-    }
-    let mut starts =
-        serde_json::to_value(plan.starts.clone().unwrap_or_else(|| {
-            Starts::of(1000, &(0..plan.pictures.len()).collect::<Vec<_>>(), true)
-        }))
-        .unwrap();
-    for (field, value) in fields {
-        starts[field] = value.clone();
-    }
-    let mut starts: Starts = serde_json::from_value(starts).unwrap();
-    if starts.left_out == [usize::MAX] {
-        starts.left_out = (0..plan.pictures.len()).filter(|i| i % 5 == 2).collect();
-    }
-    plan.steps = starts.steps(plan.batch * plan.accumulate);
-    plan.starts = Some(starts);
 }
 
 /// What a run costs: a sample forward and backward is 1, forward alone a third.
 fn evaluations(plan: &TrainPlan) -> f64 {
     let before = plan.starts.as_ref().map_or(0.0, Starts::cost);
     before + (plan.steps * plan.batch * plan.accumulate) as f64
-}
-
-/// What was found out about the start.
-fn start(plan: &TrainPlan) -> Value {
-    let log = std::fs::read_to_string(plan.run().join("log.jsonl")).unwrap();
-    let mut lines = log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    lines.next().unwrap()["starts"].clone()
 }
 
 fn main() {
@@ -214,9 +206,11 @@ fn main() {
         let path = demo().join("wayword-mini.safetensors");
         let base = Base::load(&BaseOptions::new(&path, &device), &Quiet).unwrap();
         let studio = Studio::new(&base, &demo());
+        let judge =
+            OnnxImageEncoder::open(&demo().join("judge.onnx"), &OnnxOptions::default()).unwrap();
         loop {
             let Some((concept, seed)) = left.lock().unwrap().pop() else { break };
-            let line = measure(&base, &studio, &asked, concept, seed);
+            let line = measure((&base, &studio, &judge), &asked, concept, seed);
             let mut done = done.lock().unwrap();
             if let Some(file) = &asked.file {
                 let mut out =
@@ -244,7 +238,7 @@ fn table(asked: &Asked, concepts: &[&Concept], done: &[Value]) {
     let mut means: Vec<[f64; 3]> = Vec::new();
     let mut every: Vec<f64> = Vec::new();
     for concept in concepts {
-        let numbers = |key: &str| -> Vec<f64> {
+        let of = |key: &str| -> Vec<f64> {
             let number = |seed: &u64| {
                 let line = done
                     .iter()
@@ -253,8 +247,7 @@ fn table(asked: &Asked, concepts: &[&Concept], done: &[Value]) {
             };
             asked.seeds.iter().filter_map(number).collect()
         };
-        let (similarity, fidelity, cost) =
-            (numbers("similarity"), numbers("fidelity"), numbers("evaluations"));
+        let (similarity, fidelity, cost) = (of("similarity"), of("fidelity"), of("evaluations"));
         let row = [mean(&similarity), mean(&fidelity), mean(&cost)];
         println!(
             "| {} | {:.2} | {} | {:.2} | {:.0} |",

@@ -141,11 +141,17 @@ impl<'a> Batches<'a> {
     pub fn captions(&self, batch: &BatchPlan) -> Vec<String> {
         let mut rng = Rng(self.streams.generator(Purpose::Captions, batch.number));
         let number = batch.number as usize;
-        let epoch = number / self.per_epoch.0;
-        let step = epoch * self.per_epoch.1 + number % self.per_epoch.0 / self.plan.accumulate;
-        let (epoch, steps) = (epoch as u64 + 1, self.plan.steps as u64);
-        let moment = Moment { step: step as u64, epoch, steps };
+        let epoch = (number / self.per_epoch.0) as u64 + 1;
+        let (step, steps) = (self.step_of(batch) as u64, self.plan.steps as u64);
+        let moment = Moment { step, epoch, steps };
         batch.pictures.iter().map(|place| self.caption(*place, moment, &mut rng)).collect()
+    }
+
+    /// The step of a batch, counted from 0.
+    fn step_of(&self, batch: &BatchPlan) -> usize {
+        let number = batch.number as usize;
+        let epoch = number / self.per_epoch.0;
+        epoch * self.per_epoch.1 + number % self.per_epoch.0 / self.plan.accumulate
     }
 
     fn caption(&self, place: usize, moment: Moment, rng: &mut dyn RandomSource) -> String {
@@ -178,14 +184,12 @@ impl<'a> Batches<'a> {
     /// # Errors
     /// If the device fails.
     pub fn make(&self, batch: &BatchPlan) -> Result<MicroBatch> {
-        self.make_from(batch, 0)
+        let low = self.plan.high_noise.map_or(0, |first| first.low(self.step_of(batch)));
+        self.make_from(batch, low)
     }
 
-    /// The same with timesteps of at least `low`, where that leaves any.
-    ///
-    /// # Errors
-    /// If the device fails.
-    pub(crate) fn make_from(&self, batch: &BatchPlan, low: usize) -> Result<MicroBatch> {
+    /// The same with timesteps of at least `low`.
+    fn make_from(&self, batch: &BatchPlan, low: usize) -> Result<MicroBatch> {
         let timesteps = self.timesteps(batch, low);
         let mut noise = Drawn(self.streams.generator(Purpose::Noise, batch.number));
         let rng = self.streams.generator(Purpose::Latents, batch.number);
@@ -205,43 +209,38 @@ impl<'a> Batches<'a> {
     /// The timesteps of a batch.
     fn timesteps(&self, batch: &BatchPlan, least: usize) -> Vec<usize> {
         let (low, high) = self.plan.timesteps;
-        let low = if least < high { low.max(least) } else { low };
+        let low = low.max(least);
         let count = batch.pictures.len();
         let mut levels = self.streams.generator(Purpose::Timesteps, batch.number);
         let drawn = levels.randint(low as i64, high as i64, count);
         drawn.iter().map(|t| *t as usize).collect()
     }
 
-    /// The batch of a start's step: one of the pictures that are not left out.
-    pub(crate) fn of_start(&self, start: usize, step: usize, left_out: &[usize]) -> BatchPlan {
-        let learned = self.learned(left_out, false);
-        let number = 1 << 40 | (start as u64) << 20;
-        let (epoch, place) = (step / learned.len(), step % learned.len());
-        let mut rng = self.streams.generator(Purpose::Order, number | epoch as u64);
-        let picture = learned[rng.randperm(learned.len())[place]];
-        BatchPlan { number: number | step as u64, pictures: vec![picture] }
-    }
-
-    /// Pictures to learn from: those that are left out, or the others.
-    fn learned(&self, left_out: &[usize], only: bool) -> Vec<usize> {
-        let candidates =
-            (0..self.plan.pictures.len()).filter(|place| !self.plan.is_regular(*place));
-        candidates.filter(|place| left_out.contains(place) == only).collect()
-    }
-
-    /// A set by which starts or steps are compared: of the pictures that are left out, or of all where
-    /// none is; the noise is the same each time and the timesteps are spread from `low` up.
+    /// The batch of a step of a short run: one picture, with timesteps of at least `low`.
     ///
     /// # Errors
     /// If the device fails.
-    pub(crate) fn common_set(
-        &self,
-        left_out: &[usize],
-        samples: usize,
-        low: usize,
-    ) -> Result<Vec<MicroBatch>> {
-        let pictures = self.learned(left_out, !left_out.is_empty());
-        self.fixed_set(&pictures, (samples, low), 1 << 41, Purpose::Starts)
+    pub(crate) fn of_start(&self, start: usize, step: usize, low: usize) -> Result<MicroBatch> {
+        let pictures = self.learned();
+        let number = 1 << 40 | (start as u64) << 20;
+        let (epoch, place) = (step / pictures.len(), step % pictures.len());
+        let mut rng = self.streams.generator(Purpose::Order, number | epoch as u64);
+        let picture = pictures[rng.randperm(pictures.len())[place]];
+        self.make_from(&BatchPlan { number: number | step as u64, pictures: vec![picture] }, low)
+    }
+
+    /// The pictures of the embedding, without those of regularization.
+    fn learned(&self) -> Vec<usize> {
+        (0..self.plan.pictures.len()).filter(|place| !self.plan.is_regular(*place)).collect()
+    }
+
+    /// A set by which starts or steps are compared: the noise is the same each time and the timesteps are spread
+    /// from `low` up.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub(crate) fn comparison_set(&self, samples: usize, low: usize) -> Result<Vec<MicroBatch>> {
+        self.fixed_set((samples, low), 1 << 41, Purpose::Comparison)
     }
 
     /// The set by which a run is measured: the same noise, levels and latents before and after.
@@ -249,18 +248,17 @@ impl<'a> Batches<'a> {
     /// # Errors
     /// If the device fails.
     pub fn evaluation_set(&self) -> Result<Vec<MicroBatch>> {
-        let pictures = self.learned(&[], false);
-        self.fixed_set(&pictures, (EVALUATION_BATCHES, 0), 0, Purpose::Evaluation)
+        self.fixed_set((EVALUATION_BATCHES, 0), 0, Purpose::Evaluation)
     }
 
     /// Micro-batches of one sample each that are the same at every call, numbered from `first`.
     fn fixed_set(
         &self,
-        pictures: &[usize],
         (samples, low): (usize, usize),
         first: u64,
         purpose: Purpose,
     ) -> Result<Vec<MicroBatch>> {
+        let pictures = self.learned();
         let low = if low < self.plan.timesteps.1 { low } else { 0 };
         let fixed_batch = |i: usize| {
             let place = pictures[i * 7 % pictures.len()];

@@ -98,20 +98,14 @@ pub struct StepReport {
 }
 
 /// A short run of those that are compared before the first step.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct StartReport {
-    /// The round, from 1.
-    pub round: usize,
-    /// All rounds.
-    pub rounds: usize,
-    /// Short runs of the round that are done.
+    /// Short runs that are done.
     pub start: usize,
-    /// All short runs of the round.
+    /// All short runs.
     pub of: usize,
-    /// The word where it began.
-    pub origin: String,
     /// Its loss on the set by which they are compared.
-    pub loss: Option<f64>,
+    pub loss: f64,
 }
 
 /// How a run ended.

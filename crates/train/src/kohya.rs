@@ -351,6 +351,7 @@ fn assume(given: &Given, out: &mut Translation) -> Result<()> {
         out.assumed.push((what.to_owned(), shown));
         Ok(())
     };
+    assume("one rate for all timesteps", "recipe", json!("classic"))?;
     if !given.on("max_train_steps") && !given.on("max_train_epochs") {
         assume("no max_train_steps: kohya's 1600", "steps", json!(1600))?;
     }

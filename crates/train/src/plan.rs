@@ -37,7 +37,7 @@ use crate::lr::{Length, LrOptions, LrSchedule, RateList};
 use crate::noise_options::NoiseOptions;
 use crate::optim::{Optimizer, Statistics};
 use crate::previews::Previews;
-use crate::recipe::Starts;
+use crate::recipe::{HighNoise, Starts};
 use crate::run_folder::RunFolder;
 use crate::run_folder::steps::StepChoice;
 use crate::{Error, Result};
@@ -98,12 +98,18 @@ pub struct TrainPlan {
     /// After how many steps the run was made longer, each time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub extensions: Vec<usize>,
-    /// What comes before them; `None`: they begin at the init word.
+    /// Short runs before them, of which the best goes on; `None`: they begin at the init word.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starts: Option<Starts>,
+    /// Those that learn at much noise only; `None`: all draw from the same timesteps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub high_noise: Option<HighNoise>,
     /// The steps whose vectors the embedding's file has in the end; `None`: the last step's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chosen: Option<StepChoice>,
+    /// Whether the best step is chosen at the end.
+    #[serde(default)]
+    pub pick: bool,
     /// When files are written.
     pub save: SaveRules,
     /// Pictures that are drawn on the way.

@@ -1,111 +1,96 @@
-//! How the evaluations of a run are spent: on one start, or on several of which the best goes on.
+//! How a run spends its evaluations: which timesteps it learns from, how fast, and for how long.
 //!
-//! An evaluation is one sample forward and backward; a sample forward alone counts a third. The
-//! evaluation loss that every run reports is not counted.
+//! An evaluation is one sample forward and backward; a forward alone counts a third. The evaluation loss that every run reports is
+//! not counted.
 use serde::{Deserialize, Serialize};
 use wayword_interface::choices;
 
 /// Evaluations where nothing else is asked for.
 pub const BUDGET: usize = 1000;
 
-/// The lowest timestep of the short runs (docs/quality.md).
-pub(crate) const LOW: usize = 400;
-
 /// The fewest evaluations that can be asked for.
 pub const LEAST_BUDGET: usize = 50;
 
+/// With less noise than here the loss says little of who is shown (docs/quality.md).
+pub(crate) const LOW: usize = 400;
+
+/// Steps that learn at much noise only, and their share of a short run at most (docs/quality.md).
+const STEPS: usize = 400;
+const SHARE: f64 = 0.7;
+
+/// The least budget that is spent on several short runs, how many there are, their steps in a budget
+/// of 1000, and the samples by which they are compared (docs/quality.md).
+const ROOM: usize = 800;
+const RUNS: usize = 3;
+const STARTS_STEPS: usize = 180;
+const SAMPLES: usize = 24;
+
+/// What `fast` multiplies the usual learning rate by at much noise (docs/quality.md).
+pub(crate) const RATE: f64 = 2.0;
+
 choices! {
-    /// How the evaluations of a run are spent.
+    /// How a run spends its evaluations.
     pub enum Recipe {
-        /// One start at the init word; all evaluations are its steps
-        Classic = "classic",
-        /// Several short starts at the words that fit the images best; the best one goes on
+        /// Three short runs at timesteps from 400 up and twice the usual rate, of which the best
+        /// goes on; a small budget or given steps make it one run that begins so
         Fast = "fast",
+        /// The usual rate, and all timesteps in every step
+        Classic = "classic",
     }
 }
 
-/// What comes before the first step under `fast`.
-///
-/// Words of the vocabulary are ranked by how the loss would fall along the gradient at the init
-/// word, the first of them by the loss itself. Short runs start at the best, the best of them go
-/// on, until one is left: there the training begins.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+/// Short runs before the first step, of which the best goes on. They learn and are compared at much
+/// noise only.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Starts {
-    /// Evaluations of the whole run.
-    pub budget: usize,
-    /// Samples of the gradient by which the vocabulary is ranked; 0 for no ranking.
-    pub gradients: usize,
-    /// Words that are then measured.
-    pub words: usize,
-    /// Samples of each measure of a word.
-    pub word_samples: usize,
-    /// Short runs and steps of each round; in the next round the best of them go on.
-    pub rounds: Vec<(usize, usize)>,
-    /// Samples by which short runs are compared.
+    /// How many.
+    pub runs: usize,
+    /// Steps of each.
+    pub steps: usize,
+    /// Samples by which they are compared.
     pub samples: usize,
-    /// The lowest timestep at which short runs learn and are compared, and words are: with less noise
-    /// the loss says little of who is shown.
-    #[serde(default)]
+    /// The lowest timestep that is drawn.
     pub low: usize,
-    /// A factor on the learning rate of the short runs.
+    /// A factor on the learning rate.
     pub rate: f64,
-    /// Share of a round's steps whose mean is compared and goes on.
-    pub average: f64,
-    /// Pictures by which starts are compared and from which they do not learn, by their places.
-    pub left_out: Vec<usize>,
 }
 
 impl Starts {
-    /// What a budget allows with these pictures; `ranking`: whether words may be looked for.
+    /// What a budget allows: nothing where it is too small for more than one run.
     #[must_use]
-    pub fn of(budget: usize, pictures: &[usize], ranking: bool) -> Self {
-        let small = budget < 800;
-        let scale = |n: usize| (n * budget / BUDGET).clamp(1, n);
-        let rounds = match (small, ranking) {
-            (false, _) => vec![(6, 30), (2, 60)],
-            (true, true) => vec![(3, (budget / 10).min(20))],
-            (true, false) => vec![(2, (budget / 10).min(20))],
-        };
-        Self {
-            budget,
-            gradients: if ranking { 16.min(budget / 12) } else { 0 },
-            words: if ranking { scale(24).max(20.min(budget / 10)) } else { 0 },
-            word_samples: if small { (budget / 25).min(8) } else { 8 },
-            rounds,
-            samples: if small { 6.max(budget / 16).min(12) } else { 24 },
-            low: LOW,
-            rate: 1.0,
-            average: 0.5,
-            left_out: left_out(pictures),
-        }
+    pub fn of(budget: usize, rate: f64) -> Option<Self> {
+        let steps = budget * STARTS_STEPS / BUDGET;
+        (budget >= ROOM).then_some(Self { runs: RUNS, steps, samples: SAMPLES, low: LOW, rate })
     }
 
-    /// Evaluations before the first step.
+    /// Evaluations before the first step; a forward alone counts a third.
     #[must_use]
     pub fn cost(&self) -> f64 {
-        let compared = self.rounds.iter().any(|(starts, _)| *starts > 1);
-        let compare = if compared { self.samples as f64 / 3.0 } else { 0.0 };
-        let round_cost =
-            |(starts, steps): &(usize, usize)| *starts as f64 * (*steps as f64 + compare);
-        let words = if self.gradients > 0 { self.words + 1 } else { 0 };
-        let ranking = self.gradients as f64 + (words * self.word_samples) as f64 / 3.0;
-        ranking + self.rounds.iter().map(round_cost).sum::<f64>()
-    }
-
-    /// Steps that the budget leaves, of `samples` each.
-    #[must_use]
-    pub fn steps(&self, samples: usize) -> usize {
-        let left = (self.budget as f64 - self.cost()) / samples.max(1) as f64;
-        (left.floor() as usize).max(1)
+        self.runs as f64 * (self.steps as f64 + self.samples as f64 / 3.0)
     }
 }
 
-/// One picture in five, and none of fewer than six.
-fn left_out(pictures: &[usize]) -> Vec<usize> {
-    if pictures.len() < 6 {
-        return Vec::new();
+/// The first steps of a run, which learn at much noise only: who is shown is decided there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct HighNoise {
+    /// The lowest timestep that is drawn.
+    pub low: usize,
+    /// How many steps.
+    pub steps: usize,
+}
+
+impl HighNoise {
+    /// What `fast` does in a run of so many steps.
+    #[must_use]
+    pub fn of(steps: usize) -> Self {
+        Self { low: LOW, steps: STEPS.min((SHARE * steps as f64) as usize) }
     }
-    pictures.iter().copied().skip(2).step_by(5).collect()
+
+    /// The lowest timestep of a step, counted from 0.
+    #[must_use]
+    pub const fn low(self, step: usize) -> usize {
+        if step < self.steps { self.low } else { 0 }
+    }
 }
 
 #[cfg(test)]
@@ -113,24 +98,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_never_costs_more_than_its_budget() {
-        let pictures: Vec<usize> = (0..15).collect();
-        for budget in (LEAST_BUDGET..1500).step_by(7) {
-            for ranking in [false, true] {
-                let starts = Starts::of(budget, &pictures, ranking);
-                let steps = starts.steps(1);
-                let total = starts.cost() + steps as f64;
-                assert!(total <= budget as f64 && total > budget as f64 - 1.0, "{budget}: {total}");
-                assert!(steps * 5 >= budget, "{budget}: only {steps} steps");
-            }
+    fn short_runs_leave_steps_for_the_training() {
+        assert_eq!(Starts::of(799, RATE), None);
+        for budget in (800..5000).step_by(70) {
+            let starts = Starts::of(budget, RATE).unwrap();
+            let share = starts.cost() / budget as f64;
+            assert!((0.5..0.6).contains(&share), "{budget}: {share}");
         }
     }
 
     #[test]
-    fn one_picture_in_five_is_left_out_and_none_of_few() {
-        let pictures: Vec<usize> = (0..15).collect();
-        assert_eq!(left_out(&pictures), [2, 7, 12]);
-        assert_eq!(left_out(&pictures[..6]), [2]);
-        assert!(left_out(&pictures[..5]).is_empty());
+    fn much_noise_comes_first_and_ends() {
+        let first = HighNoise::of(1000);
+        assert_eq!([0, 399, 400, 999].map(|step| first.low(step)), [400, 400, 0, 0]);
+        assert_eq!(HighNoise::of(200).steps, 140);
+        assert_eq!(HighNoise::of(1).low(0), 0, "a single step learns from all timesteps");
     }
 }

@@ -109,9 +109,6 @@ options! {
             overwrite: bool => scope: Scope::Request;
         }
         "Output" RARE {
-            /// At the end, choose the best step as `wayword pick` does and write it as
-            /// NAME.safetensors; the last step stays as NAME-last.safetensors
-            pick: bool => scope: Scope::Request;
             /// Add N steps to the run of {train.resume}; the schedule's shape runs anew over them
             extend: Option<usize> => value_name: "N", min: 1.0, requires: "resume", scope: Scope::Request;
             /// What happens where a run of this name is there [default: fail]

@@ -23,8 +23,8 @@ pub enum Purpose {
     Evaluation,
     /// Mirror images, crops and colors of a micro-batch.
     Changes,
-    /// The set by which starts are compared.
-    Starts,
+    /// The set by which starts and steps are compared.
+    Comparison,
 }
 
 /// The generators of a run.

@@ -6,7 +6,7 @@
 //! | `rows.bin` | the embedding's vectors after every step, appended ([`vectors`]) |
 //! | `log.jsonl` | what happened, one JSON object a line, appended |
 //! | `state.safetensors` | all that the next step depends on, replaced whole ([`crate::state`]) |
-//! | `starts.json` | the starts under `fast`: short runs, their losses, what a killed run goes on from |
+//! | `starts.json` | the short runs under `fast` that are done, with their losses |
 //! | `samples/` | previews, where they were asked for ([`crate::previews`]) |
 //! | `tensorboard/` | the log's numbers for TensorBoard, made from the log at every start ([`tensorboard`]) |
 //! | `report.html` | the run on one page, written with every file ([`crate::report`]) |

@@ -7,7 +7,6 @@ pub mod compose;
 pub mod micro_batch;
 pub mod saver;
 mod starts;
-mod starts_file;
 mod train_state;
 
 use crate::batches::Batches;

@@ -72,11 +72,11 @@ pub fn of(fixed: &[(usize, f64)], turned: f64, fresh: bool) -> Verdict {
     Verdict { learned, moved, lowest_at: Some(*step), overtrained_from }
 }
 
-/// Whether a run begins at words rather than at what another training or short starts had learned.
+/// Whether a run begins at words rather than at what another training had learned.
 #[must_use]
 pub fn is_fresh(plan: &TrainPlan) -> bool {
     let learned = |init: &Init| matches!(init, Init::File(_) | Init::Vectors { .. });
-    plan.starts.is_none() && !plan.embeddings.iter().any(|e| learned(&e.init))
+    !plan.embeddings.iter().any(|e| learned(&e.init))
 }
 
 /// The cosine between a run's first and last vectors, all taken as one.

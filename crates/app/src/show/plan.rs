@@ -1,7 +1,7 @@
 //! The plan of a training as a table, shown before the first step.
 use wayword_interface::counted;
 use wayword_session::numbers::{bytes, duration, estimated};
-use wayword_session::{Estimate, Facts, PlanSummary, PreparedPhotos, Starts};
+use wayword_session::{Estimate, Facts, PlanSummary, PreparedPhotos};
 
 /// Captions shown at most before a training.
 pub(crate) const CAPTIONS: usize = 4;
@@ -28,15 +28,24 @@ pub(crate) fn lines(plan: &PlanSummary, most: usize) -> Vec<String> {
     }
     facts.line("captions", captions(plan, most));
     if let Some(starts) = &plan.starts {
-        facts.line("starts", self::starts(starts));
+        let runs = format!("{} of {}", starts.runs, counted(starts.steps, "step"));
+        let what = format!("{runs} at timesteps from {} up; the best goes on", starts.low);
+        facts.line("short runs", what);
     }
     facts.line("steps", steps(plan));
+    if let Some(first) = &plan.high_noise {
+        let steps = counted(first.steps, "step");
+        facts.line("timesteps", format!("from {} up in the first {steps}, then all", first.low));
+    }
     facts.line(
         "optimizer",
         format!("{}, learning rate {:.3e}, {}", plan.optimizer, plan.lr, plan.scheduler),
     );
     facts.line("seed", plan.seed.to_string());
     facts.line("files", files(plan));
+    if plan.pick {
+        facts.line("at the end", "the best step is chosen and becomes the embedding");
+    }
     if let Some(estimate) = &plan.estimate {
         facts.line("estimate", take(estimate));
     }
@@ -62,7 +71,7 @@ fn take(estimate: &Estimate) -> String {
     let mut text = format!("{} ({step} per step), {memory} of memory", estimated(estimate.total));
     let parts = [
         (estimate.latents, "latents"),
-        (estimate.starts, "starts"),
+        (estimate.starts, "short runs"),
         (estimate.seconds, "steps"),
         (estimate.evaluations, "losses at fixed noise"),
         (estimate.previews, "previews"),
@@ -125,28 +134,6 @@ fn captions(plan: &PlanSummary, most: usize) -> String {
         lines.push(format!("  and {} more", total - most));
     }
     lines.join("\n")
-}
-
-/// A short run and its loss.
-pub(crate) fn start(origin: &str, loss: Option<f64>) -> String {
-    let loss = loss.map(|loss| format!(", loss {loss:.4}")).unwrap_or_default();
-    format!("from \"{origin}\"{loss}")
-}
-
-/// What comes before the first step.
-fn starts(starts: &Starts) -> String {
-    let rounds = starts
-        .rounds
-        .iter()
-        .map(|(count, steps)| format!("{count} of {}", counted(*steps, "step")));
-    let mut text = rounds.collect::<Vec<_>>().join(", then the best ");
-    if starts.gradients > 0 {
-        text.push_str(&format!(", at the best of {}", counted(starts.words + 1, "word")));
-    }
-    if !starts.left_out.is_empty() {
-        text.push_str(&format!(", compared on {}", counted(starts.left_out.len(), "image")));
-    }
-    format!("{text}; {:.0} of {} evaluations", starts.cost(), starts.budget)
 }
 
 fn steps(plan: &PlanSummary) -> String {

@@ -69,7 +69,7 @@ fn begin(options: &Options, context: &Context<'_>) -> Result<crate::Outcome, Fai
     let ready = ready::ready(options, true, context)?;
     let run = RunOptions { memory: ready.memory, overwrite: options.overwrite };
     let (photos, judge) = (&ready.prepared.photos, options.judge.as_deref());
-    if judge.is_some() && ready.plan.previews.is_none() && !options.pick {
+    if judge.is_some() && ready.plan.previews.is_none() && !ready.plan.pick {
         let text = "{train.judge} compares nothing: neither {train.sample_every} nor {train.pick} is given";
         context.progress.warn(Warning::new(text).with_hint("add {train.sample_every} N"));
     }
@@ -199,7 +199,10 @@ fn finish(
 ) -> Result<crate::Outcome, Failure> {
     let run = outcome.run.clone();
     let mut ended = end(outcome, options.base.base.clone(), context)?;
-    if let (true, crate::Outcome::Train(trained)) = (options.pick, &mut ended) {
+    let asked = &options.options;
+    let planned = || plan_of(&run).is_some_and(|plan| plan.pick);
+    let picks = !asked.no_pick && (asked.pick || planned());
+    if let (true, crate::Outcome::Train(trained)) = (picks, &mut ended) {
         trained.picked =
             Some(Box::new(pick::after(&run, options.judge.as_deref(), base, context)?));
     }

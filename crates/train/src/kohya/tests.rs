@@ -138,7 +138,7 @@ fn a_command_with_defaults_and_slips() {
     assert_eq!((options.token.as_deref(), options.batch), (Some("w"), 2));
     assert_eq!((options.learning_rate.as_deref(), options.steps), (Some("2e-6"), Some(1600)));
     assert_eq!(found.unknown[0], ("learnin_rate = 1e-6".into(), Some("learning_rate".into())));
-    assert_eq!((found.assumed.len(), options.scheduler.as_deref()), (6, Some("constant")));
+    assert_eq!((found.assumed.len(), options.scheduler.as_deref()), (7, Some("constant")));
     assert!(warned(&found, "LoRA") && warned(&found, "fails with Adafactor"));
     assert!(found.layer.get("base").is_some());
     let wrong = parse(b"--train_batch_size many").unwrap();

@@ -33,7 +33,7 @@ impl<'a> Scorer<'a> {
         room: &Room,
     ) -> Result<Self> {
         // How alike pictures are follows the loss at much noise and not that at little.
-        let set = batches.common_set(&[], room.samples, LOW)?;
+        let set = batches.comparison_set(room.samples, LOW)?;
         let start = plan.first_vectors(model.base())?;
         let directions = Directions::new(model, plan, &start, &set, (room.probes, room.prompts))?;
         let forwards = room.probes * (1 + room.prompts);

@@ -101,7 +101,9 @@ impl TrainPlan {
             steps: options.steps.or_else(|| end_of_rates(options)).unwrap_or(STEPS),
             extensions: Vec::new(),
             starts: None,
+            high_noise: None,
             chosen: None,
+            pick: options.pick,
             save: SaveRules {
                 every_steps: options.save_every,
                 every_epochs: options.save_every_epochs,
@@ -146,9 +148,10 @@ impl TrainPlan {
             plan.warnings.push(warning.with_field("train.zero_terminal_snr"));
         }
         plan.place_crops(options, stop)?;
-        plan.decide_recipe(options)?;
+        plan.decide_budget(options)?;
         plan.decide_length(options)?;
         plan.decide_rate(options, base)?;
+        plan.decide_recipe(options);
         if let Some(ratio) = options.save_n_epoch_ratio.filter(|ratio| *ratio > 0) {
             plan.save.every_epochs = epochs_between_saves(plan.counts().epochs, ratio) as usize;
         }

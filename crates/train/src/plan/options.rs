@@ -233,7 +233,7 @@ options! {
             epochs: Option<usize> => value_name: "N", min: 1.0, silences: |_| &["steps"];
             /// Training recipe
             recipe: Recipe => value_name: "KIND";
-            /// Evaluations in all; one is a sample forward and backward [default: 1000]
+            /// Samples to learn from in all: a step of {train.batch} 4 takes four [default: 1000]
             budget: Option<usize> => value_name: "N", min: 50.0;
             /// Learning rate [default: 1e-3 on Stable Diffusion 1.5, scaled to the token vectors of
             /// other bases]
@@ -335,6 +335,12 @@ options! {
             out: PathBuf = PathBuf::from(".") => value_name: "DIR";
         }
         "Output" RARE {
+            /// At the end, choose the best step as `wayword pick` does and write it as
+            /// NAME.safetensors; the last step stays as NAME-last.safetensors. With an image
+            /// encoder ({train.judge}) and without {train.steps}, {train.recipe} fast does so anyway
+            pick: bool;
+            /// Keep the last step as NAME.safetensors, whatever {train.recipe} says
+            no_pick: bool;
             /// Also save a file every N epochs
             save_every_epochs: usize => value_name: "N";
             /// Save about this many files in total, at ends of epochs

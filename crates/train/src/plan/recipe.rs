@@ -1,75 +1,79 @@
-//! Which recipe a training has, and what of `fast` other options leave.
+//! What a recipe makes of a plan, and what other options leave of it.
 use super::check::warn;
 use super::{TrainOptions, TrainPlan};
-use crate::recipe::{BUDGET, LEAST_BUDGET, Recipe, Starts};
+use crate::recipe::{BUDGET, HighNoise, LEAST_BUDGET, RATE, Recipe, Starts};
 use crate::{Error, Result};
 
+/// Whether the recipe is `fast`: kohya's trainer knows no other than `classic`, and what goes on from
+/// an embedding has found its subject.
+fn is_fast(options: &TrainOptions) -> bool {
+    options.recipe == Recipe::Fast && !options.kohya_numbers && options.from.is_none()
+}
+
+impl TrainOptions {
+    /// The option that says how long the run is, where one does.
+    #[must_use]
+    pub fn given_length(&self) -> Option<&'static str> {
+        let list = self.learning_rate.as_ref().is_some_and(|rate| rate.contains([':', ',']));
+        let given = [
+            (self.steps.is_some(), "train.steps"),
+            (self.epochs.is_some(), "train.epochs"),
+            (list, "train.learning_rate"),
+        ];
+        given.into_iter().find_map(|(given, field)| given.then_some(field))
+    }
+}
+
 impl TrainPlan {
-    /// The recipe: what comes before the first step, and how many steps the budget leaves.
-    pub(super) fn decide_recipe(&mut self, options: &TrainOptions) -> Result<()> {
-        let fast = options.recipe == Recipe::Fast;
-        let reason = against(options, self.embeddings.len());
-        let asked = fast || options.budget.is_some();
-        if let Some((option, why)) = reason.filter(|_| asked) {
-            let text = format!("one start, without a budget: {why}");
-            let hint = format!("leave {option} out to use {{train.recipe}} fast");
-            self.warnings.push(warn(&text, Some(&hint)).with_field("train.recipe"));
+    /// The steps that the budget allows, where nothing else says how long the run is, and the short
+    /// runs that come before them.
+    pub(super) fn decide_budget(&mut self, options: &TrainOptions) -> Result<()> {
+        if options.pick && options.no_pick {
+            let expected = "one of {train.pick} and {train.no_pick}";
+            return Err(Error::option("train.no_pick", expected, "both"));
         }
-        if reason.is_some() {
+        if let Some(field) = options.given_length() {
+            if options.budget.is_some() {
+                let text = format!("without effect: {{{field}}} says how long the run is");
+                self.warnings.push(warn(&text, None).with_field("train.budget"));
+            }
             return Ok(());
         }
-        let budget = options.budget.unwrap_or(BUDGET);
+        let usual = is_fast(options).then_some(BUDGET);
+        let Some(budget) = options.budget.or(usual) else { return Ok(()) };
         if !(LEAST_BUDGET..=10_000_000).contains(&budget) {
             let expected = format!("{LEAST_BUDGET} to 10000000");
             return Err(Error::option("train.budget", expected, budget.to_string()));
         }
-        let samples = self.batch * self.accumulate;
-        if !fast {
-            self.steps = (budget / samples).max(1);
-            return Ok(());
+        if self.has_plain_steps(options) && self.embeddings.len() == 1 {
+            let rate = if options.learning_rate.is_some() { 1.0 } else { RATE };
+            self.starts = Starts::of(budget, rate);
         }
-        let pictures: Vec<usize> =
-            (0..self.pictures.len()).filter(|place| !self.is_regular(*place)).collect();
-        let init = options.init.is_some()
-            || options.from.is_some()
-            || options.words.iter().any(|word| word.init.is_some());
-        let starts = Starts::of(budget, &pictures, !init);
-        self.steps = starts.steps(samples);
-        self.starts = Some(starts);
+        let before = self.starts.as_ref().map_or(0.0, Starts::cost);
+        let left = (budget as f64 - before) / (self.batch * self.accumulate) as f64;
+        self.steps = (left as usize).max(1);
         Ok(())
     }
-}
 
-/// The option that leaves no room for several starts, and why.
-fn against(options: &TrainOptions, embeddings: usize) -> Option<(&'static str, &'static str)> {
-    let optimizer = options.optimizer.trim();
-    let own_optimizer = !optimizer.is_empty() && !optimizer.eq_ignore_ascii_case("adamw");
-    let list = |rate: &String| rate.contains([':', ',']);
-    let reasons = [
-        (options.steps.is_some(), "{train.steps}", "{train.steps} is given"),
-        (options.epochs.is_some(), "{train.epochs}", "{train.epochs} is given"),
-        (
-            options.kohya_numbers,
-            "{train.kohya_numbers}",
-            "kohya's trainer has one start ({train.kohya_numbers})",
-        ),
-        (
-            options.learning_rate.as_ref().is_some_and(list),
-            "the list of {train.learning_rate}",
-            "a list of rates says how long the training is",
-        ),
-        (
-            own_optimizer,
-            "{train.optimizer}",
-            "short runs are measured with AdamW only ({train.optimizer})",
-        ),
-        (
-            options.lr_scheduler_type.is_some(),
-            "{train.lr_scheduler_type}",
-            "{train.lr_scheduler_type} is given",
-        ),
-        (embeddings > 1, "[[word]]", "several words are learned together"),
-    ];
-    let found = reasons.into_iter().find(|(given, ..)| *given)?;
-    Some((found.1, found.2))
+    /// Whether the recipe may say which timesteps are drawn and at which rate: timesteps that were
+    /// given stay, and `fast` was measured with AdamW alone.
+    fn has_plain_steps(&self, options: &TrainOptions) -> bool {
+        let optimizer = options.optimizer.trim();
+        let timesteps = options.min_timestep.is_some() || options.max_timestep.is_some();
+        is_fast(options) && !timesteps && optimizer.eq_ignore_ascii_case("adamw")
+    }
+
+    /// What `fast` does without short runs, and that it ends with a pick. A rate that was given stays,
+    /// and of a run whose length was given the last step stays the embedding.
+    pub(super) fn decide_recipe(&mut self, options: &TrainOptions) {
+        if is_fast(options) {
+            self.pick |= !options.no_pick && options.given_length().is_none();
+        }
+        if self.has_plain_steps(options) && self.starts.is_none() {
+            self.high_noise = Some(HighNoise::of(self.steps));
+            if options.learning_rate.is_none() {
+                self.lr *= RATE;
+            }
+        }
+    }
 }

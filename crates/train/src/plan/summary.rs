@@ -2,7 +2,7 @@
 use super::{PreparedPhotos, TrainPlan};
 use crate::checkpoint;
 use crate::embedding::Lexicon;
-use crate::recipe::Starts;
+use crate::recipe::{HighNoise, Starts};
 use crate::rng::Rng;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,7 +37,7 @@ pub struct Estimate {
     /// Seconds until all images are encoded; those whose latents are kept already take none.
     #[serde(default)]
     pub latents: f64,
-    /// Seconds of the starts before the first step.
+    /// Seconds of the short runs before the first step.
     #[serde(default)]
     pub starts: f64,
     /// Seconds of all evaluation losses.
@@ -79,9 +79,15 @@ pub struct PlanSummary {
     pub sizes: Vec<((usize, usize), u64)>,
     pub batches_per_epoch: u64,
     pub steps: usize,
-    /// What comes before the first step, where anything does.
+    /// Short runs before the first step, where there are any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub starts: Option<Starts>,
+    /// The first steps, where they learn at much noise only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub high_noise: Option<HighNoise>,
+    /// Whether the best step is chosen at the end.
+    #[serde(default)]
+    pub pick: bool,
     pub epochs: u64,
     pub batch: usize,
     pub accumulate: usize,
@@ -122,7 +128,9 @@ impl TrainPlan {
             sizes: self.buckets().into_iter().collect(),
             batches_per_epoch: counts.batches_per_epoch,
             steps: self.steps,
-            starts: self.starts.clone(),
+            starts: self.starts,
+            high_noise: self.high_noise,
+            pick: self.pick,
             epochs: counts.epochs,
             batch: self.batch,
             accumulate: self.accumulate,

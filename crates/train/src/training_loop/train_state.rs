@@ -79,9 +79,11 @@ impl TrainState {
                 saved: Instant::now(),
             });
         }
-        let (vectors, report) = match start {
-            Some(chosen) => (chosen.vectors, Some(chosen.report)),
-            None => (plan.first_vectors(base)?, None),
+        // Step 0 is before everything, also before short runs.
+        let first = plan.first_vectors(base)?;
+        let (vectors, losses) = match start {
+            Some(chosen) => (chosen.vectors, Some(chosen.losses)),
+            None => (first.clone(), None),
         };
         let mut begun = Self {
             history: VectorsWriter::create(&history, plan.vectors(), base.info.token_width)?,
@@ -89,7 +91,7 @@ impl TrainState {
             started,
             log: LogWriter::open(&log, 0)?,
             counters: Counters {
-                evaluation_before: super::evaluate(model, &vectors, evaluation_set)?,
+                evaluation_before: super::evaluate(model, &first, evaluation_set)?,
                 ..Counters::default()
             },
             vectors,
@@ -97,11 +99,11 @@ impl TrainState {
             state,
             saved: Instant::now(),
         };
-        if let Some(report) = report {
-            begun.log.push(&serde_json::json!({ "starts": report }))?;
+        if let Some(losses) = losses {
+            begun.log.push(&serde_json::json!({ "starts": losses }))?;
         }
         let loss = begun.counters.evaluation_before;
-        begun.history.push(0, loss as f32, &begun.vectors)?;
+        begun.history.push(0, loss as f32, &first)?;
         begun.evaluated(loss, events)?;
         begun.save_state()?;
         Ok(begun)

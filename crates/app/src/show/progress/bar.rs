@@ -104,8 +104,8 @@ impl Bar {
                 ));
             }
             Event::Started(report) => {
-                let origin = crate::show::plan::start(&report.origin, report.loss);
-                self.tell_beside(format!("start {} of {}: {origin}", report.start, report.of));
+                let (done, of, loss) = (report.start, report.of, report.loss);
+                self.tell_beside(format!("short run {done} of {of}, loss {loss:.4}"));
             }
             Event::Step(report) => self.tell_beside(step(report)),
             Event::Similarity { step, similarity, .. } => {

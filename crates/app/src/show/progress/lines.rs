@@ -58,11 +58,8 @@ impl Lines {
             Event::Measured { step, fixed_noise_loss: loss } => {
                 note(&format!("loss at fixed noise after {}: {loss:.4}", counted(*step, "step")));
             }
-            Event::Started(StartReport { round, rounds, start, of, origin, loss }) => {
-                note(&format!(
-                    "round {round} of {rounds}, start {start} of {of}: {}",
-                    crate::show::plan::start(origin, *loss)
-                ))
+            Event::Started(StartReport { start, of, loss }) => {
+                note(&format!("short run {start} of {of}: loss {loss:.4}"));
             }
             Event::Step(report) if self.due(report.step, report.of) => note(&step(report)),
             Event::Similarity { step, similarity, .. } => {

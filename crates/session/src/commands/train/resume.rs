@@ -18,6 +18,7 @@ const FREE: &[&str] = &[
     "json",
     "strict",
     "pick",
+    "no_pick",
     "judge",
 ];
 
