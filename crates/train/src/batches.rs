@@ -234,8 +234,8 @@ impl<'a> Batches<'a> {
         (0..self.plan.pictures.len()).filter(|place| !self.plan.is_regular(*place)).collect()
     }
 
-    /// A set by which starts or steps are compared: the noise is the same each time and the timesteps are spread
-    /// from `low` up.
+    /// A set by which starts or steps are compared: the noise is the same each time and the timesteps
+    /// are spread from `low` up.
     ///
     /// # Errors
     /// If the device fails.
