@@ -257,7 +257,9 @@ fn go_on(
         state.save_state()?;
     }
     let path = state.save_last(plan, run, events)?;
-    if let Some(path) = page(run, plan, &state.counters, events) {
+    // A run that was at its end has its page, which may show a pick.
+    let is_new = first < plan.steps || !run.file("report.html").exists();
+    if is_new && let Some(path) = page(run, plan, &state.counters, events) {
         events.event(Event::Reported { path });
     }
     let mut outcome = outcome(plan, &state.counters, &state.vectors, path);

@@ -107,10 +107,10 @@ pub(super) fn smooth(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     out
 }
 
-type Range = (f64, f64);
+pub(super) type Range = (f64, f64);
 
 /// The least and the greatest of both, never the same.
-fn limits(points: impl Iterator<Item = (f64, f64)>) -> Option<(Range, Range)> {
+pub(super) fn limits(points: impl Iterator<Item = (f64, f64)>) -> Option<(Range, Range)> {
     let start = (f64::INFINITY, f64::NEG_INFINITY);
     let widen = |range: Range, v: f64| (range.0.min(v), range.1.max(v));
     let (x, y) = points.fold((start, start), |(a, b), (x, y)| (widen(a, x), widen(b, y)));
@@ -124,7 +124,7 @@ fn limits(points: impl Iterator<Item = (f64, f64)>) -> Option<(Range, Range)> {
 }
 
 /// Three to six round numbers in a range; whole powers of ten where it is logarithmic and wide.
-fn ticks((low, high): Range, log: bool) -> Vec<f64> {
+pub(super) fn ticks((low, high): Range, log: bool) -> Vec<f64> {
     let raw = (high - low) / 4.0;
     let power = 10f64.powf(raw.log10().floor());
     let step = [1.0, 2.0, 5.0, 10.0].map(|m| m * power).into_iter().find(|s| *s >= raw);
@@ -134,7 +134,7 @@ fn ticks((low, high): Range, log: bool) -> Vec<f64> {
 }
 
 /// Means of as many neighbors as leave few enough points.
-fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+pub(super) fn thinned(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let finite: Vec<(f64, f64)> = points.iter().copied().filter(|(_, y)| y.is_finite()).collect();
     let size = finite.len().div_ceil(POINTS).max(1);
     let mean = |part: &[(f64, f64)]| {

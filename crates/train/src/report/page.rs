@@ -1,10 +1,12 @@
 //! The page itself: what was asked for, how it went, what it looks like.
 use super::chart::{self, Line, short};
-use super::{escape, pictures};
+use super::{escape, learned, pictures};
+use crate::pick::{DrawnSteps, Pick};
 use crate::plan::{PlanSummary, TrainPlan};
 use crate::previews::Previews;
 use crate::run_folder::curves::Curves;
 use crate::state::Counters;
+use crate::verdict;
 use std::path::Path;
 use wayword_interface::{LabelNames, counted};
 
@@ -22,7 +24,11 @@ const CAPTIONS: usize = 8;
 pub(super) const STYLE: &str = include_str!("page.css");
 
 /// All of it.
-pub(super) fn html(run: &Path, plan: &TrainPlan, counters: &Counters, curves: &Curves) -> String {
+pub(super) fn html(
+    (run, plan, counters): (&Path, &TrainPlan, &Counters),
+    curves: &Curves,
+    picked: Option<(&Pick, &[DrawnSteps])>,
+) -> String {
     let summary = plan.summary(None);
     let names = match plan.embeddings.as_slice() {
         [_] => plan.name.clone(),
@@ -43,7 +49,16 @@ pub(super) fn html(run: &Path, plan: &TrainPlan, counters: &Counters, curves: &C
     if let Some(previews) = &plan.previews {
         page.push_str(&sheet(run, plan, counters.step, previews));
     }
-    page.push_str(&charts(plan, curves));
+    let pick = picked.map(|(pick, _)| pick);
+    let overtrained = match pick {
+        Some(pick) => pick.verdict.overtrained_from,
+        None => verdict::of(&curves.fixed, 0.0, verdict::is_fresh(plan)).overtrained_from,
+    };
+    let learned = learned::figure(curves, learned::previews(run), pick, overtrained);
+    if let Some((pick, drawn)) = picked {
+        page.push_str(&super::pick::pictures(pick, drawn));
+    }
+    page.push_str(&charts(&learned, curves));
     page.push_str(&shown(plan));
     page.push_str(&captions(&summary));
     page.push_str(&table(plan, &summary));
@@ -144,16 +159,12 @@ fn spread(times: &[usize]) -> Vec<usize> {
     (0..MOST_COLUMNS).map(|i| times[i * (times.len() - 1) / (MOST_COLUMNS - 1)]).collect()
 }
 
-fn charts(plan: &TrainPlan, curves: &Curves) -> String {
+/// What was learned, and below it what went into that.
+fn charts(learned: &str, curves: &Curves) -> String {
     let series = |value: &dyn Fn(&crate::StepReport) -> f64| -> Vec<(f64, f64)> {
         curves.steps.iter().map(|r| (r.step as f64, value(r))).collect()
     };
     let loss = series(&|r| r.loss);
-    let fixed: Vec<(f64, f64)> = curves.fixed.iter().map(|(s, l)| (*s as f64, *l)).collect();
-    let norms = series(&|r| r.vector_norm);
-    let vocabulary = f64::from(plan.base.token_rms) * (plan.base.token_width as f64).sqrt();
-    let ends = [norms.first(), norms.last()].into_iter().flatten();
-    let flat: Vec<(f64, f64)> = ends.map(|(x, _)| (*x, vocabulary)).collect();
     let gradient = series(&|r| r.gradient_norm);
     let figures = [
         chart::figure(
@@ -165,19 +176,7 @@ fn charts(plan: &TrainPlan, curves: &Curves) -> String {
             ],
             false,
         ),
-        chart::figure(
-            "Evaluation loss (fixed noise)",
-            "Same images and noise each time: shows what was learned.",
-            &[Line { dots: true, ..Line::new("main", "", fixed) }],
-            false,
-        ),
         chart::figure("Learning rate", "", &[Line::new("main", "", series(&|r| r.rate))], false),
-        chart::figure(
-            "Vector norm",
-            "Far above the vocabulary’s norm, an embedding drowns out the other words of a prompt.",
-            &[Line::new("second", "vocabulary", flat), Line::new("main", "embedding", norms)],
-            false,
-        ),
         chart::figure(
             "Gradient",
             "Norm before clipping.",
@@ -189,7 +188,7 @@ fn charts(plan: &TrainPlan, curves: &Curves) -> String {
         ),
     ];
     format!(
-        "<section>\n<h2>Curves</h2>\n<div class=\"charts\">\n{}</div>\n</section>\n",
+        "<section>\n<h2>Curves</h2>\n{learned}<div class=\"charts\">\n{}</div>\n</section>\n",
         figures.concat()
     )
 }

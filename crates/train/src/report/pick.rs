@@ -1,28 +1,15 @@
 //! The page of a pick: curves over steps, the chosen step, and what was drawn.
-use super::chart::{self, Line, short};
-use super::escape;
+use super::chart::short;
 use super::page::STYLE;
-use super::pictures;
-use crate::Result;
-use crate::pick::{Candidate, DrawnSteps, Pick};
-use crate::run_folder::steps::StepChoice;
-use std::path::{Path, PathBuf};
-use wayword_formats::{Fault, atomic};
+use super::{escape, learned, pictures};
+use crate::pick::{DrawnSteps, Pick};
+use crate::run_folder::curves::Curves;
 
 /// Longest side of a picture on the page, in pixels of the file.
 const PICTURE: u32 = 256;
 
-/// Writes the page of a pick in its run's folder; gives its path.
-///
-/// # Errors
-/// If the page cannot be written.
-pub fn write(run: &Path, pick: &Pick, drawn: &[DrawnSteps]) -> Result<PathBuf> {
-    let path = run.join("pick.html");
-    atomic::write_bytes(&path, html(pick, drawn).as_bytes()).map_err(|e| Fault::Io(e).at(&path))?;
-    Ok(path)
-}
-
-fn html(pick: &Pick, drawn: &[DrawnSteps]) -> String {
+/// All of it.
+pub(super) fn html(pick: &Pick, drawn: &[DrawnSteps], curves: &Curves) -> String {
     let title = escape(&format!("{}: step {}", pick.name, pick.chosen));
     let mut page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -32,9 +19,8 @@ fn html(pick: &Pick, drawn: &[DrawnSteps]) -> String {
         escape(&pick.why)
     );
     page.push_str(&said(pick));
-    page.push_str("<section>\n<h2>Scores</h2>\n<div class=\"charts\">\n");
-    page.push_str(&charts(pick));
-    page.push_str("</div>\n</section>\n");
+    let chart = learned::figure(curves, Vec::new(), Some(pick), pick.verdict.overtrained_from);
+    page.push_str(&format!("<section>\n<h2>Scores</h2>\n{chart}</section>\n"));
     page.push_str(&pictures(pick, drawn));
     page.push_str(&table(pick));
     page.push_str(&format!(
@@ -57,59 +43,16 @@ fn said(pick: &Pick) -> String {
     format!("<section class=\"warnings\">\n<p>{text}</p>\n</section>\n")
 }
 
-/// A chart of each score over the single steps, with marks at the choice and at overtraining.
-fn charts(pick: &Pick) -> String {
-    let singles = || {
-        let scored = std::iter::once(&pick.start).chain(&pick.candidates);
-        scored.filter(|c| matches!(c.steps, StepChoice::One(_)))
-    };
-    let chart = |title: &str, note: &str, value: &dyn Fn(&Candidate) -> Option<f64>| {
-        let point = |c: &Candidate| Some((c.steps.middle() as f64, value(c)?));
-        let points: Vec<(f64, f64)> = singles().filter_map(point).collect();
-        let ends = points.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), (_, y)| {
-            (low.min(*y), high.max(*y))
-        });
-        let means = pick.candidates.iter().filter(|c| matches!(c.steps, StepChoice::Mean(..)));
-        let means: Vec<(f64, f64)> = means.filter_map(point).collect();
-        let mark = |step: usize| vec![(step as f64, ends.0), (step as f64, ends.1)];
-        let mut lines = vec![Line { dots: true, ..Line::new("main", "steps", points) }];
-        if !means.is_empty() {
-            let mut means = means;
-            means.sort_by(|a, b| a.0.total_cmp(&b.0));
-            lines.push(Line { dots: true, ..Line::new("second", "means of neighbors", means) });
-        }
-        if ends.0 < ends.1 {
-            lines.push(Line::new("mark", "", mark(pick.chosen.middle())));
-            lines.extend(pick.verdict.overtrained_from.map(|s| Line::new("mark", "", mark(s))));
-        }
-        chart::figure(title, note, &lines, false)
-    };
-    let marks = match pick.verdict.overtrained_from {
-        Some(step) => format!("marked: step {}, and {step} (overtraining)", pick.chosen),
-        None => format!("marked: step {}", pick.chosen),
-    };
-    let mut out = String::new();
-    if pick.judged {
-        out.push_str(&chart("similarity", &marks, &|c| c.similarity));
-    }
-    out.push_str(&chart("loss at fixed noise", &marks, &|c| Some(c.loss)));
-    out.push_str(&chart("prompt fidelity", "1: other words guide as with the start", &|c| {
-        Some(c.fidelity)
-    }));
-    out.push_str(&chart("norm", "1: as the vocabulary's vectors", &|c| Some(c.norm)));
-    out
-}
-
 /// The drawn candidates side by side.
-fn pictures(pick: &Pick, drawn: &[DrawnSteps]) -> String {
+pub(super) fn pictures(pick: &Pick, drawn: &[DrawnSteps]) -> String {
     if drawn.is_empty() {
         return String::new();
     }
-    let mut out = "<section>\n<h2>Pictures</h2>\n<div class=\"picks\">\n".to_owned();
+    let mut out = "<section>\n<h2>Drawn steps</h2>\n<div class=\"picks\">\n".to_owned();
     for candidate in drawn {
         let best = if candidate.steps == pick.chosen { " class=\"best\"" } else { "" };
         let similarity = pick.of(candidate.steps).and_then(|c| c.similarity);
-        let similarity = similarity.map_or(String::new(), |s| format!(" <b>{s:.3}</b>"));
+        let similarity = similarity.map_or(String::new(), |s| format!(" <small>similarity {s:.3}</small>"));
         out.push_str(&format!(
             "<figure{best}><figcaption>step {}{similarity}</figcaption><div class=\"pictures\">",
             candidate.steps
@@ -153,7 +96,8 @@ fn table(pick: &Pick) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pick::{By, Cost};
+    use crate::pick::{By, Candidate, Cost};
+    use crate::run_folder::steps::StepChoice;
     use crate::verdict::Verdict;
 
     #[test]
@@ -186,12 +130,12 @@ mod tests {
         };
         let picture = image::RgbImage::new(8, 8);
         let drawn = DrawnSteps { steps: pick.chosen, plain: vec![picture.clone()], others: vec![] };
-        let page = html(&pick, &[drawn]);
+        let page = html(&pick, &[drawn], &Curves::default());
         for part in [
             "a&lt;b: step 50",
             "best &amp; only",
             "Overtraining began at about step 100",
-            "<title>step 50: 0.1</title>",
+            "<title>step 50: similarity 0.8</title>",
             "class=\"best\"",
             "1..100",
             "data:image/jpeg",
