@@ -1,12 +1,12 @@
 //! How near picks come to the best step: the tables of picks in `docs/quality.md`.
 //!
 //! `cargo run --release -p wayword-train --example picks -- [concepts=choose|report|NAME,NAME]
-//! [seeds=1,2] [steps=1000] [every=40] [fidelity=no] [precision=f32] [keep=DIR] [file=FILE]
+//! [seeds=1,2] [steps=1000] [every=40] [fidelity=no|picks] [precision=f32] [keep=DIR] [file=FILE]
 //! [OPTION=VALUE]`
 //!
 //! For each concept and seed one training; its truth is the similarity (and fidelity) of every
 //! `every`th step, of 16 (and 32) pictures as in the other tables; then `pick` chooses with and
-//! without the image encoder. With `keep` the runs and their truth stay in DIR, and a changed rule is
+//! without the image encoder. With `fidelity=picks` only that of the picks and of the last step is drawn. With `keep` the runs and their truth stay in DIR, and a changed rule is
 //! judged again without training or drawing the truth. Other options are those of a training.
 #![allow(
     clippy::unwrap_used,
@@ -44,7 +44,8 @@ struct Asked {
     seeds: Vec<u64>,
     steps: usize,
     every: usize,
-    fidelity: bool,
+    /// `yes`, `picks` or `no`.
+    fidelity: String,
     precision: Precision,
     keep: Option<PathBuf>,
     file: Option<PathBuf>,
@@ -58,7 +59,7 @@ impl Asked {
             seeds: vec![1],
             steps: 1000,
             every: 40,
-            fidelity: true,
+            fidelity: "yes".into(),
             precision: Precision::best(),
             keep: None,
             file: None,
@@ -70,7 +71,7 @@ impl Asked {
                 "seeds" => asked.seeds = value.split(',').map(|n| n.parse().unwrap()).collect(),
                 "steps" => asked.steps = value.parse().unwrap(),
                 "every" => asked.every = value.parse().unwrap(),
-                "fidelity" => asked.fidelity = value != "no",
+                "fidelity" => asked.fidelity = value.into(),
                 "precision" if value == "f32" => asked.precision = Precision::F32,
                 "precision" => asked.precision = Precision::Bf16,
                 "keep" => asked.keep = Some(value.into()),
@@ -185,14 +186,16 @@ fn measure(
         name: format!("{}-ti", concept.name),
         kept,
         references: studio.references(&concept.folder),
-        with_fidelity: asked.fidelity,
+        with_fidelity: asked.fidelity != "no",
         file,
         known: RefCell::new(known.unwrap_or_default()),
     };
     let steps: Vec<StepChoice> =
         (1..=last / asked.every).map(|i| StepChoice::One(i * asked.every)).collect();
     let similarities: Vec<f64> = steps.iter().map(|step| truth.similarity(*step)).collect();
-    let fidelities: Option<Vec<f64>> = steps.iter().map(|step| truth.fidelity(*step)).collect();
+    let all = asked.fidelity == "yes";
+    let fidelities = steps.iter().map(|step| all.then(|| truth.fidelity(*step)).flatten());
+    let fidelities: Option<Vec<f64>> = fidelities.collect();
     let mut correlations = Map::new();
     let mut scores = Vec::new();
     for samples in SAMPLES {
@@ -221,7 +224,8 @@ fn measure(
     json!({
         "concept": concept.title(), "seed": seed, "best": best, "steps": steps,
         "truth": similarities, "fidelities": fidelities,
-        "last": truth.similarity(StepChoice::One(last)), "picks": picks, "scores": scores,
+        "last": truth.similarity(StepChoice::One(last)),
+        "last_fidelity": truth.fidelity(StepChoice::One(last)), "picks": picks, "scores": scores,
         "correlations": correlations,
     })
 }

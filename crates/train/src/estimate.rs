@@ -6,9 +6,10 @@ use crate::embedding::Lexicon;
 use crate::plan::{Estimate, TrainPlan};
 use crate::previews::PreviewPrompt;
 use crate::recipe::Starts;
+use crate::stopping;
 use crate::training_loop::is_evaluated_after;
 use crate::training_loop::micro_batch::{self, MicroBatch, micro_step};
-use crate::{latents, lora};
+use crate::{latents, lora, pick};
 use std::collections::BTreeMap;
 use std::time::Instant;
 use wayword_diffusion::forecast::{unet_calls, whole};
@@ -46,11 +47,18 @@ pub fn estimate(base: &Base, plan: &TrainPlan, memory: Memory) -> Result<Estimat
     let seconds = seconds_per_step * plan.steps as f64;
     let measured = (1..plan.steps).filter(|step| is_evaluated_after(plan, *step)).count() + 2;
     let forward = time(|| forward(model, plan, grid, 1))?;
-    let evaluations = forward * (EVALUATION_BATCHES * measured) as f64;
+    let each = if plan.stopping.is_some() { stopping::forwards() } else { EVALUATION_BATCHES };
+    let evaluations = forward * (each * measured) as f64;
     let previews = previews(model, plan)?;
+    let pick = if plan.pick {
+        let (forwards, pictures) = pick::forwards(plan);
+        forward * forwards as f64 + time(|| decode(base, grid))? * pictures as f64
+    } else {
+        0.0
+    };
     let cost = plan.starts.as_ref().map_or(0.0, Starts::cost);
     let starts = seconds_per_micro / plan.batch as f64 * cost;
-    let total = latents + starts + seconds + evaluations + previews;
+    let total = latents + starts + seconds + evaluations + previews + pick;
     let memory = base.device().memory().peak;
     Ok(Estimate {
         seconds_per_step,
@@ -59,6 +67,7 @@ pub fn estimate(base: &Base, plan: &TrainPlan, memory: Memory) -> Result<Estimat
         starts,
         evaluations,
         previews,
+        pick,
         total,
         memory,
     })

@@ -106,6 +106,9 @@ pub struct StartReport {
     pub of: usize,
     /// Its loss on the set by which they are compared.
     pub loss: f64,
+    /// How much other words of a prompt still guide as they do with the init word: 1 is alike.
+    #[serde(default)]
+    pub fidelity: f64,
 }
 
 /// How a run ended.

@@ -1,11 +1,10 @@
 //! Which of a run's steps is best: scores for kept steps and means of neighbors, few of them drawn.
 //!
 //! Scores need forwards only: the loss at fixed noise (`score`), and how much other words of a
-//! prompt still guide as they do with the init word (`fidelity`). A plain rule (`rule`) orders
+//! prompt still guide as they do with the init word ([`crate::fidelity`]). A plain rule (`rule`) orders
 //! the candidates; the best few are drawn, and judged where there is an image encoder (`drawn`).
 mod candidates;
 mod drawn;
-mod fidelity;
 pub mod rule;
 mod score;
 mod write;
@@ -14,6 +13,7 @@ pub use drawn::{DrawnSteps, references};
 pub use rule::By;
 
 use crate::image_encoder::ImageEncoder;
+use crate::plan::TrainPlan;
 use crate::run_folder::curves::Curves;
 use crate::run_folder::kept::KeptVectors;
 use crate::run_folder::steps::StepChoice;
@@ -111,6 +111,21 @@ impl Pick {
     }
 }
 
+/// Candidates that are drawn unless told otherwise.
+pub const DRAWN: usize = 3;
+
+/// What the pick of a run takes at most: forwards of its scores and its pictures, and pictures that
+/// are decoded.
+pub(crate) fn forwards(plan: &TrainPlan) -> (usize, usize) {
+    let (pictures, each) = drawn::pictures(evaluations(plan), DRAWN);
+    (Room::of(plan).total() + pictures * each, pictures)
+}
+
+/// Evaluations of a run.
+fn evaluations(plan: &TrainPlan) -> f64 {
+    (plan.steps * plan.batch * plan.accumulate) as f64
+}
+
 /// Chooses the best step of the run in the folder `path`; `None` where a stop was requested. With
 /// the pictures of the winner and of what it was compared with.
 ///
@@ -150,20 +165,17 @@ pub fn pick(
         found.push(scorer.score(StepChoice::One(*step))?);
     }
     let singles = found.clone();
-    for choice in candidates::means(&steps, &rule::order(options.by, &start, &singles)) {
+    let best = rule::spread(options.by, &start, &singles, candidates::MEANS);
+    for choice in candidates::means(&steps, &best) {
         if stop.is_requested() {
             return Ok(None);
         }
         found.push(scorer.score(choice)?);
     }
     let verdict = verdict_of(&run, kept, &start, &singles)?;
-    let mut cost = Cost {
-        run: (plan.steps * plan.batch * plan.accumulate) as f64,
-        scores: scorer.forwards as f64 / 3.0,
-        drawing: 0.0,
-    };
-    let mut order = rule::order(options.by, &start, &found);
-    order.truncate(options.draw.max(1));
+    let mut cost =
+        Cost { run: evaluations(plan), scores: scorer.forwards as f64 / 3.0, drawing: 0.0 };
+    let mut order = rule::spread(options.by, &start, &found, options.draw.max(1));
     let drawing = drawn::Drawing::new(model, plan, kept, &options, &cost, &steps);
     let mut pictures = Vec::new();
     if options.draw > 0 {

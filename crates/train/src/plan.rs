@@ -40,6 +40,7 @@ use crate::previews::Previews;
 use crate::recipe::{HighNoise, Starts};
 use crate::run_folder::RunFolder;
 use crate::run_folder::steps::StepChoice;
+use crate::stopping::Ended;
 use crate::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -104,6 +105,12 @@ pub struct TrainPlan {
     /// Those that learn at much noise only; `None`: all draw from the same timesteps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub high_noise: Option<HighNoise>,
+    /// Steps between looks at whether the run may end; `None`: it ends after `steps`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopping: Option<usize>,
+    /// Where the run ended before all that were planned; `steps` are those that it made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Ended>,
     /// The steps whose vectors the embedding's file has in the end; `None`: the last step's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chosen: Option<StepChoice>,

@@ -24,6 +24,9 @@ const ROOM: usize = 800;
 const RUNS: usize = 3;
 const STARTS_STEPS: usize = 180;
 const SAMPLES: usize = 24;
+/// Noisy images and prompts with other words by which the fidelity of a short run is measured.
+const PROBES: usize = 2;
+const PROMPTS: usize = 4;
 
 /// What `fast` multiplies the usual learning rate by at much noise (docs/quality.md).
 pub(crate) const RATE: f64 = 2.0;
@@ -49,6 +52,10 @@ pub struct Starts {
     pub steps: usize,
     /// Samples by which they are compared.
     pub samples: usize,
+    /// Noisy images at which their fidelity is measured.
+    pub probes: usize,
+    /// Prompts with other words, at each of them.
+    pub prompts: usize,
     /// The lowest timestep that is drawn.
     pub low: usize,
     /// A factor on the learning rate.
@@ -60,13 +67,23 @@ impl Starts {
     #[must_use]
     pub fn of(budget: usize, rate: f64) -> Option<Self> {
         let steps = budget * STARTS_STEPS / BUDGET;
-        (budget >= ROOM).then_some(Self { runs: RUNS, steps, samples: SAMPLES, low: LOW, rate })
+        (budget >= ROOM).then_some(Self {
+            runs: RUNS,
+            steps,
+            samples: SAMPLES,
+            probes: PROBES,
+            prompts: PROMPTS,
+            low: LOW,
+            rate,
+        })
     }
 
     /// Evaluations before the first step; a forward alone counts a third.
     #[must_use]
     pub fn cost(&self) -> f64 {
-        self.runs as f64 * (self.steps as f64 + self.samples as f64 / 3.0)
+        let forwards = self.samples + self.probes * (1 + self.prompts);
+        let reference = self.probes * (1 + self.prompts);
+        (self.runs * self.steps) as f64 + (self.runs * forwards + reference) as f64 / 3.0
     }
 }
 

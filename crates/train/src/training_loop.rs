@@ -9,17 +9,20 @@ pub mod saver;
 mod starts;
 mod train_state;
 
-use crate::batches::Batches;
+use crate::batches::{Batches, EVALUATION_BATCHES};
 use crate::checkpoint::Saver;
 use crate::event::{Event, Outcome, StepReport};
+use crate::fidelity::Directions;
 use crate::latents;
 use crate::lora;
 use crate::plan::TrainPlan;
+use crate::recipe::LOW;
 use crate::report;
 use crate::run_folder::RunFolder;
 use crate::run_folder::curves::Curves;
 use crate::run_folder::vectors as kept_vectors;
 use crate::state::Counters;
+use crate::stopping::{self, EndReason, Ended};
 use crate::vectors::{self, VectorGradients};
 use crate::verdict::{self, Verdict};
 use crate::{Error, Result};
@@ -166,6 +169,14 @@ fn go_on(
         // Of a run that was at its end, and was made longer.
         state.counters.evaluation_after = None;
     }
+    let directions = if plan.may_end_early() {
+        let first = plan.first_vectors(base)?;
+        let set = batches.comparison_set(EVALUATION_BATCHES, LOW)?;
+        Some(Directions::new(model, plan, &first, &set, stopping::PROBES)?)
+    } else {
+        None
+    };
+    let mut ended_plan = None;
     let epochs = plan.counts().epochs as usize;
     let (began, first) = (Instant::now(), state.counters.step);
     // Those that a stop left out are drawn now.
@@ -232,14 +243,23 @@ fn go_on(
             written |= state.save(&saver, plan, of_epoch, events)?;
         }
         if is_evaluated_after(plan, step + 1) {
-            let loss = evaluate(model, &state.learned(plan), &evaluation_set)?;
-            state.evaluated(loss, events)?;
+            let learned = state.learned(plan);
+            let loss = evaluate(model, &learned, &evaluation_set)?;
+            let fidelity = directions.as_ref().map(|d| d.compare(model, &learned)).transpose()?;
+            state.evaluated(loss, fidelity, events)?;
+            if let (Some(_), Some(why)) = (&directions, stopping::reason(&state.looks)) {
+                // On disk before a state after this step is, so that a killed run ends here too.
+                ended_plan = Some(end_early(plan, run, &state, why, events)?);
+            }
         }
         if written {
             state.save_state()?;
             page(run, plan, &state.counters, events);
         }
         state.preview((model, plan, run), ended, events, stop)?;
+        if ended_plan.is_some() {
+            break;
+        }
         model.give_way(stop);
         if stop.is_requested() && state.counters.step < plan.steps {
             state.save_state()?;
@@ -250,10 +270,18 @@ fn go_on(
         }
     }
 
+    let plan = ended_plan.as_ref().unwrap_or(plan);
     if state.counters.evaluation_after.is_none() {
-        let loss = evaluate(model, &state.learned(plan), &evaluation_set)?;
+        let last = state.looks.last().filter(|look| look.step == state.counters.step);
+        let loss = match last {
+            Some(look) => look.loss,
+            None => {
+                let loss = evaluate(model, &state.learned(plan), &evaluation_set)?;
+                state.evaluated(loss, None, events)?;
+                loss
+            }
+        };
         state.counters.evaluation_after = Some(loss);
-        state.evaluated(loss, events)?;
         state.save_state()?;
     }
     let path = state.save_last(plan, run, events)?;
@@ -269,12 +297,37 @@ fn go_on(
     Ok(outcome)
 }
 
+/// Ends a run after the step that it is at; the plan that says so.
+fn end_early(
+    plan: &TrainPlan,
+    run: &RunFolder,
+    state: &TrainState,
+    why: EndReason,
+    events: &dyn Events<Event>,
+) -> Result<TrainPlan> {
+    let lowest = state.looks.iter().min_by(|a, b| a.loss.total_cmp(&b.loss));
+    let (after, planned) = (state.counters.step, plan.steps);
+    let ended = Ended { after, planned, why, lowest_at: lowest.map_or(after, |look| look.step) };
+    let text = format!(
+        "the run ends after step {after} of {planned}: {}; the evaluation loss was lowest after step {}",
+        why.text(),
+        ended.lowest_at
+    );
+    let hint =
+        "go on with {train.resume} and {train.extend}, or say how long it is with {train.steps}";
+    events.event(Event::Warned(Warning::new(text).with_hint(hint)));
+    let plan = plan.end_early(ended);
+    run.write_plan(&plan)?;
+    Ok(plan)
+}
+
 /// What the recorded losses say of a run that is at its end.
 fn final_verdict(plan: &TrainPlan, run: &RunFolder, last: &[f32]) -> Result<Verdict> {
     let fixed = Curves::read(&run.file("log.jsonl"))?.fixed;
     let first = kept_vectors::read_first(&run.file("rows.bin"))?;
     let turned = first.map_or(1.0, |first| verdict::cosine(&first.vectors, last));
-    Ok(verdict::of(&fixed, turned, verdict::is_fresh(plan)))
+    let verdict = verdict::of(&fixed, turned, verdict::is_fresh(plan));
+    Ok(Verdict { ended: plan.ended.filter(|ended| ended.after == plan.steps), ..verdict })
 }
 
 /// Warns of what went wrong; the run is kept as it was asked for.
@@ -318,7 +371,8 @@ pub(crate) fn is_evaluated_after(plan: &TrainPlan, step: usize) -> bool {
         0 => 200,
         every => every * 100usize.div_ceil(every),
     };
-    step < plan.steps && step.is_multiple_of(every)
+    let is_look = plan.stopping.is_some_and(|every| step.is_multiple_of(every));
+    step < plan.steps && (step.is_multiple_of(every) || is_look)
 }
 
 /// The mean loss of the evaluation set.

@@ -4,10 +4,11 @@ use crate::embedding::Init;
 use crate::plan::TrainPlan;
 use crate::run_folder::kept::KeptVectors;
 use crate::run_folder::steps::StepChoice;
+use crate::stopping::Ended;
 use serde::{Deserialize, Serialize};
 
 /// The least fall of the loss at fixed noise, as a share of the loss at the start.
-const LEARNED: f64 = 0.01;
+pub(crate) const LEARNED: f64 = 0.01;
 /// How far the loss must stay above its lowest, as a share of its fall, to count as overtraining.
 const RISEN: f64 = 0.1;
 /// Runs that are shorter are not judged.
@@ -27,11 +28,14 @@ pub struct Verdict {
     pub lowest_at: Option<usize>,
     /// The recorded step from which on the loss stays a tenth of its fall above the lowest.
     pub overtrained_from: Option<usize>,
+    /// Where and why the run ended before all its planned steps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Ended>,
 }
 
 impl Default for Verdict {
     fn default() -> Self {
-        Self { learned: true, moved: true, lowest_at: None, overtrained_from: None }
+        Self { learned: true, moved: true, lowest_at: None, overtrained_from: None, ended: None }
     }
 }
 
@@ -69,7 +73,7 @@ pub fn of(fixed: &[(usize, f64)], turned: f64, fresh: bool) -> Verdict {
     let high = behind.iter().rev().take_while(risen).count();
     let overtrained_from = (fell && !short && high > 0).then(|| behind[behind.len() - high].0);
     let learned = fell || short || !fresh;
-    Verdict { learned, moved, lowest_at: Some(*step), overtrained_from }
+    Verdict { learned, moved, lowest_at: Some(*step), overtrained_from, ended: None }
 }
 
 /// Whether a run begins at words rather than at what another training had learned.

@@ -22,7 +22,7 @@ fn defaults_are_decided() {
         o.save_every = 200;
     };
     let plan = check(plain).unwrap();
-    assert_eq!((plan.steps, plan.batch, plan.resolution), (436, 1, (64, 64)));
+    assert_eq!((plan.steps, plan.batch, plan.resolution), (422, 1, (64, 64)));
     assert!((plan.lr - 6e-3).abs() < 3e-4, "{}", plan.lr);
     assert_eq!(plan.embeddings[0].init, Init::Words("woman".into()));
     assert_eq!((plan.embeddings[0].token.as_str(), plan.embeddings[0].vectors), ("zarva-ti", 1));

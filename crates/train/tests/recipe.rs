@@ -8,6 +8,7 @@ use std::path::Path;
 use wayword_interface::{Quiet, Stop};
 use wayword_train::recipe::{HighNoise, Recipe};
 use wayword_train::rerun::Recorded;
+use wayword_train::stopping::EndReason;
 use wayword_train::training_loop::{self, ResumeOptions, RunOptions};
 use wayword_train::{Event, TrainOptions, TrainPlan};
 
@@ -79,7 +80,7 @@ fn options_switch_off_what_they_contradict() {
     assert_eq!((timesteps.high_noise, timesteps.timesteps), (None, (200, 1000)));
     let whole = check(TrainOptions { budget: None, ..plain() });
     let starts = whole.starts.unwrap();
-    assert_eq!((starts.runs, starts.steps, whole.steps, whole.high_noise), (3, 180, 436, None));
+    assert_eq!((starts.runs, starts.steps, whole.steps, whole.high_noise), (3, 180, 422, None));
     assert!((starts.rate - 2.0).abs() < 1e-12 && (whole.lr - classic.lr).abs() < 1e-12);
     let optimizer = check(TrainOptions { optimizer: "Prodigy".into(), ..plain() });
     assert!((optimizer.lr - 1.0).abs() < 1e-12);
@@ -102,6 +103,73 @@ fn options_switch_off_what_they_contradict() {
     ] {
         assert!(TrainPlan::check(&wrong, &base().info).is_err());
     }
+}
+
+#[test]
+fn a_run_whose_loss_stands_still_ends_and_does_so_again() {
+    let (whole, parted, again) =
+        (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    // All is learned in a short run: what follows hardly moves.
+    let of = |out: &Path| {
+        let mut plan = plan(&TrainOptions { budget: Some(800), ..fast(out) });
+        let starts = plan.starts.as_mut().unwrap();
+        (starts.runs, starts.steps, starts.samples) = (1, 60, 4);
+        starts.rate = 1.2e7;
+        (plan.stopping, plan.steps, plan.lr) = (Some(4), 60, 1e-9);
+        plan
+    };
+    let first = of(whole.path());
+    let warned = std::sync::Mutex::new(Vec::new());
+    let events = |event: Event| {
+        if let Event::Warned(warning) = event {
+            warned.lock().unwrap().push(warning.to_string());
+        }
+    };
+    let outcome =
+        training_loop::train(base(), &first, RunOptions::default(), &events, &Stop::default());
+    let outcome = outcome.unwrap();
+    let ended = outcome.verdict.ended.unwrap();
+    assert_eq!((ended.planned, ended.why), (60, EndReason::NothingLearned));
+    assert!(outcome.is_finished() && (16..60).contains(&ended.after), "{ended:?}");
+    let told = format!("the run ends after step {} of 60: nothing more is learned", ended.after);
+    assert!(warned.lock().unwrap().iter().any(|text| text.contains(&told)), "{warned:?}");
+
+    let second = of(parted.path());
+    let (stop, options) = (Stop::default(), ResumeOptions::default());
+    let events = |event: Event| {
+        if matches!(event, Event::Step(report) if report.step == 10) {
+            stop.request();
+        }
+    };
+    training_loop::train(base(), &second, RunOptions::default(), &events, &stop).unwrap();
+    training_loop::resume(base(), &second.run(), options, &Quiet, &Stop::default()).unwrap();
+    assert!(bytes(&first) == bytes(&second), "a stopped run ends at the same step");
+
+    // The last file knows that the run ended, and where its rate was going.
+    let file = whole.path().join("zarva-ti.safetensors");
+    let mut recorded = Recorded::read(&file).unwrap();
+    recorded.find_files(&[demo().join("concepts/100_zarva woman")]).unwrap();
+    let mut third = recorded.again(again.path());
+    assert_eq!((third.steps, third.ended), (ended.after, Some(ended)));
+    third.started = first.started;
+    training_loop::train(base(), &third, RunOptions::default(), &Quiet, &Stop::default()).unwrap();
+    assert!(bytes(&first) == bytes(&third), "a repeated run has the same bytes");
+}
+
+#[test]
+fn long_runs_look_whether_they_may_end_and_pay_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let of = |options: TrainOptions| TrainPlan::check(&options, &base().info).unwrap();
+    let budget = |budget| TrainOptions { budget: Some(budget), ..fast(dir.path()) };
+    assert_eq!(of(budget(1000)).stopping, None, "a short run ends where it was planned to");
+    let long = of(budget(3000));
+    let looks = (long.steps / 100) as f64 * 6.0;
+    let all = long.starts.unwrap().cost() + long.steps as f64 + looks;
+    assert!(long.stopping == Some(100) && (2990.0..=3000.0).contains(&all), "{all}");
+    let given = of(TrainOptions { budget: None, steps: Some(3000), ..fast(dir.path()) });
+    assert_eq!((given.stopping, given.steps), (None, 3000), "given steps are made");
+    let classic = of(TrainOptions { recipe: Recipe::Classic, ..budget(3000) });
+    assert_eq!(classic.stopping, None);
 }
 
 #[test]

@@ -75,6 +75,7 @@ fn take(estimate: &Estimate) -> String {
         (estimate.seconds, "steps"),
         (estimate.evaluations, "losses at fixed noise"),
         (estimate.previews, "previews"),
+        (estimate.pick, "choosing the best step"),
     ];
     let parts: Vec<String> = parts
         .iter()

@@ -31,7 +31,7 @@ fn good_pictures_have_no_findings() {
     let plan = json.out.lines().find(|line| line.contains("\"event\":\"plan\"")).unwrap();
     let plan: serde_json::Value = serde_json::from_str(plan).unwrap();
     let part = |key: &str| plan["estimate"][key].as_f64().unwrap();
-    let parts = ["latents", "starts", "seconds", "measures", "previews"].map(part);
+    let parts = ["latents", "starts", "seconds", "measures", "previews", "pick"].map(part);
     assert!(parts.iter().all(|seconds| *seconds > 0.0), "{parts:?}");
     assert!((part("total") - parts.iter().sum::<f64>()).abs() < 1e-6);
     let left = std::fs::read_dir(program.here()).unwrap().count();

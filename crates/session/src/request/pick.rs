@@ -2,7 +2,7 @@
 use super::{Base, Machine};
 use std::path::PathBuf;
 use wayword_interface::options;
-use wayword_train::pick::By;
+use wayword_train::pick::{self, By};
 
 options! {
     /// Choose the best step of a training run.
@@ -20,7 +20,7 @@ options! {
             /// What counts
             by: By => value_name: "WHAT";
             /// Number of candidates to draw; 0 draws none
-            draw: usize = 3 => value_name: "N", max: 20.0;
+            draw: usize = pick::DRAWN => value_name: "N", max: 20.0;
             /// CFG scale of the images [default: 7, on the demo's model 4]
             cfg: Option<f64> => value_name: "X";
             /// Image encoder that compares with the training images, or `auto` as in `wayword likeness`

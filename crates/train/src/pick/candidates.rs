@@ -3,7 +3,7 @@ use crate::plan::TrainPlan;
 use crate::run_folder::steps::StepChoice;
 
 /// Means of neighbors that are scored, around the best steps.
-const MEANS: usize = 3;
+pub(super) const MEANS: usize = 3;
 
 /// What the scores may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,6 +37,11 @@ impl Room {
         if large.steps >= 8 { large } else { Self { steps: small.steps.max(3), ..small } }
     }
 
+    /// Forwards of all: besides the steps the start, its directions as the reference, and the means.
+    pub(super) fn total(&self) -> usize {
+        (self.steps + 2 + MEANS) * self.forwards()
+    }
+
     /// Forwards of one candidate.
     pub(super) fn forwards(&self) -> usize {
         self.samples + self.probes * (1 + self.prompts)
@@ -52,10 +57,10 @@ pub(super) fn steps(last: usize, count: usize) -> Vec<usize> {
 }
 
 /// Means over the neighborhood of the best steps: from the step before to the step after.
-/// `order` are places in `steps`, best first.
-pub(super) fn means(steps: &[usize], order: &[usize]) -> Vec<StepChoice> {
+/// `best` are places in `steps`.
+pub(super) fn means(steps: &[usize], best: &[usize]) -> Vec<StepChoice> {
     let mut out = Vec::new();
-    for place in order.iter().take(MEANS) {
+    for place in best.iter().take(MEANS) {
         let first = place.checked_sub(1).map_or(1, |before| steps[before]);
         let last = steps.get(place + 1).or(steps.last()).copied().unwrap_or(1);
         if first < last {
@@ -73,7 +78,7 @@ mod tests {
     fn scores_cost_a_tenth_of_a_run_at_most() {
         for run in [200, 400, 553, 800, 1000, 2000, 20_000] {
             let room = Room::of_evaluations(run);
-            let forwards = (room.steps + 2 + MEANS) * room.forwards();
+            let forwards = room.total();
             assert!(forwards * 10 <= run * 3, "{run}: {room:?} takes {forwards} forwards");
         }
         assert_eq!(Room::of_evaluations(1000).steps, 11);

@@ -64,13 +64,8 @@ impl<'a> Drawing<'a> {
         cost: &Cost,
         steps: &[usize],
     ) -> Self {
-        let pictures = (cost.run * SHARE / picture()) as usize;
-        let with_neighbors = pictures / (options.draw + 2);
-        let (each, steps) = if with_neighbors >= 3 {
-            (with_neighbors.min(MOST), steps.to_vec())
-        } else {
-            ((pictures / options.draw.max(1)).clamp(1, MOST), Vec::new())
-        };
+        let (each, candidates) = counts(cost.run, options.draw);
+        let steps = if candidates > options.draw { steps.to_vec() } else { Vec::new() };
         let references = match options.judge {
             Some(judge) if options.draw > 0 => references(judge, plan),
             _ => Vec::new(),
@@ -147,6 +142,22 @@ impl<'a> Drawing<'a> {
         let vectors: Result<Vec<_>> = drawn.plain.iter().map(|p| judge.vector(p)).collect();
         Ok(Some(similarity(&vectors?, &self.references)?.mean))
     }
+}
+
+/// Pictures of a candidate, and how many candidates are drawn: those that are asked for, and the
+/// neighbors of the best where there is room.
+fn counts(run: f64, draw: usize) -> (usize, usize) {
+    let pictures = (run * SHARE / picture()) as usize;
+    match pictures / (draw + 2) {
+        each @ 3.. => (each.min(MOST), draw + 2),
+        _ => ((pictures / draw.max(1)).clamp(1, MOST), draw),
+    }
+}
+
+/// Pictures that the pick of a run draws at most, and the forwards of each.
+pub(super) fn pictures(run: f64, draw: usize) -> (usize, usize) {
+    let (each, candidates) = counts(run, draw);
+    (each * candidates, STEPS as usize * FORWARDS as usize)
 }
 
 /// Evaluations of a picture.

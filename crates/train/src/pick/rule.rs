@@ -10,7 +10,8 @@
 //! | `balance` | the most learned, less half of what is lost of fidelity against the best candidate |
 //! | `fidelity` | the highest fidelity of those that have learned at least 0.8 of the most learned |
 //!
-//! Of equals the later one is taken.
+//! Of those within a hundredth (with `fidelity`: of equals) the latest is taken: at the end the rate is low and vectors are calm,
+//! while single steps on the way wander (docs/quality.md).
 use super::Candidate;
 use crate::run_folder::steps::StepChoice;
 use std::cmp::Ordering;
@@ -21,6 +22,10 @@ use wayword_interface::choices;
 const ALIKE: f64 = 0.9;
 /// What a loss of fidelity counts against what is learned, with `balance`.
 const WEIGHT: f64 = 0.5;
+/// How much fidelity wanders between steps of which none loses any (docs/quality.md).
+const CALM: f64 = 0.05;
+/// Values that differ by no more are equal.
+const EQUAL: f64 = 0.01;
 /// Share of the most learned that `fidelity` asks for.
 const ENOUGH: f64 = 0.8;
 /// How far below the best all later steps are where overtraining has begun.
@@ -42,12 +47,38 @@ choices! {
 #[must_use]
 pub fn order(by: By, start: &Candidate, candidates: &[Candidate]) -> Vec<usize> {
     let values = values(by, start, candidates);
+    let best = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let value = |place: usize| if values[place] >= best - equal(by) { best } else { values[place] };
     let mut order: Vec<usize> = (0..candidates.len()).collect();
     order.sort_by(|a, b| {
         let later = || candidates[*b].steps.middle().cmp(&candidates[*a].steps.middle());
-        values[*b].partial_cmp(&values[*a]).unwrap_or(Ordering::Equal).then_with(later)
+        value(*b).partial_cmp(&value(*a)).unwrap_or(Ordering::Equal).then_with(later)
     });
     order
+}
+
+/// Up to which difference values are equal: what a step has learned wanders, and who asks for the
+/// highest fidelity means it.
+const fn equal(by: By) -> f64 {
+    match by {
+        By::Balance | By::Similarity => EQUAL,
+        By::Fidelity => 0.0,
+    }
+}
+
+/// Those of an order that are worth a closer look: the best, and of those as good as it the ones that
+/// lie far apart; where they are too few, the next best.
+#[must_use]
+pub fn spread(by: By, start: &Candidate, candidates: &[Candidate], count: usize) -> Vec<usize> {
+    let (order, values) = (order(by, start, candidates), values(by, start, candidates));
+    let best = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let equal = order.iter().take_while(|place| values[**place] >= best - equal(by)).count();
+    let wanted = count.min(equal);
+    let place = |i: usize| order[i * (equal - 1) / (wanted - 1).max(1)];
+    let mut chosen: Vec<usize> = (0..wanted).map(place).collect();
+    chosen.extend(&order[equal..]);
+    chosen.truncate(count);
+    chosen
 }
 
 /// What each candidate has learned: the similarity of its pictures where all were judged, else the
@@ -70,7 +101,7 @@ pub fn values(by: By, start: &Candidate, candidates: &[Candidate]) -> Vec<f64> {
     let truest = candidates.iter().map(|c| c.fidelity).fold(f64::NEG_INFINITY, f64::max);
     let value = |(candidate, learned): (&Candidate, &f64)| match by {
         By::Similarity => *learned,
-        By::Balance => learned - WEIGHT * (truest - candidate.fidelity),
+        By::Balance => learned - WEIGHT * (truest - candidate.fidelity - CALM).max(0.0),
         By::Fidelity if *learned >= ENOUGH * most => candidate.fidelity,
         // Behind all that have learned enough, in the order of what they have learned.
         By::Fidelity => learned - 10.0,
@@ -142,17 +173,28 @@ mod tests {
         assert_eq!(order(By::Balance, &start, &all)[0], 1);
         assert_eq!(order(By::Fidelity, &start, &all), [1, 3, 2, 0]);
         assert!(why(By::Balance, &start, &all, StepChoice::One(200)).contains("loss 0.1050"));
-        let wanders = [all[2].clone(), candidate(400, 0.105, 0.6)];
-        assert_eq!(
-            order(By::Similarity, &start, &wanders),
-            [1, 0],
-            "as good as equal: the later one"
-        );
         let mut judged = all.clone();
         for (one, similarity) in judged.iter_mut().zip([0.2, 0.5, 0.9, 0.7]) {
             one.similarity = Some(similarity);
         }
         assert_eq!(order(By::Similarity, &start, &judged), [2, 3, 1, 0]);
+    }
+
+    #[test]
+    fn steps_that_only_wander_leave_the_last() {
+        let start = candidate(0, 0.2, 1.0);
+        let all =
+            [candidate(100, 0.1, 0.95), candidate(200, 0.104, 0.92), candidate(300, 0.102, 0.91)];
+        assert_eq!(order(By::Balance, &start, &all), [2, 1, 0]);
+        assert_eq!(spread(By::Balance, &start, &all, 2), [2, 0], "the last and one far from it");
+        assert_eq!(spread(By::Balance, &start, &all, 1), [2]);
+        assert_eq!(spread(By::Balance, &start, &all, 9), [2, 1, 0]);
+        assert!(spread(By::Balance, &start, &[], 3).is_empty());
+        let mut judged = all.clone();
+        for (one, similarity) in judged.iter_mut().zip([0.805, 0.79, 0.80]) {
+            one.similarity = Some(similarity);
+        }
+        assert_eq!(order(By::Balance, &start, &judged), [2, 0, 1], "a hundredth is no difference");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! The scores of a candidate.
 use super::Candidate;
 use super::candidates::Room;
-use super::fidelity::Directions;
 use crate::batches::Batches;
+use crate::fidelity::Directions;
 use crate::plan::TrainPlan;
 use crate::recipe::LOW;
 use crate::run_folder::kept::KeptVectors;

@@ -102,6 +102,8 @@ impl TrainPlan {
             extensions: Vec::new(),
             starts: None,
             high_noise: None,
+            stopping: None,
+            ended: None,
             chosen: None,
             pick: options.pick,
             save: SaveRules {

@@ -1,6 +1,7 @@
 //! A run that is made longer: over the steps that are added, the schedule's shape runs anew.
 use super::TrainPlan;
 use crate::lr::LrSchedule;
+use crate::stopping::Ended;
 use crate::{Error, Result};
 
 /// The learning rates of a run and of what was added to it.
@@ -39,8 +40,25 @@ impl TrainPlan {
     pub fn rates(&self) -> Result<Rates> {
         let begins = std::iter::once(0).chain(self.extensions.iter().copied());
         let ends = self.extensions.iter().copied().chain([self.steps]);
+        // Of a run that ended early the rate is on its way to where the end was planned.
+        let planned = |end: usize| match self.ended {
+            Some(ended) if ended.after == end => ended.planned,
+            _ => end,
+        };
+        let ends = ends.map(planned);
         let part = |(first, end): (usize, usize)| Ok((first, self.schedule_over(end - first)?));
         Ok(Rates(begins.zip(ends).map(part).collect::<Result<_>>()?))
+    }
+
+    /// The plan of a run that ends here, before all its steps.
+    #[must_use]
+    pub(crate) fn end_early(&self, ended: Ended) -> Self {
+        Self { steps: ended.after, ended: Some(ended), ..self.clone() }
+    }
+
+    /// Whether the run looks at whether it may end: not one that has ended, nor one that was made longer.
+    pub(crate) fn may_end_early(&self) -> bool {
+        self.stopping.is_some() && self.ended.is_none() && self.extensions.is_empty()
     }
 
     /// Adds steps at the end of the run.

@@ -336,8 +336,8 @@ options! {
         }
         "Output" RARE {
             /// At the end, choose the best step as `wayword pick` does and write it as
-            /// NAME.safetensors; the last step stays as NAME-last.safetensors. With an image
-            /// encoder ({train.judge}) and without {train.steps}, {train.recipe} fast does so anyway
+            /// NAME.safetensors; the last step stays as NAME-last.safetensors. Without
+            /// {train.steps}, {train.recipe} fast does so anyway
             pick: bool;
             /// Keep the last step as NAME.safetensors, whatever {train.recipe} says
             no_pick: bool;

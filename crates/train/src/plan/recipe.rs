@@ -2,7 +2,7 @@
 use super::check::warn;
 use super::{TrainOptions, TrainPlan};
 use crate::recipe::{BUDGET, HighNoise, LEAST_BUDGET, RATE, Recipe, Starts};
-use crate::{Error, Result};
+use crate::{Error, Result, stopping};
 
 /// Whether the recipe is `fast`: kohya's trainer knows no other than `classic`, and what goes on from
 /// an embedding has found its subject.
@@ -50,8 +50,12 @@ impl TrainPlan {
             self.starts = Starts::of(budget, rate);
         }
         let before = self.starts.as_ref().map_or(0.0, Starts::cost);
-        let left = (budget as f64 - before) / (self.batch * self.accumulate) as f64;
-        self.steps = (left as usize).max(1);
+        let (left, step) = (budget as f64 - before, (self.batch * self.accumulate) as f64);
+        self.steps = ((left / step) as usize).max(1);
+        if is_fast(options) && self.steps >= stopping::LEAST {
+            self.stopping = Some(stopping::EVERY);
+            self.steps = (left / (step + stopping::cost() / stopping::EVERY as f64)) as usize;
+        }
         Ok(())
     }
 

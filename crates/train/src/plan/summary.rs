@@ -47,6 +47,9 @@ pub struct Estimate {
     /// Seconds of all previews.
     #[serde(default)]
     pub previews: f64,
+    /// Seconds of choosing the best step at the end.
+    #[serde(default)]
+    pub pick: f64,
     /// Seconds of everything.
     #[serde(default)]
     pub total: f64,

@@ -35,6 +35,11 @@ pub(super) fn figure(
         let means = Line::new("second", "means of neighbors", of(false));
         [singles, means].into_iter().filter(|line| !line.points.is_empty()).map(dotted).collect()
     };
+    let mut fidelity = scores(&|c| Some(c.fidelity));
+    if fidelity.is_empty() && !curves.fidelity.is_empty() {
+        let points = curves.fidelity.iter().map(|(step, value)| (*step as f64, *value)).collect();
+        fidelity.push(dotted(Line::new("main", "", points)));
+    }
     let mut similarity = scores(&|c| c.similarity);
     if similarity.is_empty() && !previews.is_empty() {
         similarity.push(dotted(Line::new("main", "previews", previews)));
@@ -45,7 +50,7 @@ pub(super) fn figure(
         Lane {
             name: "fidelity",
             note: "1 where other words guide as they did at the start",
-            lines: scores(&|c| Some(c.fidelity)),
+            lines: fidelity,
         },
         Lane {
             name: "evaluation loss",
@@ -120,8 +125,11 @@ mod tests {
             vector_norm_to_vocabulary: 1.0 + step as f64 / 100.0,
             ..StepReport::default()
         };
-        let curves =
-            Curves { steps: (1..=400).map(report).collect(), fixed: vec![(0, 0.2), (400, 0.1)] };
+        let curves = Curves {
+            steps: (1..=400).map(report).collect(),
+            fixed: vec![(0, 0.2), (400, 0.1)],
+            ..Curves::default()
+        };
         let svg = figure(&curves, previews, None, Some(300));
         for part in [
             "step 50: similarity 0.6",

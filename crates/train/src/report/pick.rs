@@ -52,7 +52,8 @@ pub(super) fn pictures(pick: &Pick, drawn: &[DrawnSteps]) -> String {
     for candidate in drawn {
         let best = if candidate.steps == pick.chosen { " class=\"best\"" } else { "" };
         let similarity = pick.of(candidate.steps).and_then(|c| c.similarity);
-        let similarity = similarity.map_or(String::new(), |s| format!(" <small>similarity {s:.3}</small>"));
+        let similarity =
+            similarity.map_or(String::new(), |s| format!(" <small>similarity {s:.3}</small>"));
         out.push_str(&format!(
             "<figure{best}><figcaption>step {}{similarity}</figcaption><div class=\"pictures\">",
             candidate.steps

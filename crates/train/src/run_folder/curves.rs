@@ -2,6 +2,7 @@
 use crate::Result;
 use crate::error::AtFile as _;
 use crate::event::StepReport;
+use crate::stopping::Evaluation;
 use serde_json::Value;
 use std::path::Path;
 
@@ -12,6 +13,8 @@ pub struct Curves {
     pub steps: Vec<StepReport>,
     /// Steps done and the evaluation loss.
     pub fixed: Vec<(usize, f64)>,
+    /// Steps done and the fidelity, where it was measured with the loss.
+    pub fidelity: Vec<(usize, f64)>,
 }
 
 impl Curves {
@@ -26,13 +29,28 @@ impl Curves {
             let Ok(value) = serde_json::from_str::<Value>(line) else { continue };
             let step = value["step"].as_u64().map(|step| step as usize);
             match (value["fixed_loss"].as_f64(), step) {
-                (Some(loss), Some(step)) => curves.fixed.push((step, loss)),
+                (Some(loss), Some(step)) => {
+                    curves.fixed.push((step, loss));
+                    curves.fidelity.extend(value["fidelity"].as_f64().map(|f| (step, f)));
+                }
                 // The line of the starts is no step.
                 (_, None) => {}
                 _ => curves.steps.extend(serde_json::from_value(value)),
             }
         }
         Ok(curves)
+    }
+
+    /// The evaluations, in order.
+    #[must_use]
+    pub fn evaluations(&self) -> Vec<Evaluation> {
+        let fidelity = |step| self.fidelity.iter().find(|(s, _)| *s == step).map(|(_, f)| *f);
+        let evaluation = |(step, loss): &(usize, f64)| Evaluation {
+            step: *step,
+            loss: *loss,
+            fidelity: fidelity(*step),
+        };
+        self.fixed.iter().map(evaluation).collect()
     }
 }
 
@@ -66,7 +84,7 @@ mod tests {
             "{{\"starts\":{{}}}}\n{{\"fixed_loss\":0.25,\"step\":0}}\n{step}\n{{\"step\":2,\"lo"
         );
         std::fs::write(&path, text).unwrap();
-        let want = Curves { steps: vec![report], fixed: vec![(0, 0.25)] };
+        let want = Curves { steps: vec![report], fixed: vec![(0, 0.25)], ..Curves::default() };
         assert_eq!(Curves::read(&path).unwrap(), want);
     }
 }

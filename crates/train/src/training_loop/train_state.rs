@@ -13,6 +13,7 @@ use crate::run_folder::log::LogWriter;
 use crate::run_folder::tensorboard::{self, EventFile};
 use crate::run_folder::vectors::VectorsWriter;
 use crate::state::{Counters, SavedState};
+use crate::stopping::Evaluation;
 use crate::vectors::VectorGradients;
 use crate::{Error, Result};
 use std::path::PathBuf;
@@ -25,6 +26,8 @@ use wayword_interface::{Diagnostic, Events, Stop, Warning};
 pub(super) struct TrainState {
     pub(super) counters: Counters,
     pub(super) vectors: Vec<f32>,
+    /// Evaluations so far, the start's first.
+    pub(super) looks: Vec<Evaluation>,
     /// One for each embedding.
     optimizers: Vec<Optimizer>,
     pub(super) log: LogWriter,
@@ -67,9 +70,11 @@ impl TrainState {
             }
             // Cut to the saved place before it is read again.
             let writer = LogWriter::open(&log, saved.counters.log_length)?;
+            let curves = Curves::read(&log)?;
             return Ok(Self {
                 history: VectorsWriter::resume(&history, saved.counters.vectors_length)?,
-                charts: charts(run, started, Some(&Curves::read(&log)?))?,
+                charts: charts(run, started, Some(&curves))?,
+                looks: curves.evaluations(),
                 started,
                 log: writer,
                 counters: saved.counters,
@@ -81,10 +86,10 @@ impl TrainState {
         }
         // Step 0 is before everything, also before short runs.
         let first = plan.first_vectors(base)?;
-        let (vectors, losses) = match start {
-            Some(chosen) => (chosen.vectors, Some(chosen.losses)),
-            None => (first.clone(), None),
-        };
+        let found = start.as_ref().map(
+            |chosen| serde_json::json!({ "starts": chosen.losses, "fidelity": chosen.fidelities }),
+        );
+        let vectors = start.map_or_else(|| first.clone(), |chosen| chosen.vectors);
         let mut begun = Self {
             history: VectorsWriter::create(&history, plan.vectors(), base.info.token_width)?,
             charts: charts(run, started, None)?,
@@ -95,16 +100,17 @@ impl TrainState {
                 ..Counters::default()
             },
             vectors,
+            looks: Vec::new(),
             optimizers,
             state,
             saved: Instant::now(),
         };
-        if let Some(losses) = losses {
-            begun.log.push(&serde_json::json!({ "starts": losses }))?;
+        if let Some(found) = found {
+            begun.log.push(&found)?;
         }
         let loss = begun.counters.evaluation_before;
         begun.history.push(0, loss as f32, &first)?;
-        begun.evaluated(loss, events)?;
+        begun.evaluated(loss, None, events)?;
         begun.save_state()?;
         Ok(begun)
     }
@@ -191,10 +197,17 @@ impl TrainState {
         self.log.push(report)
     }
 
-    /// Records and reports an evaluation loss.
-    pub(super) fn evaluated(&mut self, loss: f64, events: &dyn Events<Event>) -> Result<()> {
+    /// Records and reports an evaluation loss, and fidelity where it was measured.
+    pub(super) fn evaluated(
+        &mut self,
+        loss: f64,
+        fidelity: Option<f64>,
+        events: &dyn Events<Event>,
+    ) -> Result<()> {
         let step = self.counters.step;
-        self.log.push(&serde_json::json!({ "fixed_loss": loss, "step": step }))?;
+        let look = Evaluation { step, loss, fidelity };
+        self.log.push(&look)?;
+        self.looks.push(look);
         self.charts.points(self.started + self.counters.seconds, step, &[(FIXED, loss)])?;
         events.event(Event::Evaluated { step, loss });
         Ok(())
@@ -268,7 +281,7 @@ impl TrainState {
 fn charts(run: &RunFolder, started: f64, curves: Option<&Curves>) -> Result<EventFile> {
     let name = format!("events.out.tfevents.{started:010}.wayword");
     let mut file = EventFile::create(&run.file("tensorboard").join(name), started)?;
-    let Some(Curves { steps, fixed }) = curves else { return Ok(file) };
+    let Some(Curves { steps, fixed, .. }) = curves else { return Ok(file) };
     let (mut records, mut wall, mut fixed) = (Vec::new(), started, fixed.iter().peekable());
     let mut until = |records: &mut Vec<u8>, wall: f64, step: usize| {
         while let Some((at, loss)) = fixed.next_if(|(at, _)| *at < step) {

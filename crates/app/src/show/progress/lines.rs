@@ -58,8 +58,8 @@ impl Lines {
             Event::Measured { step, fixed_noise_loss: loss } => {
                 note(&format!("loss at fixed noise after {}: {loss:.4}", counted(*step, "step")));
             }
-            Event::Started(StartReport { start, of, loss }) => {
-                note(&format!("short run {start} of {of}: loss {loss:.4}"));
+            Event::Started(StartReport { start, of, loss, fidelity }) => {
+                note(&format!("short run {start} of {of}: loss {loss:.4}, fidelity {fidelity:.2}"));
             }
             Event::Step(report) if self.due(report.step, report.of) => note(&step(report)),
             Event::Similarity { step, similarity, .. } => {

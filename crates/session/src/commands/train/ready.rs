@@ -1,7 +1,6 @@
 //! All that comes before the first step: the plan, what is found in it, memory, the base.
 use crate::Failure;
 use crate::commands::base::{self, BaseLocation};
-use crate::commands::demo;
 use crate::commands::prepare::auto::{self, Prepared};
 use crate::event::Progress;
 use crate::failure::unrendered;
@@ -56,9 +55,6 @@ pub(crate) fn ready(
     strict(options, &plan)?;
     let base = context.hashed_base(&loading)?;
     plan.recognize(&base)?;
-    // By losses alone a pick is worse than the last step more often than better (docs/quality.md).
-    let is_compared = options.judge.is_some() || demo::is_model(&base);
-    plan.pick &= options.options.pick || is_compared;
     plan.warnings.extend(lora::remarks(&base, &plan.loras)?);
     strict(options, &plan)?;
     plan.warnings.extend(warning);

@@ -13,11 +13,11 @@ use wayword_diffusion::AdapterGuard;
 use wayword_diffusion::tokenizer::VOCABULARY;
 
 /// Other words, behind `a photo of NAME`.
-pub(super) const OTHER_WORDS: [&str; 4] =
+pub(crate) const OTHER_WORDS: [&str; 4] =
     [" at the beach", " wearing a crown", " in the snow", " wearing a red shirt"];
 
 /// Directions of other words, and where they are measured.
-pub(super) struct Directions {
+pub(crate) struct Directions {
     probes: Vec<MicroBatch>,
     /// With the vectors of the start, probe by probe and prompt by prompt.
     reference: Vec<Vec<f32>>,
@@ -25,7 +25,7 @@ pub(super) struct Directions {
 
 impl Directions {
     /// Measures the reference. Probes are the noisiest samples of `set`, whose timesteps rise.
-    pub(super) fn new(
+    pub(crate) fn new(
         model: &AdapterGuard<'_>,
         plan: &TrainPlan,
         start: &[f32],
@@ -63,12 +63,12 @@ impl Directions {
     }
 
     /// Forwards of one comparison.
-    pub(super) fn forwards(&self) -> usize {
+    pub(crate) fn forwards(&self) -> usize {
         self.probes.iter().map(|probe| probe.timesteps.len()).sum()
     }
 
     /// The mean cosine between directions with these vectors and those of the start.
-    pub(super) fn compare(&self, model: &AdapterGuard<'_>, vectors: &[f32]) -> Result<f64> {
+    pub(crate) fn compare(&self, model: &AdapterGuard<'_>, vectors: &[f32]) -> Result<f64> {
         let found = self.measure(model, vectors)?;
         let sum: f64 = found.iter().zip(&self.reference).map(|(a, b)| cosine(a, b)).sum();
         let mean = sum / found.len().max(1) as f64;
