@@ -7,15 +7,21 @@
 //! Threads must not stand in each other's way where others want the processor, too. A worker
 //! joins a job by itself, and the caller waits only for those that joined: one that the system has
 //! put aside is not missed. Who waits looks for some 50 microseconds, because a network's
-//! operations follow one another within microseconds, and then sleeps. And where the caller waited
-//! longer than it would have taken to do the others' pieces itself, it works alone for ten times
-//! what was lost, so that at most a tenth of the time can be lost.
+//! operations follow one another within microseconds, and then sleeps. Where the caller had to wait
+//! for its processor because of other work, it calls for workers only when a job has lasted for a
+//! millisecond. And where it waited longer than it would have taken to do the others' pieces
+//! itself, it works alone for ten times what was lost, so that at most a tenth of the time can be
+//! lost.
 use std::cell::UnsafeCell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+mod load;
+
+use load::Load;
 
 /// How long a thread looks for what it waits for before it sleeps.
 const LOOK: Duration = Duration::from_micros(50);
@@ -23,6 +29,8 @@ const LOOK: Duration = Duration::from_micros(50);
 const LOOKS: usize = 32;
 /// A loss that is none: what an interrupt takes.
 const PATIENCE: Duration = Duration::from_micros(200);
+/// How long a job lasts before workers are called where other work wants the processors, too.
+const SHORT: Duration = Duration::from_millis(1);
 /// Of [`Shared::state`]: whether the job may be joined; below, how many workers are in it; from
 /// bit 32 on, the number of the job.
 const OPEN: u64 = 1 << 31;
@@ -175,12 +183,20 @@ fn lost(worked: Duration, waited: Duration, mine: usize, others: usize) -> Durat
     waited.saturating_sub(worked.mul_f64(others as f64 / mine as f64))
 }
 
+/// What the callers know of the jobs before.
+#[derive(Debug)]
+struct Caller {
+    /// Until when the caller works alone.
+    alone: Option<Instant>,
+    load: Load,
+}
+
 /// A fixed set of threads.
 pub struct Pool {
     shared: Arc<Shared>,
     /// Held by the caller whose job runs. Another caller, or a piece that starts a job of its
-    /// own, finds it taken and does its pieces alone. In it, until when the caller works alone.
-    busy: Mutex<Option<Instant>>,
+    /// own, finds it taken and does its pieces alone.
+    busy: Mutex<Caller>,
     workers: Vec<JoinHandle<()>>,
 }
 
@@ -202,7 +218,7 @@ impl Pool {
                 std::thread::Builder::new().name(name).spawn(move || shared.worker()).ok()
             })
             .collect();
-        Self { shared, busy: Mutex::new(None), workers }
+        Self { shared, busy: Mutex::new(Caller { alone: None, load: Load::new() }), workers }
     }
 
     /// Threads, the caller's included.
@@ -211,18 +227,41 @@ impl Pool {
         self.workers.len() + 1
     }
 
+    /// The place of the caller, if it is free. Nothing is left half done where a piece panicked.
+    fn busy(&self) -> Option<MutexGuard<'_, Caller>> {
+        match self.busy.try_lock() {
+            Ok(guard) => Some(guard),
+            Err(TryLockError::Poisoned(guard)) => Some(guard.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
     /// Calls `f` once for each number below `pieces`, in any order, on all threads.
     ///
     /// # Panics
     /// If `f` does.
     pub fn run(&self, pieces: usize, f: impl Fn(usize) + Sync) {
         let shares = pieces > 1 && !self.workers.is_empty();
-        let guard = if shares { self.busy.try_lock().ok() } else { None };
+        let guard = if shares { self.busy() } else { None };
         let start = Instant::now();
-        let Some(mut alone) = guard.filter(|alone| alone.is_none_or(|end| start >= end)) else {
-            (0..pieces).for_each(f);
+        let guard = guard.filter(|caller| caller.alone.is_none_or(|end| start >= end));
+        let Some(mut caller) = guard else {
+            (0..pieces).for_each(&f);
             return idle();
         };
+        // Pieces that this thread does before it calls for others.
+        let mut first = 0;
+        if caller.load.look(start) {
+            while first < pieces && start.elapsed() < SHORT {
+                f(first);
+                first += 1;
+            }
+            if first + 1 >= pieces {
+                (first..pieces).for_each(&f);
+                return idle();
+            }
+        }
+        let start = if first > 0 { Instant::now() } else { start };
         let shared = &*self.shared;
         let f: &(dyn Fn(usize) + Sync) = &f;
         // SAFETY: only the lifetime changes; no worker uses the pointer when nobody is in the job,
@@ -233,11 +272,12 @@ impl Pool {
         // SAFETY: the job is closed and nobody is in it, because the last call awaited that, and
         // no other caller is here, because this one holds `busy`.
         unsafe { *shared.job.get() = Some(Task(erased, pieces)) };
-        shared.next.store(0, Ordering::Relaxed);
+        shared.next.store(first, Ordering::Relaxed);
         let number = (shared.state.load(Ordering::SeqCst) >> 32) + 1;
         shared.state.store(number << 32 | OPEN, Ordering::SeqCst);
+        let pieces = pieces - first;
         shared.tell(pieces - 1);
-        let mine = catch_unwind(AssertUnwindSafe(|| shared.work(f, pieces)));
+        let mine = catch_unwind(AssertUnwindSafe(|| shared.work(f, first + pieces)));
         idle();
         let worked = start.elapsed();
         let there = || shared.state.load(Ordering::SeqCst) & JOINED == 0;
@@ -247,9 +287,9 @@ impl Pool {
         let panicked = shared.panicked.swap(false, Ordering::Relaxed);
         if let Ok(mine) = mine {
             let lost = lost(worked, start.elapsed() - worked, mine, pieces - mine);
-            *alone = (lost > PATIENCE).then(|| Instant::now() + 10 * lost);
+            caller.alone = (lost > PATIENCE).then(|| Instant::now() + 10 * lost);
         }
-        drop(alone);
+        drop(caller);
         match mine {
             Err(payload) => resume_unwind(payload),
             Ok(_) => assert!(!panicked, "a piece of a job panicked"),
@@ -300,6 +340,10 @@ unsafe impl<T: Send> Sync for Parts<'_, T> {}
 impl<'a, T> Parts<'a, T> {
     pub(crate) fn new(slice: &'a mut [T]) -> Self {
         Self { start: slice.as_mut_ptr(), len: slice.len(), slice: std::marker::PhantomData }
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.len
     }
 
     /// Where value `from` lies, of which the `len` from there on may be written by whom no other
@@ -374,6 +418,44 @@ mod tests {
         for _ in 0..5 {
             assert_eq!(others(), 0, "the caller works alone");
         }
+    }
+
+    #[test]
+    fn beside_other_work_only_long_jobs_are_shared() {
+        let pool = Pool::new(2);
+        let caller = std::thread::current().id();
+        let others = |pieces: usize, each: Duration| {
+            // What was lost before is forgotten: this is about other work.
+            let mut state = pool.busy().expect("no job runs");
+            state.alone = None;
+            state.load.pretend(Instant::now());
+            drop(state);
+            let (done, others) = (AtomicUsize::new(0), AtomicUsize::new(0));
+            pool.run(pieces, |_| {
+                std::thread::sleep(each);
+                done.fetch_add(1, Ordering::Relaxed);
+                let other = std::thread::current().id() != caller;
+                others.fetch_add(usize::from(other), Ordering::Relaxed);
+            });
+            assert_eq!(done.into_inner(), pieces, "every piece ran once");
+            others.into_inner()
+        };
+        for pieces in 0..5 {
+            assert_eq!(others(pieces, Duration::ZERO), 0, "{pieces} short pieces");
+        }
+        while others(20, Duration::from_millis(2)) == 0 {}
+    }
+
+    #[test]
+    fn a_pool_works_on_after_a_panic() {
+        let pool = Pool::new(2);
+        pool.busy().expect("no job runs").load.pretend(Instant::now());
+        let job = AssertUnwindSafe(|| pool.run(4, |i| assert_ne!(i, 0, "the first piece")));
+        assert!(catch_unwind(job).is_err());
+        assert!(pool.busy().is_some(), "the place of the caller is free");
+        let count = AtomicUsize::new(0);
+        pool.run(4, |_| _ = count.fetch_add(1, Ordering::Relaxed));
+        assert_eq!(count.into_inner(), 4);
     }
 
     #[test]
