@@ -141,6 +141,7 @@ macro_rules! product {
             "mov {sb}, [{p} + {B_STRIDE}]",
             "mov {s}, [{p} + {SEGMENTS}]",
             "mov {n}, [{p} + {COUNT}]",
+            "mov {f}, [{p} + {AHEAD}]",
             // A segment.
             "4:",
             "mov {k}, [{s} + {OFFSET}]",
@@ -157,6 +158,15 @@ macro_rules! product {
             // A block of 32 values of each row.
             "5:",
             $($step,)*
+            "mov {ahead}, [{p} + {AHEAD_LINES}]",
+            "test {ahead}, {ahead}",
+            "jz 7f",
+            "6:",
+            "prefetcht1 [{f}]",
+            "add {f}, 64",
+            "dec {ahead}",
+            "jnz 6b",
+            "7:",
             "add {a0}, [{p} + {A_STEP}]",
             "add {a1}, [{p} + {A_STEP}]",
             "add {b0}, [{p} + {B_STEP}]",
@@ -175,6 +185,7 @@ macro_rules! product {
             p = in(reg) &raw const *$p,
             a0 = out(reg) _, a1 = out(reg) _, b0 = out(reg) _, b1 = out(reg) _,
             sa = out(reg) _, sb = out(reg) _, s = out(reg) _, n = out(reg) _, k = out(reg) _,
+            f = out(reg) _, ahead = out(reg) _,
             A0 = const offset_of!(TileProduct, a),
             A1 = const offset_of!(TileProduct, a) + size_of::<usize>(),
             A_STRIDE = const offset_of!(TileProduct, a_stride),
@@ -189,6 +200,8 @@ macro_rules! product {
             C = const offset_of!(TileProduct, c),
             C_STRIDE = const offset_of!(TileProduct, c_stride),
             ADD = const offset_of!(TileProduct, add),
+            AHEAD = const offset_of!(TileProduct, ahead),
+            AHEAD_LINES = const offset_of!(TileProduct, ahead_lines),
             OFFSET = const offset_of!(Segment, offset),
             PANEL = const offset_of!(Segment, panel),
             SEGMENT = const size_of::<Segment>(),
@@ -207,6 +220,18 @@ impl TileUnit for Amx {
         // addresses are the caller's contract, and there is at least one segment and one block.
         unsafe {
             match (p.two_rows, p.two_columns) {
+                (true, true) if p.once => product!(
+                    p,
+                    ["tilezero tmm0" "tilezero tmm1" "tilezero tmm2" "tilezero tmm3"],
+                    ["tileloadd tmm0, [{a0} + {sa}*1]" "tileloadd tmm1, [{a0} + {sa}*1 + 64]"
+                     "tileloadd tmm2, [{a1} + {sa}*1]" "tileloadd tmm3, [{a1} + {sa}*1 + 64]"],
+                    ["tileloaddt1 tmm4, [{a0} + {sa}*1]" "tileloadd tmm6, [{b0} + {sb}*1]"
+                     "tdpbf16ps tmm0, tmm4, tmm6" "tileloadd tmm7, [{b1} + {sb}*1]"
+                     "tdpbf16ps tmm1, tmm4, tmm7" "tileloaddt1 tmm5, [{a1} + {sa}*1]"
+                     "tdpbf16ps tmm2, tmm5, tmm6" "tdpbf16ps tmm3, tmm5, tmm7"],
+                    ["tilestored [{a0} + {sa}*1], tmm0" "tilestored [{a0} + {sa}*1 + 64], tmm1"
+                     "tilestored [{a1} + {sa}*1], tmm2" "tilestored [{a1} + {sa}*1 + 64], tmm3"]
+                ),
                 (true, true) => product!(
                     p,
                     ["tilezero tmm0" "tilezero tmm1" "tilezero tmm2" "tilezero tmm3"],

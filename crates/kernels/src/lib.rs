@@ -62,3 +62,17 @@ impl Cpu {
         Self { isa, pool: Pool::new(threads) }
     }
 }
+
+/// Fetches values into the second cache.
+#[inline]
+pub(crate) fn fetch<T>(values: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+        let bytes = size_of_val(values);
+        for at in (0..bytes).step_by(64) {
+            // SAFETY: every processor with 64 bits has the instruction, which cannot fault.
+            unsafe { _mm_prefetch::<_MM_HINT_T1>(values.as_ptr().cast::<i8>().wrapping_add(at)) };
+        }
+    }
+}

@@ -186,11 +186,11 @@ impl Packed {
         small.map(|made| &bytemuck::cast_slice(made)[..count])
     }
 
-    /// The kept panel of all taps, and where tap t begins in it.
+    /// The kept panels from this one on, of all taps, and where tap t begins in the first.
     fn kept<V: PanelValue>(&self, direction: Direction, panel: usize) -> Option<(&[V], usize)> {
         let made: &[V] = bytemuck::cast_slice::<Line, V>(self.made[direction as usize].get()?);
         let tap = self.sizes(direction).1.div_ceil(COLUMNS) * BLOCK;
-        Some((&made[panel * self.taps * tap..(panel + 1) * self.taps * tap], tap))
+        Some((&made[panel * self.taps * tap..], tap))
     }
 
     pub(crate) fn products(&self) -> Products {
@@ -237,7 +237,8 @@ fn plain<T: Element>(v: &[T], (n, k, taps): (usize, usize, usize), j: usize, to:
 
 /// A type of which a kernel's panels consist.
 pub(crate) trait PanelValue: Element {
-    /// The panel of all taps, in place, and where tap t begins in it; `None` if it must be made.
+    /// The panels from this one on, of all taps, in place, and where tap t begins in the first;
+    /// `None` if they must be made.
     fn in_place(w: &Packed, direction: Direction, panel: usize) -> Option<(&[Self], usize)>;
     /// Makes the blocks `blocks` of tap `tap` of a panel.
     fn make(
@@ -253,8 +254,7 @@ pub(crate) trait PanelValue: Element {
 
 impl Packed {
     fn panel<T: Element>(&self, panel: usize) -> (&[T], usize) {
-        let run = &self.values::<T>()[self.at(panel, 0, 0)..self.at(panel + 1, 0, 0)];
-        (run, run.len() / self.taps)
+        (&self.values::<T>()[self.at(panel, 0, 0)..], self.at(0, 1, 0))
     }
 }
 
@@ -280,8 +280,13 @@ impl PanelValue for bf16 {
             direction == Direction::Backward && w.format == BlockFormat::Bf16Pairs,
             "others are in place"
         );
+        let from = |block: usize| &w.values::<bf16>()[w.at(block, tap, panel)..][..BLOCK];
+        let end = blocks.end;
         for (to, block) in to.chunks_exact_mut(BLOCK).zip(blocks) {
-            let from = &w.values::<bf16>()[w.at(block, tap, panel)..][..BLOCK];
+            if block + 1 < end {
+                crate::fetch(from(block + 1));
+            }
+            let from = from(block);
             transpose::pairs(isa, bytemuck::cast_slice(from), bytemuck::cast_slice_mut(to));
         }
     }

@@ -4,12 +4,15 @@
 //! they already are). A piece of work is one block times some panels; each element of the result
 //! is one sum in one order, whatever the pieces, so results do not depend on the threads.
 use crate::packed::{Direction, Packed, PanelValue};
-use crate::pool::Parts;
-use crate::tile::{COLUMNS, Kernel, Product, Segment, multiply};
-use crate::view::{PartsMut, View, ViewMut, apart};
+use crate::tile::{COLUMNS, Kernel, Product, Segment, multiply, share};
+use crate::view::{View, apart};
 use crate::{Cpu, Element, Isa, schedule, scratch};
 use half::bf16;
 use std::ops::Range;
+
+mod finish;
+
+pub(crate) use finish::Finish;
 
 /// A tap of the weight and where its values lie, counted from a row's start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,179 +41,6 @@ pub(crate) trait RowSource<V>: Sync {
     fn with_block(&self, isa: Isa, block: usize, f: &mut dyn FnMut(Block<'_, V>));
 }
 
-/// What becomes of the sums.
-pub(crate) struct Finish<'a> {
-    /// Added to each row.
-    pub(crate) bias: Option<&'a [f32]>,
-    /// Added, value by value.
-    pub(crate) residual: Option<View<'a>>,
-    /// Written: `[rows, columns]`.
-    pub(crate) y: PartsMut<'a>,
-    pub(crate) columns: usize,
-}
-
-impl<'a> Finish<'a> {
-    pub(crate) fn new(
-        bias: Option<&'a [f32]>,
-        residual: Option<View<'a>>,
-        y: ViewMut<'a>,
-        columns: usize,
-    ) -> Self {
-        assert!(residual.is_none_or(|r| r.len() == y.len()), "a residual has the result's size");
-        Self { bias, residual, y: y.into(), columns }
-    }
-
-    /// # Safety
-    /// No other thread may write these rows' columns from `first` on at the same time.
-    pub(crate) unsafe fn rows(&self, isa: Isa, c: &[f32], rows: &[usize], first: usize) {
-        let bias = self.bias.map_or(&[][..], |b| &b[first..]);
-        let to = ColumnsOf { columns: self.columns, first };
-        #[cfg(target_arch = "x86_64")]
-        if let (PartsMut::Bf16(y), None, Some(kernel)) = (&self.y, self.residual, isa.bf16())
-            && self.columns - first >= COLUMNS
-        {
-            // SAFETY: the caller's promise.
-            return unsafe { round::rows(kernel, c, rows, to, bias, y) };
-        }
-        // SAFETY: the caller's contract.
-        unsafe {
-            match (&self.y, self.residual) {
-                (PartsMut::F32(y), None) => finish::<f32, f32>(isa, c, rows, to, bias, &[], y),
-                (PartsMut::F32(y), Some(View::F32(r))) => finish(isa, c, rows, to, bias, r, y),
-                (PartsMut::F32(y), Some(View::Bf16(r))) => finish(isa, c, rows, to, bias, r, y),
-                (PartsMut::Bf16(y), None) => finish::<f32, bf16>(isa, c, rows, to, bias, &[], y),
-                (PartsMut::Bf16(y), Some(View::F32(r))) => finish(isa, c, rows, to, bias, r, y),
-                (PartsMut::Bf16(y), Some(View::Bf16(r))) => finish(isa, c, rows, to, bias, r, y),
-            }
-        }
-    }
-}
-
-/// The columns of a panel in a row of the result.
-#[derive(Debug, Clone, Copy)]
-struct ColumnsOf {
-    /// Columns of a row.
-    columns: usize,
-    /// The panel's first column.
-    first: usize,
-}
-
-vectorized! {
-    /// Writes sums, bias and residual to the columns of `to` of the result's rows.
-    ///
-    /// # Safety
-    /// No other thread may read or write these rows' columns at the same time.
-    unsafe fn finish[R, Y](
-        c: &[f32],
-        rows: &[usize],
-        to: ColumnsOf,
-        bias: &[f32],
-        residual: &[R],
-        y: &Parts<'_, Y>,
-    ) {
-        let ColumnsOf { columns, first } = to;
-        let count = COLUMNS.min(columns - first);
-        let mut start = [0.0_f32; COLUMNS];
-        if !bias.is_empty() {
-            start[..count].copy_from_slice(&bias[..count]);
-        }
-        for (c, row) in c.chunks_exact(COLUMNS).zip(rows) {
-            let at = row * columns + first;
-            // SAFETY: the caller's contract.
-            let y = unsafe { y.part(at, count) };
-            let mut sums = start;
-            for i in 0..COLUMNS {
-                sums[i] += c[i];
-            }
-            if !residual.is_empty() {
-                let r = &residual[at..at + count];
-                if let Some(r) = r.first_chunk::<COLUMNS>() {
-                    for i in 0..COLUMNS {
-                        sums[i] += r[i].get();
-                    }
-                } else {
-                    for i in 0..count {
-                        sums[i] += r[i].get();
-                    }
-                }
-            }
-            if let Some(y) = y.first_chunk_mut::<COLUMNS>() {
-                for i in 0..COLUMNS {
-                    y[i] = Y::put(sums[i]);
-                }
-            } else {
-                for i in 0..count {
-                    y[i] = Y::put(sums[i]);
-                }
-            }
-        }
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-mod round {
-    //! Sums to bf16 with the instruction for it.
-    use super::ColumnsOf;
-    use crate::pool::Parts;
-    use crate::tile::{Bf16, COLUMNS};
-    use half::bf16;
-    use std::arch::x86_64::{
-        __m512bh, __m512i, _mm512_add_ps, _mm512_cvtne2ps_pbh, _mm512_loadu_ps, _mm512_setzero_ps,
-        _mm512_storeu_si512,
-    };
-
-    /// Writes sums and bias to the columns of `to` of the result's rows; all 32 exist.
-    ///
-    /// # Safety
-    /// No other thread may read or write these rows' columns at the same time.
-    pub(super) unsafe fn rows(
-        _: Bf16,
-        c: &[f32],
-        rows: &[usize],
-        ColumnsOf { columns, first }: ColumnsOf,
-        bias: &[f32],
-        y: &Parts<'_, bf16>,
-    ) {
-        assert!(c.len() >= rows.len() * COLUMNS, "32 sums for each row");
-        let bias = bias.first_chunk::<COLUMNS>();
-        // SAFETY: a Bf16 exists only where the processor has the instructions; the sums were
-        // counted; the rest is the caller's promise.
-        unsafe { avx512(c.as_ptr(), rows, columns, first, bias, y) };
-    }
-
-    /// # Safety
-    /// 32 sums at `c` for each row; the instructions; nobody else writes the rows.
-    #[target_feature(enable = "avx512f,avx512bf16")]
-    unsafe fn avx512(
-        c: *const f32,
-        rows: &[usize],
-        columns: usize,
-        first: usize,
-        bias: Option<&[f32; COLUMNS]>,
-        y: &Parts<'_, bf16>,
-    ) {
-        let mut add = [_mm512_setzero_ps(); 2];
-        if let Some(bias) = bias {
-            // SAFETY: 32 values.
-            unsafe {
-                add = [_mm512_loadu_ps(bias.as_ptr()), _mm512_loadu_ps(bias[16..].as_ptr())];
-            }
-        }
-        for (i, row) in rows.iter().enumerate() {
-            // SAFETY: the caller's promises; `part` looks whether 32 values are there.
-            unsafe {
-                let to = y.part(row * columns + first, COLUMNS);
-                let c = c.add(i * COLUMNS);
-                let low = _mm512_add_ps(_mm512_loadu_ps(c), add[0]);
-                let high = _mm512_add_ps(_mm512_loadu_ps(c.add(16)), add[1]);
-                let both = _mm512_cvtne2ps_pbh(high, low);
-                let both = std::mem::transmute::<__m512bh, __m512i>(both);
-                _mm512_storeu_si512(to.as_mut_ptr().cast(), both);
-            }
-        }
-    }
-}
-
 /// y = rows of the source times the weight in this direction.
 pub(crate) fn run<K: Kernel>(
     cpu: &Cpu,
@@ -230,41 +60,76 @@ pub(crate) fn run<K: Kernel>(
     cpu.pool.run(blocks * groups, |i| {
         let (block, group) = (i / groups, i % groups);
         let panels = group * panels / groups..(group + 1) * panels / groups;
-        source.with_block(cpu.isa, block, &mut |block| {
-            let Block { values: a, starts, rows } = block;
-            scratch::with(starts.len() * COLUMNS, |c: &mut [f32]| {
-                for panel in panels.clone() {
-                    let taps = source.taps();
-                    let mut emit = |c: &[f32], which: Range<usize>| {
-                        // SAFETY: this piece alone has these rows and columns.
-                        unsafe { finish.rows(cpu.isa, c, &rows[which], panel * COLUMNS) };
-                    };
-                    panel_product(
-                        cpu.isa, kernel, a, starts, taps, w, direction, panel, length, c, &mut emit,
-                    );
-                }
+        with_tiles(cpu, kernel, source, block, &mut |block, c| {
+            let rows = block.rows;
+            for panel in panels.clone() {
+                let mut emit = |c: &[f32], which: Range<usize>| {
+                    // SAFETY: this piece alone has these rows and columns.
+                    unsafe { finish.rows(cpu.isa, c, &rows[which], panel * COLUMNS) };
+                };
+                let factors = Factors { block, taps: source.taps(), w, direction, length };
+                panel_product(cpu.isa, kernel, factors, panel, c, &mut emit);
+            }
+        });
+        finish.done();
+    });
+}
+
+/// Calls `f` with the rows of a block and room for a panel's sums. Where a kernel multiplies whole
+/// tiles only, the last one is made of the block's last rows, some of which are computed twice.
+fn with_tiles<K: Kernel>(
+    cpu: &Cpu,
+    _: K,
+    source: &impl RowSource<K::Value>,
+    block: usize,
+    f: &mut dyn FnMut(Block<'_, K::Value>, &mut [f32]),
+) {
+    source.with_block(cpu.isa, block, &mut |block| {
+        let count = block.rows.len();
+        if !K::WHOLE || count < K::ROWS || (count % K::ROWS).is_multiple_of(K::ROWS / 2) {
+            return scratch::with(count * COLUMNS, |c: &mut [f32]| f(block, c));
+        }
+        let (whole, last) = (count / K::ROWS * K::ROWS, count - K::ROWS);
+        let all = whole + K::ROWS;
+        scratch::with(2 * all, |numbers: &mut [usize]| {
+            let (starts, rows) = numbers.split_at_mut(all);
+            for (to, from) in [(&mut *starts, block.starts), (&mut *rows, block.rows)] {
+                to[..whole].copy_from_slice(&from[..whole]);
+                to[whole..].copy_from_slice(&from[last..]);
+            }
+            scratch::with(all * COLUMNS, |c: &mut [f32]| {
+                f(Block { values: block.values, starts, rows }, c);
             });
         });
     });
 }
 
+/// What [`panel_product`] multiplies.
+#[derive(Clone, Copy)]
+struct Factors<'a, V> {
+    block: Block<'a, V>,
+    taps: &'a [Tap],
+    w: &'a Packed,
+    direction: Direction,
+    /// Of the sums.
+    length: usize,
+}
+
 /// All rows of a block times one panel, in `c` until `emit` has them.
-#[expect(clippy::too_many_arguments, reason = "two factors with their sizes, and the result")]
 fn panel_product<K: Kernel>(
     isa: Isa,
     kernel: K,
-    a: &[K::Value],
-    starts: &[usize],
-    taps: &[Tap],
-    w: &Packed,
-    direction: Direction,
+    factors: Factors<'_, K::Value>,
     panel: usize,
-    length: usize,
     c: &mut [f32],
     emit: &mut dyn FnMut(&[f32], Range<usize>),
 ) where
     K::Value: PanelValue,
 {
+    let Factors { block, taps, w, direction, length } = factors;
+    let (a, starts) = (block.values, block.starts);
+    // The taps of a convolution meet the same rows again.
+    let once = taps.len() == 1;
     let blocks = length.div_ceil(COLUMNS);
     let tap_size = blocks * COLUMNS * COLUMNS;
     let in_place = K::Value::in_place(w, direction, panel);
@@ -277,7 +142,9 @@ fn panel_product<K: Kernel>(
         }
         let segments = &segments[..taps.len()];
         let steps = length.div_ceil(K::PAIR);
-        let product = Product { a, rows: starts, panel: values, segments, steps, add: false };
+        let ahead = following(values, segments, blocks);
+        let (rows, panel) = (starts, values);
+        let product = Product { a, rows, panel, segments, steps, add: false, once, ahead };
         return whole(kernel, product, c, emit);
     }
     // As many taps at a time as there is room for, or a part of one.
@@ -305,8 +172,11 @@ fn panel_product<K: Kernel>(
                 let segments = &segments[..some.len()];
                 let steps = (length.min(part.end * COLUMNS) - first * COLUMNS).div_ceil(K::PAIR);
                 let panel = in_place.map_or(&*made, |(values, _)| values);
+                let ahead =
+                    in_place.map_or(&[][..], |(values, _)| following(values, segments, part.len()));
                 let add = i + first > 0;
-                let product = Product { a, rows: starts, panel, segments, steps, add };
+                let rows = starts;
+                let product = Product { a, rows, panel, segments, steps, add, once, ahead };
                 if (i + 1) * together >= taps.len() && part.end == blocks {
                     whole(kernel, product, c, emit);
                 } else {
@@ -315,6 +185,13 @@ fn panel_product<K: Kernel>(
             }
         }
     });
+}
+
+/// What follows segments of so many blocks in panels that lie one after the other: as much again.
+fn following<'a, V>(values: &'a [V], segments: &[Segment], blocks: usize) -> &'a [V] {
+    let size = blocks * COLUMNS * COLUMNS;
+    let end = segments.last().map_or(0, |segment| segment.panel + size);
+    &values[end.min(values.len())..(end + segments.len() * size).min(values.len())]
 }
 
 /// Rows whose sums are finished while they are in the first cache, for kernels of up to 12 rows.
@@ -328,11 +205,14 @@ fn whole<K: Kernel>(
     emit: &mut dyn FnMut(&[f32], Range<usize>),
 ) {
     let each = FINISHED.next_multiple_of(K::ROWS);
-    for (i, rows) in product.rows.chunks(each).enumerate() {
+    let chunks = product.rows.chunks(each);
+    let count = chunks.len();
+    for (i, rows) in chunks.enumerate() {
         // Sums that begin here all use the same place.
         let at = if product.add { i * each * COLUMNS } else { 0 };
         let c = &mut c[at..at + rows.len() * COLUMNS];
-        multiply(kernel, Product { rows, ..product }, c);
+        let ahead = share(product.ahead, i, count);
+        multiply(kernel, Product { rows, ahead, ..product }, c);
         emit(c, i * each..i * each + rows.len());
     }
 }

@@ -1,5 +1,6 @@
 //! How the work of a layer is divided into pieces: functions of its sizes and the number of
 //! threads alone. A sum is made by one piece in one order, so its bits do not depend on them.
+use std::ops::Range;
 
 /// Pieces for each thread at least, where rows must be divided for it.
 const LEAST: usize = 3;
@@ -40,6 +41,22 @@ pub(crate) fn parts_of_band(panels: usize, tiles: usize, threads: usize) -> usiz
     (1..=most).find(busy).unwrap_or(most)
 }
 
+/// Groups of one or two panels that share a reading of the transformed tiles, where each thread
+/// has some of them.
+pub(crate) fn groups_of_panels(panels: usize, threads: usize) -> usize {
+    if panels < 4 * threads {
+        return panels;
+    }
+    panels.div_ceil(2).next_multiple_of(threads).min(panels)
+}
+
+/// The panels of such a group: groups of two come first, so that threads end at nearly the same
+/// time.
+pub(crate) fn panels_of_group(group: usize, panels: usize, groups: usize) -> Range<usize> {
+    let start = |group: usize| group + group.min(panels - groups);
+    start(group)..start(group + 1)
+}
+
 /// Groups of blocks of queries of one head.
 pub(crate) fn groups_of_queries(heads: usize, blocks: usize, threads: usize) -> usize {
     (4 * threads).max(8).div_ceil(heads).min(blocks.div_ceil(2)).max(1)
@@ -76,18 +93,32 @@ mod tests {
     }
 
     /// Pieces of a convolution of a picture of this side by Winograd's tiles of 2 x 2 outputs.
-    fn winograd(side: usize, columns: usize, threads: usize) -> Vec<usize> {
+    fn winograd(side: usize, columns: usize, threads: usize, pairs: bool) -> Vec<usize> {
         let (panels, across) = (columns.div_ceil(32), side / 2);
         let lines = (256 / across).clamp(1, across);
         let tiles = lines * across;
-        let parts = parts_of_band(panels, tiles, threads);
+        let groups = if pairs { groups_of_panels(panels, threads) } else { panels };
+        let parts = parts_of_band(groups, tiles, threads);
         // Bands follow one another: each is as good as the next.
-        (0..panels * parts)
+        (0..groups * parts)
             .map(|i| {
-                let part = i / panels;
-                (part + 1) * tiles / parts - part * tiles / parts
+                let (part, group) = (i / groups, i % groups);
+                let tiles = (part + 1) * tiles / parts - part * tiles / parts;
+                tiles * panels_of_group(group, panels, groups).len()
             })
             .collect()
+    }
+
+    #[test]
+    fn groups_of_panels_are_one_or_two_and_all_of_them() {
+        for threads in [1, 2, 3, 4, 8, 32] {
+            for panels in 1..130 {
+                let groups = groups_of_panels(panels, threads);
+                let of = |group| panels_of_group(group, panels, groups);
+                assert!((0..groups).all(|group| (1..=2).contains(&of(group).len())));
+                assert!((0..groups).flat_map(of).eq(0..panels), "{panels}, {threads} threads");
+            }
+        }
     }
 
     fn attention(queries: usize, keys: usize, threads: usize) -> [Vec<usize>; 2] {
@@ -140,14 +171,18 @@ mod tests {
                 }
             };
             for (rows, k, n) in linear {
-                let most = (256 * 1024 / k).clamp(64, 256);
-                look(format!("linear {rows} {k} {n}"), product(rows, most, n, threads));
+                for most in [(256 * 1024 / k).clamp(64, 256), 256] {
+                    look(format!("linear {rows} {k} {n}"), product(rows, most, n, threads));
+                }
                 look(format!("linear backward {rows} {k} {n}"), product(rows, 512, k, threads));
             }
             for (side, k, n) in conv {
                 // Small pictures by taps with a tile unit, by Winograd without one.
-                look(format!("convolution {side} {k} {n}"), winograd(side, n, threads));
-                look(format!("convolution backward {side} {k} {n}"), winograd(side, k, threads));
+                for pairs in [false, true] {
+                    let name = format!("{side} {k} {n}, pairs {pairs}");
+                    look(format!("convolution {name}"), winograd(side, n, threads, pairs));
+                    look(format!("convolution backward {name}"), winograd(side, k, threads, pairs));
+                }
                 if side <= 16 {
                     let rows = side * side;
                     look(format!("taps {side} {k} {n}"), product(rows, 256, n, threads));

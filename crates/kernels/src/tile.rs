@@ -45,6 +45,15 @@ pub(crate) struct Product<'a, T> {
     pub(crate) steps: usize,
     /// Whether the sums are added to what is there.
     pub(crate) add: bool,
+    /// Whether the rows are hardly read again while they could stay in the first cache.
+    pub(crate) once: bool,
+    /// What will be read next: a kernel may fetch it meanwhile.
+    pub(crate) ahead: &'a [T],
+}
+
+/// The share of piece `i` of `count`.
+pub(crate) fn share<T>(all: &[T], i: usize, count: usize) -> &[T] {
+    &all[all.len() * i / count..all.len() * (i + 1) / count]
 }
 
 /// A way to multiply.
@@ -59,6 +68,8 @@ pub(crate) trait Kernel: Copy + Send + Sync {
     const PANEL: usize = 64 * 1024;
     /// Whether that holds for panels in place, too.
     const PARTS: bool = false;
+    /// Whether rows that do not fill a tile cost more than some that are computed twice.
+    const WHOLE: bool = false;
 
     /// c (`ROWS` x 32) = or += the product.
     ///
@@ -119,8 +130,10 @@ pub(crate) fn multiply_columns<K: Kernel>(
     assert_eq!(c.len(), rows.len() * COLUMNS, "one row of 32 for each row");
     let (whole, rest) = rows.split_at(rows.len() / K::ROWS * K::ROWS);
     let (c, c_rest) = c.split_at_mut(whole.len() * COLUMNS);
-    for (rows, c) in whole.chunks_exact(K::ROWS).zip(c.chunks_exact_mut(K::ROWS * COLUMNS)) {
-        let product = Product { rows, ..product };
+    let tiles = whole.chunks_exact(K::ROWS).zip(c.chunks_exact_mut(K::ROWS * COLUMNS));
+    let count = tiles.len();
+    for (i, (rows, c)) in tiles.enumerate() {
+        let product = Product { rows, ahead: share(product.ahead, i, count), ..product };
         // SAFETY: the assertions above.
         unsafe {
             if columns <= COLUMNS / 2 {

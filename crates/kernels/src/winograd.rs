@@ -11,7 +11,7 @@
 use crate::packed::{Direction, Packed, PanelValue};
 use crate::pool::Parts;
 use crate::product::Finish;
-use crate::tile::{COLUMNS, Kernel, Product, Segment, multiply};
+use crate::tile::{COLUMNS, Kernel, Product, Segment, multiply, share};
 use crate::{Cpu, Grid, Isa, View, schedule, scratch};
 use half::bf16;
 use std::ops::Range;
@@ -39,6 +39,8 @@ pub(crate) trait Transform: Kernel<Value: PanelValue> {
     /// on it pays where the weights are kept transformed.
     const LEAST: usize;
     const LEAST_KEPT: usize = Self::LEAST;
+    /// Channels up to which two panels share a reading of the transformed tiles.
+    const PAIRS: usize = 0;
 
     /// B^T d B of one tile: its places, from where pixel i of the tile begins in x, `None`
     /// outside of the picture. `zeros` are as many as there are channels.
@@ -167,18 +169,26 @@ pub(crate) fn run<K: Transform>(
                     let (panel, start) = (i % panels, i / panels * chunk);
                     let u = &kept_tiles[panel * places * length..][..places * length];
                     let part = start..tiles.min(start + chunk);
-                    products(cpu, kernel, v, channels, u, panel, band, part, finish);
+                    products(cpu, kernel, v, channels, (u, panel), band, part, finish);
+                    finish.done();
                 });
                 return;
             }
-            let parts = schedule::parts_of_band(panels, tiles, cpu.pool.threads());
-            cpu.pool.run(panels * parts, |i| {
-                let (panel, part) = (i % panels, i / panels);
+            let threads = cpu.pool.threads();
+            let pairs = channels <= K::PAIRS;
+            let groups = if pairs { schedule::groups_of_panels(panels, threads) } else { panels };
+            let parts = schedule::parts_of_band(groups, tiles, threads);
+            cpu.pool.run(groups * parts, |i| {
+                let (group, part) = (i % groups, i / groups);
+                let panels = schedule::panels_of_group(group, panels, groups);
                 let part = part * tiles / parts..(part + 1) * tiles / parts;
-                scratch::with(places * length, |u: &mut [K::Value]| {
-                    weights(cpu, kernel, w, direction, panel, length, u);
-                    products(cpu, kernel, v, channels, u, panel, band, part, finish);
+                scratch::with(panels.len() * places * length, |u: &mut [K::Value]| {
+                    for (panel, u) in panels.clone().zip(u.chunks_exact_mut(places * length)) {
+                        weights(cpu, kernel, w, direction, panel, length, u);
+                    }
+                    products(cpu, kernel, v, channels, (u, panels.start), band, part, finish);
                 });
+                finish.done();
             });
         });
     }
@@ -240,18 +250,19 @@ fn products<K: Transform>(
     kernel: K,
     v: &[K::Value],
     channels: usize,
-    u: &[K::Value],
-    panel: usize,
+    (u, first): (&[K::Value], usize),
     band: Band,
     tiles: Range<usize>,
     finish: &Finish<'_>,
 ) {
     let (out, outputs) = (K::OUT, K::OUT * K::OUT);
     let places = (K::OUT + 2) * (K::OUT + 2);
-    let length = u.len() / places;
+    let length = channels.next_multiple_of(COLUMNS) * COLUMNS;
+    let panels = u.len() / (places * length);
     let apart = K::CHUNK * COLUMNS + APART;
-    scratch::with(places * apart + outputs * K::CHUNK * COLUMNS, |memory: &mut [f32]| {
-        let (sums, c) = memory.split_at_mut(places * apart);
+    let sizes = [panels * places * apart, outputs * K::CHUNK * COLUMNS];
+    scratch::with(sizes.iter().sum(), |memory: &mut [f32]| {
+        let (sums, c) = memory.split_at_mut(sizes[0]);
         let most = K::CHUNK.min(tiles.len());
         let (mut rows, mut starts) = (Vec::with_capacity(outputs * most), Vec::with_capacity(most));
         for start in tiles.clone().step_by(K::CHUNK) {
@@ -259,34 +270,53 @@ fn products<K: Transform>(
             starts.clear();
             starts.extend((start..start + count).map(|t| t * channels));
             for p in 0..places {
-                let at = [Segment { offset: p * band.place, panel: p * length }];
-                let sums = &mut sums[p * apart..][..count * COLUMNS];
-                let steps = channels / K::PAIR;
-                let (rows, segments) = (&starts[..], &at[..]);
-                let product = Product { a: v, rows, panel: u, segments, steps, add: false };
-                multiply(kernel, product, sums);
-            }
-            rows.clear();
-            for t in 0..count {
-                let (picture, line, column) = band.tile(start + t);
-                let to = &mut c[rows.len() * COLUMNS..][..outputs * COLUMNS];
-                kernel.back(cpu.isa, sums, t * COLUMNS, apart, to);
-                let before = rows.len();
-                for i in 0..outputs {
-                    let (row, column) = (out * line + i / out, out * column + i % out);
-                    if row < band.size.height && column < band.size.width {
-                        // At the edge of a picture of odd size the others move up.
-                        let (from, now) = (i * COLUMNS, (rows.len() - before) * COLUMNS);
-                        if from != now {
-                            to.copy_within(from..from + COLUMNS, now);
-                        }
-                        let pixel = picture * band.size.pixels();
-                        rows.push(pixel + row * band.size.width + column);
-                    }
+                // Panels share a reading of the tiles; the next place's are fetched meanwhile.
+                let (place, next) = match p + 1 {
+                    p if p < places => (p, start),
+                    _ => (0, start + count),
+                };
+                let ahead = place * band.place + next * channels;
+                let ahead = &v[ahead.min(v.len())..(ahead + count * channels).min(v.len())];
+                for (panel, u) in u.chunks_exact(places * length).enumerate() {
+                    let segments = &[Segment { offset: p * band.place, panel: p * length }];
+                    let sums = &mut sums[(panel * places + p) * apart..][..count * COLUMNS];
+                    let product = Product {
+                        a: v,
+                        rows: &starts,
+                        panel: u,
+                        segments,
+                        steps: channels / K::PAIR,
+                        add: false,
+                        once: false,
+                        ahead: share(ahead, panel, panels),
+                    };
+                    multiply(kernel, product, sums);
                 }
             }
-            // SAFETY: this piece alone has these tiles' pixels and this panel's columns.
-            unsafe { finish.rows(cpu.isa, &c[..rows.len() * COLUMNS], &rows, panel * COLUMNS) };
+            for (panel, sums) in sums.chunks_exact(places * apart).enumerate() {
+                rows.clear();
+                for t in 0..count {
+                    let (picture, line, column) = band.tile(start + t);
+                    let to = &mut c[rows.len() * COLUMNS..][..outputs * COLUMNS];
+                    kernel.back(cpu.isa, sums, t * COLUMNS, apart, to);
+                    let before = rows.len();
+                    for i in 0..outputs {
+                        let (row, column) = (out * line + i / out, out * column + i % out);
+                        if row < band.size.height && column < band.size.width {
+                            // At the edge of a picture of odd size the others move up.
+                            let (from, now) = (i * COLUMNS, (rows.len() - before) * COLUMNS);
+                            if from != now {
+                                to.copy_within(from..from + COLUMNS, now);
+                            }
+                            let pixel = picture * band.size.pixels();
+                            rows.push(pixel + row * band.size.width + column);
+                        }
+                    }
+                }
+                let c = &c[..rows.len() * COLUMNS];
+                // SAFETY: this piece alone has these tiles' pixels and this panel's columns.
+                unsafe { finish.rows(cpu.isa, c, &rows, (first + panel) * COLUMNS) };
+            }
         }
     });
 }

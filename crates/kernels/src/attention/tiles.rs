@@ -9,6 +9,7 @@ use crate::tile::{COLUMNS, DEPTH, HERE, SIDE, TileProduct, TileUnit};
 use crate::view::PartsMut;
 use half::bf16;
 use std::mem::MaybeUninit;
+use std::ptr;
 
 /// Queries of a tile of scores.
 pub(super) const ROWS: usize = 2 * SIDE;
@@ -70,6 +71,9 @@ impl<U: TileUnit> Tiles<U> {
                     add: false,
                     two_rows: true,
                     two_columns: true,
+                    once: false,
+                    ahead: ptr::null(),
+                    ahead_lines: 0,
                 });
             }
         }
@@ -194,6 +198,9 @@ impl<U: TileUnit> Attend for Tiles<U> {
                     add,
                     two_rows: rows - row > SIDE,
                     two_columns: run.units > 1,
+                    once: false,
+                    ahead: ptr::null(),
+                    ahead_lines: 0,
                 });
             }
         }

@@ -98,7 +98,13 @@ mod tests {
             .collect()
     }
 
-    fn product(unit: impl TileUnit, two: [bool; 2], wild: bool, seed: u32, add: bool) -> Vec<u32> {
+    fn product(
+        unit: impl TileUnit,
+        two: [bool; 2],
+        wild: bool,
+        seed: u32,
+        [add, once]: [bool; 2],
+    ) -> Vec<u32> {
         let blocks = 3;
         let a: Guarded<bf16> = Guarded::new(values(2 * SIDE * blocks * DEPTH, seed, wild));
         let b: Guarded<bf16> = Guarded::new(values(blocks * SIDE * 64, seed + 1, wild));
@@ -121,6 +127,10 @@ mod tests {
             add,
             two_rows: two[0],
             two_columns: two[1],
+            once,
+            // Into memory that cannot be read, too.
+            ahead: a.as_ptr(),
+            ahead_lines: 100,
         };
         // SAFETY: two tiles of rows and of columns in each slice.
         unsafe { unit.multiply(&p) };
@@ -136,12 +146,12 @@ mod tests {
             for two in [[false, false], [false, true], [true, false], [true, true]] {
                 for wild in [false, true] {
                     for seed in 0..50 {
-                        for add in [false, true] {
+                        for add in [[false, false], [true, false], [false, true], [true, true]] {
                             let (got, right) = (
                                 product(unit, two, wild, 3 * seed, add),
                                 product(Model, two, wild, 3 * seed, add),
                             );
-                            assert_eq!(got, right, "{two:?}, wild {wild}, {seed}, add {add}");
+                            assert_eq!(got, right, "{two:?}, wild {wild}, {seed}, {add:?}");
                             compared += 1;
                         }
                     }

@@ -19,7 +19,7 @@ impl Kernel for Portable {
     /// Safe code; the bounds are checked again by indexing.
     #[inline]
     unsafe fn tile(self, product: Product<'_, f32>, c: &mut [f32]) {
-        let Product { a, rows, panel, segments, steps, add } = product;
+        let Product { a, rows, panel, segments, steps, add, .. } = product;
         for first in (0..COLUMNS).step_by(LANES) {
             let mut sums = [[0.0_f32; LANES]; ROWS];
             if add {

@@ -12,15 +12,20 @@ fn check<K: Kernel>(kernel: K) {
     for rows in [1, 3, 8, 13, 16, 31, 32, 50] {
         for steps in [1, 2, 5, 16, 21, 32, 150] {
             for taps in [1, 3] {
-                for add in [false, true] {
-                    check_size(kernel, rows, steps, taps, add);
+                for (add, once) in [(false, false), (true, false), (false, true), (true, true)] {
+                    check_size(kernel, (rows, steps, taps), add, once);
                 }
             }
         }
     }
 }
 
-fn check_size<K: Kernel>(kernel: K, rows: usize, steps: usize, taps: usize, add: bool) {
+fn check_size<K: Kernel>(
+    kernel: K,
+    (rows, steps, taps): (usize, usize, usize),
+    add: bool,
+    once: bool,
+) {
     let k = steps * K::PAIR;
     // Rows overlap by taps, as a convolution's do.
     let a: Guarded<K::Value> =
@@ -32,7 +37,8 @@ fn check_size<K: Kernel>(kernel: K, rows: usize, steps: usize, taps: usize, add:
     let segments: Vec<Segment> =
         (0..taps).map(|t| Segment { offset: t * k, panel: t * k * COLUMNS }).collect();
     let (a, panel) = (&a[..], &panel[..]);
-    let product = Product { a, rows: &starts, panel, segments: &segments, steps, add };
+    let product =
+        Product { a, rows: &starts, panel, segments: &segments, steps, add, once, ahead: panel };
     multiply(kernel, product, &mut c);
     for (i, c) in c.iter().enumerate() {
         let (row, column) = (i / COLUMNS, i % COLUMNS);

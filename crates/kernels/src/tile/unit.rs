@@ -2,6 +2,7 @@
 //! columns, with f32 sums. What stands above it knows no instruction.
 use super::{COLUMNS, Kernel, Product, Segment};
 use half::bf16;
+use std::ptr;
 
 /// Rows of a tile, and columns of a tile of sums.
 pub(crate) const SIDE: usize = 16;
@@ -35,7 +36,15 @@ pub(crate) struct TileProduct {
     pub(crate) add: bool,
     pub(crate) two_rows: bool,
     pub(crate) two_columns: bool,
+    /// Whether the rows need not stay in the first cache.
+    pub(crate) once: bool,
+    /// What to fetch into the second cache meanwhile, and how many lines of it in each step.
+    pub(crate) ahead: *const bf16,
+    pub(crate) ahead_lines: usize,
 }
+
+/// Values of a cache line.
+const LINE: usize = 32;
 
 /// Something that multiplies tiles. The order of a sum is that of the segments, the steps, and in
 /// a step as the instruction TDPBF16PS has it.
@@ -44,7 +53,7 @@ pub(crate) trait TileUnit: Copy + Send + Sync + std::fmt::Debug {
     ///
     /// # Safety
     /// Every tile that the product names can be read, and the sums be written by this thread
-    /// alone; there are at least one segment and one step.
+    /// alone; there are at least one segment and one step. `ahead` may be any address.
     unsafe fn multiply(self, p: &TileProduct);
 }
 
@@ -80,6 +89,7 @@ impl<U: TileUnit> Kernel for Tiled<U> {
     /// 32 KB: with the rows that go by it stays in the first cache.
     const PANEL: usize = 16 * 1024;
     const PARTS: bool = true;
+    const WHOLE: bool = true;
 
     #[inline]
     unsafe fn tile(self, product: Product<'_, bf16>, c: &mut [f32]) {
@@ -114,7 +124,7 @@ impl<U: TileUnit> Tiled<U> {
     /// As [`Kernel::tile`], for as many rows as there are.
     #[inline]
     unsafe fn rows(self, product: Product<'_, bf16>, two_columns: bool, c: &mut [f32]) {
-        let Product { a, rows, panel, segments, steps, add } = product;
+        let Product { a, rows, panel, segments, steps, add, once, ahead } = product;
         let blocks = steps / SIDE;
         // SAFETY: the caller's contract.
         unsafe {
@@ -138,6 +148,9 @@ impl<U: TileUnit> Tiled<U> {
                 add,
                 two_rows: rows.len() > SIDE,
                 two_columns,
+                once,
+                ahead: ahead.as_ptr(),
+                ahead_lines: ahead.len().div_ceil(LINE).div_ceil(segments.len() * blocks),
             };
             if steps.is_multiple_of(SIDE) {
                 return self.0.multiply(&p);
@@ -164,7 +177,7 @@ impl<U: TileUnit> Tiled<U> {
         two_columns: bool,
         c: *mut f32,
     ) {
-        let Product { a, rows, panel, segments, steps, mut add } = product;
+        let Product { a, rows, panel, segments, steps, mut add, .. } = product;
         let mut tiles = Rows([bf16::ZERO; 2 * GATHERED * SIDE * DEPTH]);
         let mut last = Columns([bf16::ZERO; DEPTH * COLUMNS]);
         let apart = GATHERED * SIDE * DEPTH;
@@ -211,6 +224,9 @@ impl<U: TileUnit> Tiled<U> {
                             add,
                             two_rows: rows.len() > SIDE,
                             two_columns,
+                            once: false,
+                            ahead: ptr::null(),
+                            ahead_lines: 0,
                         });
                     }
                     add = true;

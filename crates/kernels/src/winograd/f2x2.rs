@@ -177,8 +177,9 @@ impl<U: TileUnit> Transform for Tiled<U> {
     const BAND: usize = 256;
     /// Of smaller pictures the taps are faster: the unit multiplies faster than weights are
     /// transformed.
-    const LEAST: usize = 256;
+    const LEAST: usize = 64;
     const LEAST_KEPT: usize = 4;
+    const PAIRS: usize = 1280;
 
     fn pixels(
         self,
