@@ -5,13 +5,18 @@ use crate::{Cpu, Element};
 /// Rows of one piece of work.
 const PIECE: usize = 16;
 
+/// a gelu(b).
+#[inline(always)]
+pub(crate) fn gated(a: f32, b: f32) -> f32 {
+    a * b * normal(b).0
+}
+
 vectorized! {
     fn rows[X, Y](x: &[X], channels: usize, y: &mut [Y]) {
         for (x, y) in x.chunks_exact(2 * channels).zip(y.chunks_exact_mut(channels)) {
             let (a, b) = x.split_at(channels);
             for i in 0..channels {
-                let b = b[i].get();
-                y[i] = Y::put(a[i].get() * b * normal(b).0);
+                y[i] = Y::put(gated(a[i].get(), b[i].get()));
             }
         }
     }

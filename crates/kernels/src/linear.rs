@@ -1,6 +1,6 @@
 //! Linear layers: y = x W^T + b (+ residual), dx = dy W.
 use crate::packed::{Direction, Packed};
-use crate::product::{Finish, Rows, dispatch};
+use crate::product::{Finish, Gate, Rows, dispatch, dispatch_gated};
 use crate::{Cpu, Products, Values, View, ViewMut, WeightSizes};
 
 /// A frozen weight `[outputs, inputs]` with its bias.
@@ -48,6 +48,19 @@ pub fn forward(
     let source = Rows::new(cpu, x, rows, &w.packed, Direction::Forward);
     let finish = Finish::new(w.bias.as_deref(), residual, y, n);
     dispatch(cpu, &source, &w.packed, Direction::Forward, &finish);
+}
+
+/// y `[rows, outputs / 2]` = a gelu(b), with (a, b) `[rows, outputs]` = x `[rows, inputs]` W^T + b
+/// rounded to the type of y: GEGLU without its operand in memory.
+///
+/// # Panics
+/// If half of the outputs is not a multiple of 32.
+pub fn forward_geglu(cpu: &Cpu, x: View<'_>, rows: usize, w: &Weight, y: ViewMut<'_>) {
+    let columns = w.packed.outputs / 2;
+    assert!(w.packed.outputs == 2 * columns && y.len() == rows * columns, "geglu: sizes");
+    let source = Rows::new(cpu, x, rows, &w.packed, Direction::Forward);
+    let gate = Gate::new(w.bias.as_deref(), y, columns);
+    dispatch_gated(cpu, &source, &w.packed, &gate);
 }
 
 /// dx `[rows, inputs]` = dy `[rows, outputs]` W.

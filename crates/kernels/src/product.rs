@@ -11,8 +11,10 @@ use half::bf16;
 use std::ops::Range;
 
 mod finish;
+mod gated;
 
 pub(crate) use finish::Finish;
+pub(crate) use gated::{Gate, dispatch_gated};
 
 /// A tap of the weight and where its values lie, counted from a row's start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -358,6 +360,28 @@ impl<V: RowValue> RowSource<V> for Rows<'_> {
     }
 }
 
+/// Calls `$call` with `$kernel` bound to the kernel that suits the weight and the processor.
+macro_rules! with_kernel {
+    ($cpu:expr, $w:expr, $kernel:ident => $call:expr) => {{
+        let cpu: &$crate::Cpu = $cpu;
+        if $w.products() == $crate::Products::Bf16 {
+            with_bf16_kernel!(cpu.isa, $kernel => $call);
+        }
+        #[cfg(target_arch = "x86_64")]
+        {
+            if let Some($kernel) = cpu.isa.avx512() {
+                return $call;
+            }
+            if let Some($kernel) = cpu.isa.avx2() {
+                return $call;
+            }
+        }
+        let $kernel = $crate::tile::Portable;
+        $call
+    }};
+}
+use with_kernel;
+
 /// Calls [`run`] with the kernel that suits the weight and the processor.
 pub(crate) fn dispatch<S>(
     cpu: &Cpu,
@@ -368,17 +392,5 @@ pub(crate) fn dispatch<S>(
 ) where
     S: RowSource<f32> + RowSource<bf16>,
 {
-    if w.products() == crate::Products::Bf16 {
-        with_bf16_kernel!(cpu.isa, kernel => run(cpu, kernel, source, w, direction, finish));
-    }
-    #[cfg(target_arch = "x86_64")]
-    {
-        if let Some(kernel) = cpu.isa.avx512() {
-            return run(cpu, kernel, source, w, direction, finish);
-        }
-        if let Some(kernel) = cpu.isa.avx2() {
-            return run(cpu, kernel, source, w, direction, finish);
-        }
-    }
-    run(cpu, crate::tile::Portable, source, w, direction, finish);
+    with_kernel!(cpu, w, kernel => run(cpu, kernel, source, w, direction, finish));
 }

@@ -7,7 +7,7 @@
 //! | [`group_norm`] | (x - mean) / std * s + t (then SiLU) | resnets, transformer inputs, VAE |
 //! | [`layer_norm`] | the same over channels | transformers, CLIP |
 //! | [`attention`] | softmax(q k^T / sqrt d) v | UNet self and cross, CLIP causal, VAE |
-//! | [`geglu`] | a gelu(b) | UNet feed-forward |
+//! | [`geglu`], [`linear_geglu`] | a gelu(b) | UNet feed-forward |
 //! | [`silu`], [`quick_gelu`] | x sigmoid(x), x sigmoid(1.702 x) | time embedding, CLIP |
 //! | [`add`], [`scale`], [`add_channels`] | a + b, f x, x + v per sample | everywhere |
 //! | [`concat()`], [`split`] | (a, b) along channels | UNet skip connections |
@@ -45,7 +45,7 @@ pub use add::{Add, AddChannels, Scale, SumTokens, add, add_channels, scale};
 pub use attention::{Attention, AttentionBackward, Heads, attention};
 pub use concat::{Concat, Split, concat, split};
 pub use conv3x3::{Conv3x3, Conv3x3Backward, conv3x3};
-pub use geglu::{Geglu, GegluBackward, geglu};
+pub use geglu::{Geglu, GegluBackward, LinearGeglu, geglu, linear_geglu};
 pub use group_norm::{GroupNorm, GroupNormBackward, group_norm};
 pub use layer_norm::{LayerNorm, LayerNormBackward, layer_norm};
 pub use linear::{Linear, LinearBackward, linear, linear_add};
@@ -92,8 +92,8 @@ macro_rules! operations {
 }
 
 operations! {
-    Linear, LinearBackward, Conv3x3, Conv3x3Backward, GroupNorm, GroupNormBackward, LayerNorm,
-    LayerNormBackward, Attention, AttentionBackward, Geglu, GegluBackward, Swish, SwishBackward,
+    Linear, LinearBackward, LinearGeglu, Conv3x3, Conv3x3Backward, GroupNorm, GroupNormBackward,
+    LayerNorm, LayerNormBackward, Attention, AttentionBackward, Geglu, GegluBackward, Swish, SwishBackward,
     Add, Scale, AddChannels, SumTokens, Concat, Split, Resize, ResizeBackward, Lookup, Gather,
     GatherBackward, Loss, LossBackward,
 }

@@ -158,7 +158,7 @@ impl FeedForward {
     /// x `[batch, n, channels]`, plus `residual`.
     #[must_use]
     pub fn forward(&self, x: &Tensor, residual: &Tensor) -> Tensor {
-        let inner = ops::geglu(&ops::linear(x, &self.proj));
+        let inner = ops::linear_geglu(x, &self.proj);
         ops::linear_add(&inner, &self.out, residual)
     }
 }

@@ -48,6 +48,9 @@ pub(super) fn run(
         Op::LinearBackward(op) => {
             linear::backward(cpu, view(op.dy), op.dy.shape().rows(), linear_of(weight), y);
         }
+        Op::LinearGeglu(op) => {
+            linear::forward_geglu(cpu, view(op.x), op.x.shape().rows(), linear_of(weight), y);
+        }
         Op::Conv3x3(op) => {
             let sizes = conv_sizes(op.x, op.grid, op.stride);
             conv3x3::forward(cpu, view(op.x), sizes, conv_of(weight), op.residual.map(view), y);

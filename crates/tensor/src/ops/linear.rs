@@ -47,7 +47,7 @@ impl<'a> Operation<'a> for LinearBackward<'a> {
     }
 }
 
-fn flops(x: &Tensor, w: &Weight) -> usize {
+pub(super) fn flops(x: &Tensor, w: &Weight) -> usize {
     2 * x.shape().rows() * w.inputs() * w.outputs()
 }
 
@@ -73,7 +73,7 @@ pub fn linear_add(x: &Tensor, w: &Weight, residual: &Tensor) -> Tensor {
     })
 }
 
-fn check(x: &Tensor, w: &Weight) {
+pub(super) fn check(x: &Tensor, w: &Weight) {
     assert!(w.layout() == Layout::Linear, "linear needs a linear weight, not {:?}", w.layout());
     assert_eq!(x.shape().channels, w.inputs(), "linear: input {} into {}", x.shape(), w.inputs());
 }

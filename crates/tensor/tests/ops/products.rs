@@ -1,7 +1,7 @@
 //! Linear layers, convolutions, attention.
-use super::check::{check, numbers, weight};
+use super::check::{check, devices, numbers, weight};
 use wayword_kernels::{attention, conv3x3, reference};
-use wayword_tensor::{Grid, Layout, Shape, Stride, ops};
+use wayword_tensor::{Grid, Layout, Memory, Shape, Stride, Tape, Tensor, ops};
 
 #[test]
 fn linear() {
@@ -38,6 +38,35 @@ fn linear() {
                 y
             },
         );
+    }
+}
+
+/// One operation where nothing is recorded, two where something is: the same bits.
+#[test]
+fn linear_geglu_is_geglu_of_linear() {
+    for (device, error) in devices() {
+        for (tokens, k, n) in [(1, 7, 64), (77, 33, 128), (130, 96, 192), (65, 64, 96)] {
+            let (values, bias) = (numbers(1, n * k), numbers(2, n));
+            let w = weight(&device, &[n, k], &values, Some(&bias), Layout::Linear);
+            let shape = Shape::new(2, tokens, k);
+            let x = numbers(3, shape.elements());
+            let [one, two, right] = {
+                let x_device = Tensor::from_host(&device, shape, &x).unwrap();
+                let two = ops::geglu(&ops::linear(&x_device, &w));
+                let watched = Tape::new(Memory::Keep).watch(&x_device);
+                let all = [ops::linear_geglu(&x_device, &w), ops::linear_geglu(&watched, &w), two];
+                all.map(|y| y.to_host().unwrap())
+            };
+            assert_eq!(one, right, "{} {tokens} {k} {n}", device.name());
+            assert_eq!(two, right, "{} {tokens} {k} {n}", device.name());
+            let [values, bias, x] = [&values, &bias, &x].map(|v| reference::wide(v));
+            let pair = reference::linear(&x, &values, &bias, k);
+            let far = reference::geglu(&pair, n / 2);
+            let most = far.iter().fold(0.0_f64, |most, y| most.max(y.abs()));
+            for (y, far) in one.iter().zip(&far) {
+                assert!((f64::from(*y) - far).abs() <= 2.0 * error * most, "{y} {far}");
+            }
+        }
     }
 }
 
