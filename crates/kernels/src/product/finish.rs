@@ -244,3 +244,55 @@ mod whole {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Cpu, Line, Lines, Products, Values, WeightSizes, linear};
+
+    /// Rows of a result that is large enough to go past the caches, and of one that is not.
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn results_past_the_caches_have_the_same_bits() {
+        let isa = Isa::detect();
+        if isa.bf16().is_none() {
+            return crate::edges::say("skipped: no bf16 products");
+        }
+        let (rows, k, n) = (4200, 32, 1024);
+        assert!(2 * rows * n >= STREAMED && 4 * rows / 4 * n < STREAMED);
+        let values = |count: usize| -> Vec<f32> {
+            (0..count).map(|i| (i * 7919 % 1000) as f32 / 500.0 - 1.0).collect()
+        };
+        let (x, residual) = (values(rows * k), values(rows * n));
+        for threads in [1, 3] {
+            let cpu = Cpu::new(isa, threads);
+            let sizes = WeightSizes { outputs: n, inputs: k };
+            let bias = Some(values(n));
+            let values = values(n * k);
+            let w = linear::Weight::new(&cpu, Values::F32(&values), sizes, bias, Products::Bf16);
+            // Lines begin where rows do.
+            let mut lines = [Lines::of::<f32>(rows * n), Lines::of::<f32>(rows * n)];
+            let [one, two] = &mut lines;
+            let quarter = |i: usize, of: usize| i * rows / 4 * of..(i + 1) * rows / 4 * of;
+            let part = |lines: &mut Lines, residual: Option<&[f32]>, i: Option<usize>| {
+                let [x_range, range] = [k, n].map(|of| i.map_or(0..rows * of, |i| quarter(i, of)));
+                let count = range.len() / n;
+                let x = View::F32(&x[x_range]);
+                let r = residual.map(|r| View::F32(&r[range.clone()]));
+                let y = match residual {
+                    Some(_) => ViewMut::F32(&mut bytemuck::cast_slice_mut(lines)[range]),
+                    None => ViewMut::Bf16(&mut bytemuck::cast_slice_mut(lines)[range]),
+                };
+                linear::forward(&cpu, x, count, &w, r, y);
+            };
+            for residual in [None, Some(&residual[..])] {
+                part(one, residual, None);
+                for i in 0..4 {
+                    part(two, residual, Some(i));
+                }
+                let bytes = |lines: &Lines| bytemuck::cast_slice::<Line, u8>(lines).to_vec();
+                assert!(bytes(one) == bytes(two), "{threads} threads, {}", residual.is_some());
+            }
+        }
+    }
+}
