@@ -61,6 +61,8 @@ fn every_operation(device: &Device, grid: Grid, channels: usize) {
     both(&|x, _| ops::geglu(x));
     let wide = weight(device, &[64, channels], Layout::Linear);
     both(&|x, _| ops::linear_geglu(x, &wide));
+    // One operation only where nothing is recorded.
+    let _ = ops::linear_geglu(&tensor(device, shape), &wide);
     both(&|x, _| ops::quick_gelu(&ops::silu(x)));
     both(&|x, other| ops::scale(&ops::add(x, other), 0.5));
     let one = tensor(device, Shape::new(2, 1, channels));
