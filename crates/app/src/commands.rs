@@ -179,7 +179,7 @@ fn ended(trained: &Trained, progress: &Progress) -> Result<(), Failure> {
     let outcome = &trained.outcome;
     let after = outcome.evaluation_after.map_or(String::new(), |l| format!(" -> {l:.4}"));
     progress.note(&format!(
-        "{} in {}; loss at fixed noise {:.4}{after}",
+        "{} in {}; evaluation loss (fixed noise) {:.4}{after}",
         counted(outcome.of, "step"),
         numbers::duration(outcome.seconds),
         outcome.evaluation_before

@@ -5,8 +5,9 @@
 
 use std::path::Path;
 
-/// Files of tensors: embeddings, LoRAs and models.
-pub const TENSORS: &[&str] = &["safetensors", "pt", "ckpt", "bin", "pth"];
+/// Files of tensors: embeddings, LoRAs and models. The last two are ComfyUI's names for safetensors
+/// and pickles.
+pub const TENSORS: &[&str] = &["safetensors", "pt", "ckpt", "bin", "pth", "sft", "pkl"];
 
 /// Pictures that can hold an embedding.
 pub const EMBEDDING_PICTURES: &[&str] = &["png", "webp"];
@@ -57,7 +58,9 @@ mod tests {
         for name in ["a.jfif", "a.JPE", "b.c.Png"] {
             assert!(has(Path::new(name), PICTURES), "{name}");
         }
-        assert!(has(Path::new("word.ckpt"), TENSORS));
+        for name in ["word.ckpt", "word.sft", "word.PKL"] {
+            assert!(has(Path::new(name), TENSORS), "{name}");
+        }
         assert!(!has(Path::new("png"), PICTURES));
         assert!(PICTURES.iter().all(|e| !UNREAD_PICTURES.contains(e)));
     }

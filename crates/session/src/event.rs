@@ -113,7 +113,7 @@ pub enum Event {
     Measured {
         /// After how many steps.
         step: usize,
-        /// The mean loss at fixed noise.
+        /// The mean evaluation loss (fixed noise).
         fixed_noise_loss: f64,
     },
     /// A short run of those that are compared before a training's first step is done.

@@ -237,6 +237,8 @@ impl Job {
             Err(_) => JobState::Failed,
         };
         inner.result = Some(result.map(Arc::new));
+        // A server keeps hundreds of jobs that are over.
+        inner.events.shrink_to_fit();
         self.0.changed.notify_all();
     }
 }

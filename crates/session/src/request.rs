@@ -27,7 +27,7 @@ pub use pick::Pick;
 pub use prepare::{Framing, Prepare, PreparedFormat, Subject};
 pub use rerun::Rerun;
 pub use serve::Serve;
-pub use settings::{Emphasis, Noise, Places, Settings};
+pub use settings::{Emphasis, Memory, Noise, Places, Settings};
 pub use wayword_interface::options::{Layer, Seed, Sides, Size, Values};
 pub use wayword_train::plan::TrainOptions;
 pub use wayword_train::request::{Base, IfExists, Machine, Precision, Prediction, Train};

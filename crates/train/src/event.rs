@@ -122,7 +122,7 @@ pub struct Outcome {
     pub path: Option<PathBuf>,
     /// The run's folder.
     pub run: PathBuf,
-    /// The evaluation loss, at fixed noise, before the first step.
+    /// The evaluation loss (fixed noise) before the first step.
     #[serde(rename = "fixed_before")]
     pub evaluation_before: f64,
     /// The same after the last step.
@@ -133,7 +133,7 @@ pub struct Outcome {
     pub vector_norm: f64,
     /// Seconds of training, of all processes that worked on the run.
     pub seconds: f64,
-    /// What the losses at fixed noise say.
+    /// What the evaluation losses say.
     #[serde(default)]
     pub verdict: Verdict,
 }

@@ -337,13 +337,13 @@ fn warn_of(verdict: &Verdict, events: &dyn Events<Event>) {
     };
     if !verdict.learned {
         warn(
-            "the run learned nothing: the loss at fixed noise did not fall".into(),
+            "the run learned nothing: the evaluation loss (fixed noise) did not fall".into(),
             verdict.advice(),
         );
     } else if let Some(step) = verdict.overtrained_from {
         let best = verdict.lowest_at.unwrap_or(step);
         let text = format!(
-            "overtraining began at about step {step}: the loss at fixed noise was lowest after step {best}"
+            "overtraining began at about step {step}: the evaluation loss (fixed noise) was lowest after step {best}"
         );
         warn(text, "choose the best step with `wayword pick`, or train with fewer {train.steps}");
     }

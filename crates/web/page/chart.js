@@ -23,7 +23,9 @@ export function draw(svg, title, lines) {
   }
   const [least, most] = [Math.min(...all.map(([, y]) => y)), Math.max(...all.map(([, y]) => y))];
   const room = (most - least || Math.abs(most) || 1) * 0.06;
-  const [low, high] = [least - room, most + room];
+  // What is never negative has no room below zero.
+  const [low, high] = [least < 0 ? least - room : Math.max(0, least - room), most + room];
+  const digits = Math.max(0, Math.ceil(-Math.log10(high - low)) + 1);
   const end = Math.max(1, ...all.map(([x]) => x));
   const x = (value) => left + (value / end) * (width - left - 10);
   const y = (value) => 20 + (1 - (value - low) / (high - low)) * (height - 20 - bottom);
@@ -31,7 +33,7 @@ export function draw(svg, title, lines) {
   for (const share of [0, 0.5, 1]) {
     const value = low + share * (high - low);
     parts.push(s('line', { class: 'grid', x1: left, x2: width - 10, y1: y(value), y2: y(value) }));
-    parts.push(s('text', { x: left - 6, y: y(value) + 4, 'text-anchor': 'end' }, value.toPrecision(3)));
+    parts.push(s('text', { x: left - 6, y: y(value) + 4, 'text-anchor': 'end' }, value.toFixed(digits)));
   }
   parts.push(s('text', { x: left, y: height - 6 }, '0'));
   parts.push(s('text', { x: width - 10, y: height - 6, 'text-anchor': 'end' }, `${end} steps`));

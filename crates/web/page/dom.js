@@ -25,9 +25,13 @@ export function remember(request, name, label) {
   labels.set(`any.${name}`, label);
 }
 
-/** A text of the server with the labels of fields in the place of their paths, such as `train.save_every`. */
-export const labeled = (text) => text.replace(/\b[a-z]+\.[a-z][a-z0-9_]*\b/g, (path) =>
-  labels.has(path) ? `“${labels.get(path)}”` : path);
+/** A text of the server with the labels of fields in the place of their paths, such as `train.save_every`;
+    of a form that was not opened yet, with their names. */
+export const labeled = (text) => text.replace(/\b[a-z]+\.[a-z][a-z0-9_]*\b/g, (path) => {
+  if (labels.has(path)) return `“${labels.get(path)}”`;
+  const [, name] = /^(?:any|train|draw|grid|pick|prepare|convert)\.(\w+)$/.exec(path) ?? [];
+  return name ? `“${name.replaceAll('_', ' ')}”` : path;
+});
 
 let hide;
 /** Shows a message for some seconds. */
@@ -67,6 +71,14 @@ export function duration(seconds) {
 
 /** A file below the folder for output as an address. */
 export const address = (file) => '/files/' + file.split('/').map(encodeURIComponent).join('/');
+
+/** Bytes for people. */
+export const bytes = (n) => (n < 1e9 ? `${Math.round(n / 1e6)} MB` : `${(n / 1e9).toFixed(1)} GB`);
+
+/** On a narrow screen, where it lies below the form, brings an element into view. */
+export function reveal(element) {
+  if (matchMedia('(max-width: 899px)').matches) element.scrollIntoView({ block: 'center' });
+}
 
 /** Copies a text; where the browser forbids it, shows it to be copied by hand. */
 export async function copy(text) {

@@ -2,7 +2,7 @@
 import { ask, below, follow, get, post, put, Refused } from './api.js';
 import { offer } from './again.js';
 import { completion, names as known } from './complete.js';
-import { address, fill, h, later, toast, tried } from './dom.js';
+import { address, fill, h, later, reveal, toast, tried } from './dom.js';
 import { Form } from './form.js';
 import { painter } from './mask.js';
 
@@ -149,6 +149,7 @@ async function start() {
 
 function watch(id) {
   current = id;
+  reveal(bar);
   stop.disabled = skip.disabled = false;
   state.className = 'state';
   follow(id, {
@@ -161,11 +162,12 @@ function watch(id) {
         fill(live, h('img', { src: `data:image/png;base64,${event.png}`, alt: `Image ${event.index + 1} after ${event.step} steps` }));
       } else if (event.event === 'saved') {
         const file = await below(event.path);
-        gallery.prepend(figure(file, ''));
+        const item = figure(file, '');
+        gallery.prepend(item);
         if (current === id) fill(live, h('img', { src: address(file), alt: 'Finished image' }));
         const { pictures } = await get('/pictures');
         const told = pictures.find((one) => one.file === file);
-        if (told) gallery.firstElementChild.replaceWith(figure(file, told.settings));
+        if (told) item.replaceWith(figure(file, told.settings));
       } else if (event.event === 'warned') toast([event.message, event.hint].filter(Boolean).join(' - '));
     },
     state: (now) => {

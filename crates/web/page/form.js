@@ -43,7 +43,8 @@ export class Form {
     const input = this.input(name, option, id);
     input.addEventListener('input', () => { this.find(name, ''); this.changed(name); });
     this.inputs.set(name, input);
-    const help = h('p', { class: 'help', id: `${id}-help` }, option.description || '', ' ',
+    const text = option.description || '';
+    const help = h('p', { class: 'help', id: `${id}-help` }, text === this.label(name) ? '' : text, ' ',
       option['x-flag']?.startsWith('--') ? h('code', {}, option['x-flag']) : null);
     const finding = h('p', { class: 'finding', id: `${id}-finding` });
     input.setAttribute('aria-describedby', `${id}-help ${id}-finding`);

@@ -1,7 +1,7 @@
 // Grid: axes, cells as they come, the sheet.
 import { below, follow, get, post } from './api.js';
 import { offer } from './again.js';
-import { address, fill, h, tried } from './dom.js';
+import { address, fill, h, reveal, tried } from './dom.js';
 import { Form } from './form.js';
 
 const MAIN = ['prompt', 'x', 'y', 'z', 'negative', 'base', 'sampler', 'steps', 'cfg', 'size', 'seed'];
@@ -23,14 +23,15 @@ export async function build(element) {
   const [schema, names, library] = await Promise.all([get('/schema/grid'), get('/names'), get('/library')]);
   form = new Form(schema, {
     choices: { sampler: names.samplers.map((name) => [name, name]), base: library.checkpoints.map((one) => [one.path, one.name]) },
-    labels: { x: 'Columns (x)', y: 'Rows (y)', z: 'Sheets (z)', cfg: 'Guidance (CFG)' },
+    labels: { negative: 'Negative prompt', x: 'Columns (x)', y: 'Rows (y)', z: 'Sheets (z)', cfg: 'Guidance (CFG)' },
   });
   const fields = form.fields(MAIN, ['prompt', 'negative']);
   const offers = h('datalist', { id: 'axes' }, AXES.map((axis) => h('option', { value: axis })));
   for (const name of ['x', 'y', 'z']) form.inputs.get(name).setAttribute('list', 'axes');
   fill(element, h('h2', {}, 'Grid'), h('div', { class: 'columns' },
-    h('section', { class: 'panel', 'aria-label': 'Settings' }, fields, offers,
-      h('p', { class: 'help' }, 'An axis is NAME: VALUES, such as "steps: 10-30 (+10)" or "cfg: 4, 7, 10"; the fields offer all names.'),
+    h('section', { class: 'panel', 'aria-label': 'Settings' },
+      h('p', { class: 'help' }, 'Columns, rows and sheets are axes: NAME: VALUES, such as "steps: 10-30 (+10)" or "cfg: 4, 7, 10"; the fields offer all names. One is enough.'),
+      fields, offers,
       form.rest(['out', 'overwrite', 'json']),
       h('div', { class: 'row' }, h('button', { class: 'main', onclick: start }, 'Draw the grid'), skip, stop)),
     h('section', { class: 'panel', 'aria-label': 'Cells' }, interrupted, state, result, cells)));
@@ -53,6 +54,7 @@ const start = () => form.submit(() => begin(form.values()));
 
 function watch(id) {
   current = id;
+  reveal(state);
   stop.disabled = skip.disabled = false;
   state.className = 'state';
   fill(cells);
@@ -61,7 +63,7 @@ function watch(id) {
     event: async (event) => {
       if (event.event !== 'saved' || current !== id) return;
       const file = await below(event.path);
-      if (/\.(png|jpg|webp)$/.test(file)) {
+      if (file.includes('/cells/')) {
         cells.append(h('li', {}, h('a', { href: address(file) }, h('img', { src: address(file), alt: file.split('/').pop(), loading: 'lazy' }))));
       } else if (file.endsWith('.html')) fill(result, h('a', { href: address(file) }, 'The whole grid as a page'));
     },

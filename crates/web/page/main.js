@@ -48,7 +48,7 @@ async function queue() {
     const waiting = open.filter((job) => job.state === 'queued').length;
     const left = running?.progress.seconds_left;
     const text = running
-      ? `${running.command}: ${running.progress.phase} ${running.progress.of ? `${running.progress.done}/${running.progress.of}` : ''} ${left ? duration(left) + ' left' : ''}`
+      ? `${running.command}: ${running.progress.phase} ${running.progress.of ? `${running.progress.done}/${running.progress.of}` : ''}${left ? `, ${duration(left)} left` : ''}`
       : 'idle';
     const told = waiting ? `${text}, ${waiting} waiting` : text;
     if (line.textContent !== told) line.textContent = told;

@@ -57,7 +57,7 @@ export function preparation({ photos, options, use }) {
     forget,
     /** Offers what a killed server left. */
     shown: () => offer(left, 'prepare', (request) => `preparing ${(request.photos || []).length} photos or folders`,
-      (request) => begin({ ...request, overwrite: true })),
+      (request) => { begin({ ...request, overwrite: true }); }),
     /** Makes the images anew where crops were changed. */
     settle: async () => {
       if (!current?.changed) return;

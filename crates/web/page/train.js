@@ -1,6 +1,7 @@
 // Train: photos, the form, what is wrong with both, the start.
 import { ask, get, post, put, server, Refused } from './api.js';
-import { address, copy, duration, fill, h, labeled, tried } from './dom.js';
+import { offer } from './again.js';
+import { address, bytes, copy, duration, fill, h, labeled, tried } from './dom.js';
 import { Form } from './form.js';
 import { preparation } from './prepare.js';
 
@@ -13,6 +14,7 @@ let images = '';
 let set = '';
 const thumbs = h('ul', { class: 'thumbs' });
 const findings = h('div', { 'aria-live': 'polite' });
+const interrupted = h('div', {});
 const SUBJECTS = { person: 'person', object: 'object', style: 'style' };
 /** What prepares photos: the images are those that it makes, until the photos are used as they are. */
 const prepared = preparation({
@@ -30,7 +32,7 @@ const prepared = preparation({
 const folder = h('input', { id: 'folder', type: 'text', list: 'folders', autocomplete: 'off', placeholder: 'path on the server' });
 
 export async function build(element) {
-  const [schema, library, known] = await Promise.all([get('/schema/train'), get('/library'), server()]);
+  const [schema, library, known, names] = await Promise.all([get('/schema/train'), get('/library'), server(), get('/names')]);
   const bases = library.checkpoints.map((one) => [one.path, one.name]);
   form = new Form(schema, {
     choices: { base: bases, preset: [['person', 'person'], ['object', 'object'], ['style', 'style']] },
@@ -61,8 +63,9 @@ export async function build(element) {
         h('datalist', { id: 'folders' }, known.folders.map((path) => h('option', { value: path }))),
         h('p', { class: 'help' }, 'Filled by the photos above; or name a folder that the server opened with --pictures.')),
       prepared.element, findings),
-    h('section', { class: 'panel', 'aria-label': 'Options' }, h('p', { class: 'help' }, base),
+    h('section', { class: 'panel', 'aria-label': 'Options' }, interrupted, h('p', { class: 'help' }, base),
       form.fields(MAIN, []), form.rest(WITHOUT),
+      [suggested('optimizer', names.optimizers), suggested('scheduler', names.schedulers)],
       h('div', { class: 'row' },
         h('button', { class: 'main', onclick: start }, 'Start training'),
         h('button', { onclick: check }, 'Check'),
@@ -70,7 +73,17 @@ export async function build(element) {
         h('button', { onclick: () => text('toml') }, 'Copy as TOML')))));
 }
 
-export const shown = () => prepared.shown();
+/** Names that the field of an option offers. */
+function suggested(option, names) {
+  form.inputs.get(option).setAttribute('list', `${option}-names`);
+  return h('datalist', { id: `${option}-names` }, names.map((name) => h('option', { value: name })));
+}
+
+/** What the last server's end left: photos to prepare, trainings that had not begun. */
+export async function shown() {
+  await prepared.shown();
+  await offer(interrupted, 'train', (given) => `training ${given.name || 'an embedding'}`, begin);
+}
 
 function request(command) {
   const list = images ? images.split('\n').map((line) => line.trim()).filter(Boolean) : [];
@@ -172,7 +185,7 @@ function show(plan) {
   const estimate = plan.estimate;
   const facts = [
     `${plan.pictures} images, ${plan.steps} steps of ${plan.batch}`,
-    estimate ? `about ${duration(estimate.total)} and ${(estimate.memory / 2 ** 30).toFixed(1)} GiB` : null,
+    estimate ? `about ${duration(estimate.total)} and ${bytes(estimate.memory)} of memory` : null,
   ].filter(Boolean).join('; ');
   const warnings = plan.warnings.map((one) => form.diagnose(one, true)).filter(Boolean);
   fill(findings, h('h3', {}, 'Forecast'), h('p', {}, facts),
@@ -181,13 +194,17 @@ function show(plan) {
     h('ul', {}, plan.captions.slice(0, 12).map((one) => h('li', {}, `${one.text} (${one.count})`))));
 }
 
+async function begin(given) {
+  const job = await post('/jobs', { ...given, command: 'train' });
+  location.hash = `#run/job/${job.id}`;
+}
+
 async function start() {
   form.clear();
   await tried(async () => {
     try {
       await prepared.settle();
-      const job = await post('/jobs', request('train'));
-      location.hash = `#run/job/${job.id}`;
+      await begin(request('train'));
     } catch (error) {
       refused(error);
     }

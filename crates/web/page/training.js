@@ -28,7 +28,10 @@ function parts(panel, title) {
     const known = gallery.childElementCount;
     for (const file of data.samples.slice(known)) {
       const name = file.split('/').pop();
-      gallery.append(h('li', {}, h('figure', {}, h('a', { href: address(file) }, h('img', { src: address(file), alt: `Preview ${name}`, loading: 'lazy' })), h('figcaption', {}, name))));
+      // NAME_000200_00_SEED.png
+      const at = /_(\d{6,})_\d+_\d+\.\w+$/.exec(name);
+      gallery.append(h('li', {}, h('figure', {}, h('a', { href: address(file), title: name }, h('img', { src: address(file), alt: `Preview ${name}`, loading: 'lazy' })),
+        h('figcaption', {}, at ? `after step ${Number(at[1])}` : name))));
     }
     fill(files, data.files.map((file) => h('li', {}, h('a', { href: address(file), download: '' }, file.split('/').pop()))),
       data.report ? h('li', {}, h('a', { href: address(data.report) }, 'report')) : null);
@@ -96,6 +99,7 @@ export function live(panel, title, told, run, ended) {
       stop.disabled = true;
       view.state.textContent = end.state;
       view.state.className = `state ${end.state}`;
+      view.numbers.textContent = view.numbers.textContent.replace(/, [^,]* left$/, '');
       if (end.error) view.numbers.textContent = labeled([end.error.message, end.error.hint].filter(Boolean).join(' - '));
       if (end.state === 'finished') view.buttons.append(h('a', { class: 'button', href: '#draw' }, 'Draw with it'));
       if (end.state === 'stopped' && run) view.buttons.append(resume(run));

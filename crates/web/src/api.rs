@@ -58,12 +58,16 @@ async fn server(State(app): State<Arc<App>>) -> Answer {
     .await
 }
 
-/// Names of samplers, schedules and upscalers.
+/// Names that options take.
 async fn known_names() -> Response {
     let samplers: Vec<&str> = names::SAMPLERS.iter().map(|one| one.name).collect();
     let schedules: Vec<&str> = names::NOISE_SCHEDULES.iter().map(|one| one.1).collect();
     let upscalers: Vec<&str> = names::UPSCALERS.iter().map(|one| one.1).collect();
-    json_response(&json!({ "samplers": samplers, "schedules": schedules, "upscalers": upscalers }))
+    let plain = |all: Vec<names::Named>| all.iter().map(|one| one.name).collect::<Vec<_>>();
+    json_response(&json!({
+        "samplers": samplers, "schedules": schedules, "upscalers": upscalers,
+        "optimizers": plain(names::optimizers()), "schedulers": plain(names::schedulers()),
+    }))
 }
 
 async fn schema_of(Path(command): Path<String>) -> Answer {
@@ -129,7 +133,13 @@ async fn submit(State(app): State<Arc<App>>, headers: HeaderMap, body: Body) -> 
 
 async fn jobs(State(app): State<Arc<App>>) -> Response {
     let all: Vec<Value> = app.jobs.all().iter().map(|entry| app.jobs.tell(entry)).collect();
-    json_response(&json!({ "jobs": all, "interrupted": app.journal.interrupted() }))
+    let mut interrupted = app.journal.interrupted();
+    for job in interrupted.iter_mut().filter(|job| job["command"] == "grid") {
+        if let Some(out) = job["request"]["out"].as_str().map(std::path::Path::new) {
+            job["images"] = files::own_images(&app, &out.join("cells")).into();
+        }
+    }
+    json_response(&json!({ "jobs": all, "interrupted": interrupted }))
 }
 
 async fn job(State(app): State<Arc<App>>, Path(id): Path<String>) -> Answer {

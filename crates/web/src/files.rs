@@ -164,7 +164,7 @@ pub(crate) fn images(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// The same as paths below the folder for output.
-fn own_images(app: &App, folder: &Path) -> Vec<String> {
+pub(crate) fn own_images(app: &App, folder: &Path) -> Vec<String> {
     images(folder).iter().map(|path| below(app, path)).collect()
 }
 

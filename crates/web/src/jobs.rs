@@ -44,14 +44,19 @@ impl Entry {
 
     /// The folder of the run that it trains.
     pub(crate) fn run(&self) -> Option<PathBuf> {
-        let text = |name: &str| self.request.get(name).and_then(Value::as_str);
-        match (text("resume"), text("out"), text("name"), self.command) {
-            (Some(run), ..) => Some(run.into()),
-            (None, Some(out), Some(name), "train") => {
-                Some(PathBuf::from(out).join(format!("{name}.run")))
-            }
-            _ => None,
+        run(self.command, &self.request)
+    }
+}
+
+/// The folder of the run that a request trains.
+pub(crate) fn run(command: &str, request: &Value) -> Option<PathBuf> {
+    let text = |name: &str| request.get(name).and_then(Value::as_str);
+    match (text("resume"), text("out"), text("name"), command) {
+        (Some(run), ..) => Some(run.into()),
+        (None, Some(out), Some(name), "train") => {
+            Some(PathBuf::from(out).join(format!("{name}.run")))
         }
+        _ => None,
     }
 }
 

@@ -1,10 +1,11 @@
-//! Heavy jobs on disk, so that a server that was killed finds them again as interrupted.
+//! Heavy jobs on disk, so that the next server finds those that its end interrupted.
 use crate::jobs::Entry;
 use serde_json::{Value, json};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use wayword_formats::atomic::write_bytes;
+use wayword_session::{JobState, SeenRun};
 
 /// Interrupted jobs that are listed.
 const KEPT: usize = 50;
@@ -25,7 +26,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Journal {
     /// The journal of an output folder. Lines that cannot be read, as one that was being written
-    /// when a server was killed, are left out.
+    /// when a server was killed, are left out; so are trainings that have begun, which are runs.
     pub(crate) fn open(out: &Path) -> Self {
         let file = out.join(".wayword/jobs.jsonl");
         let text = std::fs::read_to_string(&file).unwrap_or_default();
@@ -36,6 +37,11 @@ impl Journal {
                 left.push(line);
             }
         }
+        let has_begun = |job: &Value| {
+            let command = job["command"].as_str().unwrap_or_default();
+            crate::jobs::run(command, &job["request"]).is_some_and(|run| SeenRun::is_run(&run))
+        };
+        left.retain(|job| !has_begun(job));
         left.drain(..left.len().saturating_sub(KEPT));
         let lines: String = left.iter().map(|job| format!("{job}\n")).collect();
         // A journal that cannot be written is no reason not to serve.
@@ -64,13 +70,23 @@ impl Journal {
 
     /// Writes the ends of jobs that are over since it was last called.
     pub(crate) fn settle(&self) {
+        self.settle_those(JobState::is_over);
+    }
+
+    /// The same after all were asked to stop because the server ends: those that did stop are the
+    /// next server's.
+    pub(crate) fn leave(&self) {
+        self.settle_those(|state| state.is_over() && state != JobState::Stopped);
+    }
+
+    fn settle_those(&self, is_settled: impl Fn(JobState) -> bool) {
         let mut open = lock(&self.open);
         open.retain(|entry| {
-            let is_over = entry.job.state().is_over();
-            if is_over {
+            let is_settled = is_settled(entry.job.state());
+            if is_settled {
                 self.append(&json!({ "id": entry.id.to_string() }));
             }
-            !is_over
+            !is_settled
         });
     }
 

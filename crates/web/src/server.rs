@@ -180,12 +180,13 @@ impl Server {
             });
             stop.notified().await;
             app.stopping.store(true, Ordering::Relaxed);
+            app.journal.settle();
             app.jobs.stop();
             // Answers to those who wait for a job come from it as long as it saves.
             while app.jobs.all().iter().any(|entry| !entry.job.state().is_over()) {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
-            app.journal.settle();
+            app.journal.leave();
             ended.notify_one();
             // A connection that stays open longer holds nothing that must be saved.
             let _ = tokio::time::timeout(FAREWELL, server).await;

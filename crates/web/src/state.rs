@@ -59,10 +59,8 @@ impl App {
             let text = "the server is about to end";
             return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text));
         }
-        // Trainings are runs on disk by themselves, and a client of A1111's API waits for its answer.
-        let command = request.command();
-        let is_kept =
-            !is_a1111 && command != "train" && (!request.is_light() || command == "prepare");
+        // A client of A1111's API waits for its answer.
+        let is_kept = !is_a1111 && (!request.is_light() || request.command() == "prepare");
         let entry =
             self.jobs.add(request, task, is_a1111, |request| self.session.submit(request))?;
         if let Some(base) = entry.base().filter(|base| base.exists()) {

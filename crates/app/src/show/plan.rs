@@ -73,7 +73,7 @@ fn take(estimate: &Estimate) -> String {
         (estimate.latents, "latents"),
         (estimate.starts, "short runs"),
         (estimate.seconds, "steps"),
-        (estimate.evaluations, "losses at fixed noise"),
+        (estimate.evaluations, "evaluation"),
         (estimate.previews, "previews"),
         (estimate.pick, "choosing the best step"),
     ];

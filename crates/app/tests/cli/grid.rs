@@ -223,3 +223,33 @@ fn mistakes_are_told_before_anything_is_loaded() {
     ];
     insta::assert_snapshot!("grid_mistakes", all.join("\n"));
 }
+
+#[test]
+fn what_does_not_fit_into_memory_is_refused_before_anything_is_made() {
+    let program = Program::new();
+    let told: Value = serde_json::from_str(&program.run(&["devices", "--json"]).out).unwrap();
+    let free = told["devices"][0]["free"].as_u64().unwrap();
+    if free > 45_000_000_000 {
+        println!("skipped: this machine has room for what should not fit");
+        return;
+    }
+    let model = model();
+    let (x, more) = ("size: 64x64, 8192x8192", ["--base", &model, "--steps", "1"]);
+    let draw = ["draw", "a", "--size", "8192,8192"];
+    for (start, hint) in [
+        (vec!["grid", "a", "--x", x], "use a smaller --size, end"),
+        (draw.to_vec(), "use a smaller --size, end"),
+        ([&draw[..], &["--count", "2", "--batch", "2"]].concat(), "--size or --batch, end"),
+    ] {
+        let run = program.run(&[&start[..], &more].concat());
+        assert_eq!(run.code, Some(3), "{}", run.err);
+        assert!(run.err.contains("error: drawing would take"), "{}", run.err);
+        assert!(run.err.contains(hint) && run.err.contains("or try with --force"), "{}", run.err);
+        assert!(!program.path("grid").exists());
+    }
+    // A LoRA that is not there ends it where it would begin to draw.
+    let forced = ["grid", "a <lora:none:1>", "--x", "size: 8192x8192", "--force"];
+    let run = program.run(&[&forced[..], &more].concat());
+    assert_eq!(run.code, Some(1), "{}", run.err);
+    assert!(!run.err.contains("would take"), "{}", run.err);
+}

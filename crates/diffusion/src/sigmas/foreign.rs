@@ -4,7 +4,7 @@
 //! `DPM++ 2M` are one name already. This table has the others: ComfyUI's and k-diffusion's
 //! (`euler_ancestral`), InvokeAI's (`kdpm_2_a`), diffusers' classes, kohya's (`dpmsolver++`),
 //! stable-diffusion.cpp's (`dpm++2s_a`), NovelAI's (`k_dpmpp_2s_ancestral`), Draw Things'
-//! (`Euler A Trailing`).
+//! (`Euler A Trailing`). All of them were compared with the lists in those programs' sources.
 use super::names::SamplerKind;
 use super::schedule::Schedule;
 use SamplerKind as K;
@@ -30,6 +30,7 @@ const NAMES: &[(&str, SamplerKind, Option<Schedule>)] = &[
     ("dpmppsdegpu", K::DpmppSde, None),
     ("dpmsolversdescheduler", K::DpmppSde, Some(Schedule::Uniform)),
     ("dpmpp2msdegpu", K::Dpmpp2MSde, None),
+    ("dpmpp2msdebt", K::Dpmpp2MSde, None),
     ("dpmpp2msdeheungpu", K::Dpmpp2MSdeHeun, None),
     ("dpmpp3msdegpu", K::Dpmpp3MSde, None),
     ("ddimscheduler", K::Ddim, None),
@@ -48,9 +49,15 @@ const NAMES: &[(&str, SamplerKind, Option<Schedule>)] = &[
 
 /// Samplers of other programs that are not available here, as plain names.
 const MISSING: &[&str] = &[
+    "amusedscheduler",
+    "cmstochasticiterativescheduler",
+    "consistencydecoderscheduler",
     "cosinedpmsolvermultistepscheduler",
+    "ddiminversescheduler",
+    "ddimparallelscheduler",
     "ddimtrailing",
     "ddpm",
+    "ddpmparallelscheduler",
     "ddpmscheduler",
     "deis",
     "deismultistepscheduler",
@@ -58,27 +65,47 @@ const MISSING: &[&str] = &[
     "dpmpp2mv2",
     "dpmpp2s",
     "dpmpp2sancestralcfgpp",
+    "dpmpp2sarf",
     "dpmpp3m",
     "dpmppsdesubstep",
     "dpmsingle",
     "dpmsolver",
+    "dpmsolvermultistepinversescheduler",
     "dpmsolversinglestep",
     "dpmsolversinglestepscheduler",
+    "edmdpmpp2m",
     "edmdpmsolvermultistepscheduler",
+    "edmeuler",
     "edmeulerscheduler",
+    "edmplaygroundv25",
     "ersde",
     "euleracfgpp",
     "eulerancestralcfgpp",
     "eulerasubstep",
     "eulercfgpp",
+    "eulerge",
     "expheun2x0",
     "expheun2x0sde",
+    "flowmatcheulerdiscretescheduler",
+    "flowmatchheundiscretescheduler",
+    "flowmatchlcmscheduler",
+    "forgefluxrealistic",
+    "forgefluxrealisticslow",
     "gradientestimation",
     "gradientestimationcfgpp",
     "heunpp2",
     "ipndm",
     "ipndmscheduler",
     "ipndmv",
+    "karrasvescheduler",
+    "naismea",
+    "naismeadyn",
+    "repaintscheduler",
+    "res2m",
+    "res2s",
+    "res3m",
+    "res3s",
+    "res5s",
     "resmultistep",
     "resmultistepancestral",
     "resmultistepancestralcfgpp",
@@ -86,11 +113,47 @@ const MISSING: &[&str] = &[
     "sasolver",
     "sasolverpece",
     "sasolverscheduler",
+    "scoresdevescheduler",
     "seeds2",
     "seeds3",
     "tcd",
     "tcdscheduler",
+    "tcdtrailing",
+    "unclipscheduler",
+    "unipcays",
     "unipcbh2",
+    "unipctrailing",
+    "vqdiffusionscheduler",
+];
+
+/// Noise schedules of other programs that are not available here, as plain names.
+const MISSING_SCHEDULES: &[&str] = &[
+    "alignyoursteps11",
+    "alignyoursteps32",
+    "alignyourstepsgits",
+    "ays30",
+    "aysgits",
+    "ayssdxl",
+    "ayssvd",
+    "beta57",
+    "bongtangent",
+    "cosine",
+    "edmplaygroundv25",
+    "flux",
+    "flux2",
+    "gits",
+    "karrasexponential",
+    "laplace",
+    "lcm",
+    "linearquadratic",
+    "logitnormal",
+    "ltx2",
+    "ltxv",
+    "ltxvimage",
+    "phi",
+    "smoothstep",
+    "tcd",
+    "turbo",
 ];
 
 /// A name without what programs write differently.
@@ -112,4 +175,9 @@ pub(super) fn is_missing(name: &str) -> bool {
     let is_listed = |name: &str| MISSING.contains(&name);
     // InvokeAI's names end with a `k` where the schedule is Karras'.
     is_listed(&name) || name.strip_suffix('k').is_some_and(is_listed)
+}
+
+/// The same of a noise schedule.
+pub(super) fn is_missing_schedule(name: &str) -> bool {
+    MISSING_SCHEDULES.contains(&plain(name).as_str())
 }

@@ -263,7 +263,11 @@ fn generously(
 ) -> Result<(&'static SamplerInfo, Schedule), UnknownName> {
     let asked = schedule.filter(|s| !s.trim().is_empty());
     let explicit = asked.map(|name| {
-        let hint = || instead(name, SCHEDULES.iter().map(|s| s.1));
+        let names = || SCHEDULES.iter().map(|s| s.1);
+        let hint = || match foreign::is_missing_schedule(name) {
+            true => elsewhere("schedules", names()),
+            false => instead(name, names()),
+        };
         Schedule::from_name(name).ok_or_else(|| UnknownName {
             what: "schedule",
             name: name.into(),
@@ -278,6 +282,11 @@ fn generously(
     if let Some((info, own)) = by_name(name) {
         let schedule = if explicit == Schedule::Automatic { own } else { explicit };
         return Ok((info, schedule));
+    }
+    let names = || SAMPLERS.iter().map(|s| s.name);
+    let unknown = |hint| Err(UnknownName { what: "sampler", name: name.into(), hint });
+    if foreign::is_missing(name) {
+        return unknown(elsewhere("samplers", names()));
     }
     // The longest schedule at the end first, so that SGM Uniform is not taken for Uniform.
     let lower = name.to_lowercase();
@@ -295,14 +304,7 @@ fn generously(
             return Ok((info, kind));
         }
     }
-    let names = || SAMPLERS.iter().map(|s| s.name);
-    let hint = if foreign::is_missing(name) {
-        let known: Vec<&str> = names().collect();
-        format!("other programs have it, but here the samplers are {}", known.join(", "))
-    } else {
-        instead(name, names())
-    };
-    Err(UnknownName { what: "sampler", name: name.into(), hint })
+    unknown(instead(name, names()))
 }
 
 /// The sampler of a name, and the schedule that the name itself means, else `Automatic`.
@@ -314,6 +316,12 @@ fn by_name(name: &str) -> Option<(&'static SamplerInfo, Schedule)> {
         let (kind, schedule) = foreign::find(name)?;
         Some((kind.info(), schedule.unwrap_or_default()))
     })
+}
+
+/// What to write instead of a name that only other programs know.
+fn elsewhere(what: &str, known: impl Iterator<Item = &'static str>) -> String {
+    let known = Vec::from_iter(known).join(", ");
+    format!("other programs have it, but here the {what} are {known}")
 }
 
 /// What to write instead: the name that is meant, where one is a slip of the finger away, else any

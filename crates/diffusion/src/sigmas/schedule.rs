@@ -34,14 +34,14 @@ pub enum Schedule {
 
 /// All schedules in A1111's order: label, name in files and links, other names.
 pub const SCHEDULES: [(Schedule, &str, &str, &[&str]); 12] = [
-    (Schedule::Automatic, "Automatic", "automatic", &[]),
+    (Schedule::Automatic, "Automatic", "automatic", &["default"]),
     (Schedule::Uniform, "Uniform", "uniform", &["discrete"]),
     (Schedule::Karras, "Karras", "karras", &[]),
     (Schedule::Exponential, "Exponential", "exponential", &[]),
     (Schedule::Polyexponential, "Polyexponential", "polyexponential", &["poly_exponential"]),
     (Schedule::SgmUniform, "SGM Uniform", "sgm_uniform", &["SGMUniform"]),
     (Schedule::KlOptimal, "KL Optimal", "kl_optimal", &[]),
-    (Schedule::AlignYourSteps, "Align Your Steps", "align_your_steps", &["AYS"]),
+    (Schedule::AlignYourSteps, "Align Your Steps", "align_your_steps", &["AYS", "AYS SD1"]),
     (Schedule::Simple, "Simple", "simple", &[]),
     (Schedule::Normal, "Normal", "normal", &[]),
     (Schedule::Ddim, "DDIM", "ddim", &["ddim_uniform"]),

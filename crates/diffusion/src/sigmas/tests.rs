@@ -68,8 +68,17 @@ fn samplers_by_the_names_of_other_programs() {
         ("dpm++2m", Some("discrete"), "DPM++ 2M", Schedule::Uniform),
         ("dpm++2s_a", None, "DPM++ 2S a", Schedule::Automatic),
         ("euler_a", Some("ays"), "Euler a", Schedule::AlignYourSteps),
+        ("dpm++2m_sde_bt", Some("default"), "DPM++ 2M SDE", Schedule::Automatic),
+        ("lms", Some("normal"), "LMS", Schedule::Normal),
         // A1111, Civitai, NovelAI
         ("DPM++ 2M SDE Karras", None, "DPM++ 2M SDE", Schedule::Karras),
+        ("DPM++ 3M SDE Exponential", None, "DPM++ 3M SDE", Schedule::Automatic),
+        ("dpm_2_ancestral_karras", None, "DPM2 a", Schedule::Automatic),
+        ("k_dpmpp_2m_sde", Some("polyexponential"), "DPM++ 2M SDE", Schedule::Polyexponential),
+        ("ddim_v3", None, "DDIM", Schedule::Automatic),
+        // ComfyUI's nodes for more schedules, Draw Things
+        ("dpmpp_2m", Some("AYS SD1"), "DPM++ 2M", Schedule::AlignYourSteps),
+        ("DPM++ SDE AYS", None, "DPM++ SDE", Schedule::AlignYourSteps),
         ("dpmpp_2m_karras", None, "DPM++ 2M", Schedule::Automatic),
         ("k_dpmpp_2s_ancestral", None, "DPM++ 2S a", Schedule::Automatic),
         ("DPM++ 2S a Karras", None, "DPM++ 2S a", Schedule::Automatic),
@@ -88,6 +97,8 @@ fn near_spelling_is_no_near_meaning() {
     assert!(hint("heunpp2").contains("other programs have it"), "{}", hint("heunpp2"));
     assert!(hint("DPM++ 4M").starts_with("known are"), "{}", hint("DPM++ 4M"));
     assert!(hint("deis").starts_with("other programs"), "{}", hint("deis"));
+    // Its schedule would have no effect on UniPC.
+    assert!(hint("UniPC AYS").starts_with("other programs"), "{}", hint("UniPC AYS"));
 }
 
 /// Every name that the other programs list is known here, or known to be missing.
@@ -110,14 +121,15 @@ fn the_lists_of_other_programs_are_known() {
              dpmpp_2m_sde_heun_gpu, dpmpp_3m_sde, dpmpp_3m_sde_gpu, ddpm, lcm, ipndm, ipndm_v, deis, \
              res_multistep, res_multistep_cfg_pp, res_multistep_ancestral, \
              res_multistep_ancestral_cfg_pp, gradient_estimation, gradient_estimation_cfg_pp, er_sde, \
-             seeds_2, seeds_3, sa_solver, sa_solver_pece, ddim, uni_pc, uni_pc_bh2",
+             seeds_2, seeds_3, sa_solver, sa_solver_pece, ddim, uni_pc, uni_pc_bh2, \
+             res_2m, res_2s, res_3m, res_3s, res_5s",
         ),
         (
             "InvokeAI",
             "ddim, ddpm, deis, deis_k, lms, lms_k, pndm, heun, heun_k, euler, euler_k, euler_a, kdpm_2, \
              kdpm_2_k, kdpm_2_a, kdpm_2_a_k, dpmpp_2s, dpmpp_2s_k, dpmpp_2m, dpmpp_2m_k, \
              dpmpp_2m_sde, dpmpp_2m_sde_k, dpmpp_3m, dpmpp_3m_k, dpmpp_sde, dpmpp_sde_k, unipc, \
-             unipc_k, lcm, tcd",
+             unipc_k, lcm, tcd, edm_euler, edm_dpmpp_2m",
         ),
         (
             "diffusers",
@@ -126,7 +138,12 @@ fn the_lists_of_other_programs_are_known() {
              EulerAncestralDiscreteScheduler, EulerDiscreteScheduler, HeunDiscreteScheduler, \
              IPNDMScheduler, KDPM2AncestralDiscreteScheduler, KDPM2DiscreteScheduler, LCMScheduler, \
              LMSDiscreteScheduler, PNDMScheduler, SASolverScheduler, TCDScheduler, \
-             UniPCMultistepScheduler",
+             UniPCMultistepScheduler, AmusedScheduler, CMStochasticIterativeScheduler, \
+             ConsistencyDecoderScheduler, CosineDPMSolverMultistepScheduler, DDIMInverseScheduler, \
+             DDIMParallelScheduler, DDPMParallelScheduler, DPMSolverMultistepInverseScheduler, \
+             EDMDPMSolverMultistepScheduler, FlowMatchEulerDiscreteScheduler, \
+             FlowMatchHeunDiscreteScheduler, FlowMatchLCMScheduler, KarrasVeScheduler, \
+             RePaintScheduler, ScoreSdeVeScheduler, UnCLIPScheduler, VQDiffusionScheduler",
         ),
         (
             "kohya",
@@ -137,19 +154,30 @@ fn the_lists_of_other_programs_are_known() {
             "Civitai",
             "Euler a, Euler, LMS, Heun, DPM2, DPM2 a, DPM++ 2S a, DPM++ 2M, DPM++ SDE, DPM fast, \
              DPM adaptive, LMS Karras, DPM2 Karras, DPM2 a Karras, DPM++ 2S a Karras, \
-             DPM++ 2M Karras, DPM++ SDE Karras, DPM++ 3M SDE, DPM++ 2M SDE, DDIM, PLMS, UniPC, LCM",
+             DPM++ 2M Karras, DPM++ SDE Karras, DPM++ 3M SDE, DPM++ 2M SDE, DDIM, PLMS, UniPC, LCM, \
+             DPM++ 2M SDE Karras, DPM++ 3M SDE Karras, DPM++ 3M SDE Exponential, euler_ancestral, \
+             lms_karras, dpm_2_karras, dpm_2_ancestral_karras, dpmpp_2s_ancestral_karras, \
+             dpmpp_2m_karras, dpmpp_sde_karras, dpmpp_2m_sde_karras, uni_pc_bh2",
         ),
         (
             "stable-diffusion.cpp",
             "euler, euler_a, heun, dpm2, dpm++2s_a, dpm++2m, dpm++2mv2, ipndm, ipndm_v, lcm, \
-             ddim_trailing, tcd",
+             ddim_trailing, tcd, res_multistep, res_2s, er_sde, euler_cfg_pp, euler_a_cfg_pp, euler_ge, \
+             dpm++2m_sde, dpm++2m_sde_bt, lms",
         ),
         (
             "Draw Things",
             "DPM++ 2M Karras, Euler A, DDIM, PLMS, DPM++ SDE Karras, UniPC, LCM, Euler A Substep, \
              DPM++ SDE Substep, TCD, Euler A Trailing, DPM++ SDE Trailing, DPM++ 2M AYS, Euler A AYS, \
-             DPM++ SDE AYS, DPM++ 2M Trailing, DDIM Trailing",
+             DPM++ SDE AYS, DPM++ 2M Trailing, DDIM Trailing, UniPC Trailing, UniPC AYS, TCD Trailing",
         ),
+        (
+            "NovelAI",
+            "k_lms, k_euler, k_euler_ancestral, k_heun, plms, ddim, ddim_v3, nai_smea, nai_smea_dyn, \
+             k_dpmpp_2m, k_dpmpp_2m_sde, k_dpmpp_3m_sde, k_dpmpp_2s_ancestral, k_dpmpp_sde, k_dpm_2, \
+             k_dpm_2_ancestral, k_dpm_adaptive, k_dpm_fast",
+        ),
+        ("Fooocus", "edm_playground_v2.5, tcd, lcm, dpmpp_2m_sde_gpu, uni_pc_bh2"),
     ];
     for (program, names) in lists {
         for name in names.split(',').map(str::trim) {
@@ -177,7 +205,37 @@ fn the_lists_of_other_programs_are_known() {
         "Uniform",
         "Automatic",
         "DDIM",
+        "default",
+        "AYS SD1",
+        "align_your_steps",
     ] {
         assert!(resolve("Euler", Some(schedule), false).is_ok(), "{schedule}");
+    }
+    // ComfyUI's and its nodes', stable-diffusion.cpp's, Fooocus', SwarmUI's, SD.Next's.
+    for schedule in [
+        "linear_quadratic",
+        "beta57",
+        "bong_tangent",
+        "GITS",
+        "AYS SDXL",
+        "AYS SVD",
+        "gits",
+        "smoothstep",
+        "lcm",
+        "ltx2",
+        "logit_normal",
+        "flux2",
+        "flux",
+        "turbo",
+        "tcd",
+        "edm_playground_v2.5",
+        "ltxv-image",
+        "align_your_steps_GITS",
+        "align_your_steps_11",
+        "align_your_steps_32",
+        "karras_exponential",
+    ] {
+        let hint = resolve("Euler", Some(schedule), false).unwrap_err().hint;
+        assert!(hint.starts_with("other programs have it"), "{schedule}: {hint}");
     }
 }

@@ -16,6 +16,9 @@ use super::Note;
 use crate::infotext::{Infotext, number};
 use serde_json::{Map, Value};
 
+/// Keys that only Easy Diffusion writes: it has names of two kinds for all its settings.
+const EASY: [&str; 2] = ["num_inference_steps", "Guidance Scale"];
+
 /// A text in A1111's form with remarks, or why there is none.
 type Outcome = Result<(String, Vec<String>), String>;
 
@@ -49,7 +52,7 @@ pub(super) fn find(
         }
         let program = if json.contains_key("c") && json.contains_key("uc") {
             "Draw Things"
-        } else if json.contains_key("num_inference_steps") {
+        } else if EASY.iter().any(|key| json.contains_key(*key)) {
             "Easy Diffusion"
         } else if json.contains_key("fooocus_scheme") || json.contains_key("base_model") {
             "Fooocus"
@@ -58,7 +61,7 @@ pub(super) fn find(
         };
         return Some((program, flat(program, &json, size())));
     }
-    if get("num_inference_steps").is_some() && get("prompt").is_some() {
+    if EASY.iter().any(|key| get(key).is_some()) {
         let pair = |n: &Note| (n.place.clone(), Value::from(n.text.as_str()));
         let json = notes.iter().map(pair).collect();
         return Some(("Easy Diffusion", flat("Easy Diffusion", &json, size())));
@@ -77,6 +80,9 @@ fn json(text: &str) -> Result<Map<String, Value>, String> {
 fn flat(program: &'static str, json: &Map<String, Value>, size: Option<(u32, u32)>) -> Outcome {
     // InvokeAI's second form has them one level below.
     let json = json.get("image").and_then(Value::as_object).unwrap_or(json);
+    let plain =
+        |(key, value): (&String, &Value)| (key.to_lowercase().replace(' ', "_"), value.clone());
+    let json: &Map<String, Value> = &json.iter().map(plain).collect();
     let get = |names: &[&str]| names.iter().find_map(|n| json.get(*n)).and_then(text);
     let prompt = match json.get("prompt") {
         // InvokeAI's second form: a list of prompts with weights.
@@ -114,11 +120,13 @@ fn flat(program: &'static str, json: &Map<String, Value>, size: Option<(u32, u32
     if let Some(size) = given.or_else(|| size.map(|(w, h)| format!("{w}x{h}"))) {
         out.set("Size", size);
     }
-    if let Some(skip) = get(&["clip_skip"]).filter(|n| n != "0" && n != "1") {
-        out.set("Clip skip", skip);
+    if let Some(skip) = clip_skip(program, json).filter(|n| *n > 1) {
+        out.set("Clip skip", skip.to_string());
     }
     let model = json.get("model").and_then(|m| m.get("name").or(m.get("model_name")).or(Some(m)));
-    let model = model.and_then(text).or_else(|| get(&["base_model", "use_stable_diffusion_model"]));
+    let model = model
+        .and_then(text)
+        .or_else(|| get(&["base_model", "use_stable_diffusion_model", "stable_diffusion_model"]));
     if let Some(model) = model {
         let stem = model.rsplit(['/', '\\']).next().unwrap_or_default();
         out.set("Model", stem.strip_suffix(".safetensors").unwrap_or(stem));
@@ -138,6 +146,21 @@ fn flat(program: &'static str, json: &Map<String, Value>, size: Option<(u32, u32
         remarks.push(format!("{} LoRAs are ignored", loras.len()));
     }
     Ok((out.to_string(), remarks))
+}
+
+/// A1111's number of the text encoder's layer, from the last, 1.
+fn clip_skip(program: &str, json: &Map<String, Value>) -> Option<i64> {
+    let number = |key| text(json.get(key)?)?.parse::<i64>().ok();
+    match program {
+        // Layers that are left out.
+        "InvokeAI" => number("clip_skip").map(|n| n.saturating_add(1)),
+        "SwarmUI" => number("clipstopatlayer").map(i64::saturating_neg),
+        "Easy Diffusion" => match json.get("clip_skip")? {
+            Value::Bool(is_skipped) => Some(1 + i64::from(*is_skipped)),
+            other => text(other).map(|told| 1 + i64::from(told.eq_ignore_ascii_case("true"))),
+        },
+        _ => number("clip_skip"),
+    }
 }
 
 /// A value as A1111 would print it.
@@ -202,8 +225,11 @@ fn novel_ai(prompt: &str, comment: &str, size: Option<(u32, u32)>) -> Option<Str
         Value::String(s) => s.clone(),
         other => other.to_string(),
     };
-    let sampler = match text("sampler").as_str() {
+    let own = text("sampler");
+    // A1111's names; what it has no name for keeps its own, and is not taken for another.
+    let sampler = match own.as_str() {
         "k_euler" => "Euler",
+        "k_euler_ancestral" => "Euler a",
         "k_lms" => "LMS",
         "k_heun" => "Heun",
         "k_dpm_2" => "DPM2",
@@ -213,12 +239,16 @@ fn novel_ai(prompt: &str, comment: &str, size: Option<(u32, u32)>) -> Option<Str
         "k_dpmpp_sde" => "DPM++ SDE",
         "ddim" => "DDIM",
         "plms" => "PLMS",
-        _ => "Euler a",
+        own => own,
+    };
+    let schedule = match json["noise_schedule"].as_str() {
+        None | Some("native") => String::new(),
+        Some(schedule) => format!(" Schedule type: {schedule},"),
     };
     let (w, h) = size?;
     Some(format!(
-        "{prompt}\nNegative prompt: {}\nSteps: {}, Sampler: {sampler}, CFG scale: {}, Seed: {}, \
-         Size: {w}x{h}, Clip skip: 2, ENSD: 31337",
+        "{prompt}\nNegative prompt: {}\nSteps: {}, Sampler: {sampler},{schedule} CFG scale: {}, \
+         Seed: {}, Size: {w}x{h}, Clip skip: 2, ENSD: 31337",
         text("uc"),
         text("steps"),
         text("scale"),

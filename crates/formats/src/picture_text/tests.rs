@@ -125,6 +125,8 @@ fn settings_of_other_programs() {
     let fooocus = r#"{"fooocus_scheme": "fooocus", "prompt": "a cat", "negative_prompt": "blurry",
         "steps": 20, "guidance_scale": 7.0, "seed": "5", "resolution": "(512, 768)",
         "sampler": "euler", "scheduler": "karras"}"#;
+    let titled = r#"{"Prompt": "a cat", "Negative Prompt": "blurry", "Seed": 5, "Width": 512,
+        "Height": 768, "Steps": 20, "Guidance Scale": 7, "Sampler": "euler", "Clip Skip": "True"}"#;
     let dream = r#""a cat [blurry]" -s 20 -S 5 -W512 -H 768 -C7.0 -A euler"#;
     let easy = r#"{"prompt": "a cat", "negative_prompt": "blurry", "seed": 5, "width": 512,
         "height": 768, "num_inference_steps": 20, "guidance_scale": 7, "sampler_name": "euler"}"#;
@@ -135,6 +137,7 @@ fn settings_of_other_programs() {
         ("InvokeAI", "Dream", dream),
         ("Fooocus", "parameters", fooocus),
         ("Easy Diffusion", "Comment", easy),
+        ("Easy Diffusion", "Comment", titled),
     ] {
         let found = read(&png(&[(place, text)]));
         assert_eq!(found.program, Some(program));
@@ -157,6 +160,21 @@ fn settings_of_other_programs() {
         let found = read(&png(&[("invokeai_metadata", &text)]));
         assert_eq!(found.infotext.get("Schedule type"), schedule, "{sampler}");
     }
+    // The same layer of the text encoder by each program's count.
+    for (place, text, theirs, skip) in [
+        ("parameters", swarm, r#""clipstopatlayer": -2, "#, Some("2")),
+        ("parameters", swarm, r#""clipstopatlayer": -1, "#, None),
+        ("invokeai_metadata", invoke, r#""clip_skip": 1, "#, Some("2")),
+        ("invokeai_metadata", invoke, r#""clip_skip": 0, "#, None),
+        ("parameters", fooocus, r#""clip_skip": 2, "#, Some("2")),
+        ("Comment", easy, r#""clip_skip": true, "#, Some("2")),
+        ("Comment", easy, r#""clip_skip": false, "#, None),
+        ("Comment", titled, "", Some("2")),
+    ] {
+        let text = text.replacen(r#""seed""#, &format!(r#"{theirs}"seed""#), 1);
+        let found = read(&png(&[(place, &text)]));
+        assert_eq!(found.infotext.get("Clip skip"), skip, "{text}");
+    }
     // Draw Things: JSON in XMP.
     let json = r#"{"c": "a cat", "uc": "blurry", "steps": 20, "seed": 5, "scale": 7.5,
         "sampler": "DPM++ 2M Karras", "size": "512x768"}"#;
@@ -170,6 +188,28 @@ fn settings_of_other_programs() {
         (found.program, found.infotext.get("CFG scale")),
         (Some("Draw Things"), Some("7.5"))
     );
+}
+
+#[test]
+fn novel_ais_sampler_and_schedule_are_its_own() {
+    for (sampler, schedule, ours, kept) in [
+        ("k_euler_ancestral", "native", "Euler a", None),
+        ("k_dpmpp_2m", "karras", "DPM++ 2M", Some("karras")),
+        ("k_dpmpp_2m_sde", "polyexponential", "k_dpmpp_2m_sde", Some("polyexponential")),
+        ("nai_smea", "native", "nai_smea", None),
+    ] {
+        let comment = format!(
+            r#"{{"steps": 28, "sampler": "{sampler}", "noise_schedule": "{schedule}", "seed": 5,
+               "scale": 11.0, "uc": "blurry"}}"#
+        );
+        let texts =
+            [("Software", "NovelAI"), ("Description", "a cat"), ("Comment", comment.as_str())];
+        let found = read(&png(&texts));
+        assert_eq!(found.program, Some("NovelAI"));
+        let info = &found.infotext;
+        assert_eq!((&*info.prompt, &*info.negative), ("a cat", "blurry"));
+        assert_eq!((info.get("Sampler"), info.get("Schedule type")), (Some(ours), kept));
+    }
 }
 
 #[test]

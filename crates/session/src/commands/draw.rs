@@ -86,8 +86,8 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<Vec<PathBu
     let sizes = SizedBase::load(&loading.options)?;
     let largest = jobs.iter().map(|job| &job.settings).max_by_key(|s| pixels(s));
     let memory = largest.map(|settings| sizes.memory(settings, own_size)).transpose()?;
-    if let (false, Some(memory)) = (options.force, memory) {
-        fits(&loading, memory, context)?;
+    if let (false, Some(memory)) = (options.memory.force, memory) {
+        fits(&loading, memory, options.batch, context)?;
     }
     let base = context.base(&loading)?;
     let size = own_size.then_some(base.info.resolution);
@@ -182,10 +182,15 @@ pub(crate) fn tell_forecast(
     Ok(())
 }
 
-/// Whether a drawing fits into the memory that is free, as far as the system tells.
-fn fits(
+/// Whether a drawing of `batch` images at once fits into the memory that is free, as far as the
+/// system tells.
+///
+/// # Errors
+/// If it does not.
+pub(crate) fn fits(
     loading: &base::BaseLocation,
     forecast: DrawForecast,
+    batch: usize,
     context: &Context<'_>,
 ) -> Result<(), Failure> {
     let Some(free) = loading.options.device.device_memory().map(|memory| memory.free) else {
@@ -197,9 +202,9 @@ fn fits(
         return Ok(());
     }
     let (need, free) = (crate::numbers::bytes(need), crate::numbers::bytes(free));
-    Err(Failure::memory(format!("drawing would take {need} of memory, and {free} are free")).hint(
-        "use a smaller {any.size} or {draw.batch}, end other programs, or try with {draw.force}",
-    ))
+    let smaller = if batch > 1 { "{any.size} or {draw.batch}" } else { "{any.size}" };
+    Err(Failure::memory(format!("drawing would take {need} of memory, and {free} are free"))
+        .hint(format!("use a smaller {smaller}, end other programs, or try with {{any.force}}")))
 }
 
 /// The LoRAs in folders; `None` where none was named.

@@ -1,24 +1,25 @@
 //! `wayword grid`: one prompt with many settings, as cells, a sheet and a page.
 mod axis;
+mod bases;
 mod cells;
 mod draw;
 mod page;
 mod words;
 
 use super::texts::Texts;
-use super::{base, checks, write};
+use super::{checks, write};
 use crate::Failure;
 use crate::numbers::{duration, estimated};
 use crate::request::Grid as Options;
 use crate::session::Context;
 use axis::Axis;
+use bases::PlannedBase;
 use cells::Cell;
 use draw::Studio;
 use page::{Done, Shown};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 use wayword_diffusion::embeddings::may_call;
-use wayword_diffusion::forecast::SizedBase;
 use wayword_formats::{atomic, embedding};
 use wayword_interface::Warning;
 use wayword_train::run_folder::kept::KeptVectors;
@@ -44,8 +45,10 @@ pub(crate) fn run(options: &Options, context: &Context<'_>) -> Result<GridFiles,
         progress.warn(Warning::new(note));
     }
     let job = GridJob { options, run: run.as_ref(), context };
+    job.refuse_another()?;
+    let bases = bases::planned(options, &cells, context)?;
     job.prepare()?;
-    let (done, failed) = job.draw(&cells)?;
+    let (done, failed) = job.draw(&cells, &bases)?;
     if done.is_empty() {
         return Err(
             failed.map_or_else(|| Failure::stopped("before the first cell was drawn"), |f| f.1)
@@ -148,13 +151,19 @@ impl GridJob<'_> {
         self.options.out.join(name)
     }
 
-    /// Makes the folder, unless it holds a grid.
-    fn prepare(&self) -> Result<(), Failure> {
+    /// Whether the folder is free.
+    fn refuse_another(&self) -> Result<(), Failure> {
         let out = &self.options.out;
         if self.file("grid.json").exists() && !self.options.overwrite {
             return Err(Failure::user(format!("there is a grid in {}", out.display()))
                 .hint("choose another folder with {grid.out}, or pass {grid.overwrite}"));
         }
+        Ok(())
+    }
+
+    /// Makes the folder.
+    fn prepare(&self) -> Result<(), Failure> {
+        let out = &self.options.out;
         let cells = self.file("cells");
         std::fs::create_dir_all(&cells)
             .map_err(|e| Failure::io("cannot make the folder", &cells, &e))?;
@@ -164,16 +173,11 @@ impl GridJob<'_> {
     /// Loads a checkpoint with the words of all cells; with the first, tells how long they will take.
     fn studio(
         &self,
-        path: Option<&Path>,
+        planned: &PlannedBase<'_>,
         cells: &[Cell],
         is_first: bool,
     ) -> Result<Studio<'_>, Failure> {
-        let mut wanted = self.options.base.clone();
-        if let Some(path) = path {
-            wanted.base = Some(path.to_owned());
-        }
-        let loading = base::for_drawing(&wanted, &self.options.machine, self.context)?;
-        let base = self.context.base(&loading)?;
+        let base = self.context.base(&planned.location)?;
         let (places, progress) = (&self.options.places, &self.context.progress);
         let texts: Vec<&str> =
             cells.iter().flat_map(|cell| cell.settings.texts().map(String::as_str)).collect();
@@ -181,15 +185,18 @@ impl GridJob<'_> {
         let loras = super::draw::loras(&places.loras, progress)?;
         let mut studio = Studio::new(base, Words::new(words, self.run), loras);
         if is_first {
-            let sizes = SizedBase::load(&loading.options)?;
-            studio.tell_forecast(cells, &sizes, progress)?;
+            studio.tell_forecast(cells, planned, progress)?;
         }
         Ok(studio)
     }
 
     /// Draws and saves cells until the end or until asked to stop; a cell that fails is left blank.
     /// Gives the cells, and how many failed with the first failure.
-    fn draw(&self, cells: &[Cell]) -> Result<(Vec<Done>, Failed), Failure> {
+    fn draw(
+        &self,
+        cells: &[Cell],
+        bases: &[PlannedBase<'_>],
+    ) -> Result<(Vec<Done>, Failed), Failure> {
         let total: usize = cells.iter().map(|cell| cell.settings.steps as usize).sum();
         let (start, mut steps) = (Instant::now(), 0);
         let mut loading = 0.0;
@@ -205,7 +212,9 @@ impl GridJob<'_> {
                 // The old model goes before the new one comes.
                 drop(studio.take());
                 let begin = Instant::now();
-                studio = Some((path, self.studio(path, cells, index == 0)?));
+                let planned = bases.iter().find(|planned| planned.path == path);
+                let Some(planned) = planned else { break };
+                studio = Some((path, self.studio(planned, cells, index == 0)?));
                 loading += begin.elapsed().as_secs_f64();
             }
             let Some((_, studio)) = &mut studio else { break };

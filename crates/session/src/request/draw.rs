@@ -5,7 +5,7 @@ mod image;
 pub use detail::Detail;
 pub use image::{Content, Hires, Image, ResizeMode};
 
-use super::{Base, Machine, Places, Settings};
+use super::{Base, Machine, Memory, Places, Settings};
 use std::path::PathBuf;
 use wayword_interface::{choices, options};
 use wayword_train::run_folder::steps::StepChoice;
@@ -71,8 +71,7 @@ options! {
             preview_every: Option<usize> => value_name: "N", min: 1.0, scope: Scope::Request;
         }
         "Machine" RARE {
-            /// Draw even if the memory forecast says that it does not fit
-            force: bool => scope: Scope::Request;
+            + memory: Memory;
         }
         "Machine" COMMON {
             + machine: Machine;

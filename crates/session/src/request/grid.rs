@@ -1,5 +1,5 @@
 //! What a grid is asked.
-use super::{Base, Detail, Machine, Places, Settings};
+use super::{Base, Detail, Machine, Memory, Places, Settings};
 use std::path::PathBuf;
 use wayword_interface::options;
 
@@ -46,6 +46,9 @@ options! {
             out: PathBuf = "grid".into() => value_name: "DIR";
             /// Draw into a folder that already has a grid
             overwrite: bool;
+        }
+        "Machine" RARE {
+            + memory: Memory;
         }
         "Machine" COMMON {
             + machine: Machine;

@@ -8,7 +8,7 @@ options! {
     /// Choose the best step of a training run.
     ///
     /// Every step's vectors are kept in the run folder. Steps and means of neighboring steps are scored
-    /// without drawing (loss at fixed noise, prompt fidelity, norm, drift); the best few are drawn, and
+    /// without drawing (evaluation loss, prompt fidelity, norm, drift); the best few are drawn, and
     /// compared with the training images where there is an image encoder. The result is shown, and with
     /// {pick.write} becomes the embedding's file.
     pub struct Pick("pick") {

@@ -21,6 +21,16 @@ options! {
 }
 
 options! {
+    /// What is done where memory is short.
+    pub struct Memory("any") {
+        "Machine" RARE {
+            /// Draw even if the memory forecast says that it does not fit
+            force: bool => scope: Scope::Request;
+        }
+    }
+}
+
+options! {
     /// How pictures are drawn; what is left out is as usual, or as a repeated picture says.
     pub struct Settings("any") {
         "Prompt" COMMON {

@@ -80,23 +80,7 @@ impl Running {
 
     /// Sends a request with these header lines, reads the whole answer.
     pub fn send(&self, method: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(240))).unwrap();
-        let named = |name: &str| headers.lines().any(|line| line.to_lowercase().starts_with(name));
-        let host =
-            if named("host:") { String::new() } else { format!("Host: {}\r\n", self.host()) };
-        let length = if named("content-length:") {
-            String::new()
-        } else {
-            format!("Content-Length: {}\r\n", body.len())
-        };
-        let head =
-            format!("{method} {path} HTTP/1.1\r\n{host}{length}Connection: close\r\n{headers}\r\n");
-        stream.write_all(head.as_bytes()).unwrap();
-        stream.write_all(body).unwrap();
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).unwrap();
-        Answer::parse(&bytes)
+        send(self.address, method, path, headers, body)
     }
 
     pub fn get(&self, path: &str) -> Answer {
@@ -117,6 +101,26 @@ impl Running {
             std::thread::sleep(Duration::from_millis(50));
         }
     }
+}
+
+/// Sends a request with these header lines to a server, reads the whole answer.
+pub fn send(address: SocketAddr, method: &str, path: &str, headers: &str, body: &[u8]) -> Answer {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(240))).unwrap();
+    let named = |name: &str| headers.lines().any(|line| line.to_lowercase().starts_with(name));
+    let host = if named("host:") { String::new() } else { format!("Host: {address}\r\n") };
+    let length = if named("content-length:") {
+        String::new()
+    } else {
+        format!("Content-Length: {}\r\n", body.len())
+    };
+    let head =
+        format!("{method} {path} HTTP/1.1\r\n{host}{length}Connection: close\r\n{headers}\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(body).unwrap();
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).unwrap();
+    Answer::parse(&bytes)
 }
 
 impl Drop for Running {

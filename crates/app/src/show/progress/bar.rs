@@ -98,10 +98,8 @@ impl Bar {
             Event::Encoded { done, of } => self.tell_beside(format!("image {done} of {of}")),
             Event::Phase { .. } => self.tell_beside(String::new()),
             Event::Measured { step, fixed_noise_loss: loss } => {
-                self.note(&format!(
-                    "loss at fixed noise after {}: {loss:.4}",
-                    counted(*step, "step")
-                ));
+                let step = counted(*step, "step");
+                self.note(&format!("evaluation loss (fixed noise) after {step}: {loss:.4}"));
             }
             Event::Started(report) => {
                 let (done, of, loss) = (report.start, report.of, report.loss);

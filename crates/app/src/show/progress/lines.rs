@@ -56,7 +56,8 @@ impl Lines {
                 note(&format!("{} encoded", counted(*of, "image")))
             }
             Event::Measured { step, fixed_noise_loss: loss } => {
-                note(&format!("loss at fixed noise after {}: {loss:.4}", counted(*step, "step")));
+                let step = counted(*step, "step");
+                note(&format!("evaluation loss (fixed noise) after {step}: {loss:.4}"));
             }
             Event::Started(StartReport { start, of, loss, fidelity }) => {
                 note(&format!("short run {start} of {of}: loss {loss:.4}, fidelity {fidelity:.2}"));

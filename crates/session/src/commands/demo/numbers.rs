@@ -32,7 +32,7 @@ pub struct Numbers {
     pub other_word: &'static str,
     /// Steps of training.
     pub steps: usize,
-    /// Mean loss at fixed noise.
+    /// Mean evaluation loss (fixed noise).
     pub loss_at_fixed_noise: Change,
     /// Mean norm of the word's vectors.
     #[serde(rename = "row_norm")]
@@ -163,7 +163,10 @@ impl Numbers {
         line(&format!("  with {WORD}"), format!("{:5.2}", k.learned_word));
         line(&format!("  with {INIT}"), format!("{:5.2}", k.init_word));
         let loss = &self.loss_at_fixed_noise;
-        line("loss at fixed noise", format!("{:7.4} before, {:.4} after", loss.before, loss.after));
+        line(
+            "evaluation loss (fixed noise)",
+            format!("{:7.4} before, {:.4} after", loss.before, loss.after),
+        );
         line("steps", format!("{:5}", self.steps));
         line(
             "seconds",

@@ -1,14 +1,15 @@
 //! Draws cells one after the other; models stay loaded, equal prompts are encoded once.
+use super::bases::PlannedBase;
 use super::cells::Cell;
 use super::words::{VectorSource, Words};
 use crate::Failure;
-use crate::commands::draw::{pixels, tell_forecast};
+use crate::commands::draw::tell_forecast;
 use crate::event::Progress;
 use std::rc::Rc;
 use std::sync::Arc;
-use wayword_diffusion::forecast::{DrawWork, SizedBase};
+use wayword_diffusion::forecast::DrawWork;
 use wayword_diffusion::generate::{Drawing, GroupConditioning};
-use wayword_diffusion::{AdapterGuard, Base, DrawPlan, DrawSettings, Event, Loras, Picture};
+use wayword_diffusion::{AdapterGuard, Base, DrawPlan, Event, Loras, Picture};
 use wayword_interface::{Events, Warning};
 use wayword_prompt::PromptPlan;
 
@@ -91,21 +92,16 @@ impl<'a> Studio<'a> {
     pub(super) fn tell_forecast(
         &mut self,
         cells: &[Cell],
-        sizes: &SizedBase,
+        planned: &PlannedBase<'_>,
         progress: &Progress<'_>,
     ) -> Result<(), Failure> {
         let (mut work, mut count) = (DrawWork::default(), 0);
-        let mut largest: Option<DrawSettings> = None;
         for cell in cells {
             let Ok(plan) = self.plan(cell) else { continue };
             work.add(&plan);
             count += 1;
-            if largest.as_ref().is_none_or(|s| pixels(s) < pixels(plan.settings())) {
-                largest = Some(plan.settings().clone());
-            }
         }
-        let memory = largest.map(|settings| sizes.memory(&settings, false)).transpose()?;
-        tell_forecast(&self.base, sizes, (count, &work), memory, progress)
+        tell_forecast(&self.base, &planned.sizes, (count, &work), planned.memory, progress)
     }
 
     /// A cell's settings, checked.
