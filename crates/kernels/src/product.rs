@@ -77,6 +77,9 @@ pub(crate) fn run<K: Kernel>(
     });
 }
 
+/// What is done with the rows of a block and room for a panel's sums.
+type BlockWork<'f, V> = dyn FnMut(Block<'_, V>, &mut [f32]) + 'f;
+
 /// Calls `f` with the rows of a block and room for a panel's sums. Where a kernel multiplies whole
 /// tiles only, the last one is made of the block's last rows, some of which are computed twice.
 fn with_tiles<K: Kernel>(
@@ -84,7 +87,7 @@ fn with_tiles<K: Kernel>(
     _: K,
     source: &impl RowSource<K::Value>,
     block: usize,
-    f: &mut dyn FnMut(Block<'_, K::Value>, &mut [f32]),
+    f: &mut BlockWork<'_, K::Value>,
 ) {
     source.with_block(cpu.isa, block, &mut |block| {
         let count = block.rows.len();
