@@ -48,7 +48,6 @@ impl Killable {
         assert!(told["id"].is_string(), "{told}");
         told
     }
-
 }
 
 /// Ends the process as it is.
