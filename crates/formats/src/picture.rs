@@ -49,16 +49,16 @@ pub struct Picture {
 }
 
 impl Picture {
-    /// The colors over white, `[height, width, 3]`.
+    /// The colors over white, `[height, width, 3]`, in the same memory.
     #[must_use]
-    pub fn on_white(&self) -> Vec<u8> {
-        let Some(alpha) = &self.alpha else { return self.rgb.clone() };
+    pub fn on_white(mut self) -> Vec<u8> {
         let mix = |v: u8, a: u8| {
             let (v, a) = (u32::from(v), u32::from(a));
             u8::try_from((v * a + 255 * (255 - a) + 127) / 255).unwrap_or(u8::MAX)
         };
-        let pixels = self.rgb.as_chunks::<3>().0.iter().zip(alpha);
-        pixels.flat_map(|(p, a)| p.map(|v| mix(v, *a))).collect()
+        let pixels = self.rgb.as_chunks_mut::<3>().0.iter_mut();
+        pixels.zip(self.alpha.unwrap_or_default()).for_each(|(p, a)| *p = p.map(|v| mix(v, a)));
+        self.rgb
     }
 }
 
@@ -99,23 +99,24 @@ pub fn from_bytes(bytes: &[u8], reading: Reading) -> Result<Picture, Fault> {
     notes.extend(kinds::animation(bytes));
     let profile =
         if reading.convert_colors { opened.decoder.icc_profile().ok().flatten() } else { None };
+    let orientation = if reading.orient { opened.orientation } else { Orientation::NoTransforms };
     let own = match opened.format {
-        ImageFormat::Jpeg => read_jpeg(bytes)?,
+        ImageFormat::Jpeg => read_jpeg(bytes, orientation)?,
         _ => None,
     };
-    let mut picture = match own {
+    let picture = match own {
         Some(picture) => picture,
-        None => DynamicImage::from_decoder(opened.decoder).map_err(|e| kinds::damaged(&e))?,
+        None => {
+            let found = DynamicImage::from_decoder(opened.decoder);
+            let mut picture = found.map_err(|e| kinds::damaged(&e))?;
+            picture.apply_orientation(orientation);
+            picture
+        }
     };
-    if reading.orient {
-        picture.apply_orientation(opened.orientation);
-    }
     let (width, height) = (picture.width() as usize, picture.height() as usize);
     let (mut rgb, alpha) = if picture.color().has_alpha() {
-        let rgba = picture.to_rgba8().into_raw();
-        let pixels = rgba.as_chunks::<4>().0;
-        let rgb = pixels.iter().flat_map(|p| [p[0], p[1], p[2]]).collect();
-        (rgb, Some(pixels.iter().map(|p| p[3]).collect()))
+        let (rgb, alpha) = without_alpha(picture.into_rgba8().into_raw());
+        (rgb, Some(alpha))
     } else {
         (picture.into_rgb8().into_raw(), None)
     };
@@ -123,6 +124,18 @@ pub fn from_bytes(bytes: &[u8], reading: Reading) -> Result<Picture, Fault> {
         notes.extend(color::to_srgb(&profile, &mut rgb));
     }
     Ok(Picture { width, height, rgb, alpha, notes })
+}
+
+/// Colors and transparency of `[pixels, 4]`, the colors in the same memory.
+fn without_alpha(mut rgba: Vec<u8>) -> (Vec<u8>, Vec<u8>) {
+    let alpha = rgba.iter().skip(3).step_by(4).copied().collect();
+    let count = rgba.len() / 4;
+    for pixel in 0..count {
+        rgba.copy_within(4 * pixel..4 * pixel + 3, 3 * pixel);
+    }
+    rgba.truncate(3 * count);
+    rgba.shrink_to_fit();
+    (rgba, alpha)
 }
 
 /// What is known of a picture file before it is decoded.
@@ -211,9 +224,9 @@ fn open<'a, R: std::io::BufRead + std::io::Seek + 'a>(
     Ok(Opened { decoder, format, orientation })
 }
 
-/// JPEGs to libjpeg's levels. `None` for kinds that the other decoder takes.
-fn read_jpeg(file: &[u8]) -> Result<Option<DynamicImage>, Fault> {
-    let picture = match jpeg::decode(file) {
+/// JPEGs to libjpeg's levels, turned. `None` for kinds that the other decoder takes.
+fn read_jpeg(file: &[u8], orientation: Orientation) -> Result<Option<DynamicImage>, Fault> {
+    let picture = match jpeg::decode(file, turning(orientation)) {
         Ok(picture) => picture,
         Err(jpeg::Refused::OtherKind) => return Ok(None),
         Err(jpeg::Refused::Damaged(what)) => {
@@ -227,6 +240,21 @@ fn read_jpeg(file: &[u8]) -> Result<Option<DynamicImage>, Fault> {
     } else {
         image::RgbImage::from_raw(width, height, picture.data).map(DynamicImage::ImageRgb8)
     })
+}
+
+/// EXIF's orientation in the decoder's words.
+fn turning(orientation: Orientation) -> jpeg::Turning {
+    let (reverse_columns, reverse_rows, transpose) = match orientation {
+        Orientation::NoTransforms => (false, false, false),
+        Orientation::FlipHorizontal => (true, false, false),
+        Orientation::Rotate180 => (true, true, false),
+        Orientation::FlipVertical => (false, true, false),
+        Orientation::Rotate90FlipH => (false, false, true),
+        Orientation::Rotate90 => (false, true, true),
+        Orientation::Rotate270FlipH => (true, true, true),
+        Orientation::Rotate270 => (true, false, true),
+    };
+    jpeg::Turning { reverse_columns, reverse_rows, transpose }
 }
 
 #[cfg(test)]

@@ -5,9 +5,12 @@
 //! 46 differ by more than the 3 levels that the golden data allows, by up to 7, the median photograph
 //! by 4. Sequential and progressive files with Huffman codes and 8 bits, gray or of three colors, are
 //! read here; the caller has another decoder for the rest.
+mod canvas;
 mod entropy;
 mod samples;
+mod transform;
 
+pub(super) use canvas::Turning;
 use entropy::{Bits, HuffmanTable, Progress};
 
 /// Why a file was not decoded.
@@ -39,10 +42,8 @@ struct Component {
     blocks: (usize, usize),
     /// Samples that belong to the picture.
     size: (usize, usize),
-    /// 64 for each block, in natural order; empty where blocks become samples as they are read.
+    /// 64 for each block, in natural order; empty where blocks become pixels as they are read.
     coefficients: Vec<i16>,
-    /// Whole blocks of samples, once there are any.
-    samples: Vec<u8>,
 }
 
 impl Component {
@@ -94,18 +95,20 @@ impl Headers {
 
 const SHORT: Refused = Refused::Damaged("the file ends early");
 
-/// Decodes a whole file.
-pub(super) fn decode(file: &[u8]) -> Result<Picture, Refused> {
+/// Decodes a whole file, turned.
+pub(super) fn decode(file: &[u8], turning: Turning) -> Result<Picture, Refused> {
     let mut at = 2;
     if file.get(..2) != Some(&[0xff, 0xd8]) {
         return Err(Refused::Damaged("the JPEG signature is missing"));
     }
     let mut headers = Headers::default();
-    let mut scans = 0;
+    let (mut scans, mut picture) = (0, None);
     loop {
         let marker = next_marker(file, &mut at).ok_or(SHORT)?;
         match marker {
-            0xd9 if scans > 0 => return samples::picture(&mut headers),
+            0xd9 if scans > 0 => {
+                return picture.map_or_else(|| samples::picture(&mut headers, turning), Ok);
+            }
             0xd9 => return Err(Refused::Damaged("it has no image data")),
             // restart markers and the like carry nothing
             0x01 | 0xd0..=0xd8 => continue,
@@ -121,7 +124,10 @@ pub(super) fn decode(file: &[u8]) -> Result<Picture, Refused> {
             0xe0 if segment.starts_with(b"JFIF\0") => headers.jfif = true,
             0xee if segment.starts_with(b"Adobe") => headers.adobe = segment.get(11).copied(),
             0xda => {
-                scan(&mut headers, segment, file, &mut at)?;
+                // One that is of all components stays unless there is another.
+                if let Some(whole) = scan(&mut headers, segment, file, &mut at, turning)? {
+                    picture = Some(whole);
+                }
                 scans += 1;
             }
             _ => {}
@@ -203,7 +209,6 @@ fn frame(headers: &mut Headers, s: &[u8], progressive: bool) -> Result<(), Refus
             blocks,
             size: ((width * h).div_ceil(most_h), (height * v).div_ceil(most_v)),
             coefficients: Vec::new(),
-            samples: Vec::new(),
         });
     }
     (headers.width, headers.height, headers.progressive) = (width, height, progressive);
@@ -251,7 +256,14 @@ struct Part {
     last_dc: i32,
 }
 
-fn scan(headers: &mut Headers, s: &[u8], file: &[u8], at: &mut usize) -> Result<(), Refused> {
+/// Reads a scan; gives the picture where the scan holds all of it.
+fn scan(
+    headers: &mut Headers,
+    s: &[u8],
+    file: &[u8],
+    at: &mut usize,
+    turning: Turning,
+) -> Result<Option<Picture>, Refused> {
     let count = usize::from(*s.first().ok_or(SHORT)?);
     let specs = s.get(1..1 + 2 * count).ok_or(SHORT)?;
     let end = s.get(1 + 2 * count..4 + 2 * count).ok_or(SHORT)?;
@@ -284,16 +296,17 @@ fn scan(headers: &mut Headers, s: &[u8], file: &[u8], at: &mut usize) -> Result<
     let bits = Bits::new(file, *at);
     let mut reader = ScanReader { bits, run: 0, restart: headers.restart, progress };
     // A sequential scan of all components has all that its blocks will ever have.
-    if reader.progress.is_none() && count == headers.components.len() {
-        reader.samples(headers, &mut parts)?;
+    let picture = if reader.progress.is_none() && count == headers.components.len() {
+        Some(reader.pixels(headers, &mut parts, turning)?)
     } else {
         reader.coefficients(headers, &mut parts)?;
-    }
+        None
+    };
     if reader.bits.ran_out() {
         return Err(SHORT);
     }
     *at = reader.bits.position();
-    Ok(())
+    Ok(picture)
 }
 
 struct ScanReader<'a> {
@@ -306,32 +319,33 @@ struct ScanReader<'a> {
 }
 
 impl ScanReader<'_> {
-    /// Reads blocks and makes samples of each.
-    fn samples(&mut self, headers: &mut Headers, parts: &mut [Part]) -> Result<(), Refused> {
-        let (alone, units) = (parts.len() == 1, headers.units(parts));
-        let mut tables = Vec::new();
-        for part in &*parts {
-            let c = &mut headers.components[part.component];
-            tables.push(samples::table(&headers.quantisation, c)?);
-            c.samples.resize(c.blocks.0 * c.blocks.1 * 64, 0);
-        }
-        for unit in 0..units.0 * units.1 {
-            self.begin(unit, parts);
-            let (column, row) = (unit % units.0, unit / units.0);
-            for (part, table) in parts.iter_mut().zip(&tables) {
-                let c = &mut headers.components[part.component];
-                let (h, v) = if alone { (1, 1) } else { (c.h, c.v) };
-                let (dc, ac) = (headers.dc[part.dc].as_ref(), headers.ac[part.ac].as_ref());
-                for y in row * v..(row + 1) * v {
-                    for x in column * h..(column + 1) * h {
-                        let mut block = [0; 64];
-                        self.block(&mut block, part, dc, ac)?;
-                        samples::place(c, (x, y), &block, table);
+    /// Reads blocks and makes pixels of each row of them.
+    fn pixels(
+        &mut self,
+        headers: &Headers,
+        parts: &mut [Part],
+        turning: Turning,
+    ) -> Result<Picture, Refused> {
+        let (units, mut rows) = (headers.units(parts), samples::Rows::new(headers, turning)?);
+        for row in 0..units.1 {
+            for column in 0..units.0 {
+                self.begin(row * units.0 + column, parts);
+                for part in &mut *parts {
+                    let c = &headers.components[part.component];
+                    let (dc, ac) = (headers.dc[part.dc].as_ref(), headers.ac[part.ac].as_ref());
+                    let band = rows.band(part.component);
+                    for y in row * c.v..(row + 1) * c.v {
+                        for x in column * c.h..(column + 1) * c.h {
+                            let mut block = [0; 64];
+                            self.block(&mut block, part, dc, ac)?;
+                            band.place((x, y), &block);
+                        }
                     }
                 }
             }
+            rows.next(row + 1 == units.1);
         }
-        Ok(())
+        Ok(rows.finish())
     }
 
     /// Reads blocks, of which other scans may bring more.

@@ -74,17 +74,52 @@ fn sixteen_bits_gray_and_palettes_with_transparency() {
     assert_eq!(found.on_white(), [9, 8, 7, 255, 255, 255, 1, 2, 3, 9, 8, 7]);
 }
 
-#[test]
-fn orientation_turns_unless_switched_off() {
-    // EXIF orientation 6 (turn right): what phones write.
-    let picture = RgbImage::from_fn(16, 8, |x, _| Rgb([x as u8 * 16, 0, 0]));
-    let mut jpeg = Vec::new();
-    JpegEncoder::new(&mut jpeg).encode_image(&picture).unwrap();
-    let exif: &[u8] = b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
+/// A JPEG with an EXIF orientation.
+fn oriented(jpeg: &[u8], orientation: u8) -> Vec<u8> {
+    let mut exif = *b"Exif\0\0II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
+    exif[24] = orientation;
     let mut file = jpeg[..2].to_vec();
     file.extend([0xff, 0xe1, 0, exif.len() as u8 + 2]);
     file.extend(exif);
     file.extend(&jpeg[2..]);
+    file
+}
+
+/// JPEGs are turned while they are decoded; the `image` crate turns them afterwards.
+#[test]
+fn every_orientation_is_that_of_another_program() {
+    for size in [(37, 45), (3, 70), (40, 1)] {
+        let picture = RgbImage::from_fn(size.0, size.1, |x, y| {
+            Rgb([(x * 6) as u8, (y * 5) as u8, (x * y) as u8])
+        });
+        let gray = image::imageops::grayscale(&picture);
+        let (mut color, mut plain) = (Vec::new(), Vec::new());
+        JpegEncoder::new(&mut color).encode_image(&picture).unwrap();
+        JpegEncoder::new(&mut plain).encode_image(&gray).unwrap();
+        for jpeg in [&color, &plain] {
+            let stored = from_bytes(jpeg, Reading::STORED).unwrap();
+            let stored = RgbImage::from_raw(size.0, size.1, stored.rgb).unwrap();
+            for number in 1..=8 {
+                let mut turned = image::DynamicImage::ImageRgb8(stored.clone());
+                turned.apply_orientation(image::metadata::Orientation::from_exif(number).unwrap());
+                let found = seen(&oriented(jpeg, number));
+                assert_eq!(
+                    (found.width, found.height),
+                    (turned.width() as usize, turned.height() as usize)
+                );
+                assert!(found.rgb == turned.into_rgb8().into_raw(), "{size:?}, {number}");
+            }
+        }
+    }
+}
+
+#[test]
+fn orientation_turns_unless_switched_off() {
+    // Orientation 6 (turn right): what phones write.
+    let picture = RgbImage::from_fn(16, 8, |x, _| Rgb([x as u8 * 16, 0, 0]));
+    let mut jpeg = Vec::new();
+    JpegEncoder::new(&mut jpeg).encode_image(&picture).unwrap();
+    let file = oriented(&jpeg, 6);
     let dir = tempfile::tempdir().unwrap();
     // A JPEG, whatever it is called.
     let path = dir.path().join("phone.png");

@@ -2,12 +2,15 @@
 use super::ZIGZAG;
 
 /// Bits that are looked up at once.
-const LOOK: u32 = 9;
+const LOOK: u32 = 10;
 
 /// A code table.
 pub(super) struct HuffmanTable {
     /// For each start of a code: its length and symbol; length 0 where codes are longer.
     short: Vec<(u8, u8)>,
+    /// For each start that holds a code and the number after it: the length of both, the zeros before
+    /// the number, and the number; length 0 elsewhere.
+    whole: Vec<(u8, u8, i16)>,
     /// For each length: one more than the last code, left-aligned to 16 bits, and the distance from
     /// code to symbol.
     limits: [(u32, i32); 17],
@@ -38,8 +41,23 @@ impl HuffmanTable {
             limits[length as usize].0 = code << (16 - length);
             code <<= 1;
         }
-        Some(Self { short, limits, symbols: symbols.into() })
+        let whole = (0u32..).zip(&short).map(|(start, (length, symbol))| {
+            let (length, size) = (u32::from(*length), u32::from(symbol & 15));
+            if length == 0 || size == 0 || length + size > LOOK {
+                return (0, 0, 0);
+            }
+            let value = start >> (LOOK - length - size) & ((1 << size) - 1);
+            ((length + size) as u8, symbol >> 4, extended(value, size) as i16)
+        });
+        Some(Self { whole: whole.collect(), short, limits, symbols: symbols.into() })
     }
+}
+
+/// A number of `n` bits, at least 1, whose first bit tells its sign.
+#[inline]
+fn extended(value: u32, n: u32) -> i32 {
+    let value = value as i32;
+    if value < 1 << (n - 1) { value - (1 << n) + 1 } else { value }
 }
 
 /// Reads bits of a scan. Past its end, at a marker, bits are zeros, as in libjpeg.
@@ -97,6 +115,15 @@ impl<'a> Bits<'a> {
         }
     }
 
+    /// Makes sure of 32 bits: the longest code and the longest number after it.
+    #[inline]
+    fn ready(&mut self) {
+        if self.count < 32 {
+            self.fill();
+        }
+    }
+
+    #[inline]
     fn peek(&mut self, n: u32) -> u32 {
         if self.count < n {
             self.fill();
@@ -104,6 +131,7 @@ impl<'a> Bits<'a> {
         (self.held >> (self.count - n)) as u32 & ((1 << n) - 1)
     }
 
+    #[inline]
     fn bits(&mut self, n: u32) -> u32 {
         if n == 0 {
             return 0;
@@ -118,11 +146,20 @@ impl<'a> Bits<'a> {
     }
 
     /// A number of `n` bits whose first bit tells its sign.
+    #[inline]
     fn signed(&mut self, n: u32) -> i32 {
-        let value = self.bits(n) as i32;
-        if n > 0 && value < 1 << (n - 1) { value - (1 << n) + 1 } else { value }
+        if n == 0 { 0 } else { extended(self.bits(n), n) }
     }
 
+    /// The number that is next with its code, and the zeros before it, if both are short.
+    #[inline]
+    fn whole(&mut self, table: &HuffmanTable) -> Option<(u8, i16)> {
+        let (length, zeros, value) = table.whole[self.peek(LOOK) as usize];
+        self.count -= u32::from(length);
+        (length > 0).then_some((zeros, value))
+    }
+
+    #[inline]
     fn symbol(&mut self, table: &HuffmanTable) -> Option<u8> {
         let ahead = self.peek(16);
         let (length, symbol) = table.short[(ahead >> (16 - LOOK)) as usize];
@@ -182,9 +219,17 @@ pub(super) fn sequential(
     dc: &HuffmanTable,
     ac: &HuffmanTable,
 ) -> Option<()> {
+    bits.ready();
     block[0] = next_dc(bits, last_dc, dc)? as i16;
     let mut k = 1;
     while k < 64 {
+        bits.ready();
+        if let Some((zeros, value)) = bits.whole(ac) {
+            k += usize::from(zeros);
+            *block.get_mut(*ZIGZAG.get(k)?)? = value;
+            k += 1;
+            continue;
+        }
         let symbol = bits.symbol(ac)?;
         let (zeros, size) = (usize::from(symbol >> 4), u32::from(symbol & 15));
         if size == 0 {

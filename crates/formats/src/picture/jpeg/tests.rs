@@ -16,7 +16,7 @@ fn sound() -> Vec<u8> {
 #[test]
 fn close_to_another_decoder() {
     let file = sound();
-    let ours = decode(&file).unwrap();
+    let ours = decode(&file, Turning::default()).unwrap();
     let other = ::image::load_from_memory(&file).unwrap().to_rgb8();
     assert_eq!((ours.width, ours.height, ours.channels), (21, 13, 3));
     assert!(ours.data.iter().zip(other.as_raw()).all(|(a, b)| a.abs_diff(*b) <= 2));
@@ -26,7 +26,7 @@ fn close_to_another_decoder() {
 fn every_cut_is_an_error() {
     let file = sound();
     for end in 0..file.len() - 2 {
-        assert!(decode(&file[..end]).is_err(), "{end} of {}", file.len());
+        assert!(decode(&file[..end], Turning::default()).is_err(), "{end} of {}", file.len());
     }
 }
 
@@ -40,7 +40,47 @@ fn no_damage_panics() {
             let mut damaged = file.clone();
             damaged[at] = (seed >> 24) as u8;
             // sizes in the header may make it large, but within the limit
-            let _ = decode(&damaged);
+            let _ = decode(&damaged, Turning::default());
         }
     }
+}
+
+/// The transform of eight rows and columns by its definition.
+fn by_definition(block: &[i16; 64], table: &[u16; 64]) -> Vec<f64> {
+    let angle =
+        |x: usize, u: usize| ((2 * x + 1) as f64 * u as f64 * std::f64::consts::PI / 16.0).cos();
+    let scale = |u: usize| if u == 0 { 0.5_f64.sqrt() } else { 1.0 };
+    let level = |i: usize| {
+        let (y, x) = (i / 8, i % 8);
+        let part = |k: usize| {
+            let (v, u) = (k / 8, k % 8);
+            let value = f64::from(block[k]) * f64::from(table[k]);
+            scale(u) * scale(v) * value * angle(x, u) * angle(y, v)
+        };
+        ((0..64).map(part).sum::<f64>() / 4.0 + 128.0).clamp(0.0, 255.0)
+    };
+    (0..64).map(level).collect()
+}
+
+#[test]
+fn levels_are_those_of_the_transform() {
+    let (mut seed, mut furthest) = (1u32, 0.0_f64);
+    for round in 0..200 {
+        let mut next = |most: u32| {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (seed >> 16) % most
+        };
+        let table: [u16; 64] = std::array::from_fn(|_| 1 + next(9) as u16);
+        let reach = [2, 8, 40][round % 3];
+        let mut block: [i16; 64] = std::array::from_fn(|_| next(2 * reach) as i16 - reach as i16);
+        if round % 2 == 0 {
+            // Mostly zeros, as in photos.
+            block[1 + next(12) as usize..].fill(0);
+        }
+        let levels = transform::inverse(&block, &table);
+        for (level, wanted) in levels.as_flattened().iter().zip(by_definition(&block, &table)) {
+            furthest = furthest.max((f64::from(*level) - wanted).abs());
+        }
+    }
+    assert!(furthest < 0.6, "{furthest}");
 }
