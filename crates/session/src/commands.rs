@@ -68,3 +68,8 @@ pub(crate) fn run(context: &Context<'_>, mut request: Request) -> Result<Outcome
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     atomic::write_bytes(path, bytes).map_err(|e| Failure::io("cannot write", path, &e))
 }
+
+/// Makes a folder and those above it, where they are not there.
+fn make_folder(folder: &Path) -> Result<(), Failure> {
+    std::fs::create_dir_all(folder).map_err(|e| Failure::io("cannot make the folder", folder, &e))
+}

@@ -1,4 +1,5 @@
-//! How often files are opened: a training's pictures and base, embeddings that a prompt calls or not.
+//! How often files are opened: a training's pictures and base, photos that are prepared, embeddings
+//! that a prompt calls or not.
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 use inotify::{Inotify, WatchMask};
@@ -80,6 +81,24 @@ fn pictures_that_are_cropped_around_faces_are_read_once() {
     for name in ["01.png", "02.png", "03.png"] {
         assert_eq!(counts[name], 1, "{counts:?}");
     }
+}
+
+#[test]
+fn photos_that_are_prepared_are_decoded_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let photos = dir.path().join("photos");
+    copies(&photos, ["../crates/vision/tests/detail/photos/astronaut.png"]);
+    let mut watch = Inotify::init().unwrap();
+    // Openings alone would be told as one, as they come without another event between them.
+    watch.watches().add(&photos, WatchMask::OPEN | WatchMask::CLOSE).unwrap();
+    let out = dir.path().join("out");
+    let prepare = json!({
+        "command": "prepare", "photos": [photos], "out": out, "resolution": "128,128",
+    });
+    run(&Session::new(Environment::default()), &prepare);
+    assert!(out.join("astronaut.png").is_file());
+    // Opened and closed for its size, by which photos wait for each other, and for all that is made.
+    assert_eq!(opened(&mut watch)["astronaut.png"], 2 * 2);
 }
 
 #[test]

@@ -27,6 +27,19 @@ impl Framable {
         below >= NEARLY * height
             && self.photo.0 as f32 >= NEARLY * height * size.0 as f32 / size.1 as f32
     }
+
+    /// The framings that [`assign`] may give it, the likeliest first.
+    #[must_use]
+    pub fn framings(self, size: (usize, usize), most: f64) -> Vec<Framing> {
+        let shows = |framing: &Framing| self.shows(*framing, size);
+        let wider = [Framing::Upper, Framing::Whole].into_iter();
+        if self.is_large_enough(Framing::Portrait, size, most) {
+            return [Framing::Portrait].into_iter().chain(wider.filter(shows)).collect();
+        }
+        // Small faces leave no choice: the nearest framing that is not enlarged too much.
+        let mut wider = wider.filter(|f| self.is_large_enough(*f, size, most)).filter(shows);
+        vec![wider.next().unwrap_or(Framing::Upper)]
+    }
 }
 
 /// A framing for each photo of a set: two thirds head and shoulders, two ninths the upper body, one
@@ -34,16 +47,11 @@ impl Framable {
 #[must_use]
 pub fn assign(photos: &[Framable], size: (usize, usize), most: f64) -> Vec<Framing> {
     let count = photos.len();
-    let mut out: Vec<Option<Framing>> = vec![None; count];
-    // Small faces leave no choice: the nearest framing that is not enlarged too much.
-    for (photo, out) in photos.iter().zip(&mut out) {
-        if !photo.is_large_enough(Framing::Portrait, size, most) {
-            let wider = [Framing::Upper, Framing::Whole].into_iter();
-            let mut wider =
-                wider.filter(|f| photo.is_large_enough(*f, size, most) && photo.shows(*f, size));
-            *out = Some(wider.next().unwrap_or(Framing::Upper));
-        }
-    }
+    let possible: Vec<_> = photos.iter().map(|photo| photo.framings(size, most)).collect();
+    let forced = |framings: &Vec<Framing>| {
+        framings.first().copied().filter(|framing| *framing != Framing::Portrait)
+    };
+    let mut out: Vec<Option<Framing>> = possible.iter().map(forced).collect();
     // Those whose faces are smallest in the photo lose least by a wide framing.
     let mut order: Vec<usize> = (0..count).collect();
     let part = |i: usize| photos[i].face / photos[i].photo.1 as f32;
@@ -51,7 +59,7 @@ pub fn assign(photos: &[Framable], size: (usize, usize), most: f64) -> Vec<Frami
     for (framing, quota) in [(Framing::Whole, count / 9), (Framing::Upper, (2 * count + 4) / 9)] {
         for place in &order {
             let have = out.iter().filter(|f| **f == Some(framing)).count();
-            if have < quota && out[*place].is_none() && photos[*place].shows(framing, size) {
+            if have < quota && out[*place].is_none() && possible[*place].contains(&framing) {
                 out[*place] = Some(framing);
             }
         }

@@ -3,6 +3,7 @@ mod source;
 
 use crate::Facts;
 use crate::Failure;
+use crate::commands::make_folder;
 use crate::request::{Convert as Options, ConvertLayout, ConvertType, Program};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -49,8 +50,7 @@ pub(crate) fn run(options: &Options) -> Result<Facts, Failure> {
         _ => {}
     }
     if let Some(folder) = output.parent() {
-        std::fs::create_dir_all(folder)
-            .map_err(|e| Failure::io("cannot make the folder", folder, &e))?;
+        make_folder(folder)?;
     }
     let kept_metadata = metadata(&word, dtype);
     match layout {

@@ -1,10 +1,12 @@
 //! `wayword prepare`: photos from phones and cameras to training images.
 //!
-//! All photos are looked at first, because framing and near-duplicates depend on the whole set; then
-//! those that are kept are read again, one at a time, and cut from their own pixels.
+//! All photos are looked at first, because framing and near-duplicates depend on the whole set. What is
+//! likely to be made of a photo is cut while its pixels are there, as far as there is room; only photos
+//! that become something else are read again.
 pub(crate) mod auto;
 mod balance;
 mod captions;
+mod cuts;
 mod decide;
 mod look;
 mod person;
@@ -19,19 +21,21 @@ pub(crate) use pixels::image as image_of;
 pub use record::{Choice, PreparedPicture, PreparedSet};
 pub use report::PrepareReport;
 
-use crate::commands::{judge, write};
+use crate::commands::{judge, make_folder, write};
 use crate::request::{Prepare as Options, PreparedFormat, Subject};
 use crate::session::Context;
 use crate::{Failure, commands};
+use cuts::Cuts;
 use image::imageops::{self, FilterType};
 use image::{GrayImage, RgbImage};
 use look::Photo;
 use sheet::Pair;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use wayword_formats::endings;
 use wayword_interface::Warning;
 use wayword_train::dataset::scan::ScanOptions;
-use wayword_vision::{Detector, cut, head_and_shoulders};
+use wayword_vision::{Detector, Rgb, head_and_shoulders};
 
 /// Folder of the masks in the output folder.
 const MASKS: &str = "masks";
@@ -76,18 +80,29 @@ impl Pass<'_> {
         }
         progress.phase("looking at photos");
         let (mut photos, mut unread) = (Vec::new(), of_other_kinds(&options.photos));
-        let paths: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
-        let look =
-            |place: usize| (place, look::look(paths[place], detector.as_ref(), judge.as_ref()));
-        several::in_order(&paths, progress.stop, look, |(place, looked)| {
+        let size = (options.resolution.width as usize, options.resolution.height as usize);
+        let cuts = Cuts::new(size);
+        let mut made = Vec::new();
+        let look = |place: usize| {
+            let (photo, pixels) = look::look(&files[place], detector.as_ref(), judge.as_ref())?;
+            let likely = if options.dry_run { Vec::new() } else { decide::likely(options, &photo) };
+            Ok::<_, Failure>((photo, cuts.of(pixels.view(), &likely)))
+        };
+        let count = |place: usize| pixels::count(&files[place]);
+        let mut place = 0;
+        several::in_order(files.len(), progress.stop, count, look, |looked| {
             match looked {
-                Ok(photo) => photos.push(photo),
+                Ok((photo, cuts)) => {
+                    photos.push(photo);
+                    made.push(cuts);
+                }
                 // One photo that cannot be read is no reason to leave out the others.
                 Err(failure) => {
                     progress.warn(Warning::from(failure.diagnostic.clone()));
                     unread.push((files[place].clone(), failure.message().to_owned()));
                 }
             }
+            place += 1;
             Ok(())
         })?;
         progress.go_on()?;
@@ -117,8 +132,9 @@ impl Pass<'_> {
             return Ok(report);
         }
         progress.phase("writing images");
-        make(&options.out)?;
-        let pairs = self.images(&set, smalls, context)?;
+        make_folder(&options.out)?;
+        let made = set.pictures.iter().zip(made).map(|(p, made)| cuts::pick(made, p.choice));
+        let pairs = self.images(&set, smalls, made.collect(), context)?;
         if let Some(earlier) = &earlier {
             self.remove_stale(earlier, &set)?;
         }
@@ -126,7 +142,7 @@ impl Pass<'_> {
         let page = options.out.join("sheet.html");
         write(&page, sheet::page(&set, &pairs, &report.balance)?.as_bytes())?;
         let folder = options.out.join(SHEETS);
-        make(&folder)?;
+        make_folder(&folder)?;
         let drawn = crate::sheet::draw(&sheet::sheet(&set, &pairs, &report.balance))?;
         let picture = folder.join("sheet.png");
         write(&picture, &pixels::encoded(&drawn, PreparedFormat::Png)?)?;
@@ -134,19 +150,28 @@ impl Pass<'_> {
         Ok(report)
     }
 
-    /// Writes the images of all photos that are kept; gives small copies of photos and images.
+    /// Writes the images of all photos that are kept, of which some are `made`; gives small copies of
+    /// photos and images.
     fn images(
         &self,
         set: &PreparedSet,
         smalls: Vec<RgbImage>,
+        made: Vec<Mutex<Option<Rgb>>>,
         context: &Context<'_>,
     ) -> Result<Vec<Pair>, Failure> {
         let progress = &context.progress;
-        let paths: Vec<&Path> =
-            set.pictures.iter().map(|picture| picture.source.as_path()).collect();
         let (mut pairs, mut photos) = (Vec::new(), set.pictures.iter().zip(smalls));
-        let work = |place: usize| self.image(&set.pictures[place]);
-        several::in_order(&paths, progress.stop, work, |image| {
+        let made = |place: usize| made[place].lock().unwrap_or_else(PoisonError::into_inner);
+        let count = |place: usize| {
+            let picture = &set.pictures[place];
+            let is_read = picture.choice.keep && made(place).is_none();
+            if is_read { pixels::count(&picture.source) } else { 0 }
+        };
+        let work = |place: usize| {
+            let made = made(place).take();
+            self.image(&set.pictures[place], made)
+        };
+        several::in_order(set.pictures.len(), progress.stop, count, work, |image| {
             let (image, Some((picture, small))) = (image?, photos.next()) else { return Ok(()) };
             if image.is_some() {
                 progress.saved(self.options.out.join(&picture.file), self.is_part);
@@ -159,22 +184,29 @@ impl Pass<'_> {
     }
 
     /// Writes the image of a photo that is kept, its mask and its captions; gives a small copy.
-    fn image(&self, picture: &PreparedPicture) -> Result<Option<RgbImage>, Failure> {
+    fn image(
+        &self,
+        picture: &PreparedPicture,
+        made: Option<Rgb>,
+    ) -> Result<Option<RgbImage>, Failure> {
         let options = self.options;
         let Some(crop) = picture.choice.crop.filter(|_| picture.choice.keep) else {
             return Ok(None);
         };
         let size = (options.resolution.width as usize, options.resolution.height as usize);
         let turn = picture.choice.turn;
-        let pixels::Photo { pixels: photo, sha256, .. } = pixels::read(&picture.source)?;
-        let found = photo.view().size();
-        if sha256 != picture.sha256 || !crop.fits(turn.size(found)) {
-            let what = format!("{} changed while it was read", picture.source.display());
-            return Err(Failure::user(what).hint("run the command again"));
-        }
-        let small = cut(photo.view(), turn.undone(crop, found), turn.size(size));
-        drop(photo);
-        let image = pixels::image(turn.apply(&small))?;
+        let made = match made {
+            Some(made) => made,
+            None => {
+                let pixels::Photo { pixels: photo, sha256, .. } = pixels::read(&picture.source)?;
+                if sha256 != picture.sha256 || !crop.fits(turn.size(photo.view().size())) {
+                    let what = format!("{} changed while it was read", picture.source.display());
+                    return Err(Failure::user(what).hint("run the command again"));
+                }
+                cuts::image(photo.view(), turn, crop, size)
+            }
+        };
+        let image = pixels::image(made)?;
         write(&options.out.join(&picture.file), &pixels::encoded(&image, options.format)?)?;
         captions::copy(picture, &self.captions, &options.out, self.is_part)?;
         if options.masks {
@@ -254,10 +286,6 @@ fn turned(picture: &PreparedPicture, photo: Photo) -> RgbImage {
     }
 }
 
-fn make(folder: &Path) -> Result<(), Failure> {
-    std::fs::create_dir_all(folder).map_err(|e| Failure::io("cannot make the folder", folder, &e))
-}
-
 /// Writes the mask of head and shoulders; all counts where there is no face, or where the photo was
 /// turned by hand.
 fn mask(options: &Options, picture: &PreparedPicture, size: (usize, usize)) -> Result<(), Failure> {
@@ -268,7 +296,7 @@ fn mask(options: &Options, picture: &PreparedPicture, size: (usize, usize)) -> R
         _ => vec![u8::MAX; size.0 * size.1],
     };
     let folder = options.out.join(MASKS);
-    make(&folder)?;
+    make_folder(&folder)?;
     let (width, height) = (options.resolution.width, options.resolution.height);
     let mask = GrayImage::from_raw(width, height, levels)
         .ok_or_else(|| Failure::user("a mask has not as many pixels as its size says"))?;

@@ -1,5 +1,6 @@
 //! What the demo needs, inside the program: model, pictures, and a word of another concept.
 use crate::Failure;
+use crate::commands::make_folder;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -47,8 +48,7 @@ pub(super) struct Bundled {
 pub(super) fn unpack(out: &Path) -> Result<Bundled, Failure> {
     let data = out.join("data");
     let pictures = data.join("100_zarva woman");
-    std::fs::create_dir_all(&pictures)
-        .map_err(|e| Failure::io("cannot make the folder", &pictures, &e))?;
+    make_folder(&pictures)?;
     let model = data.join("wayword-mini.safetensors");
     write(&model, MODEL)?;
     write(&data.join("NOTICE"), NOTICE.as_bytes())?;

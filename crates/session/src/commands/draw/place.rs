@@ -1,6 +1,6 @@
 //! Where pictures go, and their files.
 use crate::Failure;
-use crate::commands::write;
+use crate::commands::{make_folder, write};
 use crate::request::{Draw as Options, Format};
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::webp::WebPEncoder;
@@ -77,7 +77,7 @@ fn format(path: &Path) -> Option<Format> {
 
 /// Makes a folder, and sees that files can be written there before anything is computed.
 fn make(dir: &Path) -> Result<(), Failure> {
-    std::fs::create_dir_all(dir).map_err(|e| Failure::io("cannot make the folder", dir, &e))?;
+    make_folder(dir)?;
     atomic::probe(dir).map_err(|e| {
         Failure::io("cannot write into", dir, &e)
             .hint("choose another folder with {draw.out}, or allow writing there")

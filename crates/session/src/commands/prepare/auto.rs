@@ -3,6 +3,7 @@
 use super::record::PreparedSet;
 use super::{Pass, PreparedPicture, record};
 use crate::Failure;
+use crate::commands::make_folder;
 use crate::request::{Prepare, Train as Options};
 use crate::session::Context;
 use std::path::{Path, PathBuf};
@@ -136,7 +137,7 @@ fn temporary(context: &Context<'_>) -> Result<TempDir, Failure> {
 /// What was changed by hand counts for a folder of the moment too.
 fn lend(from: &Path, to: &Path) -> Result<(), Failure> {
     if let Some(set) = PreparedSet::read(from)? {
-        super::make(to)?;
+        make_folder(to)?;
         set.write(to)?;
     }
     Ok(())

@@ -21,36 +21,66 @@ const TINY: f32 = 24.0;
 /// What is decided about all photos, in their order.
 pub(super) fn decide(options: &Options, photos: &[Photo]) -> Vec<PreparedPicture> {
     let size = (options.resolution.width as usize, options.resolution.height as usize);
-    let mains: Vec<Option<usize>> = super::person::mains(photos);
-    let framings = framings(options, photos, &mains, size);
+    let people = super::person::people(photos);
+    let framings = framings(options, photos, &people.mains, size);
     let mut names = BTreeSet::new();
     let mut out: Vec<PreparedPicture> = photos
         .iter()
-        .zip(mains.iter().zip(framings))
-        .map(|(photo, (main, framing))| {
-            let face = main.map(|at| &photo.faces[at]);
-            let mut picture = blank(photo, face, options.format, &mut names);
-            match (options.subject, face) {
-                (Subject::Person, Some(face)) => {
-                    around(face, photo, framing, size, options, &mut picture);
-                }
-                (Subject::Person, None) => {
-                    leave_out(&mut picture, "no face was found");
-                    picture.choice.crop = Some(Crop::middle(photo.turned(), size));
-                }
-                (Subject::Object | Subject::Style, _) => {
-                    let crop = Crop::middle(photo.turned(), size);
-                    picture.choice.crop = Some(crop);
-                    enlarged(crop, size, options, &mut picture);
-                }
-            }
-            judged(&mut picture, options.subject);
-            picture
-        })
+        .zip(people.mains.iter().zip(framings))
+        .map(|(photo, (main, framing))| alone(options, photo, *main, framing, &mut names))
         .collect();
+    for (picture, is_stranger) in out.iter_mut().zip(people.strangers) {
+        if is_stranger {
+            leave_out(picture, "the face is probably another person's");
+        }
+    }
     doubles(photos, &mut out);
     out.iter_mut().for_each(|picture| picture.proposed = picture.choice);
     out
+}
+
+/// What may be made of a photo, before the other photos are known: none where it will be left out.
+pub(super) fn likely(options: &Options, photo: &Photo) -> Vec<Choice> {
+    let size = (options.resolution.width as usize, options.resolution.height as usize);
+    let main = super::person::main(photo);
+    let framings = match (fixed(options), main) {
+        (None, Some(main)) => framable(photo, main).framings(size, options.max_upscale),
+        (framing, _) => vec![framing.unwrap_or(Framing::Portrait)],
+    };
+    let choice = |framing| alone(options, photo, main, framing, &mut BTreeSet::new()).choice;
+    let mut out: Vec<Choice> = framings.into_iter().map(choice).collect();
+    out.retain(|choice| choice.keep);
+    out.dedup();
+    out
+}
+
+/// What is decided about a photo by itself, with the main one of its faces.
+fn alone(
+    options: &Options,
+    photo: &Photo,
+    main: Option<usize>,
+    framing: Framing,
+    names: &mut BTreeSet<String>,
+) -> PreparedPicture {
+    let size = (options.resolution.width as usize, options.resolution.height as usize);
+    let face = main.map(|at| &photo.faces[at]);
+    let mut picture = blank(photo, face, options.format, names);
+    match (options.subject, face) {
+        (Subject::Person, Some(face)) => {
+            around(face, photo, framing, size, options, &mut picture);
+        }
+        (Subject::Person, None) => {
+            leave_out(&mut picture, "no face was found");
+            picture.choice.crop = Some(Crop::middle(photo.turned(), size));
+        }
+        (Subject::Object | Subject::Style, _) => {
+            let crop = Crop::middle(photo.turned(), size);
+            picture.choice.crop = Some(crop);
+            enlarged(crop, size, options, &mut picture);
+        }
+    }
+    judged(&mut picture, options.subject);
+    picture
 }
 
 fn blank(
@@ -93,32 +123,34 @@ fn framings(
     mains: &[Option<usize>],
     size: (usize, usize),
 ) -> Vec<Framing> {
-    let fixed = match options.framing {
-        request::Framing::Auto => None,
-        request::Framing::Face => Some(Framing::Face),
-        request::Framing::Portrait => Some(Framing::Portrait),
-        request::Framing::Upper => Some(Framing::Upper),
-        request::Framing::Whole => Some(Framing::Whole),
-    };
-    if let Some(framing) = fixed {
+    if let Some(framing) = fixed(options) {
         return vec![framing; photos.len()];
     }
     let with_face: Vec<usize> = (0..photos.len()).filter(|i| mains[*i].is_some()).collect();
-    let framable = |i: &usize| {
-        let area = photos[*i].faces[mains[*i].unwrap_or_default()].face.area;
-        let inside = area.inside(photos[*i].turned());
-        Framable {
-            photo: photos[*i].turned(),
-            top: inside.top,
-            face: inside.height.max(inside.width),
-        }
-    };
+    let framable = |i: &usize| framable(&photos[*i], mains[*i].unwrap_or_default());
     let framable: Vec<Framable> = with_face.iter().map(framable).collect();
     let mut out = vec![Framing::Portrait; photos.len()];
     for (i, framing) in with_face.iter().zip(assign(&framable, size, options.max_upscale)) {
         out[*i] = framing;
     }
     out
+}
+
+/// The framing that is asked for; `None` for `auto`.
+const fn fixed(options: &Options) -> Option<Framing> {
+    match options.framing {
+        request::Framing::Auto => None,
+        request::Framing::Face => Some(Framing::Face),
+        request::Framing::Portrait => Some(Framing::Portrait),
+        request::Framing::Upper => Some(Framing::Upper),
+        request::Framing::Whole => Some(Framing::Whole),
+    }
+}
+
+/// What decides how a photo can be framed around one of its faces.
+fn framable(photo: &Photo, face: usize) -> Framable {
+    let inside = photo.faces[face].face.area.inside(photo.turned());
+    Framable { photo: photo.turned(), top: inside.top, face: inside.height.max(inside.width) }
 }
 
 /// A crop around a face.

@@ -47,7 +47,7 @@ impl Photo {
     }
 }
 
-/// Reads and looks at a photo. Faces are looked for where there is a detector.
+/// Reads and looks at a photo; gives its pixels too. Faces are looked for where there is a detector.
 ///
 /// # Errors
 /// If it cannot be read or is no picture, or a network fails.
@@ -55,7 +55,7 @@ pub(super) fn look(
     path: &Path,
     detector: Option<&Detector>,
     judge: Option<&OnnxImageEncoder>,
-) -> Result<Photo, Failure> {
+) -> Result<(Photo, Rgb), Failure> {
     let pixels::Photo { pixels: picture, sha256, notes } = pixels::read(path)?;
     let view = picture.view();
     let size = view.size();
@@ -76,7 +76,7 @@ pub(super) fn look(
     let coarse = decimate(view, (size.0.max(size.1) / (2 * SMALL)).max(1));
     let whole = Crop { left: 0, top: 0, width: coarse.width, height: coarse.height };
     let small = small(coarse.view(), size);
-    Ok(Photo {
+    let photo = Photo {
         path: path.to_path_buf(),
         sha256,
         size,
@@ -86,7 +86,8 @@ pub(super) fn look(
         look: Look::of(&Gray::of(&small.rgb, 3, small.width)),
         small: pixels::image(turn.apply(&small))?,
         notes,
-    })
+    };
+    Ok((photo, picture))
 }
 
 /// An area of the turned photo as it lies before the turn.

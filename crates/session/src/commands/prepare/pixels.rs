@@ -13,10 +13,9 @@ use wayword_vision::Rgb;
 /// # Errors
 /// If it cannot be read or is no picture.
 pub(super) fn read(path: &Path) -> Result<Photo, Failure> {
-    let (found, sha256) = picture::read_with_hash(path, Reading::SEEN)?;
-    let (width, height) = (found.width, found.height);
-    let rgb = if found.alpha.is_some() { found.on_white() } else { found.rgb };
-    Ok(Photo { pixels: Rgb { width, height, rgb }, sha256, notes: found.notes })
+    let (mut found, sha256) = picture::read_with_hash(path, Reading::SEEN)?;
+    let (width, height, notes) = (found.width, found.height, std::mem::take(&mut found.notes));
+    Ok(Photo { pixels: Rgb { width, height, rgb: found.on_white() }, sha256, notes })
 }
 
 /// Pixels of a photo from its file's header; 0 where that cannot be read.

@@ -1,7 +1,6 @@
 //! Several photos at once, as many as the memory is meant to hold.
 use crate::Failure;
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError, mpsc};
 use wayword_interface::Stop;
@@ -12,14 +11,16 @@ const THREADS: usize = 4;
 /// Pixels that are held at once. A larger photo is alone.
 const PIXELS: usize = 26_000_000;
 
-/// Does `work` for each file, several at a time, and `done` with what came of it, in the files'
-/// order. Ends early where a stop was requested.
+/// Does `work` for each of `count` photos, several at a time, and `done` with what came of it, in
+/// their order. `pixels` says how many of a photo are held meanwhile. Ends early where a stop was
+/// requested.
 ///
 /// # Errors
 /// The first of `done`.
 pub(super) fn in_order<T: Send>(
-    files: &[&Path],
+    count: usize,
     stop: &Stop,
+    pixels: impl Fn(usize) -> usize + Sync,
     work: impl Fn(usize) -> T + Sync,
     mut done: impl FnMut(T) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
@@ -29,14 +30,14 @@ pub(super) fn in_order<T: Send>(
         let (sender, receiver) = mpsc::channel();
         for _ in 0..threads {
             let sender = sender.clone();
-            let (next, room, work) = (&next, &room, &work);
+            let (next, room, pixels, work) = (&next, &room, &pixels, &work);
             scope.spawn(move || {
                 loop {
                     let place = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(file) = files.get(place).filter(|_| !stop.is_requested()) else {
+                    if place >= count || stop.is_requested() {
                         break;
-                    };
-                    let held = room.enter(super::pixels::count(file));
+                    }
+                    let held = room.enter(pixels(place));
                     let result = work(place);
                     drop(held);
                     // Nobody listens any more after a failure.
@@ -99,8 +100,6 @@ mod tests {
 
     #[test]
     fn results_come_in_order_and_a_failure_ends_the_work() {
-        let names: Vec<String> = (0..50).map(|i| i.to_string()).collect();
-        let files: Vec<&Path> = names.iter().map(Path::new).collect();
         let mut seen = Vec::new();
         let slow_first = |place: usize| {
             std::thread::sleep(std::time::Duration::from_millis(if place == 0 { 30 } else { 0 }));
@@ -110,13 +109,13 @@ mod tests {
             seen.push(place);
             Ok(())
         };
-        in_order(&files, &Stop::default(), slow_first, push).unwrap();
+        in_order(50, &Stop::default(), |_| 0, slow_first, push).unwrap();
         assert_eq!(seen, (0..50).collect::<Vec<_>>());
         let fail = |place| if place == 3 { Err(Failure::user("full")) } else { Ok(()) };
-        assert!(in_order(&files, &Stop::default(), |place| place, fail).is_err());
+        assert!(in_order(50, &Stop::default(), |_| 0, |place| place, fail).is_err());
         let stopped = Stop::default();
         stopped.request();
-        in_order(&files, &stopped, |_| (), |()| Err(Failure::user("worked"))).unwrap();
+        in_order(50, &stopped, |_| 0, |_| (), |()| Err(Failure::user("worked"))).unwrap();
     }
 
     #[test]
