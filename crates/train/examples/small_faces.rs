@@ -1,4 +1,4 @@
-//! Similarity of small faces before and after the face detailer, as a table.
+//! Similarity of small faces before and after the face detailer: the table of `docs/drawing.md`.
 //!
 //! `cargo run --release -p wayword-train --example small_faces -- [FOLDER]`
 //!
@@ -7,7 +7,7 @@
 #[path = "../tests/common/small_faces.rs"]
 mod small_faces;
 
-use small_faces::{WORDS, measure};
+use small_faces::{SMALL, WORDS, Way, measure};
 use std::path::{Path, PathBuf};
 use wayword_diffusion::{Base, BaseOptions};
 use wayword_interface::Quiet;
@@ -15,28 +15,38 @@ use wayword_tensor::{CpuOptions, cpu};
 
 const SEEDS: [u64; 3] = [1, 2, 3];
 
+/// How much the detailer changes the face: its default, and more.
+const DENOISE: [f64; 2] = [0.4, 0.6];
+
 fn main() {
     let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../demo");
     let device = cpu(CpuOptions::default());
     let options = BaseOptions::new(demo.join("wayword-mini.safetensors"), &device);
     let base = Base::load(&options, &Quiet).unwrap();
     let folder = std::env::args().nth(1).map(PathBuf::from);
-    println!("| word | before | after |\n|---|---|---|");
-    let (mut sums, mut count) = ([0.0; 2], 0.0);
+    println!("| embedding | before | after, denoise 0.4 | after, denoise 0.6 |\n|---|---|---|---|");
+    let row = |name: &str, [before, first, second]: [f64; 3]| {
+        println!("| {name} | {before:.2} | {first:.2} | {second:.2} |");
+    };
+    let mut means = [0.0; 3];
     for word in WORDS {
-        let mut means = [0.0; 2];
+        let mut sums = [0.0; 3];
         for seed in SEEDS {
-            let measured = measure(&base, &demo, word, seed);
-            means[0] += measured.before / SEEDS.len() as f64;
-            means[1] += measured.after / SEEDS.len() as f64;
-            if let Some(folder) = &folder {
+            for (place, denoise) in DENOISE.into_iter().enumerate() {
+                let measured = measure(&base, &demo, word, seed, Way { denoise, ..SMALL });
+                sums[0] += measured.before / DENOISE.len() as f64;
+                sums[1 + place] += measured.after;
+                let Some(folder) = &folder else { continue };
                 for (picture, when) in measured.pictures.iter().zip(["before", "after"]) {
-                    picture.save(folder.join(format!("{word}-{seed}-{when}.png"))).unwrap();
+                    picture
+                        .save(folder.join(format!("{word}-{seed}-{denoise}-{when}.png")))
+                        .unwrap();
                 }
             }
         }
-        println!("| {word} | {:.2} | {:.2} |", means[0], means[1]);
-        (sums[0], sums[1], count) = (sums[0] + means[0], sums[1] + means[1], count + 1.0);
+        let sums = sums.map(|sum| sum / SEEDS.len() as f64);
+        row(word, sums);
+        means.iter_mut().zip(sums).for_each(|(mean, sum)| *mean += sum / WORDS.len() as f64);
     }
-    println!("| mean | {:.2} | {:.2} |", sums[0] / count, sums[1] / count);
+    row("**mean**", means);
 }

@@ -1,5 +1,6 @@
 //! Small faces of the demo's world before and after the face detailer, with the masks of their own
 //! boxes: YuNet does not know drawn faces.
+#![allow(dead_code, reason = "each user takes its part")]
 #![allow(clippy::unwrap_used, reason = "used by tests and by a program that measures")]
 
 use image::RgbImage;
@@ -19,8 +20,24 @@ const SIDE: u32 = 128;
 /// Left, top and side of the small face in it.
 const FACE: (u32, u32, u32) = (48, 40, 32);
 
-/// How much the first pass changes the picture that it begins with.
-const FIRST: f64 = 0.6;
+/// How the whole picture and the face in it are drawn.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Way {
+    /// How much the first pass changes the picture that it begins with.
+    pub(crate) first: f64,
+    /// How much the detailer changes the face.
+    pub(crate) denoise: f64,
+    /// Pixels around the mask that are drawn with it.
+    pub(crate) padding: u32,
+    /// Pixels by which the mask grows.
+    pub(crate) dilate: i32,
+    /// Deviation of the mask's blur in pixels.
+    pub(crate) blur: f64,
+}
+
+/// For faces of 32 pixels: ADetailer's own values (padding 32, growth and blur 4) are made for faces
+/// of 100 and more.
+pub(crate) const SMALL: Way = Way { first: 0.3, denoise: 0.4, padding: 0, dilate: 0, blur: 1.0 };
 
 /// The words of the demo.
 pub(crate) const WORDS: [&str; 4] = ["edvard2-ti", "mirabo-ti", "pascoe-ti", "tamsyn-ti"];
@@ -36,7 +53,7 @@ pub(crate) struct Measured {
 }
 
 /// Draws a small picture of a word's person, and its face again.
-pub(crate) fn measure(base: &Base, demo: &Path, word: &str, seed: u64) -> Measured {
+pub(crate) fn measure(base: &Base, demo: &Path, word: &str, seed: u64, way: Way) -> Measured {
     let encoder =
         OnnxImageEncoder::open(&demo.join("judge.onnx"), &OnnxOptions::default()).unwrap();
     let references: Vec<Vec<f32>> = pictures_of(demo, word.trim_end_matches("-ti"))
@@ -60,12 +77,15 @@ pub(crate) fn measure(base: &Base, demo: &Path, word: &str, seed: u64) -> Measur
     imageops::replace(&mut scene, &small, left.into(), top.into());
     let length = SIDE as usize;
     let scene = Pixels { width: length, height: length, channels: 3, data: scene.into_raw() };
-    let image = ImageSettings { denoise: FIRST, ..ImageSettings::new(scene) };
+    let image = ImageSettings { denoise: way.first, ..ImageSettings::new(scene) };
     let first = DrawSettings { width: SIDE, height: SIDE, image: Some(image), ..plain };
     let corners = [left, top, left + side - 1, top + side - 1].map(|v| v as f32);
     let detail = DetailSettings {
         masks: vec![Arc::new(masks::of_box(corners, (length, length)))],
-        padding: 8,
+        denoise: way.denoise,
+        padding: way.padding,
+        dilate: way.dilate,
+        blur: way.blur,
         size: Own { used: true, value: base.info.resolution },
         ..DetailSettings::default()
     };
