@@ -4,7 +4,9 @@
 //! `DPM++ 2M` are one name already. This table has the others: ComfyUI's and k-diffusion's
 //! (`euler_ancestral`), InvokeAI's (`kdpm_2_a`), diffusers' classes, kohya's (`dpmsolver++`),
 //! stable-diffusion.cpp's (`dpm++2s_a`), NovelAI's (`k_dpmpp_2s_ancestral`), Draw Things'
-//! (`Euler A Trailing`). All of them were compared with the lists in those programs' sources.
+//! (`Euler A Trailing`). A1111's, ComfyUI's, InvokeAI's,
+//! diffusers' and Civitai's were compared with their sources, the others with copies of their lists in
+//! other projects.
 use super::names::SamplerKind;
 use super::schedule::Schedule;
 use SamplerKind as K;
