@@ -115,9 +115,13 @@ pub fn attention(q: &[f64], k: &[f64], v: &[f64], s: Attention) -> Vec<f64> {
     y
 }
 
-/// Phi, by the series of its integral (Abramowitz and Stegun 26.2.10), good for |x| < 6.
+/// Phi, by the series of its integral (Abramowitz and Stegun 26.2.10), good for |x| < 6; beyond, where it
+/// is 0 or 1 but for 1e-9, that.
 #[must_use]
 pub fn phi(x: f64) -> f64 {
+    if x.abs() >= 6.0 {
+        return f64::from(u8::from(x > 0.0));
+    }
     let (mut term, mut sum, mut n) = (x, x, 0.0);
     while term.abs() > 1e-17 && n < 200.0 {
         n += 1.0;
