@@ -1,7 +1,7 @@
 //! Which of a run's steps is best: scores for kept steps and means of neighbors, few of them drawn.
 //!
 //! Scores need forwards only: the loss at fixed noise (`score`), and how much other words of a
-//! prompt still guide as they do with the init word ([`crate::fidelity`]). A plain rule (`rule`) orders
+//! prompt still guide as they do with the init word (`fidelity`). A plain rule (`rule`) orders
 //! the candidates; the best few are drawn, and judged where there is an image encoder (`drawn`).
 mod candidates;
 mod drawn;

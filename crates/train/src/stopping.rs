@@ -26,7 +26,7 @@ pub struct Evaluation {
     /// The evaluation loss.
     #[serde(rename = "fixed_loss")]
     pub loss: f64,
-    /// Prompt fidelity ([`crate::fidelity`]), where it was measured.
+    /// Prompt fidelity (`fidelity`), where it was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fidelity: Option<f64>,
 }
