@@ -52,9 +52,12 @@ pub struct Starts {
     pub steps: usize,
     /// Samples by which they are compared.
     pub samples: usize,
-    /// Noisy images at which their fidelity is measured.
+    /// Noisy images at which their fidelity is measured; runs of older versions have none, and the
+    /// loss alone decides.
+    #[serde(default)]
     pub probes: usize,
     /// Prompts with other words, at each of them.
+    #[serde(default)]
     pub prompts: usize,
     /// The lowest timestep that is drawn.
     pub low: usize,
@@ -122,6 +125,14 @@ mod tests {
             let share = starts.cost() / budget as f64;
             assert!((0.5..0.6).contains(&share), "{budget}: {share}");
         }
+    }
+
+    #[test]
+    fn short_runs_of_older_versions_are_read_and_measure_no_fidelity() {
+        let old = r#"{"runs":3,"steps":180,"samples":24,"low":400,"rate":2.0}"#;
+        let old: Starts = serde_json::from_str(old).unwrap();
+        assert_eq!((old.probes, old.prompts), (0, 0));
+        assert!((old.cost() - 564.0).abs() < 1e-9);
     }
 
     #[test]

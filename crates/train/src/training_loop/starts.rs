@@ -35,6 +35,7 @@ struct Start {
     /// The loss of that on the set by which they are compared.
     loss: f64,
     /// How much other words still guide as they do with the init word.
+    #[serde(default)]
     fidelity: f64,
 }
 
