@@ -6,8 +6,9 @@
 //!
 //! For each concept and seed one training; its truth is the similarity (and fidelity) of every
 //! `every`th step, of 16 (and 32) pictures as in the other tables; then `pick` chooses with and
-//! without the image encoder. With `fidelity=picks` only that of the picks and of the last step is drawn. With `keep` the runs and their truth stay in DIR, and a changed rule is
-//! judged again without training or drawing the truth. Other options are those of a training.
+//! without the image encoder. With `fidelity=picks` only that of the picks and of the last step is
+//! drawn. With `keep` the runs and their truth stay in DIR, and a changed rule is judged again without
+//! training or drawing the truth. Other options are those of a training.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,

@@ -5,9 +5,9 @@
 //! [precision=f32] [pick=no] [OPTION=VALUE]`
 //!
 //! Judged is the last step, and the step that `pick` chooses with the image encoder and without, where
-//! the plan has a pick. Each run's numbers are a JSON line of FILE; runs that stand there are not done again, so it can be
-//! stopped and started. Other options are those of a training, as in `wayword.toml`. Runs go on `jobs`
-//! threads, each on one core with a base of its own.
+//! the plan has a pick. Each run's numbers are a JSON line of FILE; runs that stand there are not done
+//! again, so it can be stopped and started. Other options are those of a training, as in
+//! `wayword.toml`. Runs go on `jobs` threads, each on one core with a base of its own.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,

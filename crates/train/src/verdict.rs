@@ -7,7 +7,7 @@ use crate::run_folder::steps::StepChoice;
 use crate::stopping::Ended;
 use serde::{Deserialize, Serialize};
 
-/// The least fall of the loss at fixed noise, as a share of the loss at the start.
+/// The least fall of the evaluation loss, as a share of the loss at the start.
 pub(crate) const LEARNED: f64 = 0.01;
 /// How far the loss must stay above its lowest, as a share of its fall, to count as overtraining.
 const RISEN: f64 = 0.1;
@@ -20,7 +20,7 @@ const STILL: f64 = 0.99;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(default)]
 pub struct Verdict {
-    /// Whether the loss at fixed noise fell by at least a hundredth.
+    /// Whether the evaluation loss fell by at least a hundredth.
     pub learned: bool,
     /// Whether the vectors have another direction than at the start.
     pub moved: bool,
@@ -51,7 +51,7 @@ impl Verdict {
     }
 }
 
-/// The verdict on steps and losses at fixed noise, in their order, the start first; `turned` is the
+/// The verdict on steps and evaluation losses, in their order, the start first; `turned` is the
 /// cosine between the first and the last vectors. What was not `fresh` had learned before the first
 /// step, and need not have learned more.
 #[must_use]

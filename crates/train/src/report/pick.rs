@@ -34,7 +34,7 @@ pub(super) fn html(pick: &Pick, drawn: &[DrawnSteps], curves: &Curves) -> String
 fn said(pick: &Pick) -> String {
     let verdict = &pick.verdict;
     let text = if !verdict.learned {
-        "The run learned nothing: the loss at fixed noise did not fall.".to_owned()
+        "The run learned nothing: the evaluation loss did not fall.".to_owned()
     } else if let Some(step) = verdict.overtrained_from {
         format!("Overtraining began at about step {step}.")
     } else {
