@@ -100,6 +100,8 @@ fn train(
         init: Some(INIT.into()),
         seed: Some(options.seed),
         out: options.out.clone(),
+        // Its files are compared on the sheet.
+        no_pick: true,
         ..TrainOptions::default()
     };
     let mut plan = TrainPlan::check(&wanted, &base.info)?;
