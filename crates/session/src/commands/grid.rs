@@ -7,7 +7,7 @@ mod page;
 mod words;
 
 use super::texts::Texts;
-use super::{checks, write};
+use super::{checks, make_folder, write};
 use crate::Failure;
 use crate::numbers::{duration, estimated};
 use crate::request::Grid as Options;
@@ -164,9 +164,7 @@ impl GridJob<'_> {
     /// Makes the folder.
     fn prepare(&self) -> Result<(), Failure> {
         let out = &self.options.out;
-        let cells = self.file("cells");
-        std::fs::create_dir_all(&cells)
-            .map_err(|e| Failure::io("cannot make the folder", &cells, &e))?;
+        make_folder(&self.file("cells"))?;
         atomic::probe(out).map_err(|e| Failure::io("cannot write into", out, &e))
     }
 

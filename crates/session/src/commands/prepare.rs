@@ -80,8 +80,7 @@ impl Pass<'_> {
         }
         progress.phase("looking at photos");
         let (mut photos, mut unread) = (Vec::new(), of_other_kinds(&options.photos));
-        let size = (options.resolution.width as usize, options.resolution.height as usize);
-        let cuts = Cuts::new(size);
+        let cuts = Cuts::new(decide::size(options));
         let mut made = Vec::new();
         let look = |place: usize| {
             let (photo, pixels) = look::look(&files[place], detector.as_ref(), judge.as_ref())?;
@@ -193,7 +192,7 @@ impl Pass<'_> {
         let Some(crop) = picture.choice.crop.filter(|_| picture.choice.keep) else {
             return Ok(None);
         };
-        let size = (options.resolution.width as usize, options.resolution.height as usize);
+        let size = decide::size(options);
         let turn = picture.choice.turn;
         let made = match made {
             Some(made) => made,

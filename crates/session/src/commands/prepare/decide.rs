@@ -18,9 +18,14 @@ const BRIGHT: f32 = 235.0;
 /// Height in pixels below which a face has no detail to learn from.
 const TINY: f32 = 24.0;
 
+/// Pixels of an image, width and height.
+pub(super) const fn size(options: &Options) -> (usize, usize) {
+    (options.resolution.width as usize, options.resolution.height as usize)
+}
+
 /// What is decided about all photos, in their order.
 pub(super) fn decide(options: &Options, photos: &[Photo]) -> Vec<PreparedPicture> {
-    let size = (options.resolution.width as usize, options.resolution.height as usize);
+    let size = size(options);
     let people = super::person::people(photos);
     let framings = framings(options, photos, &people.mains, size);
     let mut names = BTreeSet::new();
@@ -41,7 +46,7 @@ pub(super) fn decide(options: &Options, photos: &[Photo]) -> Vec<PreparedPicture
 
 /// What may be made of a photo, before the other photos are known: none where it will be left out.
 pub(super) fn likely(options: &Options, photo: &Photo) -> Vec<Choice> {
-    let size = (options.resolution.width as usize, options.resolution.height as usize);
+    let size = size(options);
     let main = super::person::main(photo);
     let framings = match (fixed(options), main) {
         (None, Some(main)) => framable(photo, main).framings(size, options.max_upscale),
@@ -62,7 +67,7 @@ fn alone(
     framing: Framing,
     names: &mut BTreeSet<String>,
 ) -> PreparedPicture {
-    let size = (options.resolution.width as usize, options.resolution.height as usize);
+    let size = size(options);
     let face = main.map(|at| &photo.faces[at]);
     let mut picture = blank(photo, face, options.format, names);
     match (options.subject, face) {
