@@ -46,13 +46,7 @@ pub(super) fn figure(title: &str, note: &str, lines: &[Line], log: bool) -> Stri
     for tick in ticks(y, log) {
         let value = if log { 10f64.powf(tick) } else { tick };
         let (_, down) = place((x.0, value));
-        svg.push_str(&format!(
-            "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{}\" y1=\"{down:.1}\" y2=\"{down:.1}\"/><text class=\"y\" x=\"{}\" y=\"{:.1}\">{}</text>",
-            WIDTH - RIGHT,
-            LEFT - 6.0,
-            down + 3.5,
-            short(value)
-        ));
+        svg.push_str(&level(value, down, (LEFT, WIDTH - RIGHT)));
     }
     for tick in ticks(x, false).into_iter().filter(|tick| tick.fract() == 0.0) {
         let (across, _) = place((tick, if log { 10f64.powf(y.0) } else { y.0 }));
@@ -89,6 +83,17 @@ pub(super) fn figure(title: &str, note: &str, lines: &[Line], log: bool) -> Stri
         "<figure><figcaption>{}{last}</figcaption>{svg}<p>{}</p></figure>\n",
         super::escape(title),
         below.join(" · ")
+    )
+}
+
+/// A value of the vertical axis: its line from `left` to `right`, and the number beside it.
+pub(super) fn level(value: f64, down: f64, (left, right): Range) -> String {
+    format!(
+        "<line class=\"grid\" x1=\"{left}\" x2=\"{right}\" y1=\"{down:.1}\" y2=\"{down:.1}\"/>\
+         <text class=\"y\" x=\"{}\" y=\"{:.1}\">{}</text>",
+        left - 6.0,
+        down + 3.5,
+        short(value)
     )
 }
 

@@ -1,6 +1,6 @@
 //! One chart of several numbers over the same steps: a lane for each with its own axis, so that no
 //! two scales share one. Values appear under the pointer without a script.
-use super::chart::{Line, limits, short, thinned, ticks};
+use super::chart::{Line, level, limits, short, thinned, ticks};
 use super::escape;
 
 const WIDTH: f64 = 460.0;
@@ -59,15 +59,7 @@ pub(super) fn figure(title: &str, lanes: &[Lane], marks: &[Mark]) -> String {
             escape(lane.name)
         ));
         for value in ticks(y, false).into_iter().filter(|value| (y.0..=y.1).contains(value)) {
-            let at = down(value);
-            svg.push_str(&format!(
-                "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>\
-                 <text class=\"y\" x=\"{}\" y=\"{:.1}\">{}</text>",
-                WIDTH - RIGHT,
-                LEFT - 6.0,
-                at + 4.0,
-                short(value)
-            ));
+            svg.push_str(&level(value, down(value), (LEFT, WIDTH - RIGHT)));
         }
         for line in &lane.lines {
             svg.push_str(&drawn(line, lane.name, &|(step, value)| (across(step), down(value))));
