@@ -16,6 +16,25 @@ use wayword_diffusion::tokenizer::VOCABULARY;
 pub(crate) const OTHER_WORDS: [&str; 4] =
     [" at the beach", " wearing a crown", " in the snow", " wearing a red shirt"];
 
+/// Where fidelity is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Probes {
+    /// Noisy images.
+    pub(crate) images: usize,
+    /// Prompts with other words, at each of them.
+    pub(crate) prompts: usize,
+}
+
+impl Probes {
+    /// What tells short runs and steps apart (docs/quality.md).
+    pub(crate) const USUAL: Self = Self { images: 2, prompts: 4 };
+
+    /// Forwards of one sample for one measurement.
+    pub(crate) const fn forwards(self) -> usize {
+        self.images * (1 + self.prompts)
+    }
+}
+
 /// Directions of other words, and where they are measured.
 pub(crate) struct Directions {
     probes: Vec<MicroBatch>,
@@ -24,15 +43,16 @@ pub(crate) struct Directions {
 }
 
 impl Directions {
-    /// Measures the reference. Probes are the noisiest samples of `set`, whose timesteps rise.
+    /// Measures the reference. Its images are the noisiest samples of `set`, whose timesteps rise.
     pub(crate) fn new(
         model: &AdapterGuard<'_>,
         plan: &TrainPlan,
         start: &[f32],
         set: &[MicroBatch],
-        (probes, prompts): (usize, usize),
+        where_measured: Probes,
     ) -> Result<Self> {
         let lexicon = Lexicon::new(&plan.embeddings, VOCABULARY as u32, plan.kohya_numbers);
+        let Probes { images, prompts } = where_measured;
         let words = &OTHER_WORDS[..prompts.min(OTHER_WORDS.len())];
         let token = plan.token();
         let texts = std::iter::once("").chain(words.iter().copied());
@@ -55,7 +75,7 @@ impl Directions {
             }
         };
         // Not the very noisiest: nearly nothing is seen there yet.
-        let noisy = set.iter().rev().step_by(2).skip(usize::from(probes > 1)).take(probes);
+        let noisy = set.iter().rev().step_by(2).skip(usize::from(images > 1)).take(images);
         let probes: Vec<MicroBatch> = noisy.map(probe).collect();
         let mut directions = Self { probes, reference: Vec::new() };
         directions.reference = directions.measure(model, start)?;

@@ -12,6 +12,7 @@ mod write;
 pub use drawn::{DrawnSteps, references};
 pub use rule::By;
 
+use crate::fidelity::Probes;
 use crate::image_encoder::ImageEncoder;
 use crate::plan::TrainPlan;
 use crate::run_folder::curves::Curves;
@@ -117,13 +118,13 @@ pub const DRAWN: usize = 3;
 /// What the pick of a run takes at most: forwards of its scores and its pictures, and pictures that
 /// are decoded.
 pub(crate) fn forwards(plan: &TrainPlan) -> (usize, usize) {
-    let (pictures, each) = drawn::pictures(evaluations(plan), DRAWN);
+    let (pictures, each) = drawn::pictures(evaluations(plan) as f64, DRAWN);
     (Room::of(plan).total() + pictures * each, pictures)
 }
 
 /// Evaluations of a run.
-fn evaluations(plan: &TrainPlan) -> f64 {
-    (plan.steps * plan.batch * plan.accumulate) as f64
+const fn evaluations(plan: &TrainPlan) -> usize {
+    plan.steps * plan.batch * plan.accumulate
 }
 
 /// Chooses the best step of the run in the folder `path`; `None` where a stop was requested. With
@@ -174,7 +175,7 @@ pub fn pick(
     }
     let verdict = verdict_of(&run, kept, &start, &singles)?;
     let mut cost =
-        Cost { run: evaluations(plan), scores: scorer.forwards as f64 / 3.0, drawing: 0.0 };
+        Cost { run: evaluations(plan) as f64, scores: scorer.forwards as f64 / 3.0, drawing: 0.0 };
     let mut order = rule::spread(options.by, &start, &found, options.draw.max(1));
     let drawing = drawn::Drawing::new(model, plan, kept, &options, &cost, &steps);
     let mut pictures = Vec::new();
@@ -239,7 +240,7 @@ pub fn scores(
     let sources = sources.unwrap_or_default();
     let model = base.activate(&lora::open(&plan.loras)?)?;
     let batches = crate::batches::Batches::new(base, plan, &sources)?;
-    let room = Room { steps: steps.len(), samples, probes: 2, prompts: 4 };
+    let room = Room { steps: steps.len(), samples, probes: Probes::USUAL };
     let mut scorer = Scorer::new(&model, plan, kept, &batches, &room)?;
     let start = scorer.score(StepChoice::One(kept.steps()[0]))?;
     let found = steps.iter().map(|step| scorer.score(*step));

@@ -1,7 +1,8 @@
 //! How a run spends its evaluations: which timesteps it learns from, how fast, and for how long.
 //!
-//! An evaluation is one sample forward and backward; a forward alone counts a third. The evaluation loss that every run reports is
-//! not counted.
+//! An evaluation is one sample forward and backward; a forward alone counts a third. The
+//! evaluation loss that every run reports is not counted.
+use crate::fidelity::Probes;
 use serde::{Deserialize, Serialize};
 use wayword_interface::choices;
 
@@ -24,9 +25,6 @@ const ROOM: usize = 800;
 const RUNS: usize = 3;
 const STARTS_STEPS: usize = 180;
 const SAMPLES: usize = 24;
-/// Noisy images and prompts with other words by which the fidelity of a short run is measured.
-const PROBES: usize = 2;
-const PROMPTS: usize = 4;
 
 /// What `fast` multiplies the usual learning rate by at much noise (docs/quality.md).
 pub(crate) const RATE: f64 = 2.0;
@@ -74,8 +72,8 @@ impl Starts {
             runs: RUNS,
             steps,
             samples: SAMPLES,
-            probes: PROBES,
-            prompts: PROMPTS,
+            probes: Probes::USUAL.images,
+            prompts: Probes::USUAL.prompts,
             low: LOW,
             rate,
         })
@@ -84,9 +82,15 @@ impl Starts {
     /// Evaluations before the first step; a forward alone counts a third.
     #[must_use]
     pub fn cost(&self) -> f64 {
-        let forwards = self.samples + self.probes * (1 + self.prompts);
-        let reference = self.probes * (1 + self.prompts);
-        (self.runs * self.steps) as f64 + (self.runs * forwards + reference) as f64 / 3.0
+        let fidelity = self.fidelity().forwards();
+        // Once more for the init word.
+        let forwards = self.runs * (self.samples + fidelity) + fidelity;
+        (self.runs * self.steps) as f64 + forwards as f64 / 3.0
+    }
+
+    /// Where the fidelity of a short run is measured.
+    pub(crate) const fn fidelity(&self) -> Probes {
+        Probes { images: self.probes, prompts: self.prompts }
     }
 }
 

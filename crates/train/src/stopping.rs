@@ -2,13 +2,12 @@
 //! suffer. Both are looked at on the same images and noise each time, as DVAR does it
 //! (arXiv 2302.04841): not how low the loss is tells, but that it stands still.
 use crate::batches::EVALUATION_BATCHES;
+use crate::fidelity::Probes;
 use crate::verdict::LEARNED;
 use serde::{Deserialize, Serialize};
 
 /// Steps between two looks.
 pub(crate) const EVERY: usize = 100;
-/// Noisy images and prompts with other words by which fidelity is measured.
-pub(crate) const PROBES: (usize, usize) = (2, 4);
 /// Runs that are shorter end where they were planned to.
 pub(crate) const LEAST: usize = 5 * EVERY;
 /// Looks over which the loss must have stood still.
@@ -67,7 +66,7 @@ pub struct Ended {
 
 /// Forwards of one sample that a look takes.
 pub(crate) const fn forwards() -> usize {
-    EVALUATION_BATCHES + PROBES.0 * (1 + PROBES.1)
+    EVALUATION_BATCHES + Probes::USUAL.forwards()
 }
 
 /// Evaluations that a look costs; a forward alone counts a third.

@@ -12,7 +12,7 @@ mod train_state;
 use crate::batches::{Batches, EVALUATION_BATCHES};
 use crate::checkpoint::Saver;
 use crate::event::{Event, Outcome, StepReport};
-use crate::fidelity::Directions;
+use crate::fidelity::{Directions, Probes};
 use crate::latents;
 use crate::lora;
 use crate::plan::TrainPlan;
@@ -172,7 +172,7 @@ fn go_on(
     let directions = if plan.may_end_early() {
         let first = plan.first_vectors(base)?;
         let set = batches.comparison_set(EVALUATION_BATCHES, LOW)?;
-        Some(Directions::new(model, plan, &first, &set, stopping::PROBES)?)
+        Some(Directions::new(model, plan, &first, &set, Probes::USUAL)?)
     } else {
         None
     };

@@ -1,4 +1,5 @@
 //! Which steps are looked at, and how closely, so that scores cost a tenth of the run at most.
+use crate::fidelity::Probes;
 use crate::plan::TrainPlan;
 use crate::run_folder::steps::StepChoice;
 
@@ -12,22 +13,20 @@ pub(super) struct Room {
     pub(super) steps: usize,
     /// Samples of the loss.
     pub(super) samples: usize,
-    /// Noisy pictures by which fidelity is measured.
-    pub(super) probes: usize,
-    /// Prompts with other words.
-    pub(super) prompts: usize,
+    /// Where fidelity is measured.
+    pub(super) probes: Probes,
 }
 
 impl Room {
     /// For a run: a tenth of its evaluations, of which a forward is a third.
     pub(super) fn of(plan: &TrainPlan) -> Self {
-        Self::of_evaluations(plan.steps * plan.batch * plan.accumulate)
+        Self::of_evaluations(super::evaluations(plan))
     }
 
     fn of_evaluations(run: usize) -> Self {
         let forwards = run * 3 / 10;
-        let large = Self { steps: 20, samples: 8, probes: 2, prompts: 4 };
-        let small = Self { steps: 12, samples: 4, probes: 1, prompts: 2 };
+        let large = Self { steps: 20, samples: 8, probes: Probes::USUAL };
+        let small = Self { steps: 12, samples: 4, probes: Probes { images: 1, prompts: 2 } };
         // Besides the steps: the start, its directions as the reference, and the means.
         let fit = |room: Self| Self {
             steps: (forwards / room.forwards()).saturating_sub(2 + MEANS).min(room.steps),
@@ -44,7 +43,7 @@ impl Room {
 
     /// Forwards of one candidate.
     pub(super) fn forwards(&self) -> usize {
-        self.samples + self.probes * (1 + self.prompts)
+        self.samples + self.probes.forwards()
     }
 }
 

@@ -10,8 +10,8 @@
 //! | `balance` | the most learned, less half of what is lost of fidelity against the best candidate |
 //! | `fidelity` | the highest fidelity of those that have learned at least 0.8 of the most learned |
 //!
-//! Of those within a hundredth (with `fidelity`: of equals) the latest is taken: at the end the rate is low and vectors are calm,
-//! while single steps on the way wander (docs/quality.md).
+//! Of those within a hundredth (with `fidelity`: of equals) the latest is taken: at the end the rate
+//! is low and vectors are calm, while single steps on the way wander (docs/quality.md).
 use super::Candidate;
 use crate::run_folder::steps::StepChoice;
 use std::cmp::Ordering;
@@ -46,39 +46,36 @@ choices! {
 /// Places of the candidates, best first.
 #[must_use]
 pub fn order(by: By, start: &Candidate, candidates: &[Candidate]) -> Vec<usize> {
-    let values = values(by, start, candidates);
-    let best = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let value = |place: usize| if values[place] >= best - equal(by) { best } else { values[place] };
-    let mut order: Vec<usize> = (0..candidates.len()).collect();
-    order.sort_by(|a, b| {
-        let later = || candidates[*b].steps.middle().cmp(&candidates[*a].steps.middle());
-        value(*b).partial_cmp(&value(*a)).unwrap_or(Ordering::Equal).then_with(later)
-    });
-    order
+    ordered(by, start, candidates).0
 }
 
-/// Up to which difference values are equal: what a step has learned wanders, and who asks for the
-/// highest fidelity means it.
-const fn equal(by: By) -> f64 {
-    match by {
-        By::Balance | By::Similarity => EQUAL,
-        By::Fidelity => 0.0,
-    }
-}
-
-/// Those of an order that are worth a closer look: the best, and of those as good as it the ones that
+/// Those of the order that are worth a closer look: the best, and of those as good as it the ones that
 /// lie far apart; where they are too few, the next best.
 #[must_use]
 pub fn spread(by: By, start: &Candidate, candidates: &[Candidate], count: usize) -> Vec<usize> {
-    let (order, values) = (order(by, start, candidates), values(by, start, candidates));
-    let best = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let equal = order.iter().take_while(|place| values[**place] >= best - equal(by)).count();
+    let (order, equal) = ordered(by, start, candidates);
     let wanted = count.min(equal);
     let place = |i: usize| order[i * (equal - 1) / (wanted - 1).max(1)];
     let mut chosen: Vec<usize> = (0..wanted).map(place).collect();
     chosen.extend(&order[equal..]);
     chosen.truncate(count);
     chosen
+}
+
+/// Places of the candidates, best first, and how many of them are as good as the best.
+fn ordered(by: By, start: &Candidate, candidates: &[Candidate]) -> (Vec<usize>, usize) {
+    let values = values(by, start, candidates);
+    let best = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    // What a step has learned wanders; who asks for the highest fidelity means it.
+    let range = if by == By::Fidelity { 0.0 } else { EQUAL };
+    let value = |place: usize| if values[place] >= best - range { best } else { values[place] };
+    let mut order: Vec<usize> = (0..candidates.len()).collect();
+    order.sort_by(|a, b| {
+        let later = || candidates[*b].steps.middle().cmp(&candidates[*a].steps.middle());
+        value(*b).partial_cmp(&value(*a)).unwrap_or(Ordering::Equal).then_with(later)
+    });
+    let equal = values.iter().filter(|value| **value >= best - range).count();
+    (order, equal)
 }
 
 /// What each candidate has learned: the similarity of its pictures where all were judged, else the
@@ -173,6 +170,12 @@ mod tests {
         assert_eq!(order(By::Balance, &start, &all)[0], 1);
         assert_eq!(order(By::Fidelity, &start, &all), [1, 3, 2, 0]);
         assert!(why(By::Balance, &start, &all, StepChoice::One(200)).contains("loss 0.1050"));
+        let wanders = [all[2].clone(), candidate(400, 0.105, 0.6)];
+        assert_eq!(
+            order(By::Similarity, &start, &wanders),
+            [1, 0],
+            "as good as equal: the later one"
+        );
         let mut judged = all.clone();
         for (one, similarity) in judged.iter_mut().zip([0.2, 0.5, 0.9, 0.7]) {
             one.similarity = Some(similarity);

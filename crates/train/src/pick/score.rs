@@ -35,8 +35,8 @@ impl<'a> Scorer<'a> {
         // How alike pictures are follows the loss at much noise and not that at little.
         let set = batches.comparison_set(room.samples, LOW)?;
         let start = plan.first_vectors(model.base())?;
-        let directions = Directions::new(model, plan, &start, &set, (room.probes, room.prompts))?;
-        let forwards = room.probes * (1 + room.prompts);
+        let directions = Directions::new(model, plan, &start, &set, room.probes)?;
+        let forwards = room.probes.forwards();
         Ok(Self { model, plan, kept, set, directions, before: None, forwards })
     }
 

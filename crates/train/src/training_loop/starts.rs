@@ -58,7 +58,7 @@ pub(super) fn choose(
     let mut done = read(file)?;
     let set = batches.comparison_set(starts.samples, starts.low)?;
     let init = plan.first_vectors(model.base())?;
-    let directions = Directions::new(model, plan, &init, &set, (starts.probes, starts.prompts))?;
+    let directions = Directions::new(model, plan, &init, &set, starts.fidelity())?;
     let short = ShortRuns { model, plan, starts, batches, memory };
     for number in done.len()..starts.runs {
         let Some(vectors) = short.train(number, stop)? else { return Ok(None) };
